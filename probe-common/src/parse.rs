@@ -1,0 +1,443 @@
+//! The packet parser: from the bytes of a frame to the flow it belongs to.
+//!
+//! It is generic over how bytes are read, so that one parser serves the
+//! programs in the kernel (which read an skb), the tests and the fuzzer (which
+//! read a slice). It never fails: whatever it cannot read has a flow too, with
+//! [`KeyFlags::MALFORMED`] where the headers end early, so that every byte is
+//! accounted for.
+//!
+//! Every function is inlined: the verifier follows one function body, and the
+//! BPF target passes no aggregates.
+
+use crate::{Direction, FlowKey, KeyFlags, LinkLayer};
+
+/// Numbers of the protocols that the parser looks into.
+pub mod number {
+    /// Ethertypes (IEEE 802 numbers at IANA).
+    pub mod ether {
+        /// IPv4.
+        pub const IPV4: u16 = 0x0800;
+        /// ARP (RFC 826).
+        pub const ARP: u16 = 0x0806;
+        /// IPv6.
+        pub const IPV6: u16 = 0x86dd;
+        /// A customer VLAN tag (IEEE 802.1Q).
+        pub const VLAN: u16 = 0x8100;
+        /// A service VLAN tag (IEEE 802.1ad).
+        pub const VLAN_SERVICE: u16 = 0x88a8;
+        /// A VLAN tag stacked as some switches do.
+        pub const VLAN_STACKED: u16 = 0x9100;
+        /// From here on the field is a type, below it a length (IEEE 802.3).
+        pub const FIRST: u16 = 0x0600;
+    }
+
+    /// IP protocol numbers (IANA).
+    pub mod ip {
+        /// IPv6 hop-by-hop options (RFC 8200).
+        pub const HOP_BY_HOP: u8 = 0;
+        /// ICMP (RFC 792).
+        pub const ICMP: u8 = 1;
+        /// TCP (RFC 9293).
+        pub const TCP: u8 = 6;
+        /// UDP (RFC 768).
+        pub const UDP: u8 = 17;
+        /// DCCP (RFC 4340).
+        pub const DCCP: u8 = 33;
+        /// IPv6 routing header (RFC 8200).
+        pub const ROUTING: u8 = 43;
+        /// IPv6 fragment header (RFC 8200).
+        pub const FRAGMENT: u8 = 44;
+        /// Authentication header (RFC 4302).
+        pub const AUTHENTICATION: u8 = 51;
+        /// ICMPv6 (RFC 4443).
+        pub const ICMPV6: u8 = 58;
+        /// IPv6 destination options (RFC 8200).
+        pub const DESTINATION_OPTIONS: u8 = 60;
+        /// SCTP (RFC 9260).
+        pub const SCTP: u8 = 132;
+        /// Mobility header (RFC 6275).
+        pub const MOBILITY: u8 = 135;
+        /// UDP-Lite (RFC 3828).
+        pub const UDP_LITE: u8 = 136;
+        /// Host identity protocol (RFC 7401).
+        pub const HOST_IDENTITY: u8 = 139;
+        /// Shim6 (RFC 5533).
+        pub const SHIM6: u8 = 140;
+    }
+
+    /// ICMP and ICMPv6 types.
+    pub mod icmp {
+        /// ICMP echo reply (RFC 792).
+        pub const ECHO_REPLY: u8 = 0;
+        /// ICMP echo request (RFC 792).
+        pub const ECHO: u8 = 8;
+        /// ICMPv6 echo request (RFC 4443).
+        pub const ECHO_V6: u8 = 128;
+        /// ICMPv6 echo reply (RFC 4443).
+        pub const ECHO_REPLY_V6: u8 = 129;
+    }
+
+    /// TCP flags, the low eight bits (RFC 9293).
+    pub mod tcp {
+        /// No more data from the sender.
+        pub const FIN: u8 = 0x01;
+        /// Synchronize sequence numbers.
+        pub const SYN: u8 = 0x02;
+        /// Reset the connection.
+        pub const RST: u8 = 0x04;
+        /// Push.
+        pub const PSH: u8 = 0x08;
+        /// The acknowledgment number is significant.
+        pub const ACK: u8 = 0x10;
+    }
+
+    /// Ports whose packets deserve a look.
+    pub mod port {
+        /// DNS (RFC 1035).
+        pub const DNS: u16 = 53;
+        /// Multicast DNS (RFC 6762).
+        pub const MDNS: u16 = 5353;
+    }
+}
+
+use number::{ether, icmp, ip, port, tcp};
+
+/// Tags that are walked; a frame with more is a flow of the next tag's type.
+const VLAN_TAGS: usize = 2;
+/// IPv6 extension headers that are walked; RFC 8200 has each occur once, but
+/// for destination options, so that no honest packet has more.
+const EXTENSION_HEADERS: usize = 8;
+/// The first twelve bytes of an IPv4-mapped IPv6 address.
+const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
+
+/// Bytes that can be read at an offset.
+pub trait Packet {
+    /// The `N` bytes at `offset`, or nothing when the packet ends before.
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+}
+
+impl Packet for [u8] {
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.get(offset..)?.first_chunk().copied()
+    }
+}
+
+/// What the parser found in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// The flow.
+    pub key: FlowKey,
+    /// The TCP flags of RFC 9293's low byte, or 0.
+    pub tcp_flags: u8,
+    /// TTL or hop limit, or 0.
+    pub hop_limit: u8,
+}
+
+impl Headers {
+    /// TCP opening or closing a connection.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_tcp_event(&self) -> bool {
+        self.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0
+    }
+
+    /// ARP, ICMP or ICMPv6 (thus NDP).
+    #[must_use]
+    #[inline(always)]
+    pub fn is_control(&self) -> bool {
+        match self.key.ether_type {
+            ether::ARP => true,
+            ether::IPV4 => self.key.protocol == ip::ICMP,
+            ether::IPV6 => self.key.protocol == ip::ICMPV6,
+            _ => false,
+        }
+    }
+
+    /// DNS or multicast DNS, by port.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_dns(&self) -> bool {
+        let is_dns = |p| p == port::DNS || p == port::MDNS;
+        is_dns(self.key.local_port) || is_dns(self.key.remote_port)
+    }
+}
+
+/// Reads the headers of a packet that starts with an Ethernet header, as every
+/// packet on a netkit hook does in L2 and in L3 mode, or with its IP header
+/// where the device has no link layer (a tunnel).
+///
+/// `device` and `direction` are the attachment's; they decide which end of the
+/// packet is the local one.
+#[must_use]
+#[inline(always)]
+pub fn parse<P: Packet + ?Sized>(
+    packet: &P,
+    link: LinkLayer,
+    device: u32,
+    direction: Direction,
+) -> Headers {
+    let mut headers = Headers {
+        key: FlowKey {
+            local: [0; 16],
+            remote: [0; 16],
+            device,
+            ether_type: 0,
+            local_port: 0,
+            remote_port: 0,
+            protocol: 0,
+            flags: 0,
+        },
+        tcp_flags: 0,
+        hop_limit: 0,
+    };
+    let read = match link {
+        LinkLayer::Ethernet => read_ethernet(packet, direction, &mut headers),
+        LinkLayer::None => read_bare_ip(packet, direction, &mut headers),
+    };
+    if read.is_none() {
+        headers.key.flags |= KeyFlags::MALFORMED;
+    }
+    headers
+}
+
+/// Tells IPv4 from IPv6 by the version, the first four bits of either.
+#[inline(always)]
+fn read_bare_ip<P: Packet + ?Sized>(
+    packet: &P,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let [first] = packet.load(0)?;
+    match first >> 4 {
+        4 => headers.key.ether_type = ether::IPV4,
+        6 => headers.key.ether_type = ether::IPV6,
+        _ => return None,
+    }
+    read_network(packet, 0, direction, headers)
+}
+
+/// Fills `headers` for as far as the packet can be read; nothing means that it
+/// ended early or contradicts itself.
+#[inline(always)]
+fn read_ethernet<P: Packet + ?Sized>(
+    packet: &P,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let [high, low] = packet.load(12)?;
+    let mut ether_type = u16::from_be_bytes([high, low]);
+    let mut offset = 14;
+    for _ in 0..VLAN_TAGS {
+        if !matches!(
+            ether_type,
+            ether::VLAN | ether::VLAN_SERVICE | ether::VLAN_STACKED
+        ) {
+            break;
+        }
+        headers.key.ether_type = ether_type;
+        let [_, _, high, low] = packet.load(offset)?;
+        ether_type = u16::from_be_bytes([high, low]);
+        offset += 4;
+    }
+    headers.key.ether_type = if ether_type < ether::FIRST {
+        0
+    } else {
+        ether_type
+    };
+    read_network(packet, offset, direction, headers)
+}
+
+#[inline(always)]
+fn read_network<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    match headers.key.ether_type {
+        ether::IPV4 => read_ipv4(packet, offset, direction, headers),
+        ether::IPV6 => read_ipv6(packet, offset, direction, headers),
+        ether::ARP => read_arp(packet, offset, direction, headers),
+        _ => Some(()),
+    }
+}
+
+#[inline(always)]
+fn read_ipv4<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let header: [u8; 20] = packet.load(offset)?;
+    let header_len = usize::from(header[0] & 0x0f) * 4;
+    if header[0] >> 4 != 4 || header_len < 20 {
+        return None;
+    }
+    headers.hop_limit = header[8];
+    headers.key.protocol = header[9];
+    let source = mapped([header[12], header[13], header[14], header[15]]);
+    let destination = mapped([header[16], header[17], header[18], header[19]]);
+    place_addresses(headers, direction, source, destination);
+    let fragment_offset = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
+    if fragment_offset != 0 {
+        headers.key.flags |= KeyFlags::FRAGMENT;
+        return Some(());
+    }
+    read_transport(packet, offset + header_len, direction, headers)
+}
+
+#[inline(always)]
+fn read_ipv6<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let header: [u8; 40] = packet.load(offset)?;
+    if header[0] >> 4 != 6 {
+        return None;
+    }
+    headers.hop_limit = header[7];
+    let mut source = [0; 16];
+    let mut destination = [0; 16];
+    source.copy_from_slice(&header[8..24]);
+    destination.copy_from_slice(&header[24..40]);
+    place_addresses(headers, direction, source, destination);
+
+    let mut next = header[6];
+    let mut offset = offset + 40;
+    for _ in 0..EXTENSION_HEADERS {
+        headers.key.protocol = next;
+        // The length is in units of 8 bytes beyond the first 8 (RFC 8200,
+        // 4.3), but of 4 bytes beyond the first 8 for AH (RFC 4302, 2.2).
+        let len_shift = match next {
+            ip::HOP_BY_HOP
+            | ip::ROUTING
+            | ip::DESTINATION_OPTIONS
+            | ip::MOBILITY
+            | ip::HOST_IDENTITY
+            | ip::SHIM6 => 3,
+            ip::AUTHENTICATION => 2,
+            ip::FRAGMENT => {
+                let fragment: [u8; 8] = packet.load(offset)?;
+                next = fragment[0];
+                offset += 8;
+                if u16::from_be_bytes([fragment[2], fragment[3]]) & 0xfff8 != 0 {
+                    headers.key.protocol = next;
+                    headers.key.flags |= KeyFlags::FRAGMENT;
+                    return Some(());
+                }
+                continue;
+            }
+            _ => return read_transport(packet, offset, direction, headers),
+        };
+        let extension: [u8; 2] = packet.load(offset)?;
+        next = extension[0];
+        offset += (usize::from(extension[1]) << len_shift) + 8;
+    }
+    None
+}
+
+#[inline(always)]
+fn read_arp<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let arp: [u8; 28] = packet.load(offset)?;
+    let is_ipv4_over_ethernet = arp[2] == 0x08 && arp[3] == 0x00 && arp[4] == 6 && arp[5] == 4;
+    if is_ipv4_over_ethernet {
+        let sender = mapped([arp[14], arp[15], arp[16], arp[17]]);
+        let target = mapped([arp[24], arp[25], arp[26], arp[27]]);
+        place_addresses(headers, direction, sender, target);
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn read_transport<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    direction: Direction,
+    headers: &mut Headers,
+) -> Option<()> {
+    let is_ipv4 = headers.key.ether_type == ether::IPV4;
+    match headers.key.protocol {
+        ip::TCP => {
+            let header: [u8; 14] = packet.load(offset)?;
+            headers.tcp_flags = header[13];
+            place_ports(headers, direction, header[0..4].try_into().ok()?);
+        }
+        ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP => {
+            let ports = packet.load(offset)?;
+            place_ports(headers, direction, ports);
+        }
+        ip::ICMP if is_ipv4 => {
+            let header: [u8; 8] = packet.load(offset)?;
+            place_icmp(headers, header, icmp::ECHO, icmp::ECHO_REPLY);
+        }
+        ip::ICMPV6 if !is_ipv4 => {
+            let header: [u8; 8] = packet.load(offset)?;
+            place_icmp(headers, header, icmp::ECHO_V6, icmp::ECHO_REPLY_V6);
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn mapped(address: [u8; 4]) -> [u8; 16] {
+    let mut mapped = MAPPED;
+    mapped[12] = address[0];
+    mapped[13] = address[1];
+    mapped[14] = address[2];
+    mapped[15] = address[3];
+    mapped
+}
+
+#[inline(always)]
+fn place_addresses(
+    headers: &mut Headers,
+    direction: Direction,
+    source: [u8; 16],
+    destination: [u8; 16],
+) {
+    match direction {
+        Direction::In => {
+            headers.key.local = destination;
+            headers.key.remote = source;
+        }
+        Direction::Out => {
+            headers.key.local = source;
+            headers.key.remote = destination;
+        }
+    }
+}
+
+#[inline(always)]
+fn place_ports(headers: &mut Headers, direction: Direction, ports: [u8; 4]) {
+    let source = u16::from_be_bytes([ports[0], ports[1]]);
+    let destination = u16::from_be_bytes([ports[2], ports[3]]);
+    match direction {
+        Direction::In => {
+            headers.key.local_port = destination;
+            headers.key.remote_port = source;
+        }
+        Direction::Out => {
+            headers.key.local_port = source;
+            headers.key.remote_port = destination;
+        }
+    }
+}
+
+#[inline(always)]
+fn place_icmp(headers: &mut Headers, header: [u8; 8], echo: u8, echo_reply: u8) {
+    let is_echo = header[0] == echo || header[0] == echo_reply;
+    if is_echo {
+        headers.key.local_port = u16::from_be_bytes([header[4], header[5]]);
+    }
+    let kind = if is_echo { echo } else { header[0] };
+    headers.key.remote_port = u16::from(kind);
+}

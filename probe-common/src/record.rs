@@ -1,0 +1,268 @@
+//! Records with a fixed layout: the keys and values of the maps and the
+//! elements of the ring buffer. Integers are in host byte order; addresses are
+//! in network order, IPv4 as an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2).
+
+use bytemuck::{Pod, Zeroable};
+
+/// Names of the maps in the object, as user space looks them up.
+pub mod map {
+    /// One [`Attachment`](super::Attachment): who this copy of the program is.
+    pub const ATTACHMENT: &str = "ATTACHMENT";
+    /// One [`Settings`](super::Settings), shared by all copies.
+    pub const SETTINGS: &str = "SETTINGS";
+    /// Hash of [`FlowKey`](super::FlowKey) to [`FlowValue`](super::FlowValue) for even epochs.
+    pub const FLOWS_EVEN: &str = "FLOWS_EVEN";
+    /// The same for odd epochs.
+    pub const FLOWS_ODD: &str = "FLOWS_ODD";
+    /// Per-CPU array of [`TotalsValue`](super::TotalsValue); see
+    /// [`totals_index`](super::limits::totals_index).
+    pub const TOTALS: &str = "TOTALS";
+    /// Per-CPU budget of events.
+    pub const BUDGET: &str = "BUDGET";
+    /// Ring buffer of [`PacketEvent`](super::PacketEvent).
+    pub const PACKETS: &str = "PACKETS";
+}
+
+/// Sizes that both sides must agree on.
+pub mod limits {
+    use super::Direction;
+
+    /// Devices that can be watched at once.
+    pub const DEVICES: u32 = 1024;
+    /// Entries of TOTALS: two epoch parities, two directions a device.
+    pub const TOTALS: u32 = DEVICES * 4;
+
+    /// The entry of TOTALS for a device slot, a direction and an epoch.
+    #[must_use]
+    pub const fn totals_index(epoch: u32, device: u32, direction: Direction) -> u32 {
+        ((epoch & 1) * DEVICES + device) * 2 + direction as u32
+    }
+}
+
+/// Return values of a program on a netkit or tcx hook (`enum tcx_action_base`
+/// in `include/uapi/linux/bpf.h`; netkit has the same numbers).
+pub mod verdict {
+    /// Run the next program of the chain; the packet passes if there is none.
+    pub const NEXT: i32 = -1;
+    /// Drop the packet (`TC_ACT_SHOT`).
+    pub const DROP: i32 = 2;
+    /// Go on to the next filter, for clsact (`TC_ACT_UNSPEC`); equal to NEXT.
+    pub const UNSPEC: i32 = -1;
+}
+
+/// Which way a packet goes, seen from the flow's local end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Direction {
+    /// Towards the local end: a netkit primary's hook, a NIC's ingress.
+    In = 0,
+    /// Away from it: a netkit peer's hook, a NIC's egress.
+    Out = 1,
+}
+
+impl Direction {
+    /// Both, in the order of their numbers.
+    pub const BOTH: [Self; 2] = [Self::In, Self::Out];
+
+    /// The direction of a number, 0 for in and 1 for out.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::In),
+            1 => Some(Self::Out),
+            _ => None,
+        }
+    }
+}
+
+/// What the packets of a device start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum LinkLayer {
+    /// An Ethernet header.
+    Ethernet = 0,
+    /// The IP header (`ARPHRD_NONE` and other devices without addresses).
+    None = 1,
+}
+
+/// The identity of one attached copy of the program. Never `skb->ifindex`,
+/// which is the receiving side's in netkit, in a namespace of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Attachment {
+    /// The device's slot, below [`limits::DEVICES`].
+    pub device: u32,
+    /// A [`Direction`] as a number.
+    pub direction: u32,
+    /// What the program returns: see [`verdict`].
+    pub verdict: i32,
+    /// A [`LinkLayer`] as a number.
+    pub link_layer: u32,
+}
+
+/// What user space tells all copies of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Settings {
+    /// The current epoch. Its parity chooses the FLOWS map and the half of
+    /// TOTALS that is written; what belongs to the other is complete and still.
+    pub epoch: u32,
+    /// Events that one CPU may send in an epoch for packets that deserve one.
+    pub events: u32,
+    /// Events that one CPU may send in an epoch for a sample of the rest.
+    pub samples: u32,
+    /// Not 0: every packet gets an event, whatever the budgets.
+    pub every_packet: u32,
+}
+
+/// Bits of [`FlowKey::flags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFlags;
+
+impl KeyFlags {
+    /// A fragment that does not carry the ports (its offset is not 0).
+    pub const FRAGMENT: u8 = 1;
+    /// The headers end early or contradict themselves.
+    pub const MALFORMED: u8 = 2;
+}
+
+/// A flow: what its packets have in common, seen from the local end, so that
+/// both directions have one key.
+///
+/// For ICMP and ICMPv6 `local_port` is the identifier of an echo (else 0) and
+/// `remote_port` the type, an echo reply counting as its request. For ARP the
+/// addresses are the protocol addresses. What is not IP has no addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct FlowKey {
+    /// Address of the end that the device leads to.
+    pub local: [u8; 16],
+    /// Address of the other end.
+    pub remote: [u8; 16],
+    /// The device's slot.
+    pub device: u32,
+    /// Ethertype, after VLAN tags; below 0x600 the length of an 802.3 frame is
+    /// given as 0.
+    pub ether_type: u16,
+    /// Port of the local end, or 0.
+    pub local_port: u16,
+    /// Port of the remote end, or 0.
+    pub remote_port: u16,
+    /// IP protocol number, after extension headers.
+    pub protocol: u8,
+    /// [`KeyFlags`].
+    pub flags: u8,
+}
+
+/// What was counted of one direction of a flow in one epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Counters {
+    /// Packets as the stack passes them on (skbs), as the device counts them.
+    pub packets: u64,
+    /// Segments beyond one a packet: Σ max(1, `gso_segs`) − packets.
+    pub extra_segments: u64,
+    /// Σ `skb->len`, as the device counts bytes.
+    pub bytes: u64,
+    /// All TCP flags that were seen, or-ed.
+    pub tcp_flags: u64,
+    /// The largest `skb->len`. Stored without a lock: a race may lose one.
+    pub largest: u32,
+    /// TTL or hop limit of the last packet, 0 when there is none.
+    pub hop_limit: u32,
+    /// Fills the cache line, so that the directions do not share one.
+    pub reserved: [u64; 3],
+}
+
+/// Both directions of a flow, indexed by [`Direction`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct FlowValue {
+    /// In, out.
+    pub directions: [Counters; 2],
+}
+
+/// The judge of the flow counters: what one hook saw on one CPU. Grows for as
+/// long as the program is attached, separately for even and odd epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TotalsValue {
+    /// All packets (skbs).
+    pub packets: u64,
+    /// Segments beyond one a packet.
+    pub extra_segments: u64,
+    /// All bytes.
+    pub bytes: u64,
+    /// Packets that found no room in FLOWS.
+    pub untracked_packets: u64,
+    /// Their bytes.
+    pub untracked_bytes: u64,
+    /// Events written to PACKETS.
+    pub events: u64,
+    /// Events that PACKETS had no room for.
+    pub lost: u64,
+    /// Events that the budget did not allow, of packets that deserved one.
+    pub over_budget: u64,
+}
+
+/// Bytes of a packet that an event carries at most.
+pub const SNAPSHOT: usize = 128;
+
+/// Why a packet got an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// The first packet of a flow, or the first after an idle interval.
+    First = 0,
+    /// TCP SYN, FIN or RST.
+    TcpFlags = 1,
+    /// ICMP, ICMPv6, ARP.
+    Control = 2,
+    /// DNS (port 53) or mDNS (5353).
+    Dns = 3,
+    /// A sample of the rest, or every packet when asked for.
+    Sample = 4,
+}
+
+impl Reason {
+    /// The reason of a number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::First,
+            1 => Self::TcpFlags,
+            2 => Self::Control,
+            3 => Self::Dns,
+            4 => Self::Sample,
+            _ => return None,
+        })
+    }
+}
+
+/// One packet's event: metadata and the start of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PacketEvent {
+    /// `CLOCK_MONOTONIC` in nanoseconds.
+    pub time: u64,
+    /// `skb->len` in bytes.
+    pub len: u32,
+    /// `skb->mark`.
+    pub mark: u32,
+    /// The device's slot.
+    pub device: u16,
+    /// `skb->gso_segs`; 0 for a packet that is not segmented.
+    pub gso_segs: u16,
+    /// Bytes of `data` that are the packet's, at most [`SNAPSHOT`].
+    pub captured: u16,
+    /// The VLAN tag that the device carries outside of the data, or 0.
+    pub vlan_tci: u16,
+    /// A [`Direction`] as a number.
+    pub direction: u8,
+    /// A [`Reason`] as a number.
+    pub reason: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+    /// The packet from its Ethernet header on.
+    pub data: [u8; SNAPSHOT],
+}

@@ -1,0 +1,5 @@
+//! nkview
+/// Starts the program.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

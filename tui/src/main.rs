@@ -1,0 +1,4 @@
+//! The binary: see the library.
+fn main() -> std::process::ExitCode {
+    nkview::main()
+}
