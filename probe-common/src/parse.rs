@@ -107,9 +107,6 @@ const VLAN_TAGS: usize = 2;
 /// IPv6 extension headers that are walked; RFC 8200 has each occur once, but
 /// for destination options, so that no honest packet has more.
 const EXTENSION_HEADERS: usize = 8;
-/// The first twelve bytes of an IPv4-mapped IPv6 address.
-const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
-
 /// Bytes that can be read at an offset.
 pub trait Packet {
     /// The `N` bytes at `offset`, or nothing when the packet ends before.
@@ -387,14 +384,11 @@ fn read_transport<P: Packet + ?Sized>(
     Some(())
 }
 
+/// An IPv4-mapped IPv6 address, by arithmetic: a constant array would need
+/// read-only data, which the object does without.
 #[inline(always)]
 fn mapped(address: [u8; 4]) -> [u8; 16] {
-    let mut mapped = MAPPED;
-    mapped[12] = address[0];
-    mapped[13] = address[1];
-    mapped[14] = address[2];
-    mapped[15] = address[3];
-    mapped
+    (0xffff_0000_0000 | u128::from(u32::from_be_bytes(address))).to_be_bytes()
 }
 
 #[inline(always)]

@@ -17,6 +17,8 @@ pub mod map {
     /// Per-CPU array of [`TotalsValue`](super::TotalsValue); see
     /// [`totals_index`](super::limits::totals_index).
     pub const TOTALS: &str = "TOTALS";
+    /// One [`FlowValue`](super::FlowValue) of zeros, which new flows start from.
+    pub const ZEROS: &str = "ZEROS";
     /// Per-CPU budget of events.
     pub const BUDGET: &str = "BUDGET";
     /// Ring buffer of [`PacketEvent`](super::PacketEvent).
@@ -210,7 +212,7 @@ pub const SNAPSHOT: usize = 128;
 
 /// Why a packet got an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Reason {
     /// The first packet of a flow, or the first after an idle interval.
     First = 0,
@@ -227,7 +229,7 @@ pub enum Reason {
 impl Reason {
     /// The reason of a number.
     #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
+    pub const fn from_number(number: u16) -> Option<Self> {
         Some(match number {
             0 => Self::First,
             1 => Self::TcpFlags,
@@ -258,11 +260,11 @@ pub struct PacketEvent {
     /// The VLAN tag that the device carries outside of the data, or 0.
     pub vlan_tci: u16,
     /// A [`Direction`] as a number.
-    pub direction: u8,
+    pub direction: u16,
     /// A [`Reason`] as a number.
-    pub reason: u8,
+    pub reason: u16,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: u32,
     /// The packet from its Ethernet header on.
     pub data: [u8; SNAPSHOT],
 }

@@ -1,6 +1,7 @@
 //! nkview shows every flow that crosses the machine's netkit devices, exactly
 //! counted in the kernel, live in a terminal.
 
+pub mod probe;
 pub mod source;
 
 /// Starts the program.

@@ -1,0 +1,84 @@
+//! The packet as the kernel hands it over.
+
+use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
+use probe_common::{SNAPSHOT, parse::Packet};
+
+/// A packet that is only read.
+pub struct Skb<'a> {
+    ctx: &'a TcContext,
+}
+
+impl<'a> Skb<'a> {
+    #[inline(always)]
+    pub fn new(ctx: &'a TcContext) -> Self {
+        Self { ctx }
+    }
+
+    #[inline(always)]
+    fn raw(&self) -> *const __sk_buff {
+        self.ctx.skb.skb
+    }
+
+    /// Bytes, as the device counts them.
+    #[inline(always)]
+    pub fn len(&self) -> u32 {
+        self.ctx.len()
+    }
+
+    /// Segments that the packet will be cut into, 0 for one that will not be.
+    #[inline(always)]
+    pub fn gso_segs(&self) -> u32 {
+        // SAFETY: the context is valid for as long as the program runs.
+        unsafe { (*self.raw()).gso_segs }
+    }
+
+    #[inline(always)]
+    pub fn mark(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.raw()).mark }
+    }
+
+    /// The tag beside the data, with its PRI and DEI bits; 0 without one.
+    #[inline(always)]
+    pub fn vlan_tci(&self) -> u16 {
+        // SAFETY: as above.
+        unsafe {
+            if (*self.raw()).vlan_present == 0 {
+                0
+            } else {
+                (*self.raw()).vlan_tci as u16
+            }
+        }
+    }
+
+    /// Copies the packet's start; returns how many bytes.
+    ///
+    /// # Safety
+    /// `data` is valid for writes.
+    #[inline(always)]
+    pub unsafe fn snapshot(&self, data: *mut [u8; SNAPSHOT]) -> u16 {
+        let captured = self.len().min(SNAPSHOT as u32);
+        // The verifier must see that the size is neither 0 nor too large.
+        if captured == 0 || captured > SNAPSHOT as u32 {
+            return 0;
+        }
+        // SAFETY: the helper writes `captured` bytes, which fit.
+        let error = unsafe { bpf_skb_load_bytes(self.raw().cast(), 0, data.cast(), captured) };
+        if error == 0 { captured as u16 } else { 0 }
+    }
+}
+
+impl Packet for Skb<'_> {
+    /// Reads where the bytes are when they are linear, and through the helper,
+    /// which reads any skb and changes none, when they are not: only the
+    /// Ethernet header is sure to be linear.
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let start = self.ctx.data() + offset;
+        if start + N <= self.ctx.data_end() {
+            // SAFETY: the comparison, which the verifier looks for.
+            return Some(unsafe { (start as *const [u8; N]).read_unaligned() });
+        }
+        self.ctx.load(offset).ok()
+    }
+}

@@ -1,0 +1,4 @@
+//! All that touches the kernel.
+
+pub mod object;
+pub mod sys;

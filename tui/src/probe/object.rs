@@ -1,0 +1,278 @@
+//! The compiled programs and their maps.
+//!
+//! aya's loader makes new maps for each load. Here all copies of the program
+//! share their maps but for one, ATTACHMENT, which tells a copy who it is; so
+//! the object is relocated with `aya-obj` and each copy loaded on its own.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
+use probe_common::{Attachment, Settings, TotalsValue, map, verdict};
+
+use super::sys;
+
+/// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../assets/nkview.bpf.o");
+/// The program's name in the object, and what the kernel lists it as.
+pub const PROGRAM: &str = "nkview";
+
+/// Sizes of the maps that users choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Flows that an epoch can hold.
+    pub flows: u32,
+    /// Bytes of the ring buffer; a power of two and a multiple of the page.
+    pub ring: u32,
+}
+
+/// Why the programs could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The embedded object is not what this code expects.
+    #[error("the embedded eBPF object is unusable: {0}")]
+    Unusable(String),
+    /// A map was refused.
+    #[error("cannot create the eBPF map {name}: {source}")]
+    Map {
+        /// Its name.
+        name: String,
+        /// The kernel's answer.
+        source: MapError,
+    },
+    /// The program was refused.
+    #[error("cannot load the eBPF program: {0}")]
+    Load(#[from] sys::LoadError),
+}
+
+impl ObjectError {
+    /// The kernel's error behind it, if it was the kernel that refused.
+    #[must_use]
+    pub fn os_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Map {
+                source:
+                    MapError::CreateError { io_error, .. }
+                    | MapError::SyscallError(aya::sys::SyscallError { io_error, .. }),
+                ..
+            } => Some(io_error),
+            Self::Load(error) => Some(&error.error),
+            _ => None,
+        }
+    }
+}
+
+/// A map with integers of one width as its value, as bytes of that layout.
+type Words<const N: usize> = Array<MapData, [u32; N]>;
+
+/// The maps that all copies of the program share.
+pub struct Maps {
+    /// FLOWS of even and odd epochs.
+    pub flows: [MapData; 2],
+    settings: Words<4>,
+    totals: PerCpuArray<MapData, [u64; TOTALS_WORDS]>,
+    /// The zeros that new flows start from, and the events' budgets: nothing
+    /// that user space looks at, but the programs' while they live.
+    _private: [MapData; 2],
+}
+
+const TOTALS_WORDS: usize = size_of::<TotalsValue>() / size_of::<u64>();
+
+impl Maps {
+    /// Tells all copies.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_settings(&mut self, settings: Settings) -> Result<(), MapError> {
+        self.settings
+            .set(0, bytemuck::cast::<_, [u32; 4]>(settings), 0)
+    }
+
+    /// One entry of TOTALS, summed over the CPUs.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn totals(&self, index: u32) -> Result<TotalsValue, MapError> {
+        let mut sum = [0; TOTALS_WORDS];
+        for cpu in self.totals.get(&index, 0)?.iter() {
+            for (sum, value) in sum.iter_mut().zip(cpu) {
+                *sum += value;
+            }
+        }
+        Ok(bytemuck::cast(sum))
+    }
+}
+
+/// The object, with its shared maps created.
+pub struct Object {
+    /// Descriptors and definitions of the shared maps, for relocation. The maps
+    /// themselves are kept by [`Maps`] and the ring's reader, which outlive it.
+    relocations: Vec<(String, RawFd, aya_obj::Map)>,
+}
+
+/// A loaded copy of the program.
+pub struct Program {
+    fd: OwnedFd,
+    attachment: Words<4>,
+    identity: Attachment,
+}
+
+impl AsFd for Program {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Object {
+    /// Creates the shared maps.
+    ///
+    /// # Errors
+    /// When the kernel refuses one of them.
+    pub fn new(sizes: Sizes) -> Result<(Self, Maps, RingBuf<MapData>), ObjectError> {
+        let mut object = parse()?;
+        let mut relocations = Vec::new();
+        let mut create = |name: &str| {
+            let mut definition = take_map(&mut object, name)?;
+            match name {
+                map::FLOWS_EVEN | map::FLOWS_ODD => definition.set_max_entries(sizes.flows),
+                map::PACKETS => definition.set_max_entries(sizes.ring),
+                _ => {}
+            }
+            let data = create_map(&definition, name)?;
+            relocations.push((name.to_owned(), data.fd().as_fd().as_raw_fd(), definition));
+            Ok::<_, ObjectError>(data)
+        };
+        let settings = create(map::SETTINGS)?;
+        let totals = create(map::TOTALS)?;
+        let packets = create(map::PACKETS)?;
+        let maps = Maps {
+            flows: [create(map::FLOWS_EVEN)?, create(map::FLOWS_ODD)?],
+            _private: [create(map::ZEROS)?, create(map::BUDGET)?],
+            settings: Array::try_from(Map::Array(settings)).map_err(in_map(map::SETTINGS))?,
+            totals: PerCpuArray::try_from(Map::PerCpuArray(totals)).map_err(in_map(map::TOTALS))?,
+        };
+        let ring = RingBuf::try_from(Map::RingBuf(packets)).map_err(in_map(map::PACKETS))?;
+        Ok((Self { relocations }, maps, ring))
+    }
+
+    /// Loads a copy of the program that knows who it is.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn load(&self, identity: Attachment) -> Result<Program, ObjectError> {
+        let mut object = parse()?;
+        let definition = take_map(&mut object, map::ATTACHMENT)?;
+        let data = create_map(&definition, map::ATTACHMENT)?;
+        let own = (
+            map::ATTACHMENT.to_owned(),
+            data.fd().as_fd().as_raw_fd(),
+            definition,
+        );
+        let text_sections: HashSet<usize> = object
+            .functions
+            .keys()
+            .map(|&(section, _)| section)
+            .collect();
+        object
+            .relocate_maps(
+                self.relocations
+                    .iter()
+                    .chain([&own])
+                    .map(|(name, fd, map)| (name.as_str(), *fd, map)),
+                &text_sections,
+            )
+            .map_err(unusable)?;
+        object.relocate_calls(&text_sections).map_err(unusable)?;
+        let program = object
+            .programs
+            .get(PROGRAM)
+            .ok_or_else(|| unusable("it has no program of the expected name"))?;
+        let function = object
+            .functions
+            .get(&program.function_key())
+            .ok_or_else(|| unusable("its program has no code"))?;
+        let fd = sys::load_program(PROGRAM, &function.instructions, &program.license)?;
+        let attachment = Array::try_from(Map::Array(data)).map_err(in_map(map::ATTACHMENT))?;
+        let mut program = Program {
+            fd,
+            attachment,
+            identity,
+        };
+        program
+            .set_verdict(identity.verdict)
+            .map_err(in_map(map::ATTACHMENT))?;
+        Ok(program)
+    }
+}
+
+impl Program {
+    /// What it returns from now on: a number of [`verdict`].
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_verdict(&mut self, verdict: i32) -> Result<(), MapError> {
+        self.identity.verdict = verdict;
+        self.attachment
+            .set(0, bytemuck::cast::<_, [u32; 4]>(self.identity), 0)
+    }
+
+    /// Whether it leaves the packet to the rest of the chain.
+    #[must_use]
+    pub fn passes_on(&self) -> bool {
+        self.identity.verdict == verdict::NEXT
+    }
+}
+
+fn parse() -> Result<aya_obj::Object, ObjectError> {
+    aya_obj::Object::parse(OBJECT).map_err(unusable)
+}
+
+fn unusable(error: impl std::fmt::Display) -> ObjectError {
+    ObjectError::Unusable(error.to_string())
+}
+
+fn in_map(name: &str) -> impl FnOnce(MapError) -> ObjectError + use<'_> {
+    move |source| ObjectError::Map {
+        name: name.to_owned(),
+        source,
+    }
+}
+
+fn take_map(object: &mut aya_obj::Object, name: &str) -> Result<aya_obj::Map, ObjectError> {
+    object
+        .maps
+        .remove(name)
+        .ok_or_else(|| unusable(format!("it has no map {name}")))
+}
+
+fn create_map(definition: &aya_obj::Map, name: &str) -> Result<MapData, ObjectError> {
+    MapData::create(definition.clone(), name, None).map_err(in_map(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_object_has_the_program_and_no_data_of_its_own() {
+        let object = parse().unwrap();
+        assert!(object.programs.contains_key(PROGRAM));
+        let mut names: Vec<_> = object.maps.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        // Read-only data would be one more map, which each copy would have to
+        // fill and freeze.
+        let mut expected = [
+            map::ATTACHMENT,
+            map::BUDGET,
+            map::FLOWS_EVEN,
+            map::FLOWS_ODD,
+            map::PACKETS,
+            map::SETTINGS,
+            map::TOTALS,
+            map::ZEROS,
+        ];
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+}

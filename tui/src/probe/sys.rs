@@ -1,0 +1,314 @@
+//! The `bpf()` calls that aya does not offer: loading a copy of a program with
+//! maps of our choice, netkit and tcx links at the head of a chain, chains as
+//! they are, and reading and emptying maps in batches.
+//!
+//! This module holds all of the project's `unsafe` in user space; its surface
+//! is safe. Structures and numbers are those of `include/uapi/linux/bpf.h`.
+
+#![allow(
+    unsafe_code,
+    reason = "system calls; each one is explained where it is made"
+)]
+
+use std::ffi::{CStr, c_long};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use aya_obj::generated::{
+    bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info, bpf_prog_type,
+};
+use bytemuck::{AnyBitPattern, NoUninit, Zeroable};
+
+/// Insert before the program given as relative, which is the head of the chain
+/// when none is given (`BPF_F_BEFORE`).
+const BEFORE: u32 = 1 << 3;
+/// Room for the verifier's explanation; the kernel truncates a longer one from
+/// its start on when it can.
+const LOG_SIZE: usize = 1 << 18;
+/// Programs that a chain can hold (`BPF_MPROG_MAX`).
+const CHAIN_MAX: usize = 64;
+
+/// A hook that chains programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HookPoint {
+    /// What a netkit primary transmits: host to container.
+    NetkitPrimary,
+    /// What a netkit peer transmits: container to host.
+    NetkitPeer,
+    /// What a device receives.
+    TcxIngress,
+    /// What a device sends.
+    TcxEgress,
+}
+
+impl HookPoint {
+    const fn attach_type(self) -> bpf_attach_type {
+        match self {
+            Self::NetkitPrimary => bpf_attach_type::BPF_NETKIT_PRIMARY,
+            Self::NetkitPeer => bpf_attach_type::BPF_NETKIT_PEER,
+            Self::TcxIngress => bpf_attach_type::BPF_TCX_INGRESS,
+            Self::TcxEgress => bpf_attach_type::BPF_TCX_EGRESS,
+        }
+    }
+}
+
+/// The programs of a hook, in the order in which they run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Changes with each attach and detach; 1 while the hook is empty.
+    pub revision: u64,
+    /// The programs.
+    pub programs: Vec<ChainProgram>,
+}
+
+/// A program of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainProgram {
+    /// The program's id.
+    pub id: u32,
+    /// The link that attaches it, 0 when it was attached without one.
+    pub link_id: u32,
+}
+
+/// Why a program was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", if log.is_empty() { String::new() } else { format!("; the verifier said: {log}") })]
+pub struct LoadError {
+    /// The kernel's answer.
+    #[source]
+    pub error: io::Error,
+    /// The end of the verifier's log, when it wrote one.
+    pub log: String,
+}
+
+/// One system call. `attr` must hold what `command` reads, with pointers that
+/// stay valid until it returns; that is why this is not public.
+fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<c_long> {
+    // SAFETY: `attr` is a whole union of the size given; the callers below fill
+    // it with file descriptors and with pointers into live buffers.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as c_long,
+            std::ptr::from_mut(attr),
+            size_of::<bpf_attr>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+/// As [`bpf`], for commands that answer with a new file descriptor.
+fn bpf_fd(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
+    let fd = bpf(command, attr)?;
+    let fd = i32::try_from(fd).map_err(|_| io::Error::other("a file descriptor out of range"))?;
+    // SAFETY: the kernel has just made it for us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn empty_attr() -> bpf_attr {
+    // SAFETY: a union of integers, for which zero is a value; the kernel wants
+    // what a command does not use to be zero.
+    unsafe { std::mem::zeroed() }
+}
+
+fn raw(fd: BorrowedFd<'_>) -> u32 {
+    // An open file descriptor is never negative.
+    fd.as_raw_fd().unsigned_abs()
+}
+
+/// Loads a program of the type that all our hooks take (`SCHED_CLS`).
+///
+/// # Errors
+/// The kernel's, with the verifier's log when it refuses the program.
+pub fn load_program(
+    name: &str,
+    instructions: &[bpf_insn],
+    license: &CStr,
+) -> Result<OwnedFd, LoadError> {
+    let load = |log: &mut [u8]| {
+        let mut attr = empty_attr();
+        // SAFETY: all members of the union are plain integers.
+        let load = unsafe { &mut attr.__bindgen_anon_3 };
+        load.prog_type = bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS as u32;
+        load.insns = instructions.as_ptr() as u64;
+        load.insn_cnt = u32::try_from(instructions.len()).unwrap_or(u32::MAX);
+        load.license = license.as_ptr() as u64;
+        // The last byte stays 0.
+        for (to, from) in load.prog_name[..15].iter_mut().zip(name.bytes()) {
+            *to = from.cast_signed();
+        }
+        if !log.is_empty() {
+            load.log_level = 1;
+            load.log_buf = log.as_mut_ptr() as u64;
+            load.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
+        }
+        bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr)
+    };
+    // Without a log first: it makes the verifier slower.
+    load(&mut []).or_else(|_| {
+        let mut log = vec![0; LOG_SIZE];
+        load(&mut log).map_err(|error| {
+            let text = CStr::from_bytes_until_nul(&log).map_or_else(
+                |_| String::new(),
+                |text| text.to_string_lossy().trim_end().to_owned(),
+            );
+            let start = text.floor_char_boundary(text.len().saturating_sub(2000));
+            LoadError {
+                error,
+                log: text[start..].to_owned(),
+            }
+        })
+    })
+}
+
+/// Attaches a program at the head of a hook's chain. The link, and with it the
+/// attachment, lives as long as the file descriptor.
+///
+/// Both netkit hooks are reached through the primary, from its namespace.
+///
+/// # Errors
+/// The kernel's: `EACCES` for a netkit peer, `ENXIO` for what is no netkit
+/// device, `ENODEV`, `EINVAL` where the kernel does not have the hook.
+pub fn attach_at_head(
+    program: BorrowedFd<'_>,
+    device: u32,
+    hook: HookPoint,
+) -> io::Result<OwnedFd> {
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let create = unsafe { &mut attr.link_create };
+    create.__bindgen_anon_1.prog_fd = raw(program);
+    create.__bindgen_anon_2.target_ifindex = device;
+    create.attach_type = hook.attach_type() as u32;
+    create.flags = BEFORE;
+    bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
+}
+
+/// The chain of a hook.
+///
+/// # Errors
+/// As for [`attach_at_head`].
+pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
+    let mut ids = [0u32; CHAIN_MAX];
+    let mut links = [0u32; CHAIN_MAX];
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let query = unsafe { &mut attr.query };
+    query.__bindgen_anon_1.target_ifindex = device;
+    query.attach_type = hook.attach_type() as u32;
+    query.prog_ids = ids.as_mut_ptr() as u64;
+    query.link_ids = links.as_mut_ptr() as u64;
+    query.__bindgen_anon_2.count = CHAIN_MAX as u32;
+    bpf(bpf_cmd::BPF_PROG_QUERY, &mut attr)?;
+    // SAFETY: as above; the kernel has written the answer there.
+    let (count, revision) = unsafe {
+        (
+            attr.query.__bindgen_anon_2.count as usize,
+            attr.query.revision,
+        )
+    };
+    let programs = ids.iter().zip(links).take(count);
+    Ok(Chain {
+        revision,
+        programs: programs
+            .map(|(&id, link_id)| ChainProgram { id, link_id })
+            .collect(),
+    })
+}
+
+/// The id of the program behind a file descriptor.
+///
+/// # Errors
+/// The kernel's.
+pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut info = empty_info();
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let get = unsafe { &mut attr.info };
+    get.bpf_fd = raw(program);
+    get.info = std::ptr::from_mut(&mut info) as u64;
+    get.info_len = size_of_val(&info) as u32;
+    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(info.id)
+}
+
+/// What a batch call does with the entries that it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// Leaves them.
+    Read,
+    /// Takes them out of the map.
+    Drain,
+}
+
+/// Goes through a hash map in batches and calls `entry` for each key and value.
+/// The map must be still: entries that come or go meanwhile can be missed or
+/// seen twice.
+///
+/// # Errors
+/// The kernel's.
+pub fn for_each<K, V>(map: impl AsFd, batch: Batch, mut entry: impl FnMut(K, V)) -> io::Result<()>
+where
+    K: AnyBitPattern + NoUninit + Zeroable,
+    V: AnyBitPattern + NoUninit + Zeroable,
+{
+    /// A batch that fits the second-level cache.
+    const ENTRIES: usize = 1024;
+
+    let command = match batch {
+        Batch::Read => bpf_cmd::BPF_MAP_LOOKUP_BATCH,
+        Batch::Drain => bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+    };
+    let mut keys = vec![K::zeroed(); ENTRIES];
+    let mut values = vec![V::zeroed(); ENTRIES];
+    // Where the next batch starts: for a hash the number of a bucket.
+    let mut position = 0u32;
+    let mut is_first = true;
+    loop {
+        let mut next_position = position;
+        let mut attr = empty_attr();
+        // SAFETY: all members of the union are plain integers.
+        let request = unsafe { &mut attr.batch };
+        request.in_batch = if is_first {
+            0
+        } else {
+            std::ptr::from_mut(&mut position) as u64
+        };
+        request.out_batch = std::ptr::from_mut(&mut next_position) as u64;
+        request.keys = keys.as_mut_ptr() as u64;
+        request.values = values.as_mut_ptr() as u64;
+        request.count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        request.map_fd = raw(map.as_fd());
+        let result = bpf(command, &mut attr);
+        // SAFETY: as above; the kernel has written the answer there.
+        let count = unsafe { attr.batch.count } as usize;
+        let is_last = match result {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            // One bucket holds more than the buffer.
+            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {
+                keys.resize(keys.len() * 2, K::zeroed());
+                values.resize(values.len() * 2, V::zeroed());
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        for (&key, &value) in keys.iter().zip(&values).take(count) {
+            entry(key, value);
+        }
+        if is_last {
+            return Ok(());
+        }
+        position = next_position;
+        is_first = false;
+    }
+}
+
+fn empty_info() -> bpf_prog_info {
+    // SAFETY: a structure of integers, for which zero is a value.
+    unsafe { std::mem::zeroed() }
+}
