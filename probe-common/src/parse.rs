@@ -204,7 +204,8 @@ fn read_bare_ip<P: Packet + ?Sized>(
     direction: Direction,
     headers: &mut Headers,
 ) -> Option<()> {
-    let [first] = packet.load(0)?;
+    // Two bytes: the verifier gives no range for a single first one.
+    let [first, _] = packet.load(0)?;
     match first >> 4 {
         4 => headers.key.ether_type = ether::IPV4,
         6 => headers.key.ether_type = ether::IPV6,

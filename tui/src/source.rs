@@ -189,8 +189,6 @@ pub enum Hooks {
     Netkit,
     /// tcx ingress and egress (kernel 6.6).
     Tcx,
-    /// The clsact queueing discipline's ingress and egress filters.
-    Clsact,
 }
 
 impl Hooks {
@@ -200,7 +198,6 @@ impl Hooks {
         match self {
             Self::Netkit => "netkit",
             Self::Tcx => "tcx",
-            Self::Clsact => "clsact",
         }
     }
 }

@@ -1,0 +1,162 @@
+//! Reading the counters, exactly: in epochs.
+//!
+//! The programs write to one of two flow maps and to one half of TOTALS, as
+//! SETTINGS tells. [`Counters::turn`] makes them change over, waits until no
+//! program that saw the old setting still runs, and reads what is then complete
+//! and still. No increment can fall between a read and a delete, and the flows
+//! and the totals of an epoch are of the same packets.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use probe_common::{Direction, FlowKey, FlowValue, Settings, TotalsValue, limits};
+use rustix::thread::{MembarrierCommand, membarrier};
+
+use super::object::Maps;
+use super::sys::{self, Batch};
+use crate::source::{DeviceTotals, FlowCounts, Interval, Moment, Totals};
+
+/// How many packets get an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Events of packets that deserve one, a CPU and epoch.
+    pub events: u32,
+    /// Events of a sample of the rest, a CPU and epoch.
+    pub samples: u32,
+    /// An event for every packet, whatever the budgets.
+    pub every_packet: bool,
+}
+
+/// The counters of all attached programs.
+pub struct Counters {
+    maps: Maps,
+    budget: Budget,
+    epoch: u32,
+    /// When the source and when the epoch started.
+    started: Instant,
+    turned: Instant,
+    /// What TOTALS held when it was last read, by index.
+    last: Vec<TotalsValue>,
+}
+
+impl Counters {
+    /// Starts the first epoch. No program may be attached yet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new(maps: Maps, budget: Budget, now: Instant) -> io::Result<Self> {
+        let mut counters = Self {
+            maps,
+            budget,
+            epoch: 0,
+            started: now,
+            turned: now,
+            last: vec![TotalsValue::default(); limits::TOTALS as usize],
+        };
+        counters.publish()?;
+        Ok(counters)
+    }
+
+    /// Ends the epoch and returns what was counted in it. `slots` are the
+    /// devices whose programs were attached at any time in it.
+    ///
+    /// It blocks for a grace period of the kernel, usually 10 to 40 ms.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn turn(&mut self, slots: &[u32]) -> io::Result<Interval> {
+        // The map of the epoch before the present one: read long ago, and
+        // written to by nobody since.
+        let next = self.epoch.wrapping_add(1);
+        let empty = |_: FlowKey, _: FlowValue| {};
+        sys::for_each(self.flows(next), Batch::Drain, empty)?;
+        let ended = self.epoch;
+        self.epoch = next;
+        self.publish()?;
+        let now = Instant::now();
+        grace_period()?;
+
+        let mut flows = Vec::new();
+        sys::for_each(self.flows(ended), Batch::Read, |key, value| {
+            flows.push(FlowCounts { key, value });
+        })?;
+        let mut devices = Vec::with_capacity(slots.len());
+        for &slot in slots {
+            let mut device = DeviceTotals {
+                slot,
+                ..DeviceTotals::default()
+            };
+            for direction in Direction::BOTH {
+                device.directions[direction as usize] = self.totals(ended, slot, direction)?;
+            }
+            devices.push(device);
+        }
+        let interval = Interval {
+            at: self.moment(now),
+            length: now.duration_since(self.turned),
+            devices,
+            flows,
+            ..Interval::default()
+        };
+        self.turned = now;
+        Ok(interval)
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        at.duration_since(self.started)
+    }
+
+    fn flows(&self, epoch: u32) -> &aya::maps::MapFd {
+        self.maps.flows[(epoch & 1) as usize].fd()
+    }
+
+    fn publish(&mut self) -> io::Result<()> {
+        let Budget {
+            events,
+            samples,
+            every_packet,
+        } = self.budget;
+        self.maps
+            .set_settings(Settings {
+                epoch: self.epoch,
+                events,
+                samples,
+                every_packet: u32::from(every_packet),
+            })
+            .map_err(io::Error::other)
+    }
+
+    /// What one hook saw in an epoch that has ended.
+    fn totals(&mut self, epoch: u32, slot: u32, direction: Direction) -> io::Result<Totals> {
+        let index = limits::totals_index(epoch, slot, direction);
+        let now = self.maps.totals(index).map_err(io::Error::other)?;
+        let last = std::mem::replace(&mut self.last[index as usize], now);
+        let packets = now.packets - last.packets;
+        Ok(Totals {
+            packets,
+            segments: packets + now.extra_segments - last.extra_segments,
+            bytes: now.bytes - last.bytes,
+            untracked_packets: now.untracked_packets - last.untracked_packets,
+            untracked_bytes: now.untracked_bytes - last.untracked_bytes,
+            events: now.events - last.events,
+            lost: now.lost - last.lost,
+            over_budget: now.over_budget - last.over_budget,
+        })
+    }
+}
+
+/// Waits until every program that was running has ended. A `GLOBAL` barrier is
+/// a `synchronize_rcu()` in the kernel (`kernel/sched/membarrier.c`), and
+/// programs run as RCU readers. Kernels with `nohz_full` refuse it; there a wait
+/// far longer than any program runs has to do.
+fn grace_period() -> io::Result<()> {
+    const LONGER_THAN_ANY_PROGRAM: Duration = Duration::from_millis(200);
+    match membarrier(MembarrierCommand::Global) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            std::thread::sleep(LONGER_THAN_ANY_PROGRAM);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
