@@ -436,3 +436,6 @@ fn place_icmp(headers: &mut Headers, header: [u8; 8], echo: u8, echo_reply: u8) 
     let kind = if is_echo { echo } else { header[0] };
     headers.key.remote_port = u16::from(kind);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: every test, and a count of what ran.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::command::cargo;
+use crate::command::{cargo, run as run_command};
 
 /// What a run of tests came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +15,43 @@ struct Count {
     skipped: u64,
 }
 
+/// What the kernel tests call, and the Debian packages that have it.
+const TOOLS: [(&str, &str); 2] = [("ip", "iproute2"), ("ping", "iputils-ping")];
+
+/// Installs what is missing, where apt can; otherwise says what to install.
+fn set_up() -> anyhow::Result<()> {
+    let missing: Vec<_> = TOOLS
+        .iter()
+        .filter(|(tool, _)| !is_installed(tool))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = || {
+        run_command(Command::new("apt-get").arg("update"))?;
+        run_command(
+            Command::new("apt-get")
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(&missing),
+        )
+    };
+    install().with_context(|| {
+        format!(
+            "the kernel tests need {}: install them and try again",
+            missing.join(", ")
+        )
+    })
+}
+
+fn is_installed(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+}
+
 /// Runs the workspace's tests, shows their output, and ends with their sum.
 pub fn run() -> anyhow::Result<()> {
+    set_up()?;
     let mut child = cargo(&["test", "--workspace"])
         .stdout(Stdio::piped())
         .spawn()
