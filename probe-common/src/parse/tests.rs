@@ -48,8 +48,8 @@ fn tcp_over_ipv4_has_ends_flags_and_ttl() {
         (key.device, key.ether_type, key.protocol),
         (3, ether::IPV4, ip::TCP)
     );
-    assert_eq!(key.local, super::mapped(LOCAL_V4));
-    assert_eq!(key.remote, super::mapped(REMOTE_V4));
+    assert_eq!(key.local, mapped(LOCAL_V4));
+    assert_eq!(key.remote, mapped(REMOTE_V4));
     assert_eq!(
         (key.local_port, key.remote_port, key.flags),
         (40000, 443, 0)
