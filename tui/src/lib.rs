@@ -2,6 +2,7 @@
 //! kernel.
 
 pub mod cli;
+pub mod flow;
 pub mod probe;
 pub mod run;
 pub mod source;

@@ -1,0 +1,135 @@
+//! The rolling flow table: which flows there are, what was counted of each,
+//! how fast they are, and when they are over.
+//!
+//! Everything here is pure. The clock is the intervals' own: [`Clock`] moves
+//! when [`FlowTable::ingest`] is called and at no other time.
+
+mod clock;
+mod compact;
+mod count;
+mod history;
+mod ledger;
+mod order;
+mod table;
+mod tcp;
+
+use std::time::Duration;
+
+use probe_common::{Counters, Direction, FlowKey, FlowValue};
+
+pub use clock::{Clock, SLOTS};
+pub use count::Count;
+pub use history::History;
+pub use ledger::{Ledger, Sums, Untracked};
+pub use table::{FlowTable, Limits};
+pub use tcp::TcpState;
+
+use crate::source::Moment;
+
+/// One flow, both directions of it. Arrays are indexed by [`Direction`].
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Which flow.
+    pub key: FlowKey,
+    /// The start of the interval that had its first packet, or the first of
+    /// its current TCP connection when the ports are used again.
+    pub first_seen: Moment,
+    /// The end of the last interval that had a packet of it.
+    pub last_seen: Moment,
+    /// All that was counted since it is in the table.
+    pub counts: [Count; 2],
+    /// The largest packet, in bytes as the device counts them.
+    pub largest: [u32; 2],
+    /// TTL or hop limit of the last packet that had one, or 0.
+    pub hop_limit: [u8; 2],
+    /// All TCP flags of the current connection, or-ed.
+    pub tcp_flags: [u8; 2],
+    /// Where the connection stands; nothing for what is not TCP, and for
+    /// fragments, which carry no flags.
+    pub tcp: Option<TcpState>,
+    /// What was counted lately.
+    pub history: History,
+}
+
+impl Flow {
+    /// A flow without packets whose first interval starts at `first_seen`.
+    fn new(key: FlowKey, first_seen: Moment) -> Self {
+        Self {
+            key,
+            first_seen,
+            last_seen: first_seen,
+            counts: [Count::default(); 2],
+            largest: [0; 2],
+            hop_limit: [0; 2],
+            tcp_flags: [0; 2],
+            tcp: None,
+            history: History::default(),
+        }
+    }
+
+    /// Bytes per second over about the last `window`; see [`History::rate`].
+    #[must_use]
+    pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
+        self.history.rate(direction, window, self.first_seen, clock)
+    }
+
+    /// Packets per second over about the last `window`; see
+    /// [`History::packet_rate`].
+    #[must_use]
+    pub fn packet_rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
+        self.history
+            .packet_rate(direction, window, self.first_seen, clock)
+    }
+
+    /// Whether it is a TCP connection that has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.tcp.is_some_and(TcpState::is_closed)
+    }
+
+    /// How long it has had no packet, 0 when the last interval had one.
+    #[must_use]
+    pub fn idle(&self, now: Moment) -> Duration {
+        now.saturating_sub(self.last_seen)
+    }
+
+    /// How long ago it was first seen.
+    #[must_use]
+    pub fn age(&self, now: Moment) -> Duration {
+        now.saturating_sub(self.first_seen)
+    }
+
+    /// Adds what the interval that begins at `start` and ends at the clock's
+    /// now has counted.
+    fn record(&mut self, value: &FlowValue, start: Moment, clock: &Clock) {
+        let flags = value.directions.map(tcp_flags);
+        if self.is_closed() && tcp::opens(flags) {
+            self.first_seen = start;
+            self.tcp_flags = [0; 2];
+            self.history = History::default();
+        }
+        for direction in Direction::BOTH {
+            let side = direction as usize;
+            let counters = &value.directions[side];
+            self.counts[side] += Count::from(counters);
+            self.largest[side] = self.largest[side].max(counters.largest);
+            self.tcp_flags[side] |= flags[side];
+            // The field is 0 where the packets of the interval had none.
+            if let Ok(hop_limit @ 1..) = u8::try_from(counters.hop_limit) {
+                self.hop_limit[side] = hop_limit;
+            }
+        }
+        self.tcp = TcpState::from_flags(self.tcp_flags);
+        self.last_seen = clock.now();
+        let [bytes, packets] = [
+            value.directions.map(|c| c.bytes),
+            value.directions.map(|c| c.packets),
+        ];
+        self.history.record(bytes, packets, clock);
+    }
+}
+
+/// The flags of RFC 9293's low byte, which is all that the kernel side or-s.
+fn tcp_flags(counters: Counters) -> u8 {
+    counters.tcp_flags.to_le_bytes()[0]
+}

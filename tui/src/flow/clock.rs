@@ -1,0 +1,115 @@
+//! The time that histories share: slots of about a second or an interval.
+
+use std::{
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
+
+use crate::source::Moment;
+
+/// Slots that are remembered.
+pub const SLOTS: usize = 60;
+
+/// A slot takes intervals until it is this long, so that short intervals share
+/// one and [`SLOTS`] reach back about a minute at least.
+const FULL: Duration = Duration::from_millis(900);
+
+/// Which slot is the current one and how long the remembered ones were.
+///
+/// A slot is one interval, or several when they are much shorter than a second;
+/// never a part of one, so that what a slot holds was really counted in it.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    now: Moment,
+    /// The current slot's number; numbers begin at 1.
+    slot: u32,
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    end: Moment,
+    /// The time that its intervals cover.
+    length: Duration,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            now: Moment::ZERO,
+            slot: 0,
+            slots: [Slot::default(); SLOTS],
+        }
+    }
+}
+
+impl Clock {
+    /// The end of the last interval.
+    #[must_use]
+    pub const fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Goes on by an interval.
+    pub(super) fn advance(&mut self, at: Moment, length: Duration) {
+        self.now = at;
+        if self.slot == 0 || self.at(self.slot).length >= FULL {
+            self.slot += 1;
+            *self.at_mut(self.slot) = Slot { end: at, length };
+        } else {
+            let slot = self.at_mut(self.slot);
+            slot.end = at;
+            slot.length = slot.length.saturating_add(length);
+        }
+    }
+
+    /// The current slot's number, 0 before the first interval.
+    pub(super) const fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// The numbers of the slots that are remembered, oldest first.
+    pub(super) fn remembered(&self) -> Range<u32> {
+        self.slot.saturating_sub(SLOTS as u32 - 1).max(1)..self.slot + 1
+    }
+
+    /// The time that a slot covers.
+    pub(super) fn length(&self, slot: u32) -> Duration {
+        self.at(slot).length
+    }
+
+    /// The latest slots that make up a window: those whose middle lies in it,
+    /// and the current one always. Whole slots make the rate exact where the
+    /// length of intervals is not.
+    pub(super) fn window(&self, window: Duration) -> RangeInclusive<u32> {
+        let first = self
+            .remembered()
+            .rev()
+            .skip(1)
+            .take_while(|&number| {
+                let slot = self.at(number);
+                let middle = self.now.saturating_sub(slot.end) + slot.length / 2;
+                middle <= window
+            })
+            .last();
+        first.unwrap_or(self.slot)..=self.slot
+    }
+
+    /// The time that slots cover, without what lies before `since`.
+    pub(super) fn covered(&self, slots: RangeInclusive<u32>, since: Moment) -> Duration {
+        slots
+            .map(|number| {
+                let slot = self.at(number);
+                slot.length.min(slot.end.saturating_sub(since))
+            })
+            .sum()
+    }
+
+    fn at(&self, number: u32) -> &Slot {
+        &self.slots[number as usize % SLOTS]
+    }
+
+    fn at_mut(&mut self, number: u32) -> &mut Slot {
+        &mut self.slots[number as usize % SLOTS]
+    }
+}

@@ -1,0 +1,141 @@
+//! The sums that must add up.
+
+use std::time::Duration;
+
+use probe_common::Direction;
+
+use super::{Clock, Count, Flow, History};
+use crate::source::{Moment, Totals};
+
+/// Where the packets of one direction went. Always
+/// `seen = live + expired + overflow + untracked`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// All that the hooks saw, counted apart from the flows.
+    pub seen: Count,
+    /// What the flows in the table have.
+    pub live: Count,
+    /// What flows had that are not in the table any more.
+    pub expired: Count,
+    /// What the table had no room for.
+    pub overflow: Count,
+    /// What the kernel's flow map had no room for.
+    pub untracked: Untracked,
+}
+
+/// What the kernel's flow map had no room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untracked {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Sums {
+    /// Packets seen that are nowhere: 0, or there is a bug and the screen must
+    /// say so. Negative when more were accounted for than seen.
+    #[must_use]
+    pub fn unaccounted(&self) -> i64 {
+        let accounted = (self.live + self.expired + self.overflow)
+            .packets
+            .saturating_add(self.untracked.packets);
+        let difference = self.seen.packets.abs_diff(accounted);
+        let difference = i64::try_from(difference).unwrap_or(i64::MAX);
+        if accounted > self.seen.packets {
+            -difference
+        } else {
+            difference
+        }
+    }
+}
+
+/// The traffic of one device, or of all.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    since: Moment,
+    sums: [Sums; 2],
+    totals: [Totals; 2],
+    history: History,
+}
+
+impl Ledger {
+    pub(super) fn new(since: Moment) -> Self {
+        Self {
+            since,
+            sums: Default::default(),
+            totals: Default::default(),
+            history: History::default(),
+        }
+    }
+
+    /// Where the packets went.
+    #[must_use]
+    pub fn sums(&self, direction: Direction) -> Sums {
+        self.sums[direction as usize]
+    }
+
+    /// All that the hook counted, with its packet events.
+    #[must_use]
+    pub fn totals(&self, direction: Direction) -> Totals {
+        self.totals[direction as usize]
+    }
+
+    /// Bytes seen per second; see [`History::rate`].
+    #[must_use]
+    pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
+        self.history.rate(direction, window, self.since, clock)
+    }
+
+    /// Packets seen per second; see [`History::packet_rate`].
+    #[must_use]
+    pub fn packet_rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
+        self.history
+            .packet_rate(direction, window, self.since, clock)
+    }
+
+    /// What was seen lately.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What a hook saw in the interval that the clock stands at.
+    pub(super) fn see(&mut self, totals: &[Totals; 2], clock: &Clock) {
+        for (side, seen) in totals.iter().enumerate() {
+            self.totals[side] += *seen;
+            let sums = &mut self.sums[side];
+            sums.seen += Count::from(seen);
+            let untracked = &mut sums.untracked;
+            untracked.packets = untracked.packets.saturating_add(seen.untracked_packets);
+            untracked.bytes = untracked.bytes.saturating_add(seen.untracked_bytes);
+        }
+        let bytes = totals.map(|t| t.bytes);
+        let packets = totals.map(|t| t.packets);
+        self.history.record(bytes, packets, clock);
+    }
+
+    /// Something was added to a flow of the table.
+    pub(super) fn keep(&mut self, counts: [Count; 2]) {
+        self.each(counts, |sums, count| sums.live += count);
+    }
+
+    /// Something found no room in the table.
+    pub(super) fn refuse(&mut self, counts: [Count; 2]) {
+        self.each(counts, |sums, count| sums.overflow += count);
+    }
+
+    /// A flow has left the table.
+    pub(super) fn expire(&mut self, flow: &Flow) {
+        self.each(flow.counts, |sums, count| {
+            sums.live -= count;
+            sums.expired += count;
+        });
+    }
+
+    fn each(&mut self, counts: [Count; 2], book: impl Fn(&mut Sums, Count)) {
+        for (sums, count) in self.sums.iter_mut().zip(counts) {
+            book(sums, count);
+        }
+    }
+}

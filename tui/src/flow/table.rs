@@ -1,0 +1,271 @@
+//! The table itself: finding, adding, expiring.
+
+use std::{collections::BTreeMap, hash::BuildHasher, time::Duration};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use probe_common::{FlowKey, FlowValue};
+use slab::Slab;
+
+use super::{
+    Clock, Count, Flow, Ledger,
+    order::{Order, Queue},
+};
+use crate::source::{FlowCounts, Interval, Moment};
+
+/// A closed TCP connection leaves after this time without a packet.
+const CLOSED_IDLE: Duration = Duration::from_secs(10);
+/// When the table is full, a flow that had no packet for this long makes room
+/// for a new one. Not sooner: a flood of short flows must not push out those
+/// that the user is watching.
+const FULL_IDLE: Duration = Duration::from_secs(10);
+
+/// How much the table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Flows at most.
+    pub flows: usize,
+    /// A flow leaves after this time without a packet; a closed TCP connection
+    /// after 10 s, if that is sooner.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            flows: 200_000,
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// All flows that had a packet lately, and the sums over all that ever had.
+///
+/// A new flow that finds the table full takes the place of a closed or, if
+/// there is none, of a long idle flow (its counts go to
+/// [`expired`](super::Sums::expired)); where there is neither, its packets are
+/// counted as [`overflow`](super::Sums::overflow). Either takes constant time.
+#[derive(Clone, Debug)]
+pub struct FlowTable {
+    limits: Limits,
+    clock: Clock,
+    flows: Slab<Flow>,
+    /// Ids in `flows` by the hash of the key. Keys come from the network, so
+    /// the hash is seeded at random.
+    ids: HashTable<u32>,
+    hasher: RandomState,
+    order: Order,
+    devices: BTreeMap<u32, Ledger>,
+    total: Ledger,
+}
+
+impl FlowTable {
+    /// An empty table.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            clock: Clock::default(),
+            flows: Slab::new(),
+            ids: HashTable::new(),
+            hasher: RandomState::default(),
+            order: Order::default(),
+            devices: BTreeMap::new(),
+            total: Ledger::new(Moment::ZERO),
+        }
+    }
+
+    /// Takes in what an interval has counted. Intervals come in the order of
+    /// time.
+    pub fn ingest(&mut self, interval: &Interval) {
+        self.clock.advance(interval.at, interval.length);
+        let start = interval.at.saturating_sub(interval.length);
+        for device in &interval.devices {
+            let ledger = ledger(&mut self.devices, device.slot, start);
+            for ledger in [ledger, &mut self.total] {
+                ledger.see(&device.directions, &self.clock);
+            }
+        }
+        // Known flows first: what is idle then is known, and makes room.
+        let mut unknown = Vec::new();
+        for counts in &interval.flows {
+            match self.find(&counts.key) {
+                Some(id) => self.update(id, &counts.value, start),
+                None => unknown.push(counts),
+            }
+        }
+        self.expire();
+        for counts in unknown {
+            self.admit(counts, start);
+        }
+    }
+
+    /// The flow of a key.
+    #[must_use]
+    pub fn get(&self, key: &FlowKey) -> Option<&Flow> {
+        self.find(key).map(|id| &self.flows[id as usize])
+    }
+
+    /// All flows, in no particular order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Flow> + Clone {
+        self.flows.iter().map(|(_, flow)| flow)
+    }
+
+    /// How many flows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// The end of the last interval.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// The clock that rates are computed by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The sums of the device with this slot.
+    #[must_use]
+    pub fn device(&self, slot: u32) -> Option<&Ledger> {
+        self.devices.get(&slot)
+    }
+
+    /// All devices that were heard of, by slot.
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = (u32, &Ledger)> {
+        self.devices.iter().map(|(slot, ledger)| (*slot, ledger))
+    }
+
+    /// The sums over all devices.
+    #[must_use]
+    pub fn total(&self) -> &Ledger {
+        &self.total
+    }
+
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        self.ids
+            .find(hash(&self.hasher, key), |id| {
+                self.flows[*id as usize].key == *key
+            })
+            .copied()
+    }
+
+    fn update(&mut self, id: u32, value: &FlowValue, start: Moment) {
+        let flow = &mut self.flows[id as usize];
+        let before = queue(flow);
+        flow.record(value, start, &self.clock);
+        self.order.remove(before, id);
+        self.order.push(queue(flow), id);
+        let device = flow.key.device;
+        let counts = value.directions.each_ref().map(Count::from);
+        self.book(device, start, |ledger| ledger.keep(counts));
+    }
+
+    fn admit(&mut self, counts: &FlowCounts, start: Moment) {
+        let FlowCounts { key, value } = counts;
+        let id = match self.find(key) {
+            Some(id) => id,
+            None if self.flows.len() < self.limits.flows || self.make_room() => {
+                self.insert(*key, start)
+            }
+            None => {
+                let counts = value.directions.each_ref().map(Count::from);
+                self.book(key.device, start, |ledger| ledger.refuse(counts));
+                return;
+            }
+        };
+        self.update(id, value, start);
+    }
+
+    fn insert(&mut self, key: FlowKey, start: Moment) -> u32 {
+        let flow = Flow::new(key, start);
+        let queue = queue(&flow);
+        let id = self.flows.insert(flow) as u32;
+        let (flows, hasher) = (&self.flows, &self.hasher);
+        self.ids.insert_unique(hash(hasher, &key), id, |id| {
+            hash(hasher, &flows[*id as usize].key)
+        });
+        self.order.push(queue, id);
+        id
+    }
+
+    /// Removes the flow that can be missed most, if there is one.
+    fn make_room(&mut self) -> bool {
+        let spare = [(Queue::Closed, Duration::ZERO), (Queue::Live, FULL_IDLE)];
+        spare
+            .into_iter()
+            .any(|(queue, idle)| self.remove_first(queue, |time| time > idle))
+    }
+
+    /// Removes the flows whose time is over.
+    fn expire(&mut self) {
+        let idle = self.limits.idle;
+        while self.remove_first(Queue::Closed, |time| time >= idle.min(CLOSED_IDLE)) {}
+        while self.remove_first(Queue::Live, |time| time >= idle) {}
+    }
+
+    /// Removes the longest idle flow of a queue if the time that it has been
+    /// idle for allows it.
+    fn remove_first(&mut self, queue: Queue, may_go: impl Fn(Duration) -> bool) -> bool {
+        let Some(id) = self.order.first(queue) else {
+            return false;
+        };
+        let flow = &self.flows[id as usize];
+        if !may_go(flow.idle(self.clock.now())) {
+            return false;
+        }
+        self.order.remove(queue, id);
+        let flow = self.flows.remove(id as usize);
+        if let Ok(entry) = self
+            .ids
+            .find_entry(hash(&self.hasher, &flow.key), |other| *other == id)
+        {
+            entry.remove();
+        }
+        self.book(flow.key.device, flow.first_seen, |ledger| {
+            ledger.expire(&flow);
+        });
+        true
+    }
+
+    /// Writes to a device's ledger and to that of all.
+    fn book(&mut self, device: u32, start: Moment, write: impl Fn(&mut Ledger)) {
+        write(ledger(&mut self.devices, device, start));
+        write(&mut self.total);
+    }
+}
+
+impl Default for FlowTable {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+fn ledger(devices: &mut BTreeMap<u32, Ledger>, slot: u32, start: Moment) -> &mut Ledger {
+    devices.entry(slot).or_insert_with(|| Ledger::new(start))
+}
+
+fn queue(flow: &Flow) -> Queue {
+    if flow.is_closed() {
+        Queue::Closed
+    } else {
+        Queue::Live
+    }
+}
+
+fn hash(hasher: &RandomState, key: &FlowKey) -> u64 {
+    hasher.hash_one(bytemuck::bytes_of(key))
+}
+
+#[cfg(test)]
+mod tests;
