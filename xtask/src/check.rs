@@ -1,6 +1,6 @@
 //! `cargo xtask check`: the format and the lints.
 
-use crate::command::{cargo, run};
+use crate::process::{cargo, run};
 
 /// Runs all checks; stops at the first that fails.
 pub fn check() -> anyhow::Result<()> {

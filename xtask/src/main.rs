@@ -1,14 +1,20 @@
 //! The tasks of the project, one module a verb: `cargo xtask help` lists them.
 
+mod apt;
+mod build_ebpf;
 mod check;
-mod command;
+mod process;
+mod project;
 mod test;
+mod toolchain;
 
 use clap::Parser;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The tasks of the project")]
 enum Task {
+    /// Compile the eBPF programs into assets/, or prove that the object there is what the sources give
+    BuildEbpf(build_ebpf::Args),
     /// Check the format and the lints
     Check,
     /// Run every test and count what ran
@@ -17,6 +23,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
+        Task::BuildEbpf(args) => build_ebpf::run(&args),
         Task::Check => check::check(),
         Task::Test => test::run(),
     }

@@ -1,0 +1,186 @@
+//! What compiles for the BPF target: a Rust compiler that has the source of its
+//! `core`, and bpf-linker. What is missing is fetched into the cache; the Rust
+//! of the machine stays as it is.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    apt::{self, Archive, Area},
+    process,
+};
+
+/// The BPF target, of the byte order of this machine's CPUs.
+pub const TARGET: &str = "bpfel-unknown-none";
+
+/// Where `library/` lies in a compiler's sysroot.
+const CORE_SOURCE: &str = "lib/rustlib/src/rust/library/core/src/lib.rs";
+
+/// All LLVMs that are involved must agree: the compiler's, whose bitcode the
+/// linker reads, and the linker's.
+const LLVM: &str = "22";
+const BPF_LINKER: &str = "0.13.0";
+
+/// Debian's Rust for its browsers: a new one for an old release, of which the
+/// source is packaged too, always in the same version.
+const RUST_SUITE: &str = "bookworm-security";
+const RUST_PACKAGES: [&str; 3] = ["rustc-web", "libstd-rust-web-dev", "rust-web-src"];
+
+/// Compiles for [`TARGET`].
+pub struct Toolchain {
+    rustc: PathBuf,
+    libraries: Option<PathBuf>,
+    sysroot: PathBuf,
+    linker: PathBuf,
+}
+
+impl Toolchain {
+    /// Finds the toolchain; fetches and builds what is missing of it.
+    ///
+    /// # Errors
+    /// Something is missing and cannot be had: the message says how to get it.
+    pub fn set_up(cache: &Path) -> anyhow::Result<Self> {
+        // First, for Debian's compiler uses its LLVM.
+        let linker = linker(cache)?;
+        let own = PathBuf::from(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        let own_sysroot = sysroot(&mut Command::new(&own))?;
+        if own_sysroot.join(CORE_SOURCE).is_file() {
+            return Ok(Self {
+                rustc: own,
+                libraries: None,
+                sysroot: own_sysroot,
+                linker,
+            });
+        }
+        let root = debian_rust(cache).context(
+            "compiling eBPF needs the source of Rust's core library: \
+             `rustup component add rust-src` installs it; without it, Debian's is used",
+        )?;
+        let rustc = root.join("usr/bin/rustc");
+        let libraries = root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH));
+        let sysroot = sysroot(Command::new(&rustc).env("LD_LIBRARY_PATH", &libraries))?;
+        ensure!(
+            sysroot.join(CORE_SOURCE).is_file(),
+            "the compiler in {} lacks its source: remove that directory and try again",
+            root.display()
+        );
+        Ok(Self {
+            rustc,
+            libraries: Some(libraries),
+            sysroot,
+            linker,
+        })
+    }
+
+    /// A cargo command for [`TARGET`], in the directory of a package, whose
+    /// result depends on the sources alone: not on where they lie, nor on the
+    /// user's settings.
+    pub fn cargo(&self, verb: &str, package: &Path, target_directory: &Path) -> Command {
+        let cargo_home = env::var_os("CARGO_HOME").map_or_else(
+            || env::home_dir().unwrap_or_default().join(".cargo"),
+            PathBuf::from,
+        );
+        let remapped = [
+            (package.parent().unwrap_or(package), "nkview"),
+            (&cargo_home, "cargo"),
+            (&self.sysroot, "rust"),
+        ]
+        .map(|(from, to)| {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(from);
+            flag.push("=");
+            flag.push(to);
+            flag
+        });
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .args([verb, "--locked", "--release", "--target", TARGET])
+            .args(["-Z", "build-std=core", "--target-dir"])
+            .arg(target_directory)
+            .current_dir(package)
+            .env("RUSTC", &self.rustc)
+            // The compiler is a stable one; building core is not a stable feature.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_ENCODED_RUSTFLAGS", remapped.join("\u{1f}".as_ref()))
+            .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &self.linker);
+        match &self.libraries {
+            Some(libraries) => command.env("LD_LIBRARY_PATH", libraries),
+            None => command.env_remove("LD_LIBRARY_PATH"),
+        };
+        command
+    }
+}
+
+fn sysroot(rustc: &mut Command) -> anyhow::Result<PathBuf> {
+    let path = process::read(rustc.args(["--print", "sysroot"]))?;
+    Ok(PathBuf::from(path.trim_end()))
+}
+
+/// The directory that Debian's compiler and its source are unpacked in.
+fn debian_rust(cache: &Path) -> anyhow::Result<PathBuf> {
+    let root = cache.join("debian-rust");
+    if root.is_dir() {
+        return Ok(root);
+    }
+    eprintln!(
+        "Fetching Debian's Rust compiler with its source into {}",
+        root.display()
+    );
+    let archive = Archive::open(cache.join("apt"), Area::Security, RUST_SUITE)?;
+    let mut packages: Vec<_> = RUST_PACKAGES.map(String::from).into();
+    // The name of the package of the shared libraries has the version in it.
+    packages.extend(archive.dependencies("libstd-rust-web-dev")?);
+    let unfinished = cache.join("debian-rust.unfinished");
+    if unfinished.exists() {
+        remove(&unfinished)?;
+    }
+    archive.unpack(&packages, &unfinished)?;
+    fs::rename(&unfinished, &root).with_context(|| format!("renaming to {}", root.display()))?;
+    Ok(root)
+}
+
+fn remove(directory: &Path) -> anyhow::Result<()> {
+    fs::remove_dir_all(directory).with_context(|| format!("removing {}", directory.display()))
+}
+
+/// The linker, built from its source.
+fn linker(cache: &Path) -> anyhow::Result<PathBuf> {
+    let root = cache.join(format!("bpf-linker-{BPF_LINKER}-llvm-{LLVM}"));
+    let linker = root.join("bin/bpf-linker");
+    let llvm = env::var_os("LLVM_PREFIX").map_or_else(
+        || PathBuf::from(format!("/usr/lib/llvm-{LLVM}")),
+        PathBuf::from,
+    );
+    if !llvm.join("include/llvm-c").is_dir() {
+        apt::install(&[&format!("llvm-{LLVM}-dev"), "g++"], "building bpf-linker").with_context(
+            || {
+                format!(
+                    "there is no LLVM {LLVM} in {} (LLVM_PREFIX names another place)",
+                    llvm.display()
+                )
+            },
+        )?;
+    }
+    if linker.is_file() {
+        return Ok(linker);
+    }
+    eprintln!("Building bpf-linker into {}", root.display());
+    process::run(
+        Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["install", "bpf-linker", "--version", BPF_LINKER, "--locked"])
+            .args(["--no-default-features", "--features"])
+            .arg(format!("llvm-{LLVM}"))
+            .arg("--root")
+            .arg(&root)
+            .env("LLVM_PREFIX", &llvm),
+    )
+    .context("building bpf-linker")?;
+    Ok(linker)
+}
