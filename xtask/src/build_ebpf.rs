@@ -19,7 +19,7 @@ const OBJECT: &str = "assets/nkview.bpf.o";
 pub struct Args {
     /// Change nothing; fail if the committed object is not what the sources give
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 /// Compiles the programs into the object that nkview embeds.

@@ -1,5 +1,6 @@
-//! `cargo xtask check`: the format and the lints.
+//! `cargo xtask check`: the format, the lints and the committed object.
 
+use crate::build_ebpf;
 use crate::process::{cargo, run};
 
 /// Runs all checks; stops at the first that fails.
@@ -18,5 +19,6 @@ pub fn check() -> anyhow::Result<()> {
         "--",
         "--deny",
         "warnings",
-    ]))
+    ]))?;
+    build_ebpf::run(&build_ebpf::Args { check: true })
 }
