@@ -104,8 +104,8 @@ use number::{ether, icmp, ip, port, tcp};
 
 /// Tags that are walked; a frame with more is a flow of the next tag's type.
 const VLAN_TAGS: usize = 2;
-/// IPv6 extension headers that are walked; RFC 8200 has each occur once, but
-/// for destination options, so that no honest packet has more.
+/// Headers behind an IPv6 header that are walked, the transport's included;
+/// RFC 8200 has each extension occur once, but for destination options.
 const EXTENSION_HEADERS: usize = 8;
 /// Bytes that can be read at an offset.
 pub trait Packet {
