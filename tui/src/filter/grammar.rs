@@ -1,0 +1,430 @@
+//! From tokens to the syntax tree, by recursive descent.
+//!
+//! One token ahead decides everywhere, so that an error is final where it is
+//! found ([`ErrMode::Cut`]) and names what that place could hold. Only the
+//! values after the first of a list are tried ([`ErrMode::Backtrack`]).
+
+use std::ops::RangeInclusive;
+
+use winnow::combinator::{cut_err, not, opt, peek, preceded, repeat, separated, terminated};
+use winnow::error::{ErrMode, ParserError};
+use winnow::prelude::*;
+use winnow::stream::TokenSlice;
+use winnow::token::{any as any_token, one_of};
+
+use super::error::{Expected, FilterError, alternatives};
+use super::expression::{Expression, Pattern, Side, Term};
+use super::lexer::{Kind, Token, tokens};
+use super::prefix::{Prefix, resembles_address};
+use super::vocabulary::{Keyword, PORTS, PROTOCOLS, by_name, names};
+use super::{hints, prefix};
+
+/// Parentheses that may be open at once, which bounds the depth of the tree.
+const NESTING: usize = 64;
+
+type Input<'t, 'i> = TokenSlice<'t, Token<'i>>;
+type Parsed<T> = ModalResult<T, FilterError>;
+
+/// Reads a filter; a blank text is none.
+///
+/// # Errors
+/// What was expected instead, and where.
+pub(super) fn parse(text: &str) -> Result<Option<Expression>, FilterError> {
+    let tokens = tokens(text);
+    check_nesting(&tokens)?;
+    let mut input = TokenSlice::new(&tokens);
+    if tokens.len() == 1 {
+        return Ok(None);
+    }
+    terminated(any, end)
+        .parse_next(&mut input)
+        .map(Some)
+        .map_err(|error| match error {
+            ErrMode::Backtrack(error) | ErrMode::Cut(error) => error,
+            ErrMode::Incomplete(_) => unexpected(&input, &[], None),
+        })
+}
+
+fn check_nesting(tokens: &[Token<'_>]) -> Result<(), FilterError> {
+    let mut open = 0_usize;
+    for token in tokens {
+        match token.kind {
+            Kind::Open => open += 1,
+            Kind::Close => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > NESTING {
+            return Err(FilterError {
+                column: token.column,
+                length: token.length(),
+                message: format!("expected at most {NESTING} nested parentheses, found more"),
+                expected: Vec::new(),
+                hint: None,
+                is_incomplete: false,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn any(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    separated(1.., all, kind(Kind::Or))
+        .map(Expression::any)
+        .parse_next(input)
+}
+
+fn all(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    separated(1.., negation, kind(Kind::And))
+        .map(Expression::all)
+        .parse_next(input)
+}
+
+fn negation(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let nots: usize = repeat(0.., kind(Kind::Not)).parse_next(input)?;
+    let part = primary(input)?;
+    Ok(if nots.is_multiple_of(2) {
+        part
+    } else {
+        Expression::negate(part)
+    })
+}
+
+fn primary(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let token = peek(any_token).parse_next(input)?;
+    match token.kind {
+        Kind::Open => group(input),
+        Kind::Keyword(keyword) => {
+            any_token.parse_next(input)?;
+            term(keyword, input)
+        }
+        Kind::Word if Prefix::parse(token.text).is_ok() || resembles_address(token.text) => {
+            addresses(Side::Any, input)
+        }
+        _ => Err(ErrMode::Cut(unexpected(
+            input,
+            &[Expected::Term],
+            next_in_list(input),
+        ))),
+    }
+}
+
+fn group(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let open = kind(Kind::Open).parse_next(input)?;
+    let inside = any(input)?;
+    match peek(any_token).parse_next(input)?.kind {
+        Kind::Close => {
+            any_token.parse_next(input)?;
+            Ok(inside)
+        }
+        Kind::End => Err(ErrMode::Cut(FilterError {
+            column: open.column,
+            length: open.length(),
+            message: "expected \")\" to close this \"(\"".to_owned(),
+            is_incomplete: true,
+            ..unexpected_after_term(input, &AFTER_TERM_IN_GROUP)
+        })),
+        _ => Err(ErrMode::Cut(unexpected_after_term(
+            input,
+            &AFTER_TERM_IN_GROUP,
+        ))),
+    }
+}
+
+fn end(input: &mut Input<'_, '_>) -> Parsed<()> {
+    if kind(Kind::End).parse_next(input).is_ok() {
+        return Ok(());
+    }
+    Err(ErrMode::Cut(unexpected_after_term(input, &AFTER_TERM)))
+}
+
+const AFTER_TERM: [Expected; 2] = [Expected::Word("and"), Expected::Word("or")];
+const AFTER_TERM_IN_GROUP: [Expected; 3] = [
+    Expected::Word("and"),
+    Expected::Word("or"),
+    Expected::Word(")"),
+];
+
+/// The error that the next token is behind a term, where `named` may stand,
+/// and behind a kind of packet what narrows it.
+fn unexpected_after_term(input: &Input<'_, '_>, named: &[Expected]) -> FilterError {
+    let is_after_kind = matches!(
+        input.previous_tokens().next().map(|token| token.kind),
+        Some(Kind::Keyword(Keyword::Protocol(_) | Keyword::EtherType(_)))
+    );
+    let narrowing = names(|keyword| is_after_kind && narrows(keyword));
+    unexpected(input, named, narrowing.map(Expected::Word))
+}
+
+/// Whether a term that starts with `keyword` can follow a kind of packet
+/// without `and`.
+const fn narrows(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::Side(_) | Keyword::Addresses | Keyword::Ports | Keyword::ProtocolNumber
+    )
+}
+
+fn narrowing(input: &mut Input<'_, '_>) -> Parsed<Keyword> {
+    any_token
+        .verify_map(|token: &Token<'_>| match token.kind {
+            Kind::Keyword(keyword) if narrows(keyword) => Some(keyword),
+            _ => None,
+        })
+        .parse_next(input)
+}
+
+/// What would go on with the list that ends with the `or` before.
+fn next_in_list(input: &Input<'_, '_>) -> Option<Expected> {
+    let mut before = input.previous_tokens().map(|token| token.kind).peekable();
+    while before.next() == Some(Kind::Or) && before.next() == Some(Kind::Word) {
+        let Some(Kind::Keyword(keyword)) = before.peek() else {
+            continue;
+        };
+        return match keyword {
+            Keyword::Ports => Some(Expected::Port),
+            Keyword::ProtocolNumber => Some(Expected::Protocol),
+            Keyword::Device => Some(Expected::Device),
+            _ => None,
+        };
+    }
+    None
+}
+
+/// What follows the first word of a term.
+fn term(keyword: Keyword, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    match keyword {
+        Keyword::Side(side) => ends(side, input),
+        Keyword::Addresses => addresses(Side::Any, input),
+        Keyword::Ports => ports(Side::Any, input),
+        Keyword::Protocol(number) => narrowed(Term::Protocol(number), input),
+        Keyword::EtherType(number) => narrowed(Term::EtherType(number), input),
+        Keyword::ProtocolNumber => {
+            list(protocol, |number| Expression::Term(Term::Protocol(number))).parse_next(input)
+        }
+        Keyword::EtherNumber => {
+            opt(kind(Kind::Keyword(Keyword::ProtocolNumber))).parse_next(input)?;
+            cut_err(ether_type).parse_next(input)
+        }
+        Keyword::Direction(direction) => Ok(Expression::Term(Term::Direction(direction))),
+        Keyword::Device => devices(input),
+        // The lexer gives these kinds of their own.
+        Keyword::And | Keyword::Or | Keyword::Not => {
+            Err(ErrMode::Cut(unexpected(input, &[Expected::Term], None)))
+        }
+    }
+}
+
+fn narrowed(kind: Term, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let kind = Expression::Term(kind);
+    Ok(match opt(narrowing).parse_next(input)? {
+        Some(keyword) => Expression::all(vec![kind, term(keyword, input)?]),
+        None => kind,
+    })
+}
+
+fn ends(side: Side, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let what = |wanted| one_of(move |token: &Token<'_>| token.kind == Kind::Keyword(wanted));
+    if opt(what(Keyword::Ports)).parse_next(input)?.is_some() {
+        return ports(side, input);
+    }
+    if opt(what(Keyword::Addresses)).parse_next(input)?.is_none() {
+        let is_address =
+            |token: &Token<'_>| Prefix::parse(token.text).is_ok() || resembles_address(token.text);
+        let is_what = |keyword| matches!(keyword, Keyword::Addresses | Keyword::Ports);
+        if !input.first().is_some_and(is_address) {
+            return Err(ErrMode::Cut(unexpected(
+                input,
+                &[Expected::Address],
+                names(is_what).map(Expected::Word),
+            )));
+        }
+    }
+    addresses(side, input)
+}
+
+fn addresses(side: Side, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    values(address)
+        .map(|prefixes| Expression::Term(Term::Addresses { side, prefixes }))
+        .parse_next(input)
+}
+
+fn ports(side: Side, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    values(port_range)
+        .map(|ranges| Expression::Term(Term::Ports { side, ranges }))
+        .parse_next(input)
+}
+
+fn devices(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let first = cut_err(device).parse_next(input)?;
+    // After an `or`, a keyword or an address starts a term of its own.
+    let is_name =
+        |token: &Token<'_>| token.kind == Kind::Word && Prefix::parse(token.text).is_err();
+    let next = preceded((kind(Kind::Or), peek(one_of(is_name))), device);
+    let mut patterns: Vec<Pattern> = repeat(0.., next).parse_next(input)?;
+    patterns.insert(0, first);
+    let term = |pattern| Expression::Term(Term::Device(pattern));
+    Ok(Expression::any(patterns.into_iter().map(term).collect()))
+}
+
+/// Values with `or` between them: one at least.
+fn values<'t, 'i: 't, T>(
+    value: impl Parser<Input<'t, 'i>, T, ErrMode<FilterError>>,
+) -> impl Parser<Input<'t, 'i>, Vec<T>, ErrMode<FilterError>> {
+    cut_err(separated(1.., value, kind(Kind::Or)))
+}
+
+/// Values of which each makes a term.
+fn list<'t, 'i: 't, T>(
+    value: impl Parser<Input<'t, 'i>, T, ErrMode<FilterError>>,
+    term: impl Fn(T) -> Expression,
+) -> impl Parser<Input<'t, 'i>, Expression, ErrMode<FilterError>> {
+    values(value).map(move |values| Expression::any(values.into_iter().map(&term).collect()))
+}
+
+fn address(input: &mut Input<'_, '_>) -> Parsed<Prefix> {
+    let before = *input;
+    let token = value_token(input, Expected::Address)?;
+    Prefix::parse(token.text).map_err(|error| {
+        ErrMode::Backtrack(if resembles_address(token.text) {
+            wrong_part(token, error)
+        } else {
+            unexpected(&before, &[Expected::Address], None)
+        })
+    })
+}
+
+fn port_range(input: &mut Input<'_, '_>) -> Parsed<RangeInclusive<u16>> {
+    let before = *input;
+    let token = value_token(input, Expected::Port)?;
+    let port = |text: &str| text.parse().ok().or_else(|| by_name(PORTS, text));
+    let range = port(token.text).map(|port| port..=port).or_else(|| {
+        let (first, last) = token.text.split_once('-')?;
+        let (first, last) = (port(first)?, port(last)?);
+        Some(first.min(last)..=first.max(last))
+    });
+    range.ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Port], None)))
+}
+
+fn protocol(input: &mut Input<'_, '_>) -> Parsed<u8> {
+    let before = *input;
+    let token = value_token(input, Expected::Protocol)?;
+    let number = token
+        .text
+        .parse()
+        .ok()
+        .or_else(|| by_name(PROTOCOLS, token.text));
+    let number = number
+        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Protocol], None)))?;
+    // `proto gre or tcp port 80`: here `tcp` starts a term.
+    not(narrowing).parse_next(input)?;
+    Ok(number)
+}
+
+fn ether_type(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let before = *input;
+    let token = value_token(input, Expected::EtherType)?;
+    let number = match token.text.get(..2) {
+        Some("0x" | "0X") => u16::from_str_radix(&token.text[2..], 16).ok(),
+        _ => token.text.parse().ok(),
+    };
+    number
+        .map(|number| Expression::Term(Term::EtherType(number)))
+        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::EtherType], None)))
+}
+
+fn device(input: &mut Input<'_, '_>) -> Parsed<Pattern> {
+    let before = *input;
+    let token = value_token(input, Expected::Device)?;
+    let error = |hint: Option<String>| {
+        let mut error = unexpected(&before, &[Expected::Device], None);
+        error.hint = hint;
+        ErrMode::Backtrack(error)
+    };
+    if token.text.contains(char::is_control) {
+        return Err(error(None));
+    }
+    Pattern::new(token.text).map_err(|cause| error(Some(cause.kind().to_string())))
+}
+
+/// The next token, if it is a word.
+fn value_token<'t, 'i>(input: &mut Input<'t, 'i>, expected: Expected) -> Parsed<&'t Token<'i>> {
+    let token = peek(any_token).parse_next(input)?;
+    match token.kind {
+        Kind::Word | Kind::Keyword(_) => any_token.parse_next(input),
+        _ => Err(ErrMode::Backtrack(unexpected(input, &[expected], None))),
+    }
+}
+
+fn kind<'t, 'i: 't>(kind: Kind) -> impl Parser<Input<'t, 'i>, &'t Token<'i>, ErrMode<FilterError>> {
+    one_of(move |token: &Token<'i>| token.kind == kind)
+}
+
+/// The error that the next token is, where `named` could have stood, and
+/// `unnamed`, which would make the message too long.
+fn unexpected(
+    input: &Input<'_, '_>,
+    named: &[Expected],
+    unnamed: impl IntoIterator<Item = Expected>,
+) -> FilterError {
+    let mut expected = named.to_vec();
+    expected.extend(unnamed);
+    let wanted = alternatives(named);
+    let after = match input.previous_tokens().next() {
+        Some(token) => format!(" after \"{}\"", token.text),
+        None => String::new(),
+    };
+    let (column, length) = input.first().map_or((0, 0), |t| (t.column, t.length()));
+    let token = input.first().filter(|token| token.kind != Kind::End);
+    let found = match token {
+        Some(token) => format!(", found \"{}\"", token.text),
+        None => String::new(),
+    };
+    FilterError {
+        column,
+        length,
+        message: format!("expected {wanted}{after}{found}"),
+        hint: token.and_then(|token| hints::hint(token, &expected)),
+        is_incomplete: token
+            .is_none_or(|token| token.is_last && hints::is_unfinished(token.text, &expected)),
+        expected,
+    }
+}
+
+/// The error that a part of `token` is.
+fn wrong_part(token: &Token<'_>, error: prefix::PrefixError) -> FilterError {
+    let part = token.text.get(error.part.clone()).unwrap_or_default();
+    let before = token.text.get(..error.part.start).unwrap_or_default();
+    let place = if part.is_empty() {
+        format!(" after \"{before}\"")
+    } else {
+        format!(", found \"{part}\"")
+    };
+    FilterError {
+        column: token.column + before.chars().count(),
+        length: part.chars().count(),
+        message: format!("expected {}{place}", error.expected),
+        expected: vec![error.expected],
+        hint: error.hint,
+        is_incomplete: token.is_last && error.is_unfinished,
+    }
+}
+
+/// For winnow's own parsers, whose errors only end a repetition.
+impl<'t, 'i> ParserError<Input<'t, 'i>> for FilterError {
+    type Inner = Self;
+
+    fn from_input(_: &Input<'t, 'i>) -> Self {
+        Self {
+            column: 0,
+            length: 0,
+            message: String::new(),
+            expected: Vec::new(),
+            hint: None,
+            is_incomplete: false,
+        }
+    }
+
+    fn into_inner(self) -> Result<Self, Self> {
+        Ok(self)
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether a packet matches. Nothing is allocated: a table of flows is matched
+//! at each keystroke.
+
+use probe_common::parse::number::{ether, ip};
+use probe_common::{Direction, FlowKey, KeyFlags};
+
+use super::expression::{Expression, Side, Term};
+
+/// What terms look at.
+pub(super) struct Packet<'a> {
+    device: &'a str,
+    direction: Direction,
+    ether_type: u16,
+    /// Local and remote address, as numbers.
+    addresses: Option<(u128, u128)>,
+    /// Local and remote port.
+    ports: Option<(u16, u16)>,
+    protocol: Option<u8>,
+}
+
+impl<'a> Packet<'a> {
+    pub(super) fn new(key: &FlowKey, device: &'a str, direction: Direction) -> Self {
+        let local = u128::from_be_bytes(key.local);
+        let remote = u128::from_be_bytes(key.remote);
+        // A key without addresses has zeros; no packet is sent from :: to ::.
+        let addresses = (local != 0 || remote != 0).then_some((local, remote));
+        let is_ip = matches!(key.ether_type, ether::IPV4 | ether::IPV6);
+        let protocol = (is_ip && addresses.is_some()).then_some(key.protocol);
+        let is_port_protocol = matches!(
+            protocol,
+            Some(ip::TCP | ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP)
+        );
+        let was_read = key.flags & (KeyFlags::FRAGMENT | KeyFlags::MALFORMED) == 0;
+        let ports = (is_port_protocol && was_read).then_some((key.local_port, key.remote_port));
+        Self {
+            device,
+            direction,
+            ether_type: key.ether_type,
+            addresses,
+            ports,
+            protocol,
+        }
+    }
+
+    pub(super) fn is_in(&self, expression: &Expression) -> bool {
+        match expression {
+            Expression::Term(term) => self.is_in_term(term),
+            Expression::Not(part) => !self.is_in(part),
+            Expression::All(parts) => parts.iter().all(|part| self.is_in(part)),
+            Expression::Any(parts) => parts.iter().any(|part| self.is_in(part)),
+        }
+    }
+
+    fn is_in_term(&self, term: &Term) -> bool {
+        match term {
+            Term::Addresses { side, prefixes } => self.has_end(*side, self.addresses, |address| {
+                prefixes.iter().any(|prefix| prefix.contains(address))
+            }),
+            Term::Ports { side, ranges } => self.has_end(*side, self.ports, |port| {
+                ranges.iter().any(|range| range.contains(&port))
+            }),
+            Term::Protocol(number) => self.protocol == Some(*number),
+            Term::EtherType(number) => self.ether_type == *number,
+            Term::Direction(direction) => self.direction == *direction,
+            Term::Device(pattern) => pattern.is_match(self.device),
+        }
+    }
+
+    /// Whether the end that `side` means passes `test`.
+    fn has_end<T: Copy>(&self, side: Side, ends: Option<(T, T)>, test: impl Fn(T) -> bool) -> bool {
+        let Some((local, remote)) = ends else {
+            return false;
+        };
+        match (side, self.direction) {
+            (Side::Any, _) => test(local) || test(remote),
+            (Side::Local, _)
+            | (Side::Source, Direction::Out)
+            | (Side::Destination, Direction::In) => test(local),
+            (Side::Remote, _)
+            | (Side::Source, Direction::In)
+            | (Side::Destination, Direction::Out) => test(remote),
+        }
+    }
+}
