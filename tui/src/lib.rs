@@ -2,6 +2,7 @@
 //! kernel.
 
 pub mod cli;
+pub mod dissect;
 pub mod filter;
 pub mod flow;
 pub mod probe;

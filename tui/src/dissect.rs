@@ -1,0 +1,68 @@
+//! A packet's bytes in words.
+//!
+//! Only the first bytes of a packet exist
+//! ([`SNAPSHOT`](probe_common::SNAPSHOT)), so everything here reads as far as
+//! it can and says `(cut)` where a field lies beyond, or `(ends early)` where
+//! the packet itself is too short for what it claims.
+//!
+//! The headers are read field by field and not with a library, because the
+//! tree needs the bytes of each field, and needs those that are there when the
+//! rest of the header is not.
+
+mod arp;
+mod cursor;
+mod dhcp;
+mod dns;
+mod icmp;
+mod icmp6;
+mod ip;
+mod link;
+mod name;
+mod tcp;
+mod text;
+mod udp;
+
+use std::ops::Range;
+
+use probe_common::LinkLayer;
+
+pub use name::{ether_type_name, icmp_type_name, protocol_name, tcp_flags_text};
+pub use text::clean;
+
+use crate::source::Packet;
+use cursor::Cursor;
+
+/// A field or a header of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// What it is.
+    pub label: &'static str,
+    /// Its value in words; `(cut)` when it is not among the captured bytes.
+    pub value: String,
+    /// Its bytes in [`Packet::data`]; empty for what is not in the data.
+    pub range: Range<usize>,
+    /// Its parts.
+    pub children: Vec<Node>,
+}
+
+/// What the packet is, in a line like tcpdump's. The addresses and ports are
+/// left to [`Packet::key`].
+#[must_use]
+pub fn summary(packet: &Packet, link: LinkLayer) -> String {
+    dissect(packet, link).0
+}
+
+/// The packet's headers from the outermost on, each with its fields.
+#[must_use]
+pub fn tree(packet: &Packet, link: LinkLayer) -> Vec<Node> {
+    dissect(packet, link).1
+}
+
+fn dissect(packet: &Packet, link: LinkLayer) -> (String, Vec<Node>) {
+    let mut cursor = Cursor::new(&packet.data, packet.len as usize);
+    let result = link::packet(&mut cursor, link, packet.vlan_tci);
+    cursor.finish(result)
+}
+
+#[cfg(test)]
+mod tests;
