@@ -4,6 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use probe_common::LinkLayer;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,7 +12,7 @@ use crate::cli::StreamArgs;
 use crate::probe::attach::attach;
 use crate::probe::counters::{Budget, Counters};
 use crate::probe::object::{Object, Sizes};
-use crate::source::Hooks;
+use crate::source::{Device, DeviceKind, Event, Hooks, Session, Watch};
 use crate::stream::Stream;
 
 /// Bytes of the ring buffer. No event is asked for yet, so the least there is.
@@ -43,6 +44,7 @@ pub async fn stream(args: StreamArgs) -> anyhow::Result<()> {
         "cannot set up the eBPF programs; run it as root, or with CAP_BPF, CAP_NET_ADMIN \
          and CAP_PERFMON, on a kernel of 5.8 or later",
     )?;
+    let started = Timestamp::now();
     let mut counters = Counters::new(maps, NO_EVENTS, Instant::now())
         .context("cannot write the settings of the eBPF programs")?;
     let mut attached = Vec::new();
@@ -64,10 +66,20 @@ pub async fn stream(args: StreamArgs) -> anyhow::Result<()> {
         bail!("cannot listen for signals");
     };
 
-    let mut stream = match Stream::start(io::stdout().lock(), args.devices) {
-        Ok(stream) => stream,
-        Err(error) => return unless_closed(error),
+    let session = Session {
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        started,
+        remark: None,
     };
+    let mut stream = Stream::new(session, io::stdout().lock());
+    let devices = (0..).zip(args.devices.into_iter().zip(indices));
+    let devices = devices.map(|(slot, (name, index))| watched(name, index, slot));
+    if let Err(error) = stream.event(&Event::Devices(devices.collect())) {
+        return unless_closed(error);
+    }
     let end = args
         .duration
         .map(|duration| tokio::time::Instant::now() + duration);
@@ -86,12 +98,28 @@ pub async fn stream(args: StreamArgs) -> anyhow::Result<()> {
             attached.clear();
         }
         let interval = counters.turn(&slots).context("cannot read the counters")?;
-        if let Err(error) = stream.interval(&interval) {
+        if let Err(error) = stream.event(&Event::Interval(interval)) {
             return unless_closed(error);
         }
         if is_over {
             return stream.finish().or_else(unless_closed);
         }
+    }
+}
+
+/// A device whose tcx hooks are attached to. Nothing else is known of it yet.
+fn watched(name: String, index: u32, slot: u32) -> Device {
+    Device {
+        name,
+        index,
+        kind: DeviceKind::Other(String::new()),
+        up: true,
+        mtu: 0,
+        mac: Vec::new(),
+        watch: Watch::Yes {
+            slot,
+            hooks: Hooks::Tcx,
+        },
     }
 }
 

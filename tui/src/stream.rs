@@ -1,139 +1,123 @@
-//! A source's intervals as NDJSON: one `flow` line for each flow that changed
-//! in an interval, and at the end one `totals` line for each device.
+//! A source's events as NDJSON: one JSON object a line, told apart by `type`.
+//!
+//! Members come in the order given here; those marked `?` are left out where
+//! they do not apply. Times are RFC 3339 in UTC, with milliseconds. A reader
+//! must bear types and members that it does not know.
+//!
+//! | `type` | when | members |
+//! |---|---|---|
+//! | `start` | first: from here on all is counted | `time`, `version`, `host`, `remark`?, `devices` |
+//! | `device` | a device came, went or failed later | `time`, `name`, `index`, `hooks`?, `gone`?, `error`? |
+//! | `flow` | each interval, for each flow that had a packet in it | see below |
+//! | `notice` | something that the user must know | `time`, `level` (`info`, `warning`), `text` |
+//! | `ended` | the source has nothing more to say | `time`, `text` |
+//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `untracked`, `ring` |
+//!
+//! `devices` has the members of `device` lines from `name` on. `hooks` is
+//! `netkit` or `tcx` where the device is watched, `error` says why it is not.
+//!
+//! A `flow` line has
+//! - `time`, the end of the interval, and `seconds`, its length;
+//! - `device`, and `protocol` by name (`tcp`, `icmp6`, `arp`, `lldp`);
+//! - `ether_type` and, for IP, `ip_protocol`: the same as numbers;
+//! - `local` and `remote` with `address`? and `port`?; local is the end that the
+//!   device leads to;
+//! - `icmp`? with `type`, `name` and, for echoes, `id`; an echo's reply belongs
+//!   to the flow of its request;
+//! - `fragments`?: `true` for fragments without ports, `malformed`?: `true` where
+//!   the headers end early or contradict themselves;
+//! - `in` (towards local) and `out`, what the interval counted: `packets` as the
+//!   stack passes them on, `segments` as a wire would carry them, and `bytes`;
+//! - `state`? of a TCP connection: `opening`, `open`, `closing`, `closed`,
+//!   `reset`; and `age`?, `total_in`?, `total_out`?: seconds since the first
+//!   packet and what was counted since, unless the flow was idle for a minute in
+//!   between. These are left out for flows beyond 200,000 at a time.
+//!
+//! A `totals` line has what the hooks saw, counted apart from the flows:
+//! in each direction the sum of the device's flow lines and of its untracked
+//! packets. `flows` is how many different flows there were, `untracked` the
+//! `packets` and `bytes` of both directions that the kernel's flow map had no
+//! room for, `ring` the packet `events` that were written and those `lost`.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::{self, Write};
-use std::net::{IpAddr, Ipv6Addr};
+mod line;
 
-use probe_common::{Counters, Direction, FlowKey};
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    io::{self, BufWriter, Write},
+};
+
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::source::{Interval, Totals};
+use crate::{
+    flow::{FlowTable, Limits},
+    source::{Device, Event, FlowCounts, Interval, Moment, Session, Totals, Watch},
+};
+use line::Line;
 
-/// Packets, segments and bytes as a line has them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Count {
-    packets: u64,
-    segments: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Start<'a> {
-    r#type: &'static str,
-    version: &'static str,
-    devices: &'a [String],
-}
-
-#[derive(Serialize)]
-struct End {
-    address: IpAddr,
-    port: u16,
-}
-
-#[derive(Serialize)]
-struct Flow<'a> {
-    r#type: &'static str,
-    seconds: f64,
-    device: &'a str,
-    ether_type: u16,
-    protocol: u8,
-    local: End,
-    remote: End,
-    r#in: Count,
-    out: Count,
-}
-
-#[derive(Serialize)]
-struct DeviceTotals<'a> {
-    r#type: &'static str,
-    device: &'a str,
-    r#in: Count,
-    out: Count,
-    flows: usize,
-    untracked: Untracked,
-    ring: Ring,
-}
-
-#[derive(Serialize)]
-struct Untracked {
-    packets: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Ring {
-    events: u64,
-    lost: u64,
+/// Writes a source's events as lines. Lines are buffered up to the end of an
+/// event.
+pub struct Stream<W: Write> {
+    session: Session,
+    writer: BufWriter<W>,
+    has_started: bool,
+    devices: Vec<Device>,
+    /// One for each name, because a slot may come to stand for another device.
+    kept: Vec<Kept>,
+    /// The place in `kept` of the device that a slot stands for.
+    slots: BTreeMap<u32, usize>,
+    table: FlowTable,
+    hasher: RandomState,
 }
 
 /// What is kept of a device until the end.
-#[derive(Default)]
 struct Kept {
+    name: String,
     directions: [Totals; 2],
-    flows: HashSet<FlowKey>,
-}
-
-/// Writes the lines. The devices' slots are their places in the list.
-pub struct Stream<W> {
-    writer: W,
-    devices: Vec<String>,
-    kept: BTreeMap<u32, Kept>,
+    /// Fingerprints of all flows there ever were: of n flows, two share one
+    /// with a probability of n²/2⁶⁵. A key is five times as long.
+    flows: HashSet<u64>,
 }
 
 impl<W: Write> Stream<W> {
-    /// Writes the first line, `{"type":"start",…}`: from here on all is counted.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn start(writer: W, devices: Vec<String>) -> io::Result<Self> {
-        let mut stream = Self {
-            writer,
-            devices,
-            kept: BTreeMap::new(),
-        };
-        let start = Start {
-            r#type: "start",
-            version: env!("CARGO_PKG_VERSION"),
-            devices: &stream.devices,
-        };
-        write_line(&mut stream.writer, &start)?;
-        Ok(stream)
+    /// Nothing is written before the first event.
+    pub fn new(session: Session, writer: W) -> Self {
+        Self {
+            session,
+            writer: BufWriter::with_capacity(1 << 16, writer),
+            has_started: false,
+            devices: Vec::new(),
+            kept: Vec::new(),
+            slots: BTreeMap::new(),
+            table: FlowTable::new(Limits::default()),
+            hasher: RandomState::new(),
+        }
     }
 
-    /// Writes the flows of an interval.
+    /// Writes the lines of an event. Packets have none.
     ///
     /// # Errors
-    /// The writer's.
-    pub fn interval(&mut self, interval: &Interval) -> io::Result<()> {
-        for device in &interval.devices {
-            let kept = self.kept.entry(device.slot).or_default();
-            for direction in Direction::BOTH {
-                kept.directions[direction as usize] += device.directions[direction as usize];
+    /// The writer's; [`io::ErrorKind::BrokenPipe`] when the reader has gone,
+    /// which is a good end.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Devices(devices) => self.devices(devices)?,
+            Event::Interval(interval) => self.interval(interval)?,
+            Event::Packets(_) => {}
+            Event::Notice(notice) => {
+                self.start(&[])?;
+                let time = self.time(notice.at);
+                write_line(
+                    &mut self.writer,
+                    &Line::Notice(line::Notice::new(time, notice)),
+                )?;
             }
-        }
-        for flow in &interval.flows {
-            let key = flow.key;
-            self.kept.entry(key.device).or_default().flows.insert(key);
-            let [inward, outward] = flow.value.directions;
-            let line = Flow {
-                r#type: "flow",
-                seconds: interval.at.as_secs_f64(),
-                device: name(&self.devices, key.device),
-                ether_type: key.ether_type,
-                protocol: key.protocol,
-                local: End {
-                    address: address(key.local),
-                    port: key.local_port,
-                },
-                remote: End {
-                    address: address(key.remote),
-                    port: key.remote_port,
-                },
-                r#in: flow_count(&inward),
-                out: flow_count(&outward),
-            };
-            write_line(&mut self.writer, &line)?;
+            Event::Ended(text) => {
+                self.start(&[])?;
+                let time = self.time(self.table.now());
+                write_line(&mut self.writer, &Line::Ended { time, text })?;
+            }
         }
         self.writer.flush()
     }
@@ -141,29 +125,101 @@ impl<W: Write> Stream<W> {
     /// Writes the totals of each device.
     ///
     /// # Errors
-    /// The writer's.
+    /// Those of [`event`](Self::event).
     pub fn finish(mut self) -> io::Result<()> {
-        for (slot, kept) in &self.kept {
-            let mut sum = kept.directions[0];
-            sum += kept.directions[1];
-            let line = DeviceTotals {
-                r#type: "totals",
-                device: name(&self.devices, *slot),
-                r#in: hook_count(&kept.directions[0]),
-                out: hook_count(&kept.directions[1]),
-                flows: kept.flows.len(),
-                untracked: Untracked {
-                    packets: sum.untracked_packets,
-                    bytes: sum.untracked_bytes,
-                },
-                ring: Ring {
-                    events: sum.events,
-                    lost: sum.lost,
-                },
-            };
-            write_line(&mut self.writer, &line)?;
+        self.start(&[])?;
+        for kept in &self.kept {
+            let totals = line::DeviceTotals::new(&kept.name, &kept.directions, kept.flows.len());
+            write_line(&mut self.writer, &Line::Totals(totals))?;
         }
         self.writer.flush()
+    }
+
+    /// Writes the first line, if it is not written yet.
+    fn start(&mut self, devices: &[Device]) -> io::Result<()> {
+        if self.has_started {
+            return Ok(());
+        }
+        self.has_started = true;
+        let devices = devices.iter().filter_map(line::Device::new).collect();
+        let line = Line::Start {
+            time: line::Time(self.session.started),
+            version: env!("CARGO_PKG_VERSION"),
+            host: &self.session.host,
+            remark: self.session.remark.as_deref(),
+            devices,
+        };
+        write_line(&mut self.writer, &line)
+    }
+
+    fn devices(&mut self, devices: &[Device]) -> io::Result<()> {
+        for device in devices {
+            if let Watch::Yes { slot, .. } = device.watch {
+                let place = place(&mut self.kept, &device.name);
+                self.slots.insert(slot, place);
+            }
+        }
+        if self.has_started {
+            let time = self.time(self.table.now());
+            for device in devices {
+                if self.is_known(device) {
+                    continue;
+                }
+                if let Some(device) = line::Device::new(device) {
+                    write_line(&mut self.writer, &Line::Device { time, device })?;
+                }
+            }
+        } else {
+            self.start(devices)?;
+        }
+        self.devices = devices.to_vec();
+        Ok(())
+    }
+
+    /// Whether the last list said the same of the device.
+    fn is_known(&self, device: &Device) -> bool {
+        self.devices.iter().any(|known| {
+            known.index == device.index && known.watch == device.watch && known.name == device.name
+        })
+    }
+
+    fn interval(&mut self, interval: &Interval) -> io::Result<()> {
+        self.start(&[])?;
+        for device in &interval.devices {
+            let kept = self.kept(device.slot);
+            for (sum, totals) in kept.directions.iter_mut().zip(device.directions) {
+                *sum += totals;
+            }
+        }
+        for FlowCounts { key, .. } in &interval.flows {
+            let fingerprint = self.hasher.hash_one(key);
+            self.kept(key.device).flows.insert(fingerprint);
+        }
+        self.table.ingest(interval);
+        let time = self.time(interval.at);
+        let seconds = interval.length.as_secs_f64();
+        for counts in &interval.flows {
+            let name = &self.kept[self.slots[&counts.key.device]].name;
+            let flow = self.table.get(&counts.key);
+            let line = line::Flow::new(time, seconds, name, counts, flow, interval.at);
+            write_line(&mut self.writer, &Line::Flow(line))?;
+        }
+        Ok(())
+    }
+
+    /// What is kept of a slot's device; a recording may not have named it.
+    fn kept(&mut self, slot: u32) -> &mut Kept {
+        let kept = &mut self.kept;
+        let place = *self
+            .slots
+            .entry(slot)
+            .or_insert_with(|| place(kept, &format!("#{slot}")));
+        &mut kept[place]
+    }
+
+    fn time(&self, at: Moment) -> line::Time {
+        let time = self.session.started.checked_add(at);
+        line::Time(time.unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -172,28 +228,17 @@ fn write_line(mut writer: impl Write, line: &impl Serialize) -> io::Result<()> {
     writer.write_all(b"\n")
 }
 
-fn name(devices: &[String], slot: u32) -> &str {
-    devices.get(slot as usize).map_or("", String::as_str)
-}
-
-fn address(bytes: [u8; 16]) -> IpAddr {
-    Ipv6Addr::from(bytes).to_canonical()
-}
-
-fn flow_count(counters: &Counters) -> Count {
-    Count {
-        packets: counters.packets,
-        segments: counters.packets + counters.extra_segments,
-        bytes: counters.bytes,
-    }
-}
-
-fn hook_count(totals: &Totals) -> Count {
-    Count {
-        packets: totals.packets,
-        segments: totals.segments,
-        bytes: totals.bytes,
-    }
+/// The place of a device, which is made for it if it has none.
+fn place(kept: &mut Vec<Kept>, name: &str) -> usize {
+    let known = kept.iter().position(|kept| kept.name == name);
+    known.unwrap_or_else(|| {
+        kept.push(Kept {
+            name: name.to_owned(),
+            directions: Default::default(),
+            flows: HashSet::new(),
+        });
+        kept.len() - 1
+    })
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ fn every_ping_is_counted_in_both_directions() {
     let lines = stream.end("-INT");
     let echoes: Vec<Value> = lines
         .iter()
-        .filter(|line| line["protocol"] == 1)
+        .filter(|line| line["protocol"] == "icmp")
         .cloned()
         .collect();
     for direction in ["in", "out"] {

@@ -1,51 +1,335 @@
-use super::*;
-use crate::source::{DeviceTotals, FlowCounts};
-use probe_common::FlowValue;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    net::Ipv4Addr,
+    time::Duration,
+};
 
-#[test]
-fn flows_and_totals_have_the_promised_form() {
-    let mut value = FlowValue::default();
-    value.directions[1].packets = 2;
-    value.directions[1].extra_segments = 3;
-    value.directions[1].bytes = 400;
-    let key = FlowKey {
-        local: std::net::Ipv4Addr::new(10, 0, 0, 1)
-            .to_ipv6_mapped()
-            .octets(),
-        remote: Ipv6Addr::LOCALHOST.octets(),
-        device: 0,
-        ether_type: 0x0800,
-        local_port: 443,
-        remote_port: 50000,
-        protocol: 6,
+use probe_common::{
+    Counters, FlowKey, FlowValue, KeyFlags,
+    parse::number::{
+        ether, ip,
+        tcp::{ACK, FIN, SYN},
+    },
+};
+use serde_json::Value;
+
+use super::Stream;
+use crate::source::{
+    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, Notice, Session,
+    Totals, Watch,
+};
+
+fn session() -> Session {
+    Session {
+        host: "node-3".to_owned(),
+        started: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+        remark: None,
+    }
+}
+
+fn device(name: &str, index: u32, watch: Watch) -> Device {
+    Device {
+        name: name.to_owned(),
+        index,
+        kind: DeviceKind::Other("veth".to_owned()),
+        up: true,
+        mtu: 1500,
+        mac: Vec::new(),
+        watch,
+    }
+}
+
+fn watched(name: &str, slot: u32) -> Device {
+    let hooks = Hooks::Netkit;
+    device(name, 10 + slot, Watch::Yes { slot, hooks })
+}
+
+fn key(device: u32, protocol: u8, ports: [u16; 2]) -> FlowKey {
+    let [local, remote] = [1, 2].map(|n| Ipv4Addr::new(10, 0, 0, n).to_ipv6_mapped().octets());
+    FlowKey {
+        local,
+        remote,
+        device,
+        ether_type: ether::IPV4,
+        local_port: ports[0],
+        remote_port: ports[1],
+        protocol,
         flags: 0,
-    };
-    let mut device = DeviceTotals::default();
-    device.directions[1] = Totals {
-        packets: 2,
-        segments: 5,
-        bytes: 400,
-        events: 1,
-        ..Totals::default()
-    };
-    let interval = Interval {
-        devices: vec![device],
-        flows: vec![FlowCounts { key, value }],
+    }
+}
+
+fn counts(key: FlowKey, packets: [u64; 2], flags: u8) -> FlowCounts {
+    let directions = packets.map(|packets| Counters {
+        packets,
+        extra_segments: packets * 2,
+        bytes: packets * 100,
+        tcp_flags: flags.into(),
+        ..Counters::default()
+    });
+    FlowCounts {
+        key,
+        value: FlowValue { directions },
+    }
+}
+
+/// An interval of one second whose totals are the flows' and of three untracked
+/// packets in each direction of each device.
+fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
+    let mut devices = BTreeMap::<u32, DeviceTotals>::new();
+    for FlowCounts { key, value } in &flows {
+        let device = devices.entry(key.device).or_insert_with(|| DeviceTotals {
+            slot: key.device,
+            directions: [Totals {
+                packets: 3,
+                segments: 3,
+                bytes: 180,
+                untracked_packets: 3,
+                untracked_bytes: 180,
+                events: 2,
+                lost: 1,
+                over_budget: 0,
+            }; 2],
+        });
+        for (totals, counters) in device.directions.iter_mut().zip(value.directions) {
+            totals.packets += counters.packets;
+            totals.segments += counters.packets + counters.extra_segments;
+            totals.bytes += counters.bytes;
+        }
+    }
+    Event::Interval(Interval {
+        at: Duration::from_secs(at),
+        length: Duration::from_secs(1),
+        devices: devices.into_values().collect(),
+        flows,
         ..Interval::default()
-    };
+    })
+}
+
+fn lines(events: &[Event]) -> Vec<String> {
     let mut output = Vec::new();
-    let mut stream = Stream::start(&mut output, vec!["lab0".to_owned()]).unwrap();
-    stream.interval(&interval).unwrap();
-    stream.interval(&interval).unwrap();
+    let mut stream = Stream::new(session(), &mut output);
+    for event in events {
+        stream.event(event).unwrap();
+    }
     stream.finish().unwrap();
     let text = String::from_utf8(output).unwrap();
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 4);
-    assert!(lines[1].contains(
-        r#""local":{"address":"10.0.0.1","port":443},"remote":{"address":"::1","port":50000},"in":{"packets":0,"segments":0,"bytes":0},"out":{"packets":2,"segments":5,"bytes":400}"#
-    ));
+    assert!(text.ends_with('\n'));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn lines_have_the_documented_members_in_order() {
+    let devices = vec![
+        watched("lab0", 0),
+        device("lo", 1, Watch::No),
+        device("tun0", 9, Watch::Failed("no hook".to_owned())),
+    ];
+    let notice = Notice {
+        at: Duration::from_millis(1500),
+        level: Level::Warning,
+        text: "a program came in front".to_owned(),
+    };
+    let lines = lines(&[
+        Event::Devices(devices),
+        interval(
+            1,
+            vec![counts(key(0, ip::TCP, [443, 50000]), [2, 1], SYN | ACK)],
+        ),
+        Event::Notice(notice),
+        Event::Ended("the recording is over".to_owned()),
+    ]);
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = [
+        format!(
+            r#"{{"type":"start","time":"2026-01-02T03:04:05.678Z","version":"{version}","host":"node-3","devices":[{{"name":"lab0","index":10,"hooks":"netkit"}},{{"name":"tun0","index":9,"error":"no hook"}}]}}"#
+        ),
+        r#"{"type":"flow","time":"2026-01-02T03:04:06.678Z","seconds":1.0,"device":"lab0","protocol":"tcp","ether_type":2048,"ip_protocol":6,"local":{"address":"10.0.0.1","port":443},"remote":{"address":"10.0.0.2","port":50000},"in":{"packets":2,"segments":6,"bytes":200},"out":{"packets":1,"segments":3,"bytes":100},"state":"open","age":1.0,"total_in":{"packets":2,"segments":6,"bytes":200},"total_out":{"packets":1,"segments":3,"bytes":100}}"#.to_owned(),
+        r#"{"type":"notice","time":"2026-01-02T03:04:07.178Z","level":"warning","text":"a program came in front"}"#.to_owned(),
+        r#"{"type":"ended","time":"2026-01-02T03:04:06.678Z","text":"the recording is over"}"#.to_owned(),
+        r#"{"type":"totals","device":"lab0","in":{"packets":5,"segments":9,"bytes":380},"out":{"packets":4,"segments":6,"bytes":280},"flows":1,"untracked":{"packets":6,"bytes":360},"ring":{"events":4,"lost":2}}"#.to_owned(),
+    ];
+    assert_eq!(lines, expected);
+}
+
+/// What is told of a flow besides the counts.
+fn told(key: FlowKey) -> String {
+    let lines = lines(&[interval(1, vec![counts(key, [1, 0], 0)])]);
+    let line = &lines[1];
+    let from = line.find(r#""protocol""#).unwrap();
+    line[from..line.find(r#","in":"#).unwrap()].to_owned()
+}
+
+#[test]
+fn what_has_no_ports_has_none_in_its_line() {
+    let icmp6 = FlowKey {
+        local: [0xfd; 16],
+        ether_type: ether::IPV6,
+        ..key(0, ip::ICMPV6, [7, 128])
+    };
+    let fragment = FlowKey {
+        flags: KeyFlags::FRAGMENT,
+        ..key(0, ip::UDP, [0, 0])
+    };
+    let lldp = FlowKey {
+        local: [0; 16],
+        remote: [0; 16],
+        ether_type: 0x88cc,
+        flags: KeyFlags::MALFORMED,
+        ..key(0, 0, [0, 0])
+    };
+    let arp = FlowKey {
+        ether_type: ether::ARP,
+        ..key(0, 0, [0, 0])
+    };
+    let ends = r#""local":{"address":"10.0.0.1"},"remote":{"address":"10.0.0.2"}"#;
+    let table = [
+        (
+            key(0, ip::ICMP, [0, 3]),
+            format!(
+                r#""protocol":"icmp","ether_type":2048,"ip_protocol":1,{ends},"icmp":{{"type":3,"name":"destination unreachable"}}"#
+            ),
+        ),
+        (
+            icmp6,
+            r#""protocol":"icmp6","ether_type":34525,"ip_protocol":58,"local":{"address":"fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd"},"remote":{"address":"10.0.0.2"},"icmp":{"type":128,"name":"echo request","id":7}"#.to_owned(),
+        ),
+        (
+            fragment,
+            format!(
+                r#""protocol":"udp","ether_type":2048,"ip_protocol":17,{ends},"fragments":true"#
+            ),
+        ),
+        (
+            lldp,
+            r#""protocol":"lldp","ether_type":35020,"local":{},"remote":{},"malformed":true"#.to_owned(),
+        ),
+        (
+            arp,
+            format!(r#""protocol":"arp","ether_type":2054,{ends}"#),
+        ),
+    ];
+    for (key, text) in table {
+        assert_eq!(told(key), text);
+    }
+}
+
+#[test]
+fn flow_lines_and_untracked_packets_add_up_to_the_totals() {
+    let tcp = |device, port| key(device, ip::TCP, [port, 443]);
+    let mut events = vec![Event::Devices(vec![watched("lab0", 0), watched("lab1", 1)])];
+    // Flows that come back after they were forgotten count once.
+    for (at, port) in (1..300).zip([1, 2, 3, 2].into_iter().cycle()) {
+        let flags = if at % 7 == 0 { FIN | ACK } else { ACK };
+        events.push(interval(
+            at * if at > 200 { 100 } else { 1 },
+            vec![
+                counts(tcp(0, port), [at, 1], flags),
+                counts(tcp(1, 9), [0, at * 3], ACK),
+            ],
+        ));
+    }
+    let lines: Vec<Value> = lines(&events)
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (device, flows) in [("lab0", 3), ("lab1", 1)] {
+        let of = |kind: &str| {
+            let is_it = |line: &&Value| line["type"] == kind && line["device"] == device;
+            lines.iter().filter(is_it).collect::<Vec<_>>()
+        };
+        let [totals] = of("totals")[..] else {
+            panic!("{device} has not one line of totals");
+        };
+        assert_eq!(totals["flows"], flows);
+        let number = |value: &Value| value.as_u64().unwrap();
+        let mut untracked = number(&totals["untracked"]["packets"]);
+        for direction in ["in", "out"] {
+            let sum: u64 = of("flow")
+                .iter()
+                .map(|line| number(&line[direction]["packets"]))
+                .sum();
+            untracked -= number(&totals[direction]["packets"]) - sum;
+        }
+        assert_eq!(untracked, 0);
+    }
+}
+
+#[test]
+fn totals_so_far_and_the_state_go_on_from_interval_to_interval() {
+    let flow = key(0, ip::TCP, [443, 50000]);
+    let lines = lines(&[
+        interval(1, vec![counts(flow, [5, 1], SYN | ACK)]),
+        interval(3, vec![counts(flow, [1, 1], FIN | ACK)]),
+    ]);
+    let last: Value = serde_json::from_str(&lines[2]).unwrap();
+    assert_eq!(last["in"]["packets"], 1);
+    assert_eq!(last["total_in"]["packets"], 6);
+    assert_eq!(last["total_out"]["packets"], 2);
     assert_eq!(
-        lines[3],
-        r#"{"type":"totals","device":"lab0","in":{"packets":0,"segments":0,"bytes":0},"out":{"packets":4,"segments":10,"bytes":800},"flows":1,"untracked":{"packets":0,"bytes":0},"ring":{"events":2,"lost":0}}"#
+        (&last["state"], &last["age"]),
+        (&"closed".into(), &3.0.into())
     );
+}
+
+#[test]
+fn devices_that_come_and_go_are_told() {
+    let gone = device("lab0", 10, Watch::Gone { slot: 0 });
+    let lines = lines(&[
+        Event::Devices(vec![watched("lab0", 0)]),
+        interval(1, vec![counts(key(0, ip::UDP, [1, 2]), [1, 1], 0)]),
+        Event::Devices(vec![watched("lab0", 0), watched("lab1", 1)]),
+        Event::Devices(vec![gone, watched("lab1", 1)]),
+        // Another device in the same slot.
+        Event::Devices(vec![watched("lab1", 1), watched("lab2", 0)]),
+        interval(2, vec![counts(key(0, ip::UDP, [1, 2]), [5, 5], 0)]),
+    ]);
+    assert_eq!(
+        lines[2..5],
+        [
+            r#"{"type":"device","time":"2026-01-02T03:04:06.678Z","name":"lab1","index":11,"hooks":"netkit"}"#,
+            r#"{"type":"device","time":"2026-01-02T03:04:06.678Z","name":"lab0","index":10,"gone":true}"#,
+            r#"{"type":"device","time":"2026-01-02T03:04:06.678Z","name":"lab2","index":10,"hooks":"netkit"}"#,
+        ]
+    );
+    assert!(lines[5].contains(r#""device":"lab2""#));
+    let totals = &lines[6..];
+    assert_eq!(totals.len(), 3);
+    for (line, (device, packets)) in totals.iter().zip([("lab0", 4), ("lab1", 0), ("lab2", 8)]) {
+        let start = format!(r#"{{"type":"totals","device":"{device}","in":{{"packets":{packets},"#);
+        assert!(line.starts_with(&start), "{line}");
+    }
+    assert!(totals[2].contains(r#""flows":1,"#), "{}", totals[2]);
+}
+
+#[test]
+fn an_empty_source_gives_a_start_and_nothing_else() {
+    let lines = lines(&[]);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].ends_with(r#""devices":[]}"#));
+}
+
+/// A reader that has gone.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_broken_pipe_is_told_as_such_at_the_first_event() {
+    let mut stream = Stream::new(session(), Gone);
+    let error = stream.event(&Event::Devices(Vec::new())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    // Within an event too, when the buffer is full.
+    let flows = (0..1000).map(|port| counts(key(0, ip::TCP, [port, 1]), [1, 1], ACK));
+    let mut stream = Stream::new(session(), Gone);
+    let error = stream.event(&interval(1, flows.collect())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }

@@ -1,0 +1,315 @@
+//! The lines, member by member in the order in which they are written.
+
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use jiff::Timestamp;
+use probe_common::{
+    Counters, FlowKey, KeyFlags,
+    parse::number::{ether, icmp, ip},
+};
+use serde::{Serialize, Serializer};
+
+use crate::{
+    dissect::{icmp_type_name, protocol_name},
+    flow, source,
+    source::{FlowCounts, Level, Moment, Totals, Watch},
+};
+
+/// A moment of the wall clock, to the millisecond.
+#[derive(Clone, Copy)]
+pub(super) struct Time(pub(super) Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}
+
+/// Any line.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(super) enum Line<'a> {
+    Start {
+        time: Time,
+        version: &'static str,
+        host: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remark: Option<&'a str>,
+        devices: Vec<Device<'a>>,
+    },
+    Device {
+        time: Time,
+        #[serde(flatten)]
+        device: Device<'a>,
+    },
+    Flow(Flow<'a>),
+    Notice(Notice<'a>),
+    Ended {
+        time: Time,
+        text: &'a str,
+    },
+    Totals(DeviceTotals<'a>),
+}
+
+/// A device that is, was or could not be watched.
+#[derive(Serialize)]
+pub(super) struct Device<'a> {
+    name: &'a str,
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hooks: Option<&'static str>,
+    #[serde(skip_serializing_if = "is_false")]
+    gone: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Device<'a> {
+    /// Nothing for a device that nobody wants to watch, or not yet.
+    pub(super) fn new(device: &'a source::Device) -> Option<Self> {
+        let mut line = Self {
+            name: &device.name,
+            index: device.index,
+            hooks: None,
+            gone: false,
+            error: None,
+        };
+        match &device.watch {
+            Watch::Yes { hooks, .. } => line.hooks = Some(hooks.name()),
+            Watch::Gone { .. } => line.gone = true,
+            Watch::Failed(error) => line.error = Some(error),
+            Watch::No | Watch::Starting => return None,
+        }
+        Some(line)
+    }
+}
+
+/// What one flow had in one interval.
+#[derive(Serialize)]
+pub(super) struct Flow<'a> {
+    time: Time,
+    seconds: f64,
+    device: &'a str,
+    protocol: Cow<'static, str>,
+    ether_type: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_protocol: Option<u8>,
+    local: End,
+    remote: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp: Option<Icmp>,
+    #[serde(skip_serializing_if = "is_false")]
+    fragments: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    malformed: bool,
+    r#in: Count,
+    out: Count,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_in: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_out: Option<Count>,
+}
+
+impl<'a> Flow<'a> {
+    /// `known` is the flow in the table after this interval, if it is there.
+    pub(super) fn new(
+        time: Time,
+        seconds: f64,
+        device: &'a str,
+        counts: &FlowCounts,
+        known: Option<&flow::Flow>,
+        now: Moment,
+    ) -> Self {
+        let FlowCounts { key, value } = counts;
+        let [r#in, out] = value.directions.each_ref().map(Count::from);
+        let total = known.map(|flow| flow.counts.map(Count::from));
+        let is_ip = matches!(key.ether_type, ether::IPV4 | ether::IPV6);
+        Self {
+            time,
+            seconds,
+            device,
+            protocol: protocol_name(key.ether_type, key.protocol),
+            ether_type: key.ether_type,
+            ip_protocol: is_ip.then_some(key.protocol),
+            local: End::new(key, key.local, key.local_port),
+            remote: End::new(key, key.remote, key.remote_port),
+            icmp: Icmp::new(key),
+            fragments: key.flags & KeyFlags::FRAGMENT != 0,
+            malformed: key.flags & KeyFlags::MALFORMED != 0,
+            r#in,
+            out,
+            state: known.and_then(|flow| flow.tcp).map(flow::TcpState::label),
+            age: known.map(|flow| flow.age(now).as_secs_f64()),
+            total_in: total.map(|[total_in, _]| total_in),
+            total_out: total.map(|[_, total_out]| total_out),
+        }
+    }
+}
+
+/// One end of a flow.
+#[derive(Serialize)]
+struct End {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+impl End {
+    fn new(key: &FlowKey, address: [u8; 16], port: u16) -> Self {
+        let has_addresses = (key.local, key.remote) != ([0; 16], [0; 16]);
+        Self {
+            address: has_addresses.then(|| Ipv6Addr::from(address).to_canonical()),
+            port: has_ports(key).then_some(port),
+        }
+    }
+}
+
+/// Whether the key's ports are ports.
+fn has_ports(key: &FlowKey) -> bool {
+    key.flags == 0
+        && matches!(key.ether_type, ether::IPV4 | ether::IPV6)
+        && matches!(
+            key.protocol,
+            ip::TCP | ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP
+        )
+}
+
+/// What an ICMP or ICMPv6 flow is about.
+#[derive(Serialize)]
+struct Icmp {
+    r#type: u16,
+    name: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u16>,
+}
+
+impl Icmp {
+    fn new(key: &FlowKey) -> Option<Self> {
+        let v6 = match (key.ether_type, key.protocol) {
+            (ether::IPV4, ip::ICMP) => false,
+            (ether::IPV6, ip::ICMPV6) => true,
+            _ => return None,
+        };
+        let kind = u8::try_from(key.remote_port).ok()?;
+        let echo = if v6 { icmp::ECHO_V6 } else { icmp::ECHO };
+        (key.flags == 0).then(|| Self {
+            r#type: key.remote_port,
+            name: icmp_type_name(v6, kind),
+            id: (kind == echo).then_some(key.local_port),
+        })
+    }
+}
+
+/// Something that the user must know.
+#[derive(Serialize)]
+pub(super) struct Notice<'a> {
+    time: Time,
+    level: &'static str,
+    text: &'a str,
+}
+
+impl<'a> Notice<'a> {
+    pub(super) fn new(time: Time, notice: &'a source::Notice) -> Self {
+        let level = match notice.level {
+            Level::Info => "info",
+            Level::Warning => "warning",
+        };
+        Self {
+            time,
+            level,
+            text: &notice.text,
+        }
+    }
+}
+
+/// All that a device's hooks saw.
+#[derive(Serialize)]
+pub(super) struct DeviceTotals<'a> {
+    device: &'a str,
+    r#in: Count,
+    out: Count,
+    flows: usize,
+    untracked: Untracked,
+    ring: Ring,
+}
+
+#[derive(Serialize)]
+struct Untracked {
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Ring {
+    events: u64,
+    lost: u64,
+}
+
+impl<'a> DeviceTotals<'a> {
+    pub(super) fn new(device: &'a str, directions: &[Totals; 2], flows: usize) -> Self {
+        let [r#in, out] = directions.each_ref().map(Count::from);
+        let [mut both, other] = *directions;
+        both += other;
+        Self {
+            device,
+            r#in,
+            out,
+            flows,
+            untracked: Untracked {
+                packets: both.untracked_packets,
+                bytes: both.untracked_bytes,
+            },
+            ring: Ring {
+                events: both.events,
+                lost: both.lost,
+            },
+        }
+    }
+}
+
+/// Packets, segments and bytes.
+#[derive(Clone, Copy, Serialize)]
+struct Count {
+    packets: u64,
+    segments: u64,
+    bytes: u64,
+}
+
+impl From<flow::Count> for Count {
+    fn from(count: flow::Count) -> Self {
+        let flow::Count {
+            packets,
+            segments,
+            bytes,
+        } = count;
+        Self {
+            packets,
+            segments,
+            bytes,
+        }
+    }
+}
+
+impl From<&Counters> for Count {
+    fn from(counters: &Counters) -> Self {
+        flow::Count::from(counters).into()
+    }
+}
+
+impl From<&Totals> for Count {
+    fn from(totals: &Totals) -> Self {
+        flow::Count::from(totals).into()
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
