@@ -175,14 +175,15 @@ fn narrowing(input: &mut Input<'_, '_>) -> Parsed<Keyword> {
 
 /// What would go on with the list that ends with the `or` before.
 fn next_in_list(input: &Input<'_, '_>) -> Option<Expected> {
+    const ETHER: Kind = Kind::Keyword(Keyword::EtherNumber);
     let mut before = input.previous_tokens().map(|token| token.kind).peekable();
     while before.next() == Some(Kind::Or) && before.next() == Some(Kind::Word) {
-        let Some(Kind::Keyword(keyword)) = before.peek() else {
+        let Some(&Kind::Keyword(keyword)) = before.peek() else {
             continue;
         };
         return match keyword {
             Keyword::Ports => Some(Expected::Port),
-            Keyword::ProtocolNumber => Some(Expected::Protocol),
+            Keyword::ProtocolNumber if before.nth(1) != Some(ETHER) => Some(Expected::Protocol),
             Keyword::Device => Some(Expected::Device),
             _ => None,
         };
@@ -198,9 +199,7 @@ fn term(keyword: Keyword, input: &mut Input<'_, '_>) -> Parsed<Expression> {
         Keyword::Ports => ports(Side::Any, input),
         Keyword::Protocol(number) => narrowed(Term::Protocol(number), input),
         Keyword::EtherType(number) => narrowed(Term::EtherType(number), input),
-        Keyword::ProtocolNumber => {
-            list(protocol, |number| Expression::Term(Term::Protocol(number))).parse_next(input)
-        }
+        Keyword::ProtocolNumber => protocols(input),
         Keyword::EtherNumber => {
             opt(kind(Kind::Keyword(Keyword::ProtocolNumber))).parse_next(input)?;
             cut_err(ether_type).parse_next(input)
@@ -254,16 +253,18 @@ fn ports(side: Side, input: &mut Input<'_, '_>) -> Parsed<Expression> {
         .parse_next(input)
 }
 
+fn protocols(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    // In `proto gre or tcp port 80`, `tcp` starts a term of its own.
+    let next = terminated(protocol, not(narrowing));
+    alternatives_of(protocol, next, Term::Protocol).parse_next(input)
+}
+
 fn devices(input: &mut Input<'_, '_>) -> Parsed<Expression> {
-    let first = cut_err(device).parse_next(input)?;
     // After an `or`, a keyword or an address starts a term of its own.
     let is_name =
         |token: &Token<'_>| token.kind == Kind::Word && Prefix::parse(token.text).is_err();
-    let next = preceded((kind(Kind::Or), peek(one_of(is_name))), device);
-    let mut patterns: Vec<Pattern> = repeat(0.., next).parse_next(input)?;
-    patterns.insert(0, first);
-    let term = |pattern| Expression::Term(Term::Device(pattern));
-    Ok(Expression::any(patterns.into_iter().map(term).collect()))
+    let next = preceded(peek(one_of(is_name)), device);
+    alternatives_of(device, next, Term::Device).parse_next(input)
 }
 
 /// Values with `or` between them: one at least.
@@ -273,12 +274,18 @@ fn values<'t, 'i: 't, T>(
     cut_err(separated(1.., value, kind(Kind::Or)))
 }
 
-/// Values of which each makes a term.
-fn list<'t, 'i: 't, T>(
-    value: impl Parser<Input<'t, 'i>, T, ErrMode<FilterError>>,
-    term: impl Fn(T) -> Expression,
+/// Values with `or` between them of which each makes a term; those behind the
+/// first are read by `next`.
+fn alternatives_of<'t, 'i: 't, T>(
+    first: impl Parser<Input<'t, 'i>, T, ErrMode<FilterError>>,
+    next: impl Parser<Input<'t, 'i>, T, ErrMode<FilterError>>,
+    term: impl Fn(T) -> Term,
 ) -> impl Parser<Input<'t, 'i>, Expression, ErrMode<FilterError>> {
-    values(value).map(move |values| Expression::any(values.into_iter().map(&term).collect()))
+    let rest = repeat(0.., preceded(kind(Kind::Or), next));
+    (cut_err(first), rest).map(move |(first, rest): (T, Vec<T>)| {
+        let values = std::iter::once(first).chain(rest);
+        Expression::any(values.map(|value| Expression::Term(term(value))).collect())
+    })
 }
 
 fn address(input: &mut Input<'_, '_>) -> Parsed<Prefix> {
@@ -313,11 +320,7 @@ fn protocol(input: &mut Input<'_, '_>) -> Parsed<u8> {
         .parse()
         .ok()
         .or_else(|| by_name(PROTOCOLS, token.text));
-    let number = number
-        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Protocol], None)))?;
-    // `proto gre or tcp port 80`: here `tcp` starts a term.
-    not(narrowing).parse_next(input)?;
-    Ok(number)
+    number.ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Protocol], None)))
 }
 
 fn ether_type(input: &mut Input<'_, '_>) -> Parsed<Expression> {

@@ -53,6 +53,7 @@ const WRONG: &[(&str, usize, usize, &str)] = &[
     ("lxc*", 0, 4, r#"expected an address, a prefix or a keyword, found "lxc*"; for devices write "dev lxc*""#),
     ("10.0.0.1 port 80", 9, 4, r#"expected "and" or "or" after "10.0.0.1", found "port"; put "and" or "or" in between"#),
     ("tcp 10.0.0.1", 4, 8, r#"expected "and" or "or" after "tcp", found "10.0.0.1"; put "and" or "or" in between"#),
+    ("proto tcp port 80", 10, 4, r#"expected "and" or "or" after "tcp", found "port"; put "and" or "or" in between"#),
     ("port 80 443", 8, 3, r#"expected "and" or "or" after "80", found "443"; put "and" or "or" in between"#),
     ("tcp & udp", 4, 1, r#"expected "and" or "or" after "tcp", found "&"; write "&&""#),
     ("src or dst 10.0.0.1", 4, 2, r#"expected an address or a prefix after "src", found "or"; leave out "src or dst": a bare address is at either end"#),
