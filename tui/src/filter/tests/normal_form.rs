@@ -36,6 +36,12 @@ fn normal_form() {
         ("tcp and (udp and arp)", "tcp and udp and arp"),
         ("(tcp or udp) or arp", "tcp or udp or arp"),
         ("port 80, 443 and tcp", "port 80, 443 and tcp"),
+        ("src fd00::1 and net fd00::2", "src fd00::1 and fd00::2"),
+        (
+            "src fd00::1 or not net fd00::2",
+            "src fd00::1 or not fd00::2",
+        ),
+        ("proto gre and proto tcp", "proto gre and tcp"),
         // Without the keyword, the second would be another source.
         ("src fd00::1 or net fd00::2", "src fd00::1 or net fd00::2"),
         (
