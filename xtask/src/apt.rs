@@ -2,7 +2,7 @@
 //! which needs no rights and leaves the machine as it is.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -54,7 +54,6 @@ pub fn is_root() -> bool {
 #[derive(Clone, Copy)]
 pub enum Area {
     /// The releases and their backports.
-    #[expect(dead_code, reason = "the kernels of the virtual machine come from it")]
     Main,
     /// The security updates.
     Security,
@@ -102,7 +101,7 @@ impl Archive {
             Path::new(KEYRING).is_file(),
             "{KEYRING} is missing: apt-get install debian-archive-keyring"
         );
-        for part in ["state/lists/partial", "cache/archives/partial"] {
+        for part in ["state/lists/partial", "cache"] {
             create_directory(&directory.join(part))?;
         }
         let uri = mirror(area)?;
@@ -112,8 +111,13 @@ impl Archive {
             &format!("deb [signed-by={KEYRING}] {uri} {suite} main\n"),
         )?;
         archive.write("status", "")?;
-        process::run(archive.apt("apt-get").args(["--quiet", "update"]))
-            .with_context(|| format!("fetching the list of packages of {uri} {suite}"))?;
+        process::run(
+            archive
+                .apt("apt-get")
+                .args(["--quiet", "update"])
+                .stdout(io::stderr()),
+        )
+        .with_context(|| format!("fetching the list of packages of {uri} {suite}"))?;
         Ok(archive)
     }
 
@@ -130,30 +134,67 @@ impl Archive {
             .collect())
     }
 
+    /// The names of the packages that start with `prefix`.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub fn names(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        let names = process::read(self.apt("apt-cache").args(["pkgnames", prefix]))?;
+        Ok(names.lines().map(String::from).collect())
+    }
+
     /// Unpacks packages, one over the other, into a directory.
     ///
     /// # Errors
     /// A package cannot be fetched, is not signed, or does not unpack.
     pub fn unpack(&self, packages: &[String], into: &Path) -> anyhow::Result<()> {
+        self.fetch_and_unpack(&["download"], packages, into)
+    }
+
+    /// Unpacks packages and all that they depend on, down to the C library, so
+    /// that nothing of this machine is needed to run them.
+    ///
+    /// # Errors
+    /// As for [`Archive::unpack`].
+    pub fn unpack_whole(&self, packages: &[String], into: &Path) -> anyhow::Result<()> {
+        let verb = [
+            "install",
+            "--yes",
+            "--download-only",
+            "--no-install-recommends",
+        ];
+        self.fetch_and_unpack(&verb, packages, into)
+    }
+
+    fn fetch_and_unpack(
+        &self,
+        verb: &[&str],
+        packages: &[String],
+        into: &Path,
+    ) -> anyhow::Result<()> {
         let downloads = self.directory.join("downloads");
-        create_directory(&downloads)?;
+        create_directory(&downloads.join("partial"))?;
         process::run(
             self.apt("apt-get")
-                .args(["--quiet", "download"])
+                .arg("-qq")
+                .args(verb)
                 .args(packages)
-                .current_dir(&downloads),
+                .current_dir(&downloads)
+                .stdout(io::stderr()),
         )
         .with_context(|| format!("fetching {}", packages.join(" ")))?;
         create_directory(into)?;
         let reading = || format!("reading {}", downloads.display());
         for file in fs::read_dir(&downloads).with_context(reading)? {
             let file = file.with_context(reading)?.path();
-            process::run(
-                Command::new("dpkg-deb")
-                    .arg("--extract")
-                    .arg(&file)
-                    .arg(into),
-            )?;
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                process::run(
+                    Command::new("dpkg-deb")
+                        .arg("--extract")
+                        .arg(&file)
+                        .arg(into),
+                )?;
+            }
         }
         fs::remove_dir_all(&downloads).with_context(|| format!("removing {}", downloads.display()))
     }
@@ -174,12 +215,20 @@ impl Archive {
         set("Dir::State", &in_directory("state"));
         set("Dir::State::status", &in_directory("status"));
         set("Dir::Cache", &in_directory("cache"));
+        set("Dir::Cache::archives", &in_directory("downloads"));
         set("Dir::Etc::sourcelist", &in_directory("sources.list"));
         set("Dir::Etc::sourceparts", Path::new("/dev/null"));
         set("Dir::Etc::preferences", Path::new("/dev/null"));
         set("Dir::Etc::preferencesparts", Path::new("/dev/null"));
         // The user that apt would change to cannot write into our directories.
         command.args(["-o", "APT::Sandbox::User=root"]);
+        // Nothing but the packages' list is wanted, whatever this machine wants.
+        command.args(["-o", "Acquire::Languages=none"]);
+        command.args([
+            "-o",
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+        ]);
+        command.args(["-o", "Acquire::Retries=3"]);
         command
     }
 }

@@ -7,6 +7,9 @@ mod process;
 mod project;
 mod test;
 mod toolchain;
+mod vm;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -19,12 +22,16 @@ enum Task {
     Check,
     /// Run every test and count what ran
     Test,
+    /// Run a command under another kernel, in a virtual machine that shows this machine's files
+    Vm(vm::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
-        Task::BuildEbpf(args) => build_ebpf::run(&args),
-        Task::Check => check::check(),
-        Task::Test => test::run(),
+        Task::BuildEbpf(args) => build_ebpf::run(&args)?,
+        Task::Check => check::check()?,
+        Task::Test => test::run()?,
+        Task::Vm(args) => return vm::run(&args),
     }
+    Ok(ExitCode::SUCCESS)
 }
