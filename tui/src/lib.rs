@@ -1,14 +1,21 @@
 //! nkview shows every flow that crosses a device, exactly counted in the
 //! kernel.
 
+pub mod app;
 pub mod cli;
 pub mod dissect;
 pub mod filter;
 pub mod flow;
+pub mod keys;
 pub mod probe;
 pub mod run;
+pub mod runtime;
 pub mod source;
 pub mod stream;
+#[cfg(test)]
+mod synthetic;
+pub mod terminal;
+pub mod ui;
 
 use std::process::ExitCode;
 

@@ -257,3 +257,13 @@ pub struct Session {
     /// it runs on, a pair that was made for it, a recording.
     pub remark: Option<String>,
 }
+
+/// What the user asks of a source. A source that cannot do it, like a
+/// recording, answers with a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Watch the device with this name.
+    Watch(String),
+    /// Stop watching it; its flows stay until they are over.
+    Unwatch(String),
+}

@@ -1,0 +1,140 @@
+//! The devices that are known, and the names that flows' slots stand for.
+
+use std::collections::HashSet;
+
+use probe_common::LinkLayer;
+
+use crate::app::action::{Effect, Motion};
+use crate::app::list::List;
+use crate::source::{Command, Device, Watch};
+
+/// Devices as the source told them last, and the selection among them.
+#[derive(Debug, Default)]
+pub struct Devices {
+    all: Vec<Device>,
+    names: SlotNames,
+    /// Slots of devices whose packets have no link layer.
+    bare: HashSet<u32>,
+    told: bool,
+    /// The selection, by interface index.
+    pub list: List<u32>,
+}
+
+/// The names of slots; those of devices that are gone are remembered, because
+/// their flows are still there.
+#[derive(Clone, Debug, Default)]
+pub struct SlotNames(Vec<Option<String>>);
+
+impl SlotNames {
+    /// The device's name.
+    #[must_use]
+    pub fn get(&self, slot: u32) -> &str {
+        self.0
+            .get(slot as usize)
+            .and_then(Option::as_deref)
+            .unwrap_or("?")
+    }
+
+    fn set(&mut self, slot: u32, name: &str) {
+        let slot = slot as usize;
+        if slot >= probe_common::limits::DEVICES as usize {
+            return;
+        }
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, None);
+        }
+        self.0[slot] = Some(name.to_owned());
+    }
+}
+
+impl Devices {
+    /// Takes over the devices that are known now. Returns whether this was the
+    /// first time and none is watched: time to let the user choose.
+    pub fn replace(&mut self, mut devices: Vec<Device>) -> bool {
+        for device in &devices {
+            if let Watch::Yes { slot, .. } | Watch::Gone { slot } = device.watch {
+                self.names.set(slot, &device.name);
+                if device.mac.is_empty() {
+                    self.bare.insert(slot);
+                } else {
+                    self.bare.remove(&slot);
+                }
+            }
+        }
+        devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+        self.list
+            .settle(devices.iter().map(|device| device.index).collect());
+        self.all = devices;
+        let first = !std::mem::replace(&mut self.told, true);
+        let choose = first && self.watched().next().is_none();
+        if choose {
+            self.list.step(Motion::First);
+        }
+        choose
+    }
+
+    /// All devices, watched ones first.
+    #[must_use]
+    pub fn all(&self) -> &[Device] {
+        &self.all
+    }
+
+    /// Whether the source has told its devices.
+    #[must_use]
+    pub const fn told(&self) -> bool {
+        self.told
+    }
+
+    /// Names of the slots.
+    #[must_use]
+    pub const fn names(&self) -> &SlotNames {
+        &self.names
+    }
+
+    /// What the packets of a slot's device start with: devices without a
+    /// hardware address have no link layer.
+    #[must_use]
+    pub fn link_layer(&self, slot: u32) -> LinkLayer {
+        if self.bare.contains(&slot) {
+            LinkLayer::None
+        } else {
+            LinkLayer::Ethernet
+        }
+    }
+
+    /// The devices that are watched or about to be.
+    pub fn watched(&self) -> impl Iterator<Item = &Device> {
+        self.all
+            .iter()
+            .filter(|device| matches!(device.watch, Watch::Yes { .. } | Watch::Starting))
+    }
+
+    /// The selected device.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Device> {
+        let index = self.list.selected()?;
+        self.all.iter().find(|device| device.index == index)
+    }
+
+    /// Asks for the selected device to be watched, or not any more.
+    #[must_use]
+    pub fn toggle(&self) -> Option<Effect> {
+        let device = self.selected()?;
+        Some(Effect::Source(match device.watch {
+            Watch::Yes { .. } | Watch::Starting => Command::Unwatch(device.name.clone()),
+            Watch::No | Watch::Failed(_) => Command::Watch(device.name.clone()),
+            Watch::Gone { .. } => return None,
+        }))
+    }
+}
+
+const fn rank(device: &Device) -> u8 {
+    use crate::source::DeviceKind;
+    match (&device.watch, &device.kind) {
+        (Watch::Yes { .. } | Watch::Starting, _) => 0,
+        (Watch::Failed(_), _) => 1,
+        (Watch::No, DeviceKind::Netkit(_)) => 2,
+        (Watch::No, _) => 3,
+        (Watch::Gone { .. }, _) => 4,
+    }
+}

@@ -1,0 +1,50 @@
+//! The ends of a flow: addresses, ports, and the prefixes around them.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+use probe_common::FlowKey;
+use probe_common::parse::number::{ether, ip};
+
+use super::action::Side;
+
+#[cfg(test)]
+mod tests;
+
+/// The address of one end, where the protocol has addresses.
+#[must_use]
+pub fn address(key: &FlowKey, side: Side) -> Option<IpAddr> {
+    let octets = match side {
+        Side::Local => key.local,
+        Side::Remote => key.remote,
+    };
+    matches!(key.ether_type, ether::IPV4 | ether::ARP | ether::IPV6)
+        .then(|| Ipv6Addr::from(octets).to_canonical())
+}
+
+/// The port of one end, where the protocol has ports and the packet had them.
+#[must_use]
+pub fn port(key: &FlowKey, side: Side) -> Option<u16> {
+    let has_ports = matches!(key.ether_type, ether::IPV4 | ether::IPV6)
+        && matches!(
+            key.protocol,
+            ip::TCP | ip::UDP | ip::DCCP | ip::SCTP | ip::UDP_LITE
+        );
+    let port = match side {
+        Side::Local => key.local_port,
+        Side::Remote => key.remote_port,
+    };
+    (has_ports && (key.local_port, key.remote_port) != (0, 0)).then_some(port)
+}
+
+/// Lengths of prefixes that people think in, IPv4 and IPv6, ever wider: one
+/// address, then what is usually a link, a site and an allocation.
+pub const LENGTHS: [[u8; 2]; 4] = [[32, 128], [24, 64], [16, 48], [8, 32]];
+
+/// The prefix around an address, wider with each step of [`LENGTHS`].
+#[must_use]
+pub fn prefix(address: IpAddr, step: usize) -> Option<IpNet> {
+    let [v4, v6] = *LENGTHS.get(step)?;
+    let length = if address.is_ipv4() { v4 } else { v6 };
+    Some(IpNet::new(address, length).ok()?.trunc())
+}

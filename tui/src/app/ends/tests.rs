@@ -1,0 +1,70 @@
+use bytemuck::Zeroable;
+
+use super::*;
+
+fn key(ether_type: u16, protocol: u8) -> FlowKey {
+    FlowKey {
+        local: "::ffff:10.0.1.7".parse::<Ipv6Addr>().unwrap().octets(),
+        remote: "::ffff:192.0.2.9".parse::<Ipv6Addr>().unwrap().octets(),
+        local_port: 443,
+        remote_port: 51820,
+        ether_type,
+        protocol,
+        ..FlowKey::zeroed()
+    }
+}
+
+#[test]
+fn addresses_are_in_their_own_family() {
+    let tcp = key(ether::IPV4, ip::TCP);
+    assert_eq!(
+        address(&tcp, Side::Local),
+        Some("10.0.1.7".parse().unwrap())
+    );
+    assert_eq!(
+        address(&tcp, Side::Remote),
+        Some("192.0.2.9".parse().unwrap())
+    );
+    assert_eq!(address(&key(0x88cc, 0), Side::Local), None);
+}
+
+#[test]
+fn only_protocols_with_ports_have_them() {
+    assert_eq!(port(&key(ether::IPV4, ip::TCP), Side::Remote), Some(51820));
+    assert_eq!(
+        port(&key(ether::IPV4, ip::ICMP), Side::Remote),
+        None,
+        "ICMP's id and type"
+    );
+    assert_eq!(port(&key(ether::ARP, ip::UDP), Side::Local), None);
+    let fragment = FlowKey {
+        local_port: 0,
+        remote_port: 0,
+        ..key(ether::IPV4, ip::UDP)
+    };
+    assert_eq!(port(&fragment, Side::Local), None);
+}
+
+#[test]
+fn prefixes_widen() {
+    let v4 = "10.1.2.3".parse().unwrap();
+    let v6 = "fd00:1:2:3::4".parse().unwrap();
+    let all = |address| -> Vec<String> {
+        (0..LENGTHS.len() + 1)
+            .filter_map(|step| Some(prefix(address, step)?.to_string()))
+            .collect()
+    };
+    assert_eq!(
+        all(v4),
+        ["10.1.2.3/32", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8"]
+    );
+    assert_eq!(
+        all(v6),
+        [
+            "fd00:1:2:3::4/128",
+            "fd00:1:2:3::/64",
+            "fd00:1:2::/48",
+            "fd00:1::/32"
+        ]
+    );
+}

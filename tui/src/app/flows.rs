@@ -1,0 +1,239 @@
+//! The flow table's state: which flows pass the filter, and in which order.
+
+use std::time::Duration;
+
+use probe_common::{Direction, FlowKey};
+
+use super::action::Side;
+use super::devices::SlotNames;
+use super::ends;
+use super::list::List;
+use super::names;
+use crate::filter::Filter;
+use crate::flow::{Count, Flow, FlowTable};
+
+/// The columns of the table, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Column {
+    /// The device.
+    Device,
+    /// The protocol.
+    Protocol,
+    /// Address and port of the local end.
+    Local,
+    /// Address and port of the remote end.
+    Remote,
+    /// Where a TCP connection stands.
+    State,
+    /// Bytes per second towards the local end.
+    In,
+    /// Bytes per second away from it.
+    Out,
+    /// Packets so far.
+    Packets,
+    /// The last minute as a graph; sorts by the sum of both rates.
+    Graph,
+    /// How long ago the flow was first seen.
+    Age,
+}
+
+impl Column {
+    /// All columns in the order of the table.
+    pub const ALL: [Self; 10] = [
+        Self::Device,
+        Self::Protocol,
+        Self::Local,
+        Self::Remote,
+        Self::State,
+        Self::In,
+        Self::Out,
+        Self::Packets,
+        Self::Graph,
+        Self::Age,
+    ];
+
+    /// Whether the largest comes first unless the order is turned around.
+    const fn descends(self) -> bool {
+        matches!(self, Self::In | Self::Out | Self::Packets | Self::Graph)
+    }
+}
+
+/// A column and a direction to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order<C> {
+    /// The column.
+    pub column: C,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+impl Order<Column> {
+    /// The column's natural order.
+    #[must_use]
+    pub const fn by(column: Column) -> Self {
+        Self {
+            column,
+            descending: column.descends(),
+        }
+    }
+}
+
+/// What a filter and the choice of flows come down to.
+#[derive(Clone, Copy, Debug)]
+pub struct Criteria<'a> {
+    /// Which packets.
+    pub filter: &'a Filter,
+    /// Whether closed flows are left out.
+    pub hide_closed: bool,
+    /// The names of the devices.
+    pub names: &'a SlotNames,
+}
+
+impl Criteria<'_> {
+    /// Which directions of a flow are shown.
+    #[must_use]
+    pub fn shows(&self, flow: &Flow) -> [bool; 2] {
+        if self.hide_closed && flow.is_closed() {
+            return [false; 2];
+        }
+        if self.filter.is_everything() {
+            return [true; 2];
+        }
+        let name = self.names.get(flow.key.device);
+        Direction::BOTH.map(|direction| self.filter.matches(&flow.key, name, direction))
+    }
+
+    /// Whether a flow has something to show in these directions: it has, if
+    /// packets were counted in one of them.
+    #[must_use]
+    pub fn has_row(flow: &Flow, shows: [bool; 2]) -> bool {
+        shows == [true; 2]
+            || Direction::BOTH
+                .into_iter()
+                .any(|d| shows[d as usize] && flow.counts[d as usize].packets > 0)
+    }
+}
+
+/// The state of the view.
+#[derive(Debug)]
+pub struct FlowsView {
+    shown: Count,
+    /// The selection.
+    pub list: List<FlowKey>,
+    /// The order of the rows.
+    pub order: Order<Column>,
+    /// Whether the selected flow is shown in full.
+    pub detail: bool,
+}
+
+impl Default for FlowsView {
+    fn default() -> Self {
+        Self {
+            shown: Count::default(),
+            list: List::default(),
+            order: Order::by(Column::Graph),
+            detail: false,
+        }
+    }
+}
+
+impl FlowsView {
+    /// Recomputes the rows.
+    pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
+        self.shown = Count::default();
+        let mut ranked: Vec<(u128, FlowKey)> = Vec::with_capacity(flows.len());
+        for flow in flows.iter() {
+            let shows = criteria.shows(flow);
+            for direction in Direction::BOTH {
+                if shows[direction as usize] {
+                    self.shown += flow.counts[direction as usize];
+                }
+            }
+            if Criteria::has_row(flow, shows) {
+                ranked.push((self.rank(flow, shows, flows, criteria, window), flow.key));
+            }
+        }
+        ranked.sort_unstable();
+        self.list
+            .settle(ranked.into_iter().map(|(_, key)| key).collect());
+    }
+
+    /// A number by which the rows are sorted upwards.
+    fn rank(
+        &self,
+        flow: &Flow,
+        shows: [bool; 2],
+        flows: &FlowTable,
+        criteria: Criteria<'_>,
+        window: Duration,
+    ) -> u128 {
+        let rate = |direction: Direction| {
+            if shows[direction as usize] {
+                flow.rate(direction, window, flows.clock())
+            } else {
+                0.0
+            }
+        };
+        let rank = match self.order.column {
+            Column::Device => packed(criteria.names.get(flow.key.device)),
+            Column::Protocol => packed(&names::protocol(&flow.key)),
+            Column::Local => end(&flow.key, Side::Local),
+            Column::Remote => end(&flow.key, Side::Remote),
+            Column::State => flow.tcp.map_or(0, |state| 1 + state as u128),
+            Column::In => ordered(rate(Direction::In)),
+            Column::Out => ordered(rate(Direction::Out)),
+            Column::Graph => ordered(rate(Direction::In) + rate(Direction::Out)),
+            Column::Packets => Direction::BOTH
+                .into_iter()
+                .filter(|d| shows[*d as usize])
+                .map(|d| u128::from(flow.counts[d as usize].packets))
+                .sum(),
+            Column::Age => flow.age(flows.now()).as_nanos(),
+        };
+        if self.order.descending { !rank } else { rank }
+    }
+
+    /// What was counted of that which is shown.
+    #[must_use]
+    pub const fn shown(&self) -> Count {
+        self.shown
+    }
+
+    /// Sorts by a column; by the same again the other way around.
+    pub fn sort_by(&mut self, column: Column) {
+        if self.order.column == column {
+            self.order.descending = !self.order.descending;
+        } else {
+            self.order = Order::by(column);
+        }
+        self.list.rewind();
+    }
+
+    /// Sorts by the next column.
+    pub fn sort_next(&mut self) {
+        self.sort_by(Column::ALL[(self.order.column as usize + 1) % Column::ALL.len()]);
+    }
+}
+
+/// A rate as a number that sorts like it; rates are never negative.
+pub fn ordered(rate: f64) -> u128 {
+    u128::from(rate.max(0.0).to_bits())
+}
+
+/// The start of a text as a number that sorts like it.
+fn packed(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+        *to = from.to_ascii_lowercase();
+    }
+    u128::from_be_bytes(bytes)
+}
+
+/// An address as a number that sorts like it; the port is left to the key.
+fn end(key: &FlowKey, side: Side) -> u128 {
+    match ends::address(key, side) {
+        Some(std::net::IpAddr::V4(address)) => u128::from(u32::from(address)),
+        Some(std::net::IpAddr::V6(address)) => u128::from(address),
+        None => u128::MAX,
+    }
+}

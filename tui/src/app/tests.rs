@@ -1,0 +1,288 @@
+use super::*;
+use crate::app::flows::Column;
+use crate::source::Command;
+use crate::synthetic::{self, Synthetic};
+
+fn app() -> App {
+    App::new(synthetic::session(), Look::default(), Filter::everything())
+}
+
+fn told(seconds: usize) -> (App, Synthetic) {
+    let mut source = Synthetic::new(1, 60);
+    let mut app = app();
+    for event in source.story(seconds) {
+        app.update(Action::Source(event));
+    }
+    (app, source)
+}
+
+fn interval(app: &mut App, source: &mut Synthetic) {
+    app.update(Action::Source(Event::Interval(source.interval())));
+}
+
+fn type_filter(app: &mut App, text: &str) {
+    app.update(Action::EditFilter);
+    for character in text.chars() {
+        app.update(Action::Edit(Edit::Insert(character)));
+    }
+}
+
+fn adds_up(trust: Trust) -> bool {
+    trust.unaccounted == 0
+        && trust.seen == trust.shown + trust.filtered + trust.expired + trust.untracked
+}
+
+#[test]
+fn the_trust_line_adds_up_whatever_is_filtered() {
+    let (mut app, mut source) = told(20);
+    source.untracked = 7;
+    let everything = app.trust();
+    assert!(adds_up(everything) && everything.shown > 0 && everything.filtered == 0);
+    for text in ["10.0.0.0/8", "in", "not tcp", "dev eth0 and out", "port 9"] {
+        app.update(Action::ClearFilter);
+        type_filter(&mut app, text);
+        for _ in 0..20 {
+            interval(&mut app, &mut source);
+            assert!(adds_up(app.trust()), "{text}: {:?}", app.trust());
+        }
+        assert!(app.trust().filtered > 0, "{text}");
+        assert_eq!(app.trust().untracked % 7, 0);
+        app.update(Action::Accept);
+    }
+    app.update(Action::ClearFilter);
+    app.update(Action::Closed);
+    for _ in 0..30 {
+        interval(&mut app, &mut source);
+        assert!(adds_up(app.trust()), "{:?}", app.trust());
+    }
+    assert!(app.trust().expired > 0);
+}
+
+#[test]
+fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
+    let (mut app, _) = told(20);
+    let all = app.flows.list.rows().len();
+    type_filter(&mut app, "tcp");
+    let tcp = app.flows.list.rows().len();
+    assert!(0 < tcp && tcp < all);
+    type_filter(&mut app, "");
+    for character in "tcp and porx 1".chars() {
+        app.update(Action::Edit(Edit::Insert(character)));
+    }
+    let typing = app.filtering.typing().unwrap();
+    assert_eq!(typing.error.as_ref().map(|error| error.column), Some(8));
+    assert_eq!(app.flows.list.rows().len(), tcp);
+    app.update(Action::Accept);
+    assert!(app.filtering.typing().is_some(), "an error cannot be kept");
+    app.update(Action::Back);
+    assert!(app.filtering.typing().is_none());
+    assert_eq!(app.flows.list.rows().len(), all, "restored");
+}
+
+#[test]
+fn the_selection_follows_the_flow() {
+    let (mut app, mut source) = told(20);
+    app.update(Action::Drawn(Extent { page: 10, rows: 60 }));
+    app.update(Action::Move(Motion::Down));
+    app.update(Action::Move(Motion::Down));
+    let key = app.flows.list.selected().unwrap();
+    for column in Column::ALL {
+        app.update(Action::SortFlows(column));
+        interval(&mut app, &mut source);
+        assert_eq!(app.flows.list.selected(), Some(key));
+    }
+    app.update(Action::Open);
+    assert_eq!(app.selected_flow().map(|flow| flow.key), Some(key));
+}
+
+#[test]
+fn a_pause_freezes_the_picture_and_loses_nothing() {
+    let (mut app, mut source) = told(10);
+    app.update(Action::Pause);
+    let (trust, rows) = (app.trust(), app.flows.list.rows().to_vec());
+    for _ in 0..5 {
+        interval(&mut app, &mut source);
+    }
+    assert_eq!(app.trust(), trust);
+    assert_eq!(app.flows.list.rows(), rows);
+    assert_eq!(app.frozen_for(), Some(Duration::from_secs(5)));
+    type_filter(&mut app, "tcp");
+    assert!(
+        adds_up(app.trust()) && app.trust().seen == trust.seen,
+        "the frozen one is filtered"
+    );
+    app.update(Action::Back);
+    app.update(Action::Pause);
+    assert_eq!(app.frozen_for(), None);
+    assert!(app.trust().seen > trust.seen);
+    assert!(adds_up(app.trust()));
+}
+
+#[test]
+fn an_address_becomes_a_filter_that_widens() {
+    let (mut app, _) = told(20);
+    type_filter(&mut app, "10.0.0.0/8 and tcp");
+    app.update(Action::Accept);
+    let ten: ipnet::IpNet = "10.0.0.0/8".parse().unwrap();
+    let is_ten = |key: &&probe_common::FlowKey| {
+        ends::address(key, Side::Local).is_some_and(|address| ten.contains(&address))
+    };
+    let key = *app.flows.list.rows().iter().find(is_ten).unwrap();
+    app.update(Action::Select(Item::Flow(key)));
+    let mut counts = Vec::new();
+    let mut parts = Vec::new();
+    for _ in 0..5 {
+        app.update(Action::FilterAddress(Side::Local));
+        counts.push(app.flows.list.rows().len());
+        parts.push(app.filtering.parts().len());
+    }
+    assert_eq!(
+        parts,
+        [3, 3, 3, 2, 3],
+        "the widest is the user's own; then it begins again"
+    );
+    assert!(
+        counts[..4].is_sorted() && counts[0] == counts[4],
+        "{counts:?}"
+    );
+    assert!(app.filtering.parts().contains(&"10.0.0.0/8".to_owned()));
+}
+
+#[test]
+fn parts_are_removed_one_by_one() {
+    let (mut app, _) = told(5);
+    type_filter(&mut app, "tcp and not port 22");
+    app.update(Action::Accept);
+    app.update(Action::Direction);
+    app.update(Action::Closed);
+    assert_eq!(
+        app.filtering.parts(),
+        ["tcp", "not port 22", "in", "no closed flows"]
+    );
+    app.update(Action::RemovePart);
+    assert_eq!(app.context(), Context::Part);
+    app.update(Action::RemovePartAt(1));
+    assert_eq!(app.filtering.parts(), ["tcp", "in", "no closed flows"]);
+    app.update(Action::RemovePartAt(2));
+    app.update(Action::RemovePartAt(0));
+    assert_eq!(app.filtering.parts(), ["in"]);
+    app.update(Action::RemovePart);
+    assert!(
+        app.filtering.parts().is_empty(),
+        "the only one needs no question"
+    );
+    app.update(Action::RemovePart);
+    assert_eq!(app.context(), Context::View(View::Flows));
+}
+
+#[test]
+fn directions_go_round() {
+    let (mut app, _) = told(5);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        app.update(Action::Direction);
+        seen.push(app.filtering.parts().join(" "));
+    }
+    assert_eq!(seen, ["in", "out", ""]);
+}
+
+#[test]
+fn no_device_opens_the_devices_and_enter_watches_one() {
+    let mut app = app();
+    let mut devices = synthetic::devices();
+    for device in &mut devices {
+        device.watch = crate::source::Watch::No;
+    }
+    app.update(Action::Source(Event::Devices(devices.clone())));
+    assert_eq!(app.view(), View::Devices);
+    let name = app.devices.selected().unwrap().name.clone();
+    let effects = app.update(Action::Open);
+    assert!(effects.contains(&Effect::Source(Command::Watch(name.clone()))));
+    for device in &mut devices {
+        if device.name == name {
+            device.watch = crate::source::Watch::Starting;
+        }
+    }
+    app.update(Action::Show(View::Flows));
+    app.update(Action::Source(Event::Devices(devices)));
+    assert_eq!(app.view(), View::Flows, "only the first time");
+    app.update(Action::Show(View::Devices));
+    let effects = app.update(Action::Open);
+    assert!(effects.contains(&Effect::Source(Command::Unwatch(name))));
+}
+
+#[test]
+fn a_group_of_hosts_leads_to_its_flows() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(View::Hosts));
+    app.update(Action::HostPrefix);
+    app.update(Action::Move(Motion::First));
+    let group = app.hosts.list.selected().unwrap();
+    let flows = app.hosts.sums(&group).flows;
+    app.update(Action::Open);
+    assert_eq!(app.view(), View::Flows);
+    assert_eq!(app.flows.list.rows().len(), flows);
+}
+
+#[test]
+fn history_and_completion_fill_the_line() {
+    let (mut app, _) = told(5);
+    for text in ["tcp", "udp"] {
+        app.update(Action::ClearFilter);
+        type_filter(&mut app, text);
+        app.update(Action::Accept);
+    }
+    app.update(Action::ClearFilter);
+    type_filter(&mut app, "ic");
+    let line = |app: &App| app.filtering.typing().unwrap().line.text().to_owned();
+    app.update(Action::Edit(Edit::Earlier));
+    assert_eq!(line(&app), "udp");
+    app.update(Action::Edit(Edit::Earlier));
+    app.update(Action::Edit(Edit::Earlier));
+    assert_eq!(line(&app), "tcp", "there is none before");
+    app.update(Action::Edit(Edit::Later));
+    app.update(Action::Edit(Edit::Later));
+    assert_eq!(line(&app), "ic", "what was typed is not lost");
+    app.update(Action::Edit(Edit::Complete));
+    assert_eq!(line(&app), "icmp");
+    app.update(Action::Edit(Edit::Complete));
+    assert_eq!(line(&app), "icmp6");
+    app.update(Action::Paste(" and in\n".to_owned()));
+    assert_eq!(line(&app), "icmp6 and in ");
+    app.update(Action::Accept);
+    assert_eq!(app.filtering.parts(), ["icmp6", "in"]);
+}
+
+#[test]
+fn packets_draw_nothing_while_another_view_is_shown() {
+    let (mut app, mut source) = told(5);
+    let interval = source.interval();
+    let packets = source.packets(&interval);
+    let event = Action::Source(Event::Packets(packets));
+    assert_eq!(app.update(event.clone()), []);
+    app.update(Action::Show(View::Packets));
+    assert_eq!(app.update(event), [Effect::DrawSoon]);
+}
+
+#[test]
+fn back_closes_the_nearest_first() {
+    let (mut app, _) = told(5);
+    app.update(Action::Open);
+    app.update(Action::Help);
+    app.update(Action::Back);
+    assert!(app.flows.detail && !app.helps());
+    app.update(Action::Back);
+    assert!(!app.flows.detail && app.flows.list.selected().is_some());
+    app.update(Action::Back);
+    assert!(app.flows.list.selected().is_none());
+}
+
+#[test]
+fn a_click_on_the_selected_flow_opens_it() {
+    let (mut app, _) = told(5);
+    let key = app.flows.list.rows()[2];
+    app.update(Action::Select(Item::Flow(key)));
+    assert!(!app.flows.detail);
+    app.update(Action::Select(Item::Flow(key)));
+    assert!(app.flows.detail);
+}

@@ -1,0 +1,660 @@
+//! The one table of bindings. Look-up, footer and help are read from it.
+
+use std::fmt;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::app::action::{Action, Edit, Motion, Side, View};
+
+#[cfg(test)]
+mod tests;
+
+/// Where a binding holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere.
+    Always,
+    /// Wherever nothing is typed and no overlay is open.
+    Main,
+    /// In this view.
+    View(View),
+    /// While a filter is typed.
+    Filter,
+    /// While it is asked which part of the filter is to go.
+    Part,
+    /// While the help is open.
+    Help,
+}
+
+impl Context {
+    /// All contexts, in the order of the help.
+    pub const ALL: [Self; 10] = [
+        Self::Main,
+        Self::View(View::Flows),
+        Self::View(View::Packets),
+        Self::View(View::Hosts),
+        Self::View(View::Devices),
+        Self::View(View::Probe),
+        Self::Filter,
+        Self::Part,
+        Self::Help,
+        Self::Always,
+    ];
+
+    /// The headline in the help.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::Main => "In every view",
+            Self::View(view) => view.name(),
+            Self::Filter => "While typing a filter",
+            Self::Part => "While removing a part of the filter",
+            Self::Help => "In this help",
+        }
+    }
+
+    /// The contexts that hold together with this one, nearest first.
+    #[must_use]
+    pub fn chain(self) -> Vec<Self> {
+        match self {
+            Self::View(_) => vec![self, Self::Main, Self::Always],
+            Self::Always => vec![self],
+            _ => vec![self, Self::Always],
+        }
+    }
+}
+
+/// A key with the modifiers that matter. Shift does not: it is in the
+/// character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+impl Key {
+    /// A key without modifiers.
+    #[must_use]
+    pub const fn new(code: KeyCode) -> Self {
+        Self {
+            code,
+            control: false,
+        }
+    }
+
+    const fn char(character: char) -> Self {
+        Self::new(KeyCode::Char(character))
+    }
+
+    const fn control(character: char) -> Self {
+        Self {
+            code: KeyCode::Char(character),
+            control: true,
+        }
+    }
+
+    /// The key's name in few cells; in ASCII, if asked for.
+    #[must_use]
+    pub fn name(self, ascii: bool) -> String {
+        match self.code {
+            KeyCode::Up if !ascii => "↑".into(),
+            KeyCode::Down if !ascii => "↓".into(),
+            KeyCode::Left if !ascii => "←".into(),
+            KeyCode::Right if !ascii => "→".into(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.control {
+            f.write_str("Ctrl-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(c) if self.control => write!(f, "{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) => write!(f, "{c}"),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::BackTab => f.write_str("Shift-Tab"),
+            KeyCode::Delete => f.write_str("Del"),
+            code => write!(f, "{code}"),
+        }
+    }
+}
+
+impl From<KeyEvent> for Key {
+    fn from(event: KeyEvent) -> Self {
+        Self {
+            code: event.code,
+            control: event.modifiers.contains(KeyModifiers::CONTROL),
+        }
+    }
+}
+
+/// What keys do, and in which words that is told.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Where it holds.
+    pub context: Context,
+    /// Any of these keys.
+    pub keys: Vec<Key>,
+    /// What they do.
+    pub action: Action,
+    /// For the footer, one or two words; empty where it would only crowd it.
+    pub short: &'static str,
+    /// For the help, a sentence.
+    pub long: &'static str,
+}
+
+/// The bindings in force.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self {
+            bindings: bindings(),
+        }
+    }
+}
+
+impl Keymap {
+    /// What a key does in a context. While something is typed, characters
+    /// without a binding are text.
+    #[must_use]
+    pub fn action(&self, context: Context, event: KeyEvent) -> Option<Action> {
+        if event.kind == KeyEventKind::Release {
+            return None;
+        }
+        let key = Key::from(event);
+        let bound = context.chain().into_iter().find_map(|context| {
+            self.bindings
+                .iter()
+                .find(|binding| binding.context == context && binding.keys.contains(&key))
+        });
+        match (bound, key.code) {
+            (Some(binding), _) => Some(binding.action.clone()),
+            (None, KeyCode::Char(character))
+                if context == Context::Filter
+                    && !event
+                        .modifiers
+                        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+            {
+                Some(Action::Edit(Edit::Insert(character)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The bindings of one context, in the order of the table.
+    pub fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.bindings
+            .iter()
+            .filter(move |binding| binding.context == context)
+    }
+
+    /// The bindings that the footer tells in a context, what matters most
+    /// first.
+    pub fn hints(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        context
+            .chain()
+            .into_iter()
+            .flat_map(|context| self.of(context))
+            .filter(|binding| !binding.short.is_empty())
+    }
+}
+
+fn bindings() -> Vec<Binding> {
+    use Action as A;
+    use Context as C;
+    const fn key(code: KeyCode) -> Key {
+        Key::new(code)
+    }
+    const fn ch(character: char) -> Key {
+        Key::char(character)
+    }
+    const fn ctrl(character: char) -> Key {
+        Key::control(character)
+    }
+    let mut table = Vec::new();
+    let mut bind = |context, keys: &[Key], action, short, long| {
+        table.push(Binding {
+            context,
+            keys: keys.to_vec(),
+            action,
+            short,
+            long,
+        });
+    };
+
+    let main = C::Main;
+    bind(
+        main,
+        &[ch('/')],
+        A::EditFilter,
+        "filter",
+        "Type a filter; matches show while you type",
+    );
+    bind(
+        main,
+        &[ch('d')],
+        A::Direction,
+        "direction",
+        "Show both directions, only in, only out",
+    );
+    bind(
+        main,
+        &[ch('x')],
+        A::RemovePart,
+        "remove filter",
+        "Remove a part of the filter",
+    );
+    bind(
+        main,
+        &[ch('X')],
+        A::ClearFilter,
+        "",
+        "Remove the whole filter",
+    );
+    bind(
+        main,
+        &[ch(' ')],
+        A::Pause,
+        "pause",
+        "Freeze the picture; counting goes on",
+    );
+    bind(
+        main,
+        &[ch('w')],
+        A::Window,
+        "window",
+        "Rates over the last 1, 10 or 60 seconds",
+    );
+    bind(
+        main,
+        &[ch('c')],
+        A::Closed,
+        "",
+        "Hide or show flows that are closed",
+    );
+    bind(main, &[ch('b')], A::Units, "", "Rates in bits or in bytes");
+    bind(main, &[ch('?')], A::Help, "help", "This help");
+    bind(
+        main,
+        &[ch('q')],
+        A::Quit,
+        "quit",
+        "Leave; nothing stays behind",
+    );
+    bind(
+        main,
+        &[key(KeyCode::Up), ch('k')],
+        A::Move(Motion::Up),
+        "",
+        "Up",
+    );
+    bind(
+        main,
+        &[key(KeyCode::Down), ch('j')],
+        A::Move(Motion::Down),
+        "",
+        "Down",
+    );
+    bind(
+        main,
+        &[key(KeyCode::PageUp)],
+        A::Move(Motion::PageUp),
+        "",
+        "A screen up",
+    );
+    bind(
+        main,
+        &[key(KeyCode::PageDown)],
+        A::Move(Motion::PageDown),
+        "",
+        "A screen down",
+    );
+    bind(
+        main,
+        &[key(KeyCode::Home), ch('g')],
+        A::Move(Motion::First),
+        "",
+        "To the first row",
+    );
+    bind(
+        main,
+        &[key(KeyCode::End), ch('G')],
+        A::Move(Motion::Last),
+        "",
+        "To the last row",
+    );
+    bind(
+        main,
+        &[key(KeyCode::Esc)],
+        A::Back,
+        "",
+        "Close what is open, then give up the selection",
+    );
+    bind(main, &[ch('1')], A::Show(View::Flows), "", "Every flow");
+    bind(
+        main,
+        &[ch('2')],
+        A::Show(View::Packets),
+        "",
+        "Packets that deserved a look",
+    );
+    bind(
+        main,
+        &[ch('3')],
+        A::Show(View::Hosts),
+        "",
+        "Flows grouped by address",
+    );
+    bind(
+        main,
+        &[ch('4')],
+        A::Show(View::Devices),
+        "",
+        "Devices; choose what is watched",
+    );
+    bind(
+        main,
+        &[ch('5')],
+        A::Show(View::Probe),
+        "",
+        "Whether the sums add up, and what was said",
+    );
+    bind(main, &[key(KeyCode::Tab)], A::NextView, "", "Next view");
+    bind(
+        main,
+        &[key(KeyCode::BackTab)],
+        A::PreviousView,
+        "",
+        "Previous view",
+    );
+
+    let enter = key(KeyCode::Enter);
+    let flows = C::View(View::Flows);
+    bind(
+        flows,
+        &[enter],
+        A::Open,
+        "detail",
+        "Open or close the detail of the selected flow",
+    );
+    bind(
+        flows,
+        &[ch('a')],
+        A::FilterAddress(Side::Remote),
+        "by address",
+        "Filter by the remote address; again: by a wider prefix",
+    );
+    bind(
+        flows,
+        &[ch('A')],
+        A::FilterAddress(Side::Local),
+        "",
+        "Filter by the local address; again: by a wider prefix",
+    );
+    bind(
+        flows,
+        &[ch('s')],
+        A::SortNext,
+        "sort",
+        "Sort by the next column",
+    );
+    bind(
+        flows,
+        &[ch('S')],
+        A::SortReverse,
+        "",
+        "Turn the order around",
+    );
+
+    let packets = C::View(View::Packets);
+    bind(
+        packets,
+        &[enter],
+        A::Open,
+        "detail",
+        "Open or close the dissected packet",
+    );
+
+    let hosts = C::View(View::Hosts);
+    bind(
+        hosts,
+        &[enter],
+        A::Open,
+        "flows",
+        "Show the flows of the selected prefix",
+    );
+    bind(
+        hosts,
+        &[ch('p')],
+        A::HostPrefix,
+        "prefix",
+        "Group by wider prefixes",
+    );
+    bind(
+        hosts,
+        &[ch('l')],
+        A::HostSide,
+        "side",
+        "Group by the remote or by the local address",
+    );
+    bind(
+        hosts,
+        &[ch('s')],
+        A::SortNext,
+        "sort",
+        "Sort by the next column",
+    );
+    bind(
+        hosts,
+        &[ch('S')],
+        A::SortReverse,
+        "",
+        "Turn the order around",
+    );
+
+    let devices = C::View(View::Devices);
+    bind(
+        devices,
+        &[enter],
+        A::Open,
+        "watch",
+        "Watch the selected device, or stop watching it",
+    );
+
+    let filter = C::Filter;
+    bind(filter, &[enter], A::Accept, "keep", "Keep this filter");
+    bind(
+        filter,
+        &[key(KeyCode::Esc)],
+        A::Back,
+        "restore",
+        "Restore the filter that was there before",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Tab)],
+        A::Edit(Edit::Complete),
+        "complete",
+        "Complete the word; again: with the next proposal",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Up)],
+        A::Edit(Edit::Earlier),
+        "earlier",
+        "An earlier filter",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Down)],
+        A::Edit(Edit::Later),
+        "",
+        "A later filter",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Left)],
+        A::Edit(Edit::Left),
+        "",
+        "Left",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Right)],
+        A::Edit(Edit::Right),
+        "",
+        "Right",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Home), ctrl('a')],
+        A::Edit(Edit::Start),
+        "",
+        "To the start",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::End), ctrl('e')],
+        A::Edit(Edit::End),
+        "",
+        "To the end",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Backspace), ctrl('h')],
+        A::Edit(Edit::Backspace),
+        "",
+        "Delete to the left",
+    );
+    bind(
+        filter,
+        &[key(KeyCode::Delete), ctrl('d')],
+        A::Edit(Edit::Delete),
+        "",
+        "Delete to the right",
+    );
+    bind(
+        filter,
+        &[ctrl('w')],
+        A::Edit(Edit::DeleteWord),
+        "",
+        "Delete a word",
+    );
+    bind(
+        filter,
+        &[ctrl('u')],
+        A::Edit(Edit::DeleteToStart),
+        "clear",
+        "Delete to the start",
+    );
+    bind(
+        filter,
+        &[ctrl('k')],
+        A::Edit(Edit::DeleteToEnd),
+        "",
+        "Delete to the end",
+    );
+
+    let part = C::Part;
+    for digit in '1'..='9' {
+        let place = digit as usize - '1' as usize;
+        bind(
+            part,
+            &[ch(digit)],
+            A::RemovePartAt(place),
+            "",
+            "Remove the part with this number",
+        );
+    }
+    bind(
+        part,
+        &[ch('x'), ch('X')],
+        A::ClearFilter,
+        "remove all",
+        "Remove the whole filter",
+    );
+    bind(
+        part,
+        &[key(KeyCode::Esc), ch('q')],
+        A::Back,
+        "keep",
+        "Remove nothing",
+    );
+
+    let help = C::Help;
+    bind(
+        help,
+        &[key(KeyCode::Esc), ch('?'), ch('q')],
+        A::Back,
+        "close",
+        "Close the help",
+    );
+    bind(
+        help,
+        &[key(KeyCode::Up), ch('k')],
+        A::Move(Motion::Up),
+        "",
+        "Up",
+    );
+    bind(
+        help,
+        &[key(KeyCode::Down), ch('j')],
+        A::Move(Motion::Down),
+        "scroll",
+        "Down",
+    );
+    bind(
+        help,
+        &[key(KeyCode::PageUp)],
+        A::Move(Motion::PageUp),
+        "",
+        "A screen up",
+    );
+    bind(
+        help,
+        &[key(KeyCode::PageDown), ch(' ')],
+        A::Move(Motion::PageDown),
+        "",
+        "A screen down",
+    );
+    bind(
+        help,
+        &[key(KeyCode::Home), ch('g')],
+        A::Move(Motion::First),
+        "",
+        "To the start",
+    );
+    bind(
+        help,
+        &[key(KeyCode::End), ch('G')],
+        A::Move(Motion::Last),
+        "",
+        "To the end",
+    );
+
+    bind(
+        C::Always,
+        &[ctrl('c')],
+        A::Quit,
+        "",
+        "Leave, also while typing",
+    );
+    bind(
+        C::Always,
+        &[ctrl('l')],
+        A::Redraw,
+        "",
+        "Draw everything anew",
+    );
+    table
+}

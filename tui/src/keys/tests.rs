@@ -1,0 +1,90 @@
+use std::collections::HashMap;
+
+use super::*;
+
+fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
+    KeyEvent::new(code, modifiers)
+}
+
+#[test]
+fn no_key_has_two_meanings() {
+    let keymap = Keymap::default();
+    for context in Context::ALL {
+        let mut meanings: HashMap<Key, &Binding> = HashMap::new();
+        for binding in context.chain().into_iter().flat_map(|c| keymap.of(c)) {
+            for key in &binding.keys {
+                if let Some(other) = meanings.insert(*key, binding) {
+                    panic!(
+                        "{context:?}: {key} means {:?} and {:?}",
+                        other.action, binding.action
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_binding_is_explained_and_reachable() {
+    let keymap = Keymap::default();
+    assert_eq!(
+        Context::ALL
+            .iter()
+            .map(|c| keymap.of(*c).count())
+            .sum::<usize>(),
+        keymap.bindings.len(),
+        "the help goes through all contexts"
+    );
+    for binding in &keymap.bindings {
+        assert!(!binding.keys.is_empty(), "{:?}", binding.action);
+        assert!(!binding.long.is_empty(), "{:?}", binding.action);
+        assert!(binding.short.chars().count() <= 14, "{}", binding.short);
+    }
+}
+
+#[test]
+fn characters_are_text_only_while_typing() {
+    let keymap = Keymap::default();
+    let q = press(KeyCode::Char('q'), KeyModifiers::NONE);
+    assert_eq!(keymap.action(Context::Main, q), Some(Action::Quit));
+    assert_eq!(
+        keymap.action(Context::Filter, q),
+        Some(Action::Edit(Edit::Insert('q')))
+    );
+    let alt = press(KeyCode::Char('q'), KeyModifiers::ALT);
+    assert_eq!(keymap.action(Context::Filter, alt), None);
+    let unknown = press(KeyCode::F(5), KeyModifiers::NONE);
+    assert_eq!(keymap.action(Context::View(View::Flows), unknown), None);
+}
+
+#[test]
+fn quit_and_redraw_hold_everywhere() {
+    let keymap = Keymap::default();
+    for context in Context::ALL {
+        let ctrl = |c| press(KeyCode::Char(c), KeyModifiers::CONTROL);
+        assert_eq!(keymap.action(context, ctrl('c')), Some(Action::Quit));
+        assert_eq!(keymap.action(context, ctrl('l')), Some(Action::Redraw));
+    }
+}
+
+#[test]
+fn a_key_that_is_let_go_does_nothing() {
+    let mut event = press(KeyCode::Char('q'), KeyModifiers::NONE);
+    event.kind = KeyEventKind::Release;
+    assert_eq!(Keymap::default().action(Context::Main, event), None);
+}
+
+#[test]
+fn keys_have_the_names_people_know() {
+    for (key, name) in [
+        (Key::control('c'), "Ctrl-C"),
+        (Key::char(' '), "Space"),
+        (Key::new(KeyCode::PageDown), "PgDn"),
+        (Key::new(KeyCode::Enter), "Enter"),
+        (Key::new(KeyCode::Esc), "Esc"),
+        (Key::char('G'), "G"),
+    ] {
+        assert_eq!(key.name(true), name);
+    }
+    assert_eq!(Key::new(KeyCode::Up).name(false), "↑");
+}

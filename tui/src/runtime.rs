@@ -1,0 +1,226 @@
+//! The loop that ties input, source, state and screen together.
+
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crossterm::event::Event as Input;
+use futures::{FutureExt, Stream, StreamExt};
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use ratatui::buffer::{Buffer, Cell};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::app::action::{Action, Effect};
+use crate::app::list::Extent;
+use crate::app::{App, Look};
+use crate::filter::Filter;
+use crate::keys::Context;
+use crate::source::{Command, Event, Session};
+use crate::terminal;
+use crate::ui::{self, geometry::Geometry};
+
+#[cfg(test)]
+mod tests;
+
+/// What a source says within this time is drawn in one frame.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// Of the time, at most one part in so many is spent on drawing what nobody
+/// asked for: where the terminal is slow, frames are rarer.
+const PATIENCE: u32 = 8;
+
+/// How the user wants it.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How the screen looks.
+    pub look: Look,
+    /// The filter to start with.
+    pub filter: Filter,
+    /// Whether the last picture is left in the terminal.
+    pub keep_screen: bool,
+}
+
+/// Shows a session in the terminal until the user leaves or `shutdown` is over,
+/// and leaves the terminal as it was.
+///
+/// # Errors
+/// When the terminal cannot be set up, read or written.
+pub async fn run(
+    session: Session,
+    events: mpsc::Receiver<Event>,
+    commands: mpsc::Sender<Command>,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let mut screen = terminal::Screen::open()?;
+    let mut app = App::new(session, options.look, options.filter);
+    app.zone = TimeZone::system();
+    let input = crossterm::event::EventStream::new();
+    drive(
+        screen.terminal(),
+        input,
+        &mut app,
+        events,
+        commands,
+        shutdown,
+    )
+    .await?;
+    let mut picture = String::new();
+    if options.keep_screen {
+        let draw = |frame: &mut ratatui::Frame<'_>| {
+            ui::draw(&app, frame);
+            picture = text(frame.buffer_mut());
+        };
+        screen.terminal().draw(draw).context("cannot draw")?;
+    }
+    drop(screen);
+    io::stdout()
+        .write_all(picture.as_bytes())
+        .context("cannot write the last picture")
+}
+
+/// A picture as lines of text.
+fn text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let line = |cells: &[Cell]| {
+        let line: String = cells.iter().map(Cell::symbol).collect();
+        format!("{}\n", line.trim_end())
+    };
+    buffer.content().chunks(width).map(line).collect()
+}
+
+/// The loop itself, on any terminal and any input.
+///
+/// # Errors
+/// When input or output fails.
+pub async fn drive<B>(
+    terminal: &mut Terminal<B>,
+    input: impl Stream<Item = io::Result<Input>>,
+    app: &mut App,
+    mut events: mpsc::Receiver<Event>,
+    commands: mpsc::Sender<Command>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()>
+where
+    B: Backend,
+    B::Error: Send + Sync + 'static,
+{
+    let mut shutdown = std::pin::pin!(shutdown.fuse());
+    let mut input = std::pin::pin!(input.fuse());
+    let mut frame = Frame::default();
+    let mut heard = true;
+    loop {
+        let wanted = frame.wanted;
+        let action = tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(()),
+            input = input.next() => match input {
+                Some(input) => frame.action(app, input.context("cannot read the terminal")?),
+                None => return Ok(()),
+            },
+            // Drawn once nothing more of the user's is waiting.
+            () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {
+                frame.draw(terminal, app)?;
+                continue;
+            }
+            event = events.recv(), if heard => {
+                heard = event.is_some();
+                event.or_else(|| app.ended().is_none().then(silence)).map(Action::Source)
+            }
+        };
+        let Some(action) = action else {
+            continue;
+        };
+        for effect in app.update(action) {
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Clear => {
+                    terminal.clear().context("cannot clear the screen")?;
+                    frame.want(Duration::ZERO);
+                }
+                Effect::Draw => frame.want(Duration::ZERO),
+                Effect::DrawSoon => frame.want(frame.pause.max(TOGETHER)),
+                Effect::Source(command) => tell(app, &commands, command),
+            }
+        }
+    }
+}
+
+/// What a source that just stops has said.
+fn silence() -> Event {
+    Event::Ended("the source stopped without saying why; what is shown stays".to_owned())
+}
+
+/// Tells the source. A source that does not listen is no reason to wait.
+fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
+    if commands.try_send(command).is_err() {
+        app.notices.push(crate::source::Notice {
+            at: app.picture().flows.now(),
+            level: crate::source::Level::Warning,
+            text: "the source takes no requests now; try it again".to_owned(),
+        });
+    }
+}
+
+/// When to draw, and what was drawn.
+#[derive(Debug)]
+struct Frame {
+    wanted: Option<Instant>,
+    /// The least time between frames that nobody asked for.
+    pause: Duration,
+    geometry: Geometry,
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self {
+            wanted: Some(Instant::now()),
+            pause: Duration::ZERO,
+            geometry: Geometry::default(),
+        }
+    }
+}
+
+impl Frame {
+    fn want(&mut self, within: Duration) {
+        let at = Instant::now() + within;
+        self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    fn draw<B>(&mut self, terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
+    where
+        B: Backend,
+        B::Error: Send + Sync + 'static,
+    {
+        let start = Instant::now();
+        self.wanted = None;
+        let mut geometry = Geometry::default();
+        terminal
+            .draw(|frame| geometry = ui::draw(app, frame))
+            .context("cannot draw")?;
+        self.pause = start.elapsed() * PATIENCE;
+        let extent: Extent = geometry.extent;
+        self.geometry = geometry;
+        if !app.update(Action::Drawn(extent)).is_empty() {
+            self.want(Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    /// What an input does.
+    fn action(&mut self, app: &App, input: Input) -> Option<Action> {
+        match input {
+            Input::Key(key) => app.keymap.action(app.context(), key),
+            Input::Mouse(mouse) => self.geometry.action(mouse),
+            Input::Paste(text) => (app.context() == Context::Filter).then_some(Action::Paste(text)),
+            Input::Resize(..) => {
+                self.want(Duration::ZERO);
+                None
+            }
+            Input::FocusGained | Input::FocusLost => None,
+        }
+    }
+}

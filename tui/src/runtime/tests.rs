@@ -1,0 +1,273 @@
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use futures::{future, stream};
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::synthetic::{self, Synthetic};
+
+/// Shows the synthetic source in this terminal: `NKVIEW_LOOK` may hold `ascii`,
+/// `light`, `ansi`, `none` and a number of flows.
+#[tokio::test]
+#[ignore = "interactive: it wants a terminal and somebody who looks at it"]
+async fn look() {
+    let words = std::env::var("NKVIEW_LOOK").unwrap_or_default();
+    let has = |word| words.split(' ').any(|w| w == word);
+    let flows = words.split(' ').find_map(|w| w.parse().ok()).unwrap_or(80);
+    let colours = if has("ansi") {
+        crate::app::Colours::Ansi
+    } else if has("none") {
+        crate::app::Colours::None
+    } else {
+        crate::app::Colours::True
+    };
+    let options = Options {
+        look: Look {
+            ascii: has("ascii"),
+            light: has("light"),
+            colours,
+            bits: false,
+        },
+        ..Options::default()
+    };
+    let (to_app, events) = mpsc::channel(64);
+    let (commands, _source) = mpsc::channel(8);
+    tokio::spawn(async move {
+        let mut source = Synthetic::new(7, flows);
+        for event in source.story(60) {
+            if to_app.send(event).await.is_err() {
+                return;
+            }
+        }
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            let interval = source.interval();
+            let packets = source.packets(&interval);
+            for event in [Event::Interval(interval), Event::Packets(packets)] {
+                if to_app.send(event).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    run(
+        synthetic::session(),
+        events,
+        commands,
+        options,
+        std::future::pending(),
+    )
+    .await
+    .unwrap();
+}
+
+/// The whole application on a screen that is a buffer, driven by keys.
+struct Session {
+    app: App,
+    terminal: Terminal<TestBackend>,
+    keys: Vec<Input>,
+    events: Vec<Event>,
+}
+
+impl Session {
+    fn new(width: u16, height: u16) -> Self {
+        Self {
+            app: App::new(synthetic::session(), Look::default(), Filter::everything()),
+            terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
+            keys: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn hears(mut self, events: Vec<Event>) -> Self {
+        self.events = events;
+        self
+    }
+
+    fn types(mut self, text: &str) -> Self {
+        self.keys
+            .extend(text.chars().map(|c| key(KeyCode::Char(c))));
+        self
+    }
+
+    fn presses(mut self, input: Input) -> Self {
+        self.keys.push(input);
+        self
+    }
+
+    /// Tells the source's events, then the keys, each after a frame was drawn,
+    /// and then waits for the application to end.
+    async fn runs(&mut self) -> mpsc::Receiver<Command> {
+        let (to_app, events) = mpsc::channel(256);
+        let (commands, source) = mpsc::channel(8);
+        for event in std::mem::take(&mut self.events) {
+            to_app.try_send(event).unwrap();
+        }
+        // The paused clock moves on only when everything waits: each key comes
+        // when all that was before is done and drawn.
+        let keys = stream::iter(std::mem::take(&mut self.keys)).then(|input| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(input)
+        });
+        let end = stream::once(async { tokio::time::sleep(Duration::from_secs(1)).await });
+        let keys = keys.chain(end.filter_map(|()| future::ready(None)));
+        drive(
+            &mut self.terminal,
+            keys,
+            &mut self.app,
+            events,
+            commands,
+            std::future::pending(),
+        )
+        .await
+        .unwrap();
+        drop(to_app);
+        source
+    }
+
+    fn screen(&self) -> String {
+        text(self.terminal.backend().buffer())
+    }
+}
+
+fn key(code: KeyCode) -> Input {
+    Input::Key(KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+fn click(column: u16, row: u16) -> Input {
+    Input::Mouse(MouseEvent {
+        kind: MouseEventKind::Down(MouseButton::Left),
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    })
+}
+
+fn story() -> Vec<Event> {
+    Synthetic::new(5, 60).story(20)
+}
+
+#[tokio::test(start_paused = true)]
+async fn flows_appear_and_a_filter_is_typed() {
+    let mut session = Session::new(100, 30)
+        .hears(story())
+        .types("/udp")
+        .presses(key(KeyCode::Enter));
+    session.runs().await;
+    let screen = session.screen();
+    let rows: Vec<&str> = screen.lines().skip(4).take(20).collect();
+    assert!(rows.iter().any(|row| row.contains(" udp ")), "{screen}");
+    assert!(!rows.iter().any(|row| row.contains(" tcp ")), "{screen}");
+    assert!(screen.contains("filter  udp ×"), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn q_quits_and_is_a_letter_while_typing() {
+    let mut session = Session::new(80, 24).hears(story()).types("/q");
+    session = session.presses(key(KeyCode::Esc)).types("q2");
+    session.runs().await;
+    assert!(
+        !session.screen().contains("SECONDS"),
+        "nothing is read after q"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mouse_hits_what_was_drawn() {
+    let mut session = Session::new(100, 30)
+        .hears(story())
+        .presses(click(5, 5))
+        .presses(click(5, 5));
+    session.runs().await;
+    let key = session.app.flows.list.rows()[2];
+    assert_eq!(session.app.flows.list.selected(), Some(key));
+    assert!(session.app.flows.detail);
+
+    let mut session = Session::new(100, 30).hears(story()).presses(click(17, 1));
+    session.runs().await;
+    assert!(session.screen().contains("SECONDS"), "{}", session.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_expects_does_no_harm() {
+    let mut session = Session::new(80, 24)
+        .hears(story())
+        .presses(Input::Paste("q".repeat(100)))
+        .presses(key(KeyCode::F(12)))
+        .presses(key(KeyCode::Null))
+        .presses(Input::FocusLost)
+        .presses(Input::Resize(10, 3))
+        .presses(click(79, 23));
+    let before = Session::new(80, 24).hears(story());
+    session.runs().await;
+    let mut before = before.presses(key(KeyCode::F(12)));
+    before.runs().await;
+    assert_eq!(session.screen(), before.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paste_goes_into_the_filter() {
+    let mut session = Session::new(80, 24)
+        .hears(story())
+        .types("/")
+        .presses(Input::Paste("10.0.0.0/8\n".to_owned()))
+        .presses(key(KeyCode::Enter));
+    session.runs().await;
+    assert_eq!(session.app.filtering.parts(), ["10.0.0.0/8"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watching_a_device_reaches_the_source() {
+    let mut session = Session::new(80, 24)
+        .hears(vec![Event::Devices(synthetic::devices())])
+        .types("4")
+        .presses(key(KeyCode::End))
+        .presses(key(KeyCode::Enter));
+    let mut source = session.runs().await;
+    assert_eq!(
+        source.try_recv().ok(),
+        Some(Command::Watch("lo".to_owned()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_stops_is_told() {
+    let mut session = Session::new(80, 24).hears(story());
+    let (to_app, events) = mpsc::channel(256);
+    let (commands, _source) = mpsc::channel(8);
+    drop(to_app);
+    drive(
+        &mut session.terminal,
+        stream::pending(),
+        &mut session.app,
+        events,
+        commands,
+        tokio::time::sleep(Duration::from_secs(5)),
+    )
+    .await
+    .unwrap();
+    assert!(
+        session.screen().contains("without saying why"),
+        "{}",
+        session.screen()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_input_or_a_signal_ends_it() {
+    let mut session = Session::new(80, 24);
+    session.runs().await;
+    let (_to_app, events) = mpsc::channel(1);
+    let (commands, _source) = mpsc::channel(1);
+    let failed = stream::iter([Err(io::Error::other("the line is cut"))]);
+    let result = drive(
+        &mut session.terminal,
+        failed,
+        &mut session.app,
+        events,
+        commands,
+        std::future::pending(),
+    )
+    .await;
+    assert_eq!(result.unwrap_err().to_string(), "cannot read the terminal");
+}

@@ -1,0 +1,139 @@
+//! Frames as bytes: whole, synchronized, and nothing where nothing changed.
+
+use std::io::{self, Write};
+
+use crossterm::queue;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+
+#[cfg(test)]
+mod tests;
+
+/// A backend that writes each frame at once, between the marks of a
+/// synchronized update (DEC private mode 2026), and writes no frame in which
+/// nothing changes.
+#[derive(Debug)]
+pub struct Output<W: Write> {
+    inner: CrosstermBackend<Collected<W>>,
+    cursor: Option<Cursor>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cursor {
+    Hidden,
+    Shown,
+    At(Position),
+}
+
+impl<W: Write> Output<W> {
+    /// A backend that writes here.
+    pub const fn new(out: W) -> Self {
+        Self {
+            inner: CrosstermBackend::new(Collected {
+                frame: Vec::new(),
+                out,
+            }),
+            cursor: None,
+        }
+    }
+}
+
+impl<W: Write> Backend for Output<W> {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        let mut content = content.peekable();
+        if content.peek().is_none() {
+            return Ok(());
+        }
+        if let Some(Cursor::At(_)) = self.cursor {
+            // Writing moves it.
+            self.cursor = Some(Cursor::Shown);
+        }
+        self.inner.draw(content)
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        if self.cursor == Some(Cursor::Hidden) {
+            return Ok(());
+        }
+        self.cursor = Some(Cursor::Hidden);
+        self.inner.hide_cursor()
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        if matches!(self.cursor, Some(Cursor::Shown | Cursor::At(_))) {
+            return Ok(());
+        }
+        self.cursor = Some(Cursor::Shown);
+        self.inner.show_cursor()
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        self.inner.get_cursor_position()
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let position = position.into();
+        if self.cursor == Some(Cursor::At(position)) {
+            return Ok(());
+        }
+        if self.cursor == Some(Cursor::Shown) {
+            self.cursor = Some(Cursor::At(position));
+        }
+        self.inner.set_cursor_position(position)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.inner.clear()
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        self.inner.clear_region(clear_type)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        self.inner.size()
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        self.inner.window_size()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Backend::flush(&mut self.inner)
+    }
+}
+
+/// Collects what is written until it is flushed.
+#[derive(Debug)]
+struct Collected<W> {
+    frame: Vec<u8>,
+    out: W,
+}
+
+impl<W: Write> Write for Collected<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.frame.is_empty() {
+            queue!(self.frame, BeginSynchronizedUpdate)?;
+        }
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        queue!(self.frame, EndSynchronizedUpdate)?;
+        let result = self.out.write_all(&self.frame);
+        self.frame.clear();
+        result?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,86 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ratatui::style::Style;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use super::*;
+
+/// Bytes that stay readable while a terminal writes them.
+#[derive(Clone, Default)]
+struct Bytes(Rc<RefCell<Vec<u8>>>);
+
+impl Bytes {
+    fn take(&self) -> String {
+        String::from_utf8(self.0.take()).unwrap()
+    }
+}
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn terminal() -> (Terminal<Output<Bytes>>, Bytes) {
+    let bytes = Bytes::default();
+    let options = TerminalOptions {
+        viewport: Viewport::Fixed(ratatui::layout::Rect::new(0, 0, 20, 2)),
+    };
+    let terminal = Terminal::with_options(Output::new(bytes.clone()), options).unwrap();
+    (terminal, bytes)
+}
+
+fn draw(terminal: &mut Terminal<Output<Bytes>>, text: &str, cursor: Option<Position>) {
+    terminal
+        .draw(|frame| {
+            frame.buffer_mut().set_string(0, 0, text, Style::new());
+            if let Some(cursor) = cursor {
+                frame.set_cursor_position(cursor);
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_frame_is_one_synchronized_update() {
+    let (mut terminal, bytes) = terminal();
+    draw(&mut terminal, "hello", None);
+    let frame = bytes.take();
+    assert!(frame.starts_with("\x1b[?2026h"), "{frame:?}");
+    assert!(frame.ends_with("\x1b[?2026l"), "{frame:?}");
+    assert!(frame.contains("hello"));
+    assert_eq!(frame.matches("2026h").count(), 1, "{frame:?}");
+}
+
+#[test]
+fn a_frame_without_a_change_is_no_byte() {
+    let (mut terminal, bytes) = terminal();
+    draw(&mut terminal, "hello", None);
+    bytes.take();
+    draw(&mut terminal, "hello", None);
+    assert_eq!(bytes.take(), "");
+    draw(&mut terminal, "hello", Some(Position::new(2, 0)));
+    assert!(bytes.take().contains("\x1b[?25h"));
+    draw(&mut terminal, "hello", Some(Position::new(2, 0)));
+    assert_eq!(bytes.take(), "");
+}
+
+#[test]
+fn the_cursor_returns_after_each_change() {
+    let (mut terminal, bytes) = terminal();
+    let place = Position::new(2, 0);
+    draw(&mut terminal, "hello", Some(place));
+    bytes.take();
+    draw(&mut terminal, "hellO", Some(place));
+    let frame = bytes.take();
+    assert!(
+        frame.contains('O') && frame.contains("\x1b[1;3H"),
+        "{frame:?}"
+    );
+}

@@ -1,0 +1,102 @@
+//! Drawing: a pure function of the application's state, which returns where
+//! things stand.
+
+mod canvas;
+mod detail;
+mod devices;
+mod filter;
+mod flows;
+mod footer;
+pub mod format;
+pub mod geometry;
+mod graph;
+mod header;
+mod help;
+mod hosts;
+mod packets;
+pub mod palette;
+mod probe;
+mod table;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::action::View;
+use canvas::Canvas;
+use geometry::Geometry;
+use palette::Palette;
+
+#[cfg(test)]
+mod tests;
+
+/// The smallest screen on which there is anything to see, in cells.
+const LEAST: (u16, u16) = (40, 10);
+
+/// Draws the state.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Geometry {
+    let mut area = frame.area();
+    let mut canvas = Canvas {
+        palette: Palette::new(app.look),
+        ascii: app.look.ascii,
+        geometry: Geometry::default(),
+        buffer: frame.buffer_mut(),
+    };
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        too_small(&mut canvas, area);
+        return canvas.geometry;
+    }
+    header::draw(&mut canvas, app, &mut area);
+    let cursor = filter::draw(&mut canvas, app, &mut area);
+    footer::draw(&mut canvas, app, &mut area);
+    match app.view() {
+        View::Flows => flows::draw(&mut canvas, app, area),
+        View::Packets => packets::draw(&mut canvas, app, area),
+        View::Hosts => hosts::draw(&mut canvas, app, area),
+        View::Devices => devices::draw(&mut canvas, app, area),
+        View::Probe => probe::draw(&mut canvas, app, area),
+    }
+    if app.helps() {
+        help::draw(&mut canvas, app, area);
+    }
+    let geometry = canvas.geometry;
+    if let Some(position) = cursor {
+        frame.set_cursor_position(position);
+    }
+    geometry
+}
+
+fn too_small(canvas: &mut Canvas<'_>, mut area: Rect) {
+    let style = canvas.palette.text;
+    let (width, height) = (area.width, area.height);
+    for text in [
+        format!("nkview needs {}x{}", LEAST.0, LEAST.1),
+        format!("this is {width}x{height}"),
+    ] {
+        let place = canvas::line(&mut area);
+        canvas.text(place, &text, style);
+    }
+}
+
+/// An empty view: what is the matter, and what to do next.
+fn empty(canvas: &mut Canvas<'_>, area: Rect, matter: &str, cure: &str) {
+    let place = Rect {
+        y: area.y + area.height / 3,
+        height: 2.min(area.height - area.height / 3),
+        ..area
+    };
+    for (offset, text, style) in [
+        (0, matter, canvas.palette.strong),
+        (1, cure, canvas.palette.text),
+    ] {
+        if offset < place.height {
+            let row = Rect {
+                x: place.x + 3.min(place.width),
+                width: place.width.saturating_sub(6),
+                y: place.y + offset,
+                height: 1,
+            };
+            canvas.text(row, text, style);
+        }
+    }
+}

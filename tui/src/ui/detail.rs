@@ -1,0 +1,241 @@
+//! All there is to know of one flow.
+
+use probe_common::Direction;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::canvas::{Canvas, indent, line};
+use super::format::{self, count};
+use super::graph;
+use super::header::newest;
+use crate::app::action::Side;
+use crate::app::{App, names};
+use crate::dissect::tcp_flags_text;
+use crate::flow::{Flow, SLOTS};
+
+/// Lines that the text needs.
+const TEXT: u16 = 12;
+/// Width of the labels, of a column of values, and of both columns with them.
+const LABEL: u16 = 14;
+const VALUE: u16 = 18;
+const FACTS: u16 = LABEL + 2 * VALUE + 2;
+
+/// The lines of the detail where the view has so many.
+#[must_use]
+pub const fn lines(height: u16) -> u16 {
+    let half = height.saturating_sub(4);
+    if half < TEXT { half } else { TEXT }
+}
+
+/// Draws the detail of the selected flow.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let Some(flow) = app.selected_flow() else {
+        let place = line(&mut area);
+        canvas.rule(place);
+        super::empty(
+            canvas,
+            area,
+            "The selected flow is over and has left the table.",
+            "Its packets count as expired. Esc closes this.",
+        );
+        return;
+    };
+    let place = line(&mut area);
+    title(canvas, app, flow, place);
+    let facts = Rect {
+        width: area.width.min(FACTS),
+        ..area
+    };
+    table(canvas, app, flow, facts);
+    let graphs = indent(area, FACTS + 1);
+    if graphs.width >= 24 && graphs.height >= 6 {
+        plot(canvas, app, flow, graphs);
+    }
+}
+
+fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
+    let palette = canvas.palette;
+    canvas.rule(place);
+    let ends = match (
+        format::end(&flow.key, Side::Local),
+        format::end(&flow.key, Side::Remote),
+    ) {
+        (local, remote) if local.is_empty() && remote.is_empty() => String::new(),
+        (local, remote) => format!("{local} {} {remote} ", canvas.glyph("↔", "<->")),
+    };
+    let protocol = format!(" {} ", names::protocol(&flow.key));
+    let device = format!("on {} ", app.devices.names().get(flow.key.device));
+    let mut place = indent(place, 1);
+    let state = names::state(flow);
+    if !state.is_empty() {
+        place = canvas.right(place, " ", palette.dim);
+        place = canvas.right(place, &format!(" {state} "), palette.strong);
+        place = canvas.right(place, " ", palette.dim);
+    }
+    canvas.texts(
+        place,
+        [
+            (protocol.as_str(), palette.accent),
+            (ends.as_str(), palette.strong),
+            (device.as_str(), palette.text),
+        ],
+    );
+}
+
+/// The facts, a column a direction.
+fn table(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
+    let palette = canvas.palette;
+    let clock = app.picture().flows.clock();
+    let heads = [
+        canvas.glyph("↓ in, to local", "in, to local").to_owned(),
+        canvas.glyph("↑ out", "out").to_owned(),
+    ];
+    row(
+        canvas,
+        &mut area,
+        "",
+        &heads,
+        [palette.inward, palette.outward],
+    );
+    let each = |value: &dyn Fn(Direction) -> String| Direction::BOTH.map(value);
+    let counts = |direction: Direction| flow.counts[direction as usize];
+    let rate_label = format!("rate, {} s", app.window().as_secs());
+    let mut facts: Vec<(String, [String; 2])> = vec![
+        (
+            rate_label,
+            each(&|d| format::rate(flow.rate(d, app.window(), clock), app.look.bits)),
+        ),
+        ("packets".to_owned(), each(&|d| count(counts(d).packets))),
+        ("segments".to_owned(), each(&|d| count(counts(d).segments))),
+        ("bytes".to_owned(), each(&|d| count(counts(d).bytes))),
+        (
+            "mean size".to_owned(),
+            each(&|d| {
+                let mean = counts(d).bytes.checked_div(counts(d).packets);
+                mean.map(|mean| format!("{} B", count(mean)))
+                    .unwrap_or_default()
+            }),
+        ),
+        (
+            "largest".to_owned(),
+            each(&|d| match flow.largest[d as usize] {
+                0 => String::new(),
+                largest => format!("{} B", count(u64::from(largest))),
+            }),
+        ),
+        (
+            "hop limit".to_owned(),
+            each(&|d| match flow.hop_limit[d as usize] {
+                0 => String::new(),
+                hops => hops.to_string(),
+            }),
+        ),
+    ];
+    if flow.tcp.is_some() {
+        facts.push((
+            "TCP flags".to_owned(),
+            each(&|d| tcp_flags_text(flow.tcp_flags[d as usize])),
+        ));
+    }
+    for (label, values) in &facts {
+        row(canvas, &mut area, label, values, [palette.text; 2]);
+    }
+    let now = clock.now();
+    let seen = format!(
+        "{} ago, {}",
+        format::duration(flow.age(now)),
+        wall_clock(app, flow.first_seen)
+    );
+    let last = match flow.idle(now) {
+        idle if idle.is_zero() => "now".to_owned(),
+        idle => format!("{} ago", format::duration(idle)),
+    };
+    for (label, text) in [("first seen", seen), ("last seen", last)] {
+        let place = line(&mut area);
+        let rest = canvas.text(indent(place, 1), &pad(label), palette.dim);
+        canvas.text(rest, &format!("    {text}"), palette.text);
+    }
+}
+
+fn pad(label: &str) -> String {
+    format!("{label:width$}", width = usize::from(LABEL) - 1)
+}
+
+fn row(
+    canvas: &mut Canvas<'_>,
+    area: &mut Rect,
+    label: &str,
+    values: &[String; 2],
+    styles: [Style; 2],
+) {
+    let place = line(area);
+    let mut rest = canvas.text(indent(place, 1), &pad(label), canvas.palette.dim);
+    for (value, style) in values.iter().zip(styles) {
+        let field = Rect {
+            width: VALUE.min(rest.width),
+            ..rest
+        };
+        if value.is_empty() {
+            let none = canvas.glyph("·", "-");
+            canvas.right(field, none, canvas.palette.dim);
+        } else {
+            canvas.right(field, value, style);
+        }
+        rest = indent(rest, VALUE);
+    }
+}
+
+/// The time of day of a moment, in this machine's time zone.
+fn wall_clock(app: &App, moment: crate::source::Moment) -> String {
+    jiff::SignedDuration::try_from(moment)
+        .ok()
+        .and_then(|since| app.session.started.checked_add(since).ok())
+        .map(|time| {
+            time.to_zoned(app.zone.clone())
+                .strftime("%H:%M:%S")
+                .to_string()
+        })
+        .unwrap_or_default()
+}
+
+/// Both directions' last minute, each with its scale.
+fn plot(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
+    let palette = canvas.palette;
+    let axis = super::canvas::bottom(&mut area, 1);
+    let clock = app.picture().flows.clock();
+    let scale = super::header::width(app) as u16 + 1;
+    let cells = SLOTS.min(usize::from(area.width.saturating_sub(scale + 1)));
+    let inward = area.height.div_ceil(2);
+    for (direction, lines, style) in [
+        (Direction::In, inward, palette.inward),
+        (Direction::Out, area.height - inward, palette.outward),
+    ] {
+        let values: Vec<f64> = flow.history.values(direction, clock).collect();
+        let cells = graph::cells(&values, cells, SLOTS, newest(app));
+        let max = format::rate(graph::max(&cells), app.look.bits);
+        for (number, bars) in graph::bars(&cells, usize::from(lines), canvas.ascii)
+            .into_iter()
+            .enumerate()
+        {
+            let place = line(&mut area);
+            let label = Rect {
+                width: scale.saturating_sub(1),
+                ..place
+            };
+            if number == 0 {
+                canvas.right(label, &max, palette.dim);
+            }
+            canvas.text(indent(place, scale), &bars, style);
+        }
+    }
+    let axis = Rect {
+        width: (cells as u16).min(axis.width.saturating_sub(scale)),
+        ..indent(axis, scale)
+    };
+    let ago = "1 min ago";
+    if ago.width() + 4 < usize::from(axis.width) {
+        canvas.text(axis, ago, palette.dim);
+        canvas.right(axis, "now", palette.dim);
+    }
+}

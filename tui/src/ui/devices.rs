@@ -1,0 +1,227 @@
+//! The devices, and choosing which are watched.
+
+use probe_common::Direction;
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, bottom, line};
+use super::table::{Behaviour, Cell, Column};
+use super::{empty, format, table};
+use crate::app::App;
+use crate::app::action::Item;
+use crate::source::{Device, DeviceKind, Watch};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Field {
+    Watch,
+    Name,
+    Kind,
+    Mode,
+    Policy,
+    Scrub,
+    Up,
+    Mac,
+    Mtu,
+    In,
+    Out,
+    Packets,
+}
+
+/// Draws the view.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    if app.devices.all().is_empty() {
+        let (matter, cure) = if app.devices.told() {
+            (
+                "There is no device in this network namespace.",
+                "One that appears shows here by itself.",
+            )
+        } else {
+            ("Looking for devices.", "This takes a moment.")
+        };
+        return empty(canvas, area, matter, cure);
+    }
+    if app.devices.watched().next().is_none() {
+        why(canvas, app, &mut area);
+    }
+    if let Some(device) = app.devices.selected()
+        && let Some(remark) = remark(device)
+    {
+        let place = bottom(&mut area, 1);
+        let style = match device.watch {
+            Watch::Failed(_) => canvas.palette.bad,
+            _ => canvas.palette.dim,
+        };
+        canvas.text(place, &format!(" {}: {remark}", device.name), style);
+    }
+    let behaviour = Behaviour {
+        order: None,
+        sort: |_| None,
+        item: Item::Device,
+    };
+    let columns = columns(app);
+    table::draw(
+        canvas,
+        area,
+        &columns,
+        &app.devices.list,
+        &behaviour,
+        |canvas, index, field, _| {
+            app.devices
+                .all()
+                .iter()
+                .find(|device| device.index == index)
+                .map_or_else(Cell::default, |device| cell(canvas, app, device, field))
+        },
+    );
+}
+
+/// Why the user is asked to choose.
+fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
+    let palette = canvas.palette;
+    let said = app
+        .notices
+        .all()
+        .next_back()
+        .map(|notice| notice.text.as_str());
+    let reason = said
+        .or(app.session.remark.as_deref())
+        .unwrap_or("No device is watched.");
+    for (text, style) in [
+        (reason, palette.strong),
+        (
+            "Choose a device with the arrows and watch it with Enter; any kind will do.",
+            palette.text,
+        ),
+        ("", palette.text),
+    ] {
+        let place = line(area);
+        canvas.text(place, &format!(" {text}"), style);
+    }
+}
+
+/// What is to say of a device beyond its columns.
+fn remark(device: &Device) -> Option<String> {
+    match (&device.watch, &device.kind) {
+        (Watch::Failed(reason), _) => Some(reason.clone()),
+        (_, DeviceKind::NetkitPeer) => {
+            Some("a netkit peer; it is watched through its primary".to_owned())
+        }
+        (_, DeviceKind::Netkit(pair)) => {
+            let peer = pair.peer_index.map_or_else(
+                || "its peer is gone".to_owned(),
+                |index| format!("its peer has index {index}"),
+            );
+            let place = pair.peer_netns.map_or_else(
+                || "in this namespace".to_owned(),
+                |id| format!("in namespace {id}"),
+            );
+            Some(format!("{peer} {place}, policy {}", pair.peer_policy))
+        }
+        _ => None,
+    }
+}
+
+fn columns(app: &App) -> Vec<Column<Field>> {
+    let rate = super::header::width(app) as u16;
+    let column = |id, title, right, min, max, keep| Column {
+        id,
+        title,
+        right,
+        min,
+        max,
+        keep,
+    };
+    vec![
+        column(Field::Watch, "WATCHED", false, 11, 13, 11),
+        column(Field::Name, "DEVICE", false, 10, 15, 12),
+        column(Field::Kind, "KIND", false, 8, 12, 8),
+        column(Field::Mode, "MODE", false, 4, 4, 5),
+        column(Field::Policy, "POLICY", false, 9, 19, 6),
+        column(Field::Scrub, "SCRUB", false, 7, 15, 2),
+        column(Field::Up, "LINK", false, 4, 4, 7),
+        column(Field::Mac, "MAC", false, 17, 17, 1),
+        column(Field::Mtu, "MTU", true, 5, 5, 3),
+        column(Field::In, "↓IN", true, rate, rate, 10),
+        column(Field::Out, "↑OUT", true, rate, rate, 9),
+        column(Field::Packets, "PACKETS", true, 7, 8, 4),
+    ]
+}
+
+fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
+    let palette = canvas.palette;
+    let text = palette.text;
+    let pair = match &device.kind {
+        DeviceKind::Netkit(pair) => Some(pair),
+        _ => None,
+    };
+    match field {
+        Field::Watch => match &device.watch {
+            Watch::Yes { hooks, .. } => Cell::new(
+                format!("{} {}", canvas.glyph("●", "*"), hooks.name()),
+                palette.good,
+            ),
+            Watch::Starting => {
+                Cell::new(format!("{} starting", canvas.glyph("◌", "~")), palette.warn)
+            }
+            Watch::Failed(_) => {
+                Cell::new(format!("{} failed", canvas.glyph("✗", "!")), palette.bad)
+            }
+            Watch::Gone { .. } => {
+                Cell::new(format!("{} gone", canvas.glyph("†", "-")), palette.dim)
+            }
+            Watch::No => Cell::new(canvas.glyph("○", "."), palette.dim),
+        },
+        Field::Name => Cell::new(&device.name, palette.strong),
+        Field::Kind => match &device.kind {
+            DeviceKind::Netkit(_) => Cell::new("netkit", text),
+            DeviceKind::NetkitPeer => Cell::new("netkit peer", text),
+            DeviceKind::Other(kind) if kind.is_empty() => Cell::new("physical", text),
+            DeviceKind::Other(kind) => Cell::new(kind.as_str(), text),
+        },
+        Field::Mode => Cell::new(pair.map_or("", |pair| pair.mode.as_str()), text),
+        Field::Policy => pair.map_or_else(Cell::default, |pair| {
+            Cell::new(both(&pair.policy, &pair.peer_policy), text)
+        }),
+        Field::Scrub => pair.map_or_else(Cell::default, |pair| {
+            let [primary, peer] =
+                [&pair.scrub, &pair.peer_scrub].map(|scrub| scrub.as_deref().unwrap_or_default());
+            Cell::new(both(primary, peer), text)
+        }),
+        Field::Up if device.up => Cell::new("up", text),
+        Field::Up => Cell::new("down", palette.warn),
+        Field::Mac => Cell::new(format::mac(&device.mac), palette.dim),
+        Field::Mtu => Cell::new(device.mtu.to_string(), text),
+        Field::In => rate(canvas, app, device, Direction::In),
+        Field::Out => rate(canvas, app, device, Direction::Out),
+        Field::Packets => ledger(app, device).map_or_else(Cell::default, |ledger| {
+            let packets = Direction::BOTH.map(|d| ledger.sums(d).seen.packets);
+            Cell::new(format::short_count(packets.iter().sum()), text)
+        }),
+    }
+}
+
+/// What holds for the primary and for the peer.
+fn both(primary: &str, peer: &str) -> String {
+    if primary == peer {
+        primary.to_owned()
+    } else {
+        format!("{primary}/{peer}")
+    }
+}
+
+fn ledger<'a>(app: &'a App, device: &Device) -> Option<&'a crate::flow::Ledger> {
+    match device.watch {
+        Watch::Yes { slot, .. } | Watch::Gone { slot } => app.picture().flows.device(slot),
+        _ => None,
+    }
+}
+
+fn rate(canvas: &Canvas<'_>, app: &App, device: &Device, direction: Direction) -> Cell {
+    let Some(ledger) = ledger(app, device) else {
+        return Cell::default();
+    };
+    let rate = ledger.rate(direction, app.window(), app.picture().flows.clock());
+    match format::rate(rate, app.look.bits) {
+        none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
+        rate => Cell::new(rate, canvas.palette.text),
+    }
+}

@@ -1,0 +1,193 @@
+//! What is filtered: the parts, or the line in which a filter is typed.
+
+use ratatui::layout::{Position, Rect};
+use unicode_width::UnicodeWidthStr;
+
+use super::canvas::{Canvas, indent, line};
+use super::format;
+use crate::app::App;
+use crate::app::action::Action;
+use crate::app::filtering::{Proposals, Typing};
+use crate::filter::FilterError;
+
+const LABEL: &str = " filter ";
+
+/// Draws what is filtered, if anything is, and takes the lines off the area.
+/// Returns where the cursor stands while a filter is typed.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Position> {
+    if let Some(typing) = app.filtering.typing() {
+        let place = line(area);
+        let (cursor, scrolled) = input(canvas, typing, place);
+        let place = line(area);
+        verdict(canvas, app, typing, place, scrolled);
+        return Some(cursor);
+    }
+    let parts = app.filtering.parts();
+    if !parts.is_empty() {
+        let place = line(area);
+        stack(canvas, app, &parts, place);
+    }
+    None
+}
+
+/// The parts, each of which can be removed.
+fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
+    let palette = canvas.palette;
+    let mut rest = canvas.text(place, LABEL, palette.dim);
+    for (number, part) in parts.iter().enumerate() {
+        let (mark, cross) = if app.asks_part() {
+            (format!(" {} ", number + 1), " ")
+        } else {
+            (" ".to_owned(), canvas.glyph(" × ", " x "))
+        };
+        let start = rest;
+        rest = canvas.text(rest, &mark, palette.accent.patch(palette.part));
+        rest = canvas.text(rest, part, palette.part);
+        rest = canvas.text(rest, cross, palette.dim.patch(palette.part));
+        let zone = Rect {
+            width: rest.x - start.x,
+            ..start
+        };
+        canvas.geometry.zone(zone, Action::RemovePartAt(number));
+        rest = canvas.text(rest, " ", palette.text);
+    }
+    let aside = if app.asks_part() {
+        " which part is to go?".to_owned()
+    } else {
+        shown(app)
+    };
+    canvas.text(rest, &aside, palette.dim);
+}
+
+fn shown(app: &App) -> String {
+    let shown = format::count(app.flows.list.rows().len() as u64);
+    let all = format::plural(app.picture().flows.len(), "flow");
+    format!(" {shown} of {all}")
+}
+
+/// The line; returns where the cursor stands and how many characters are out of
+/// sight at its left.
+fn input(canvas: &mut Canvas<'_>, typing: &Typing, place: Rect) -> (Position, usize) {
+    let palette = canvas.palette;
+    let field = canvas.text(place, LABEL, palette.accent);
+    let text = typing.line.text();
+    let room = usize::from(field.width).saturating_sub(1);
+    let scrolled = typing.line.cursor().saturating_sub(room);
+    let (wrong, length) = typing
+        .error
+        .as_ref()
+        .filter(|error| !error.is_incomplete() || typing.insisted)
+        .map_or((usize::MAX, 0), |error| (error.column, error.length));
+    let end = wrong.saturating_add(length);
+    let part = |from: usize, to: usize| -> String {
+        text.chars().take(to).skip(from.max(scrolled)).collect()
+    };
+    let (before, bad, after) = (part(0, wrong), part(wrong, end), part(end, usize::MAX));
+    canvas.texts(
+        field,
+        [
+            (before.as_str(), palette.text),
+            (bad.as_str(), palette.bad),
+            (after.as_str(), palette.text),
+        ],
+    );
+    let visible: String = text
+        .chars()
+        .take(typing.line.cursor())
+        .skip(scrolled)
+        .collect();
+    let x = field.x + visible.width() as u16;
+    (
+        Position::new(x.min(place.right().saturating_sub(1)), field.y),
+        scrolled,
+    )
+}
+
+/// The line below: what is wrong and where, what could be typed, or how much
+/// passes.
+fn verdict(canvas: &mut Canvas<'_>, app: &App, typing: &Typing, place: Rect, scrolled: usize) {
+    let palette = canvas.palette;
+    let below = indent(place, LABEL.len() as u16);
+    match (&typing.error, typing.proposals()) {
+        (_, Some(proposals)) => propose(canvas, proposals, below),
+        (Some(error), _) if !error.is_incomplete() || typing.insisted => {
+            complain(canvas, typing, error, below, scrolled);
+        }
+        (Some(error), _) => {
+            let text = format!("{}{}", shown(app).trim_start(), canvas.glyph(" · ", " - "));
+            let rest = canvas.text(below, &text, palette.dim);
+            let message = explained(error, usize::from(rest.width));
+            canvas.text(rest, &message, palette.dim);
+        }
+        (None, _) => {
+            let text = shown(app);
+            canvas.text(below, text.trim_start(), palette.good);
+        }
+    }
+}
+
+fn complain(
+    canvas: &mut Canvas<'_>,
+    typing: &Typing,
+    error: &FilterError,
+    below: Rect,
+    scrolled: usize,
+) {
+    let palette = canvas.palette;
+    let before: String = typing
+        .line
+        .text()
+        .chars()
+        .take(error.column)
+        .skip(scrolled)
+        .collect();
+    let message = explained(error, usize::from(below.width));
+    let column = before.width().min(usize::from(below.width));
+    let (left, right) = (column, usize::from(below.width) - column);
+    // The message stands at the side of the mark where it fits.
+    if message.width() + 2 <= right || right >= left {
+        let rest = canvas.text(indent(below, column as u16), "^ ", palette.bad);
+        canvas.text(rest, &message, palette.bad);
+    } else {
+        let place = Rect {
+            width: column as u16,
+            ..below
+        };
+        let rest = canvas.right(place, " ", palette.bad);
+        canvas.right(rest, &message, palette.bad);
+        canvas.text(indent(below, column as u16), "^", palette.bad);
+    }
+}
+
+/// What is wrong and how to mend it; where it is narrow, how to mend it.
+fn explained(error: &FilterError, width: usize) -> String {
+    let whole = error.to_string();
+    match &error.hint {
+        Some(hint) if whole.width() + 2 > width => hint.clone(),
+        _ => whole,
+    }
+}
+
+/// The proposals around the chosen one.
+fn propose(canvas: &mut Canvas<'_>, proposals: &Proposals, below: Rect) {
+    let palette = canvas.palette;
+    if proposals.all.is_empty() {
+        canvas.text(below, "nothing to complete here", palette.dim);
+        return;
+    }
+    let mut rest = below;
+    let from = proposals.chosen.saturating_sub(2);
+    for (number, completion) in proposals.all.iter().enumerate().skip(from) {
+        let style = if number == proposals.chosen {
+            palette.accent
+        } else {
+            palette.text
+        };
+        rest = canvas.text(rest, &completion.text, style);
+        if number == proposals.chosen && !completion.meaning.is_empty() {
+            let meaning = format!(" {}", completion.meaning);
+            rest = canvas.text(rest, &meaning, palette.dim);
+        }
+        rest = canvas.text(rest, "  ", palette.text);
+    }
+}

@@ -1,0 +1,197 @@
+//! The flow table.
+
+use std::time::Duration;
+
+use probe_common::{Direction, FlowKey};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::canvas::{Canvas, bottom};
+use super::header::newest;
+use super::table::{Behaviour, Cell, Column as Spec};
+use super::{detail, empty, format, graph, table};
+use crate::app::action::{Action, Item, Side};
+use crate::app::flows::Column;
+use crate::app::{App, names};
+use crate::flow::{Flow, SLOTS};
+
+/// Draws the view.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    if app.flows.detail {
+        let lines = detail::lines(area.height);
+        let place = bottom(&mut area, lines);
+        detail::draw(canvas, app, place);
+    }
+    let behaviour = Behaviour {
+        order: Some((app.flows.order.column, app.flows.order.descending)),
+        sort: |column| Some(Action::SortFlows(column)),
+        item: Item::Flow,
+    };
+    let columns = columns(app);
+    table::draw(
+        canvas,
+        area,
+        &columns,
+        &app.flows.list,
+        &behaviour,
+        |canvas, key, column, width| cell(canvas, app, key, column, usize::from(width)),
+    );
+    if app.flows.list.rows().is_empty() {
+        nothing(canvas, app, area);
+    }
+}
+
+/// What the rows are sorted by when its column has no room to tell it.
+pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
+    let columns = columns(app);
+    let is_order = |column: &Spec<Column>| column.id == app.flows.order.column;
+    if table::fit(&columns, width.saturating_sub(1))
+        .iter()
+        .any(|(column, _)| is_order(column))
+    {
+        return None;
+    }
+    match app.flows.order.column {
+        Column::Graph => Some("in + out"),
+        _ => columns
+            .iter()
+            .find(|c| is_order(c))
+            .map(|column| column.title),
+    }
+}
+
+fn columns(app: &App) -> Vec<Spec<Column>> {
+    let rate = super::header::width(app) as u16;
+    // The device says nothing where there is only one.
+    let device = if app.devices.watched().count() > 1 {
+        7
+    } else {
+        1
+    };
+    let column = |id, title, right, min, max, keep| Spec {
+        id,
+        title,
+        right,
+        min,
+        max,
+        keep,
+    };
+    vec![
+        column(Column::Device, "DEVICE", false, 8, 14, device),
+        column(Column::Protocol, "PROTO", false, 5, 6, 8),
+        column(Column::Local, "LOCAL", false, 15, 40, 11),
+        column(Column::Remote, "REMOTE", false, 15, 40, 12),
+        column(Column::State, "STATE", false, 8, 8, 6),
+        column(Column::In, "↓IN", true, rate, rate, 10),
+        column(Column::Out, "↑OUT", true, rate, rate, 9),
+        column(Column::Packets, "PACKETS", true, 7, 8, 3),
+        column(Column::Graph, "LAST 60 s", false, 10, 20, 5),
+        column(Column::Age, "AGE", true, 4, 5, 2),
+    ]
+}
+
+fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usize) -> Cell {
+    let picture = app.picture();
+    let Some(flow) = picture.flows.get(&key) else {
+        return Cell::default();
+    };
+    let palette = canvas.palette;
+    let now = picture.flows.now();
+    let over = flow.is_closed() || flow.idle(now) > QUIET;
+    let text = if over { palette.dim } else { palette.text };
+    let shows = app.criteria().shows(flow);
+    let end = |side| format::shorten(&format::end(&key, side), width, canvas.ellipsis());
+    match column {
+        Column::Device => Cell::new(app.devices.names().get(key.device), text),
+        Column::Protocol => Cell::new(names::protocol(&key), text),
+        Column::Local => Cell::new(end(Side::Local), text),
+        Column::Remote => Cell::new(end(Side::Remote), text),
+        Column::State => state(canvas, flow, text),
+        Column::In => rate(canvas, app, flow, Direction::In, shows, text),
+        Column::Out => rate(canvas, app, flow, Direction::Out, shows, text),
+        Column::Packets => {
+            let packets: u64 = Direction::BOTH
+                .into_iter()
+                .filter(|direction| shows[*direction as usize])
+                .map(|direction| flow.counts[direction as usize].packets)
+                .sum();
+            Cell::new(format::short_count(packets), text)
+        }
+        Column::Graph => Cell::new(spark(canvas, app, flow, shows, width), text),
+        Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
+    }
+}
+
+/// A flow without a packet for so long is dimmed.
+const QUIET: Duration = Duration::from_secs(10);
+
+fn state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
+    use crate::flow::TcpState;
+    let style = match flow.tcp {
+        Some(TcpState::Reset) => canvas.palette.bad,
+        Some(TcpState::Opening) => canvas.palette.warn,
+        _ => text,
+    };
+    Cell::new(names::state(flow), style)
+}
+
+fn rate(
+    canvas: &Canvas<'_>,
+    app: &App,
+    flow: &Flow,
+    direction: Direction,
+    shows: [bool; 2],
+    text: Style,
+) -> Cell {
+    if !shows[direction as usize] {
+        return Cell::default();
+    }
+    let rate = flow.rate(direction, app.window(), app.picture().flows.clock());
+    match format::rate(rate, app.look.bits) {
+        none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
+        rate => Cell::new(rate, text),
+    }
+}
+
+fn spark(canvas: &Canvas<'_>, app: &App, flow: &Flow, shows: [bool; 2], cells: usize) -> String {
+    let clock = app.picture().flows.clock();
+    let mut values: Vec<f64> = Vec::with_capacity(SLOTS);
+    for direction in Direction::BOTH {
+        if shows[direction as usize] {
+            let side = flow.history.values(direction, clock);
+            if values.is_empty() {
+                values.extend(side);
+            } else {
+                values
+                    .iter_mut()
+                    .zip(side)
+                    .for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+    let cells = graph::cells(&values, cells, SLOTS, newest(app));
+    graph::sparkline(&cells, canvas.ascii)
+}
+
+fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
+    let all = app.picture().flows.len();
+    let (matter, cure) = if all > 0 {
+        (
+            format!("None of {} passes the filter.", format::plural(all, "flow")),
+            "/ changes the filter, x removes a part of it.",
+        )
+    } else if !app.devices.told() {
+        ("Looking for devices.".to_owned(), "This takes a moment.")
+    } else if app.devices.watched().next().is_none() {
+        (
+            "No device is watched.".to_owned(),
+            "4 shows the devices; Enter there watches one.",
+        )
+    } else {
+        (
+            "No packet yet.".to_owned(),
+            "Flows appear by themselves with their first packet.",
+        )
+    };
+    empty(canvas, area, &matter, cure);
+}

@@ -1,0 +1,131 @@
+//! The trust line, what was said, and what the keys do.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::canvas::{Canvas, bottom, line};
+use super::format::count;
+use crate::app::App;
+use crate::app::action::Action;
+use crate::app::picture::Trust;
+use crate::source::Level;
+
+/// Draws the lowest lines and takes them off the area.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
+    let keys = bottom(area, 1);
+    hints(canvas, app, keys);
+    let trust = app.trust();
+    let sum = sum(canvas, &trust, usize::from(area.width));
+    let mut place = bottom(area, sum.len() as u16);
+    for parts in sum {
+        let place = line(&mut place);
+        canvas.texts(
+            place,
+            parts.iter().map(|(text, style)| (text.as_str(), *style)),
+        );
+    }
+    if let Some(notice) = app.notices.fresh() {
+        let place = bottom(area, 1);
+        let (mark, style) = match notice.level {
+            Level::Info => (canvas.glyph(" ● ", " i "), canvas.palette.good),
+            Level::Warning => (canvas.glyph(" ▲ ", " ! "), canvas.palette.warn),
+        };
+        canvas.texts(
+            place,
+            [(mark, style), (notice.text.as_str(), canvas.palette.text)],
+        );
+    }
+}
+
+/// The sum in as many lines as it needs: what is not there is left out first
+/// where it is narrow.
+fn sum(canvas: &Canvas<'_>, trust: &Trust, width: usize) -> Vec<Vec<(String, Style)>> {
+    let full = terms(canvas, trust, true);
+    if length(&full) <= width {
+        return vec![full];
+    }
+    let short = terms(canvas, trust, false);
+    if length(&short) <= width {
+        return vec![short];
+    }
+    let mut lines = vec![Vec::new()];
+    for term in short {
+        if let Some(last) = lines.last_mut() {
+            if length(last) + term.0.width() <= width {
+                last.push(term);
+            } else {
+                lines.push(vec![("   ".to_owned(), canvas.palette.text), term]);
+            }
+        }
+    }
+    lines
+}
+
+fn length(parts: &[(String, Style)]) -> usize {
+    parts.iter().map(|(text, _)| text.width()).sum()
+}
+
+fn terms(canvas: &Canvas<'_>, trust: &Trust, all: bool) -> Vec<(String, Style)> {
+    let palette = canvas.palette;
+    let mut parts = vec![
+        (format!(" seen {}", count(trust.seen)), palette.strong),
+        (format!(" = shown {}", count(trust.shown)), palette.text),
+    ];
+    let others = [
+        ("filtered", trust.filtered, palette.text),
+        ("expired", trust.expired, palette.text),
+        ("untracked", trust.untracked, palette.warn),
+    ];
+    for (word, number, style) in others {
+        if all || number > 0 {
+            let style = if number == 0 { palette.dim } else { style };
+            parts.push((format!(" + {word} {}", count(number)), style));
+        }
+    }
+    if trust.unaccounted != 0 {
+        let text = format!(
+            " + UNACCOUNTED {}: a bug, please report ",
+            trust.unaccounted
+        );
+        parts.push((text, palette.alarm));
+    }
+    if all || trust.lost > 0 {
+        let style = if trust.lost > 0 {
+            palette.warn
+        } else {
+            palette.dim
+        };
+        let dot = canvas.glyph("·", "-");
+        parts.push((format!(" {dot} ring lost {}", count(trust.lost)), style));
+    }
+    parts
+}
+
+/// What the keys do, as many as fit, from the table of bindings.
+fn hints(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
+    let palette = canvas.palette;
+    let mut rest = place;
+    let filters = !app.filtering.parts().is_empty();
+    for binding in app.keymap.hints(app.context()) {
+        if binding.action == Action::RemovePart && !filters {
+            continue;
+        }
+        let Some(key) = binding.keys.first() else {
+            continue;
+        };
+        let key = format!(" {}", key.name(canvas.ascii));
+        let word = format!(" {} ", binding.short);
+        if usize::from(rest.width) < key.width() + word.width() {
+            break;
+        }
+        let start = rest;
+        rest = canvas.text(rest, &key, palette.accent);
+        rest = canvas.text(rest, &word, palette.dim);
+        let zone = Rect {
+            width: rest.x - start.x,
+            ..start
+        };
+        canvas.geometry.zone(zone, binding.action.clone());
+    }
+}

@@ -1,0 +1,79 @@
+use super::*;
+
+#[test]
+fn rates_are_short_and_never_wider_than_their_column() {
+    for (bytes, text) in [
+        (0.0, ""),
+        (0.4, ""),
+        (7.0, "7 B/s"),
+        (999.0, "999 B/s"),
+        (1_200.0, "1.2 kB/s"),
+        (12_345.0, "12.3 kB/s"),
+        (99_960.0, "100 kB/s"),
+        (999_400.0, "999 kB/s"),
+        (8_100_000.0, "8.1 MB/s"),
+        (12.5e9, "12.5 GB/s"),
+    ] {
+        assert_eq!(rate(bytes, false), text);
+    }
+    assert_eq!(rate(1_250_000.0, true), "10.0 Mbit/s");
+    let mut bytes = 1.0;
+    while bytes < 1e14 {
+        assert!(rate(bytes, false).width() <= 9, "{}", rate(bytes, false));
+        assert!(rate(bytes, true).width() <= 11, "{}", rate(bytes, true));
+        bytes *= 1.007;
+    }
+}
+
+#[test]
+fn counts() {
+    assert_eq!(count(0), "0");
+    assert_eq!(count(999), "999");
+    assert_eq!(count(1_204_331), "1,204,331");
+    assert_eq!(short_count(99_999), "99,999");
+    assert_eq!(short_count(120_400), "120 k");
+    assert_eq!(short_count(999_900), "1.00 M");
+    assert_eq!(short_count(12_340_000), "12.3 M");
+    let mut number: u64 = 1;
+    while let Some(next) = number.checked_mul(3) {
+        assert!(short_count(number).width() <= 6, "{}", short_count(number));
+        number = next;
+    }
+    assert_eq!(bytes(3_123_456_789), "3.1 GB");
+    assert_eq!(plural(1, "flow"), "1 flow");
+    assert_eq!(plural(1208, "flow"), "1,208 flows");
+}
+
+#[test]
+fn ages_change_seldom() {
+    let text = |seconds| age(Duration::from_secs(seconds));
+    assert_eq!(text(9), "<10s");
+    assert_eq!(text(49), "40s");
+    assert_eq!(text(119), "1m");
+    assert_eq!(text(7200), "2h");
+    assert_eq!(text(200_000), "2d");
+    assert_eq!(duration(Duration::from_secs(192)), "3m12s");
+}
+
+#[test]
+fn addresses_lose_their_middle_and_keep_their_port() {
+    assert_eq!(shorten("10.0.1.7:443", 12, "…"), "10.0.1.7:443");
+    assert_eq!(
+        shorten("100.100.100.100:51820", 17, "…"),
+        "100.100.…00:51820"
+    );
+    let v6 = "[2001:db8:1234:5678:9abc:def0:1:2]:51820";
+    assert_eq!(shorten(v6, 20, "…"), "[2001:db8:…:2]:51820");
+    assert_eq!(shorten(v6, 20, "~"), "[2001:db8:~:2]:51820");
+    for width in 0..45 {
+        assert!(shorten(v6, width, "…").width() <= width);
+        assert!(truncate(v6, width, "…").width() <= width);
+    }
+    assert_eq!(truncate("neighbour solicitation", 10, "…"), "neighbour…");
+}
+
+#[test]
+fn hardware_addresses() {
+    assert_eq!(mac(&[2, 0x42, 0xac, 0x11, 0, 2]), "02:42:ac:11:00:02");
+    assert_eq!(mac(&[]), "");
+}

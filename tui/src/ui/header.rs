@@ -1,0 +1,176 @@
+//! What is watched, how much goes through it, and the tabs.
+
+use probe_common::Direction;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+
+use super::canvas::{Canvas, line};
+use super::{format, graph};
+use crate::app::App;
+use crate::app::action::{Action, View};
+use crate::flow::SLOTS;
+use crate::source::Level;
+
+/// Draws the two uppermost lines and takes them off the area.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
+    let place = line(area);
+    let rest = rates(canvas, app, place);
+    let palette = canvas.palette;
+    let host = format!(" {}", app.session.host);
+    let watched = format!("{}{}", canvas.glyph(" · ", " - "), watched(app));
+    let mut texts = vec![
+        (" nkview", palette.accent),
+        (host.as_str(), palette.text),
+        (watched.as_str(), palette.text),
+    ];
+    let remark = app.session.remark.as_deref().map(|remark| {
+        let dot = canvas.glyph(" · ", " - ");
+        format!("{dot}{remark}")
+    });
+    if let Some(remark) = &remark {
+        texts.push((remark.as_str(), palette.dim));
+    }
+    canvas.texts(rest, texts);
+    let place = line(area);
+    tabs(canvas, app, place);
+}
+
+/// The devices by name, as long as they are few.
+fn watched(app: &App) -> String {
+    let names: Vec<&str> = app
+        .devices
+        .watched()
+        .map(|device| device.name.as_str())
+        .collect();
+    match names.len() {
+        0 if !app.devices.told() => "looking for devices".to_owned(),
+        0 => "no device watched".to_owned(),
+        1..=2 => names.join(", "),
+        number => format!("{number} devices"),
+    }
+}
+
+/// Writes the rates at the right end of the line; returns what is left of it.
+fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
+    let flows = &app.picture().flows;
+    let ledger = flows.total();
+    let palette = canvas.palette;
+    let window = format!(" {} s ", app.window().as_secs());
+    let mut rest = canvas.right(place, &window, palette.dim);
+    let cells = match place.width {
+        120.. => 20,
+        70.. => 8,
+        _ => 0,
+    };
+    let roomy = place.width >= 100;
+    let sides = if roomy {
+        [canvas.glyph("↓ in", "in"), canvas.glyph("↑ out", "out")]
+    } else {
+        [canvas.glyph("↓", "in"), canvas.glyph("↑", "out")]
+    };
+    let sides = [
+        (Direction::Out, sides[1], palette.outward),
+        (Direction::In, sides[0], palette.inward),
+    ];
+    for (direction, label, style) in sides {
+        let rate = ledger.rate(direction, app.window(), flows.clock());
+        let rate = format!(
+            "{:>width$}",
+            some(&format::rate(rate, app.look.bits)),
+            width = width(app)
+        );
+        let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
+        let graph = graph::cells(&values, cells, SLOTS, newest(app));
+        let graph = graph::sparkline(&graph, canvas.ascii);
+        rest = canvas.right(rest, "  ", palette.text);
+        rest = canvas.right(rest, &graph, style);
+        rest = canvas.right(rest, " ", palette.text);
+        rest = canvas.right(rest, &rate, palette.strong);
+        rest = canvas.right(rest, " ", palette.text);
+        rest = canvas.right(rest, label, style);
+    }
+    canvas.right(rest, "  ", palette.text)
+}
+
+/// The cells that the widest rate needs.
+pub const fn width(app: &App) -> usize {
+    if app.look.bits { 11 } else { 9 }
+}
+
+/// A rate for a place where an empty one would be missed.
+fn some(rate: &str) -> &str {
+    if rate.is_empty() { "0 B/s" } else { rate }
+}
+
+/// The number of the newest slot, so that graphs move on together.
+pub fn newest(app: &App) -> usize {
+    let seconds = app.picture().flows.now().as_secs_f64().round();
+    seconds as usize
+}
+
+fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
+    let palette = canvas.palette;
+    let mut rest = marks(canvas, app, place);
+    for (number, view) in (1..).zip(View::ALL) {
+        let style = if view == app.view() {
+            palette.accent.add_modifier(Modifier::UNDERLINED)
+        } else {
+            palette.text
+        };
+        rest = canvas.text(rest, " ", palette.text);
+        let name = format!("{number} {}", view.name());
+        rest = canvas.button(rest, &name, style, Action::Show(view));
+        let aside = aside(canvas, app, view);
+        rest = canvas.text(rest, &aside, palette.dim);
+        rest = canvas.text(rest, " ", palette.text);
+    }
+    if app.view() == View::Flows
+        && let Some(hidden) = super::flows::hidden_order(app, place.width)
+    {
+        let text = format!("sorted by {hidden} ");
+        if text.len() <= usize::from(rest.width) {
+            canvas.right(rest, &text, palette.dim);
+        }
+    }
+}
+
+/// What a tab tells beside its name.
+fn aside(canvas: &Canvas<'_>, app: &App, view: View) -> String {
+    let picture = app.picture();
+    match view {
+        View::Flows => {
+            let (shown, all) = (app.flows.list.rows().len(), picture.flows.len());
+            let all = format::count(all as u64);
+            match format::count(shown as u64) {
+                shown if shown == all => format!(" {all}"),
+                shown => format!(" {shown}/{all}"),
+            }
+        }
+        View::Devices => format!(" {}", app.devices.watched().count()),
+        View::Probe => {
+            let warnings = app.notices.all().filter(|n| n.level == Level::Warning);
+            match warnings.count() {
+                0 => String::new(),
+                number => format!(" {}{number}", canvas.glyph("▲", "!")),
+            }
+        }
+        View::Packets | View::Hosts => String::new(),
+    }
+}
+
+/// Writes what is special about the picture at the right end of the line;
+/// returns what is left of it.
+fn marks(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
+    let palette = canvas.palette;
+    let mut rest = canvas.right(place, " ", palette.text);
+    if app.ended().is_some() {
+        rest = canvas.right(rest, " ENDED ", palette.alarm);
+        rest = canvas.right(rest, " ", palette.text);
+    }
+    if let Some(age) = app.frozen_for() {
+        let mark = format!(" PAUSED {} ago ", format::duration(age));
+        let style = palette.warn.add_modifier(Modifier::REVERSED);
+        rest = canvas.right(rest, &mark, style);
+    }
+    rest
+}

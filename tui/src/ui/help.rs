@@ -1,0 +1,156 @@
+//! The help, read from the table of bindings.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::canvas::{Canvas, indent, line};
+use crate::app::App;
+use crate::app::list::Extent;
+use crate::keys::Context;
+
+/// What the screen shows, in words.
+const SCREEN: [(&str, &str); 12] = [
+    (
+        "in",
+        "towards the local end of a flow: the container, or this host",
+    ),
+    ("out", "away from it"),
+    (
+        "packets",
+        "what the kernel passes on; large ones are several segments on the wire",
+    ),
+    (
+        "seen",
+        "packets that met a hook, counted apart from the flows",
+    ),
+    ("shown", "those of the flows in the table"),
+    (
+        "filtered",
+        "those that the filter, or hiding closed flows, keeps out of sight",
+    ),
+    (
+        "expired",
+        "those of flows that were idle for a minute, or closed, and have left",
+    ),
+    (
+        "untracked",
+        "those that no table had room for: counted, but in no flow",
+    ),
+    (
+        "ring lost",
+        "packet events, not counts, that were lost; counts never are",
+    ),
+    (
+        "packet view",
+        "first packets of flows, SYN, FIN, RST, ICMP, ARP, DNS, and a sample",
+    ),
+    ("dimmed", "closed, or without a packet for 10 seconds"),
+    (
+        "last 60 s",
+        "each graph has its own scale: the largest value is full",
+    ),
+];
+
+const FILTER: [(&str, &str); 7] = [
+    (
+        "10.0.0.0/8",
+        "an end of the flow is in this prefix; fd00::/8, 10.1.2.3 is either",
+    ),
+    ("src dst", "the packet's ends: src 10.0.0.0/8, dst port 53"),
+    ("local remote", "the flow's ends: remote net 192.0.2.0/24"),
+    ("port", "port 443, port 80-90, port dns"),
+    ("tcp udp icmp icmp6 arp", "protocols; proto 89 for others"),
+    ("in out dev", "direction and device: in and dev lxc*"),
+    (
+        "and or not ( )",
+        "not binds tightest, then and, then or; a comma is or",
+    ),
+];
+
+/// Draws the help over the view.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
+    canvas.geometry.cover();
+    let width = area.width.min(100);
+    let mut area = Rect {
+        x: area.x + (area.width - width) / 2,
+        width,
+        ..area
+    };
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            canvas.buffer[(x, y)].reset();
+        }
+    }
+    let title = line(&mut area);
+    canvas.rule(title);
+    canvas.text(indent(title, 2), " help ", canvas.palette.accent);
+    let lines = lines(canvas, app);
+    canvas.geometry.extent = Extent {
+        page: usize::from(area.height),
+        rows: lines.len(),
+    };
+    let most = lines.len().saturating_sub(usize::from(area.height));
+    for (label, text, style) in lines.into_iter().skip(app.help.offset().min(most)) {
+        let place = line(&mut area);
+        if place.is_empty() {
+            break;
+        }
+        canvas.text(indent(place, 3), &label, style);
+        canvas.text(indent(place, 28), &text, canvas.palette.text);
+    }
+}
+
+fn lines(canvas: &Canvas<'_>, app: &App) -> Vec<(String, String, Style)> {
+    let palette = canvas.palette;
+    let mut lines = Vec::new();
+    let mut section = |title: &str, rows: Vec<(String, String)>| {
+        if rows.is_empty() {
+            return;
+        }
+        lines.push((String::new(), String::new(), palette.text));
+        lines.push((title.to_owned(), String::new(), palette.strong));
+        lines.extend(
+            rows.into_iter()
+                .map(|(label, text)| (label, text, palette.accent)),
+        );
+    };
+    let words = |words: &[(&str, &str)]| -> Vec<(String, String)> {
+        let row = |(word, text): &(&str, &str)| ((*word).to_owned(), (*text).to_owned());
+        words.iter().map(row).collect()
+    };
+    // What holds where the user came from is read first.
+    let here = Context::View(app.view());
+    for context in [here, Context::Main] {
+        section(context.title(), bindings(canvas, app, context));
+    }
+    section("Words on the screen", words(&SCREEN));
+    section("Filters", words(&FILTER));
+    for context in Context::ALL {
+        if context != here && context != Context::Main {
+            section(context.title(), bindings(canvas, app, context));
+        }
+    }
+    lines.remove(0);
+    lines
+}
+
+/// The keys of a context and what they do, those that do alike in one line.
+fn bindings(canvas: &Canvas<'_>, app: &App, context: Context) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for binding in app.keymap.of(context) {
+        let names: Vec<String> = binding
+            .keys
+            .iter()
+            .map(|key| key.name(canvas.ascii))
+            .collect();
+        let names = names.join("  ");
+        match rows.last_mut() {
+            Some((keys, long)) if long == binding.long => {
+                keys.push(' ');
+                keys.push_str(&names);
+            }
+            _ => rows.push((names, binding.long.to_owned())),
+        }
+    }
+    rows
+}

@@ -1,0 +1,124 @@
+//! Flows grouped by prefix.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, line};
+use super::table::{Behaviour, Cell, Column};
+use super::{empty, format, graph, table};
+use crate::app::App;
+use crate::app::action::{Action, HostGroup, Item, Side};
+use crate::app::hosts::HostColumn;
+use crate::dissect::ether_type_name;
+
+/// Draws the view.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let palette = canvas.palette;
+    let [v4, v6] = app.hosts.lengths();
+    let place = line(&mut area);
+    let side = app.hosts.side.name();
+    let text = match v4 {
+        32 => format!(" by {side} address"),
+        _ => format!(" by {side} prefix, /{v4} and /{v6}"),
+    };
+    canvas.text(place, &text, palette.dim);
+    let whole: f64 = app
+        .hosts
+        .list
+        .rows()
+        .iter()
+        .flat_map(|group| app.hosts.sums(group).rates)
+        .sum();
+    let behaviour = Behaviour {
+        order: Some((app.hosts.order.column, app.hosts.order.descending)),
+        sort: |column| Some(Action::SortHosts(column)),
+        item: Item::Host,
+    };
+    let columns = columns(app);
+    table::draw(
+        canvas,
+        area,
+        &columns,
+        &app.hosts.list,
+        &behaviour,
+        |canvas, group, column, width| cell(canvas, app, group, column, usize::from(width), whole),
+    );
+    if app.hosts.list.rows().is_empty() {
+        empty(
+            canvas,
+            area,
+            "There is no flow to group.",
+            "1 shows the flows and says why there is none.",
+        );
+    }
+}
+
+fn columns(app: &App) -> Vec<Column<HostColumn>> {
+    let rate = super::header::width(app) as u16;
+    let title = match app.hosts.side {
+        Side::Local => "LOCAL",
+        Side::Remote => "REMOTE",
+    };
+    let column = |id, title, right, min, max, keep| Column {
+        id,
+        title,
+        right,
+        min,
+        max,
+        keep,
+    };
+    vec![
+        column(HostColumn::Group, title, false, 18, 43, 9),
+        column(HostColumn::Flows, "FLOWS", true, 7, 8, 6),
+        column(HostColumn::In, "↓IN", true, rate, rate, 8),
+        column(HostColumn::Out, "↑OUT", true, rate, rate, 7),
+        column(HostColumn::Packets, "PACKETS", true, 8, 8, 4),
+        column(HostColumn::Share, "SHARE", false, 8, 40, 5),
+    ]
+}
+
+fn cell(
+    canvas: &Canvas<'_>,
+    app: &App,
+    group: HostGroup,
+    column: HostColumn,
+    width: usize,
+    whole: f64,
+) -> Cell {
+    let palette = canvas.palette;
+    let sums = app.hosts.sums(&group);
+    let rate = |rate: f64| match format::rate(rate, app.look.bits) {
+        none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
+        rate => Cell::new(rate, palette.text),
+    };
+    match column {
+        HostColumn::Group => Cell::new(
+            format::shorten(&name(group), width, canvas.ellipsis()),
+            palette.text,
+        ),
+        HostColumn::Flows => Cell::new(format::count(sums.flows as u64), palette.text),
+        HostColumn::In => rate(sums.rates[0]),
+        HostColumn::Out => rate(sums.rates[1]),
+        HostColumn::Packets => Cell::new(format::short_count(sums.counts.packets), palette.text),
+        HostColumn::Share => {
+            let part = sums.rates[0] + sums.rates[1];
+            let percent = if whole > 0.0 {
+                part / whole * 100.0
+            } else {
+                0.0
+            };
+            let bar = graph::share(part, whole, width.saturating_sub(5), canvas.ascii);
+            Cell::new(format!("{percent:>3.0}% {bar}"), palette.inward)
+        }
+    }
+}
+
+/// A single address without its length, a wider prefix with it.
+fn name(group: HostGroup) -> String {
+    match group {
+        HostGroup::Prefix(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
+            prefix.addr().to_string()
+        }
+        HostGroup::Prefix(prefix) => prefix.to_string(),
+        HostGroup::EtherType(number) => format!("no address ({})", ether_type_name(number)),
+    }
+}

@@ -1,0 +1,234 @@
+//! The packets that got an event.
+
+use probe_common::{Direction, Reason};
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, bottom, indent, line};
+use super::table::{Behaviour, Cell, Column};
+use super::{empty, format, table};
+use crate::app::action::{Item, Side};
+use crate::app::packets::KEPT;
+use crate::app::{App, names};
+use crate::dissect::{Node, summary, tree};
+use crate::source::Packet;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Field {
+    Time,
+    Device,
+    Direction,
+    Protocol,
+    Source,
+    Destination,
+    Length,
+    Segments,
+    Why,
+    Summary,
+}
+
+/// Lines of the detail of a packet.
+const DETAIL: u16 = 16;
+
+/// Draws the view.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let place = line(&mut area);
+    about(canvas, app, place);
+    if app.packets.detail {
+        let lines = DETAIL.min(area.height / 2);
+        let place = bottom(&mut area, lines);
+        detail(canvas, app, place);
+    }
+    let behaviour = Behaviour {
+        order: None,
+        sort: |_| None,
+        item: Item::Packet,
+    };
+    table::draw(
+        canvas,
+        area,
+        &columns(),
+        &app.packets.list,
+        &behaviour,
+        |canvas, number, field, width| {
+            app.picture()
+                .packets
+                .get(number)
+                .map_or_else(Cell::default, |packet| {
+                    cell(canvas, app, packet, field, usize::from(width))
+                })
+        },
+    );
+    if app.packets.list.rows().is_empty() {
+        if app.picture().packets.is_empty() {
+            empty(
+                canvas,
+                area,
+                "No packet got an event yet.",
+                "First packets of flows, SYN, FIN, RST, ICMP, ARP, DNS and a sample of the rest do.",
+            );
+        } else {
+            empty(
+                canvas,
+                area,
+                "No packet passes the filter.",
+                "/ changes the filter, x removes a part of it.",
+            );
+        }
+    }
+}
+
+/// What is kept and what is not.
+fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
+    let palette = canvas.palette;
+    let packets = &app.picture().packets;
+    let state = if app.packets.follow {
+        " following the newest; the arrows stop it"
+    } else {
+        " Esc follows the newest again"
+    };
+    let left = match packets.left() {
+        0 => String::new(),
+        left => format!(
+            "the last {} are kept, {} have left ",
+            format::count(KEPT as u64),
+            format::count(left)
+        ),
+    };
+    let rest = canvas.right(place, &left, palette.dim);
+    canvas.text(rest, state, palette.dim);
+}
+
+fn columns() -> [Column<Field>; 10] {
+    let column = |id, title, right, min, max, keep| Column {
+        id,
+        title,
+        right,
+        min,
+        max,
+        keep,
+    };
+    [
+        column(Field::Time, "SECONDS", true, 9, 10, 6),
+        column(Field::Device, "DEVICE", false, 8, 10, 3),
+        column(Field::Direction, "", false, 3, 3, 8),
+        column(Field::Protocol, "PROTO", false, 5, 5, 7),
+        column(Field::Source, "FROM", false, 17, 22, 11),
+        column(Field::Destination, "TO", false, 17, 22, 10),
+        column(Field::Length, "BYTES", true, 6, 6, 5),
+        column(Field::Segments, "SEGS", true, 4, 4, 1),
+        column(Field::Why, "BECAUSE", false, 9, 9, 2),
+        column(Field::Summary, "WHAT", false, 16, 120, 9),
+    ]
+}
+
+fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: usize) -> Cell {
+    let palette = canvas.palette;
+    let text = palette.text;
+    let (from, to) = match packet.direction {
+        Direction::In => (Side::Remote, Side::Local),
+        Direction::Out => (Side::Local, Side::Remote),
+    };
+    let end = |side| format::shorten(&format::end(&packet.key, side), width, canvas.ellipsis());
+    match field {
+        Field::Time => Cell::new(format!("{:.4}", packet.at.as_secs_f64()), palette.dim),
+        Field::Device => Cell::new(app.devices.names().get(packet.key.device), text),
+        Field::Direction => match packet.direction {
+            Direction::In => Cell::new(canvas.glyph("↓", "in"), palette.inward),
+            Direction::Out => Cell::new(canvas.glyph("↑", "out"), palette.outward),
+        },
+        Field::Protocol => Cell::new(names::protocol(&packet.key), text),
+        Field::Source => Cell::new(end(from), text),
+        Field::Destination => Cell::new(end(to), text),
+        Field::Length => Cell::new(format::count(u64::from(packet.len)), text),
+        Field::Segments => match packet.segments {
+            0 | 1 => Cell::default(),
+            number => Cell::new(number.to_string(), text),
+        },
+        Field::Why => Cell::new(why(packet.reason), palette.dim),
+        Field::Summary => {
+            let link = app.devices.link_layer(packet.key.device);
+            Cell::new(summary(packet, link), text)
+        }
+    }
+}
+
+/// Why a packet got an event, in a word.
+const fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::First => "first",
+        Reason::TcpFlags => "tcp flags",
+        Reason::Control => "control",
+        Reason::Dns => "dns",
+        Reason::Sample => "sample",
+    }
+}
+
+/// The packet dissected and, where there is room, its bytes.
+fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let palette = canvas.palette;
+    let place = line(&mut area);
+    canvas.rule(place);
+    let number = app.packets.list.selected();
+    let Some(packet) = number.and_then(|number| app.picture().packets.get(number)) else {
+        let text = " the selected packet has left ";
+        canvas.text(indent(place, 2), text, palette.dim);
+        return;
+    };
+    let title = format!(
+        " {} of {} bytes ",
+        packet.data.len(),
+        format::count(u64::from(packet.len))
+    );
+    canvas.text(indent(place, 2), &title, palette.strong);
+    let hex = HEX.min(area.width);
+    if area.width > hex + TREE {
+        let place = Rect {
+            x: area.right() - hex,
+            width: hex,
+            ..area
+        };
+        bytes(canvas, packet, place);
+        area.width -= hex + 1;
+    }
+    let nodes = tree(packet, app.devices.link_layer(packet.key.device));
+    branch(canvas, &nodes, &mut area, 1);
+}
+
+/// Columns that the bytes need, and the least for the tree at their side.
+const HEX: u16 = 73;
+const TREE: u16 = 40;
+
+/// The fields, those of a header indented below it.
+fn branch(canvas: &mut Canvas<'_>, nodes: &[Node], area: &mut Rect, depth: u16) {
+    for node in nodes {
+        let place = indent(line(area), depth);
+        let label = if node.children.is_empty() {
+            canvas.palette.dim
+        } else {
+            canvas.palette.strong
+        };
+        let rest = canvas.text(place, node.label, label);
+        let value = format!(" {}", node.value);
+        canvas.text(rest, &value, canvas.palette.text);
+        branch(canvas, &node.children, area, depth + 2);
+    }
+}
+
+/// The packet's bytes as hexadecimal numbers and characters.
+fn bytes(canvas: &mut Canvas<'_>, packet: &Packet, mut area: Rect) {
+    let palette = canvas.palette;
+    for (number, bytes) in packet.data.chunks(16).enumerate() {
+        let place = line(&mut area);
+        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let characters: String = bytes
+            .iter()
+            .map(|byte| match byte {
+                0x20..0x7f => char::from(*byte),
+                _ => '.',
+            })
+            .collect();
+        let rest = canvas.text(place, &format!("{:04x}  ", number * 16), palette.dim);
+        let rest = canvas.text(rest, &format!("{:<49}", hex.join(" ")), palette.text);
+        canvas.text(rest, &characters, palette.dim);
+    }
+}

@@ -1,0 +1,115 @@
+//! Colours by the role that they play.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::app::{Colours, Look};
+
+#[cfg(test)]
+mod tests;
+
+/// The styles of the screen. Each role differs from plain text by more than
+/// its colour or is told by a word or a mark too.
+#[derive(Clone, Copy, Debug)]
+pub struct Palette {
+    /// Whatever has no other role: the terminal's own colours.
+    pub text: Style,
+    /// What may be overlooked: labels, units, what is over.
+    pub dim: Style,
+    /// What is read first.
+    pub strong: Style,
+    /// The program, the open tab, the column that is sorted by.
+    pub accent: Style,
+    /// Towards the local end.
+    pub inward: Style,
+    /// Away from the local end.
+    pub outward: Style,
+    /// As it should be.
+    pub good: Style,
+    /// Not as it should be.
+    pub warn: Style,
+    /// Wrong.
+    pub bad: Style,
+    /// The selected row, laid over what is there.
+    pub selected: Style,
+    /// A part of the filter.
+    pub part: Style,
+    /// Something that must not be overlooked, with a background of its own.
+    pub alarm: Style,
+}
+
+/// One role's colour: on dark and on light backgrounds as 0xRRGGBB, and of the
+/// 16 of ANSI.
+struct Shade(u32, u32, Color);
+
+const DIM: Shade = Shade(0x8d_96a8, 0x6a_7282, Color::Reset);
+const ACCENT: Shade = Shade(0x7f_b2ff, 0x1d_4fd8, Color::Blue);
+const INWARD: Shade = Shade(0x76_d0c4, 0x0f_766e, Color::Cyan);
+const OUTWARD: Shade = Shade(0xe3_b06f, 0x9a_4a12, Color::Yellow);
+const GOOD: Shade = Shade(0x98_c98a, 0x3f_7d20, Color::Green);
+const WARN: Shade = Shade(0xec_bf63, 0x8f_5f08, Color::Yellow);
+const BAD: Shade = Shade(0xf4_8a92, 0xb9_1c1c, Color::Red);
+const SELECTED: Shade = Shade(0x2b_3448, 0xdb_e4f5, Color::Reset);
+const PART: Shade = Shade(0x2f_3a34, 0xdd_ecdf, Color::Reset);
+
+impl Palette {
+    /// The palette for a terminal.
+    #[must_use]
+    pub fn new(look: Look) -> Self {
+        let colour = |shade: &Shade| match look.colours {
+            Colours::None => Color::Reset,
+            Colours::Ansi => shade.2,
+            Colours::Indexed => Color::Indexed(nearest(shade.rgb(look.light))),
+            Colours::True => Color::from_u32(shade.rgb(look.light)),
+        };
+        let rich = matches!(look.colours, Colours::Indexed | Colours::True);
+        let plain = Style::new();
+        let fg = |shade: &Shade| plain.fg(colour(shade));
+        Self {
+            text: plain,
+            dim: if rich {
+                fg(&DIM)
+            } else {
+                plain.add_modifier(Modifier::DIM)
+            },
+            strong: plain.add_modifier(Modifier::BOLD),
+            accent: fg(&ACCENT).add_modifier(Modifier::BOLD),
+            inward: fg(&INWARD),
+            outward: fg(&OUTWARD),
+            good: fg(&GOOD),
+            warn: fg(&WARN).add_modifier(Modifier::BOLD),
+            bad: fg(&BAD).add_modifier(Modifier::BOLD),
+            selected: if rich {
+                plain.bg(colour(&SELECTED)).add_modifier(Modifier::BOLD)
+            } else {
+                plain.add_modifier(Modifier::REVERSED)
+            },
+            part: if rich {
+                plain.bg(colour(&PART))
+            } else {
+                plain.add_modifier(Modifier::UNDERLINED)
+            },
+            alarm: fg(&BAD).add_modifier(Modifier::BOLD | Modifier::REVERSED),
+        }
+    }
+}
+
+impl Shade {
+    const fn rgb(&self, light: bool) -> u32 {
+        if light { self.1 } else { self.0 }
+    }
+}
+
+/// The nearest of xterm's 6×6×6 cube and its 24 greys.
+fn nearest(rgb: u32) -> u8 {
+    let [_, r, g, b] = rgb.to_be_bytes();
+    let level = |index: u8| if index == 0 { 0 } else { 55 + 40 * index };
+    let cube = (0..6).flat_map(|r| (0..6).flat_map(move |g| (0..6).map(move |b| (r, g, b))));
+    let cube = cube.map(|(r, g, b)| (16 + 36 * r + 6 * g + b, [level(r), level(g), level(b)]));
+    let greys = (0..24).map(|grey| (232 + grey, [8 + 10 * grey; 3]));
+    cube.chain(greys)
+        .min_by_key(|(_, colour)| {
+            let distance = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+            distance(colour[0], r) + distance(colour[1], g) + distance(colour[2], b)
+        })
+        .map_or(7, |(index, _)| index)
+}

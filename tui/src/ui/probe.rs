@@ -1,0 +1,239 @@
+//! Whether the sums add up, what the probe does, and what was said.
+
+use probe_common::Direction;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::canvas::{Canvas, indent, line};
+use super::format::{self, count};
+use super::graph;
+use crate::app::App;
+use crate::app::list::Extent;
+use crate::flow::Ledger;
+use crate::source::Level;
+
+type Line = Vec<(String, Style)>;
+
+/// Draws the view: text that scrolls.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let mut lines = sums(canvas, app, usize::from(area.width));
+    lines.extend(probe(canvas, app));
+    lines.extend(notices(canvas, app, usize::from(area.width)));
+    canvas.geometry.extent = Extent {
+        page: usize::from(area.height),
+        rows: lines.len(),
+    };
+    let most = lines.len().saturating_sub(usize::from(area.height));
+    for parts in lines.iter().skip(app.probe.offset().min(most)) {
+        let place = line(&mut area);
+        canvas.texts(
+            indent(place, 1),
+            parts.iter().map(|(text, style)| (text.as_str(), *style)),
+        );
+    }
+}
+
+fn heading(canvas: &Canvas<'_>, text: &str) -> Line {
+    vec![(text.to_owned(), canvas.palette.strong)]
+}
+
+/// Where each device's packets are, a direction a line.
+fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
+    let palette = canvas.palette;
+    let flows = &app.picture().flows;
+    let titles = [
+        "SEEN",
+        "IN FLOWS",
+        "EXPIRED",
+        "OVERFLOW",
+        "UNTRACKED",
+        "EVENTS",
+        "LOST",
+        "OVER BUDGET",
+    ];
+    // The last columns leave where it is narrow: they are about events.
+    let fit = |number: usize| number < 5 || 24 + (number + 1) * 13 <= width;
+    let row = |name: &str, way: &str, cells: Vec<(String, Style)>| -> Line {
+        let mut parts = vec![(format!("{name:<15} {way:<4}"), palette.text)];
+        let cells = cells
+            .into_iter()
+            .enumerate()
+            .filter(|(number, _)| fit(*number));
+        let size = if width < 90 { 11 } else { 13 };
+        parts.extend(cells.map(|(_, (text, style))| (format!("{text:>size$}"), style)));
+        parts
+    };
+    let head = titles.map(|title| (title.to_owned(), palette.dim)).to_vec();
+    let mut lines = vec![
+        heading(
+            canvas,
+            "Packets: seen = in flows + expired + overflow + untracked",
+        ),
+        row("", "", head),
+    ];
+    let ledgers = flows
+        .devices()
+        .map(|(slot, ledger)| (app.devices.names().get(slot).to_owned(), ledger))
+        .chain(std::iter::once(("all".to_owned(), flows.total())));
+    for (name, ledger) in ledgers {
+        let name = format::truncate(&name, 15, canvas.ellipsis());
+        for (direction, way) in [(Direction::In, "in"), (Direction::Out, "out")] {
+            let name = if direction == Direction::In {
+                name.as_str()
+            } else {
+                ""
+            };
+            lines.push(row(name, way, cells(canvas, ledger, direction)));
+            let unaccounted = ledger.sums(direction).unaccounted();
+            if unaccounted != 0 {
+                let text = format!(" {unaccounted} packets are nowhere: a bug, please report ");
+                lines.push(vec![(text, palette.alarm)]);
+            }
+        }
+    }
+    lines.push(Vec::new());
+    lines
+}
+
+fn cells(canvas: &Canvas<'_>, ledger: &Ledger, direction: Direction) -> Vec<(String, Style)> {
+    let palette = canvas.palette;
+    let (sums, totals) = (ledger.sums(direction), ledger.totals(direction));
+    let plain = |number: u64| {
+        let style = if number == 0 {
+            palette.dim
+        } else {
+            palette.text
+        };
+        (count(number), style)
+    };
+    let wrong = |number: u64| {
+        let style = if number == 0 {
+            palette.dim
+        } else {
+            palette.warn
+        };
+        (count(number), style)
+    };
+    vec![
+        plain(sums.seen.packets),
+        plain(sums.live.packets),
+        plain(sums.expired.packets),
+        wrong(sums.overflow.packets),
+        wrong(sums.untracked.packets),
+        plain(totals.events),
+        wrong(totals.lost),
+        plain(totals.over_budget),
+    ]
+}
+
+/// How full the kernel's maps are.
+fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
+    let palette = canvas.palette;
+    let probe = app.picture().probe;
+    let gauge = |label: &str, used: u64, of: u64, text: String| -> Line {
+        let cells = 20;
+        let bar = graph::share(used as f64, of as f64, cells, canvas.ascii);
+        let style = if used * 10 > of * 9 {
+            palette.warn
+        } else {
+            palette.inward
+        };
+        vec![
+            (format!("{label:<20}"), palette.dim),
+            (format!("{bar:<cells$} "), style),
+            (text, palette.text),
+        ]
+    };
+    let mut lines = vec![heading(canvas, "Probe, last interval")];
+    if probe.map_capacity > 0 {
+        let text = format!(
+            "{} of {} flows",
+            count(probe.map_entries),
+            count(probe.map_capacity)
+        );
+        lines.push(gauge(
+            "kernel's flow map",
+            probe.map_entries,
+            probe.map_capacity,
+            text,
+        ));
+    }
+    if probe.ring_capacity > 0 {
+        let text = format!(
+            "{} of {}",
+            format::bytes(probe.ring_bytes),
+            format::bytes(probe.ring_capacity)
+        );
+        lines.push(gauge(
+            "ring buffer",
+            probe.ring_bytes,
+            probe.ring_capacity,
+            text,
+        ));
+    }
+    lines.push(vec![
+        (format!("{:<20}", "reading took"), palette.dim),
+        (
+            format!("{:.1} ms", probe.read.as_secs_f64() * 1e3),
+            palette.text,
+        ),
+    ]);
+    lines.push(Vec::new());
+    lines
+}
+
+/// What was said, newest first, wrapped.
+fn notices(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
+    let palette = canvas.palette;
+    let mut lines = vec![heading(canvas, "Notices, newest first")];
+    if app.notices.all().len() == 0 {
+        lines.push(vec![(
+            "none: all is as it should be".to_owned(),
+            palette.dim,
+        )]);
+    }
+    for notice in app.notices.all().rev() {
+        let (mark, style) = match notice.level {
+            Level::Info => (canvas.glyph("●", "i"), palette.good),
+            Level::Warning => (canvas.glyph("▲", "!"), palette.warn),
+        };
+        let when = format!("{:>8} ", format::duration(notice.at));
+        for (number, text) in wrap(&notice.text, width.saturating_sub(13))
+            .into_iter()
+            .enumerate()
+        {
+            let start = if number == 0 {
+                [(when.clone(), palette.dim), (format!("{mark} "), style)]
+            } else {
+                [(" ".repeat(9), palette.dim), ("  ".to_owned(), style)]
+            };
+            lines.push(start.into_iter().chain([(text, palette.text)]).collect());
+        }
+    }
+    if app.notices.dropped() > 0 {
+        let text = format!(
+            "{} older ones were not kept",
+            count(app.notices.dropped() as u64)
+        );
+        lines.push(vec![(text, palette.dim)]);
+    }
+    lines
+}
+
+/// Breaks text between words into lines of at most `width` characters.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        if let Some(last) = lines.last_mut() {
+            if last.is_empty() {
+                last.push_str(word);
+            } else if last.chars().count() + 1 + word.chars().count() <= width {
+                last.push(' ');
+                last.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,186 @@
+//! Tables: columns that leave in a fixed order where it is narrow, numbers at
+//! the right, a selected row, titles to sort by.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::canvas::{Canvas, indent, line};
+use crate::app::action::{Action, Item};
+use crate::app::list::{Extent, List};
+
+#[cfg(test)]
+mod tests;
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<C> {
+    /// Which.
+    pub id: C,
+    /// Its title.
+    pub title: &'static str,
+    /// Whether its text stands at the right.
+    pub right: bool,
+    /// Its least width in cells.
+    pub min: u16,
+    /// Its width where there is room.
+    pub max: u16,
+    /// Columns with a low number leave first where it is narrow.
+    pub keep: u8,
+}
+
+/// The text of a cell.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// What.
+    pub text: String,
+    /// How.
+    pub style: Style,
+}
+
+impl Cell {
+    /// Text in a style.
+    #[must_use]
+    pub fn new(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+        }
+    }
+}
+
+/// How the rows of a table are sorted and what a click does.
+pub struct Behaviour<C, I> {
+    /// The column that is sorted by, and whether the largest comes first.
+    pub order: Option<(C, bool)>,
+    /// What a click on a title does.
+    pub sort: fn(C) -> Option<Action>,
+    /// What a row stands for.
+    pub item: fn(I) -> Item,
+}
+
+/// The columns that fit, with their widths: each gets its least, and what is
+/// left goes to those that want more.
+#[must_use]
+pub fn fit<C: Copy>(columns: &[Column<C>], width: u16) -> Vec<(Column<C>, u16)> {
+    let mut fitting = columns.to_vec();
+    let needs = |columns: &[Column<C>]| -> u16 {
+        let gaps = columns.len().saturating_sub(1) as u16;
+        columns.iter().map(|column| column.min).sum::<u16>() + gaps
+    };
+    while needs(&fitting) > width {
+        let first = fitting
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, column)| column.keep)
+            .map(|(place, _)| place);
+        match first {
+            Some(place) => fitting.remove(place),
+            None => return Vec::new(),
+        };
+    }
+    let mut left = width - needs(&fitting);
+    let mut widths: Vec<u16> = fitting.iter().map(|column| column.min).collect();
+    while left > 0 {
+        let mut wants = false;
+        for (width, column) in widths.iter_mut().zip(&fitting) {
+            if *width < column.max && left > 0 {
+                *width += 1;
+                left -= 1;
+                wants = true;
+            }
+        }
+        if !wants {
+            break;
+        }
+    }
+    fitting.into_iter().zip(widths).collect()
+}
+
+/// Draws a table; `cell` gives the text of a row in a column of a width.
+pub fn draw<C, I>(
+    canvas: &mut Canvas<'_>,
+    mut area: Rect,
+    columns: &[Column<C>],
+    list: &List<I>,
+    behaviour: &Behaviour<C, I>,
+    cell: impl Fn(&Canvas<'_>, I, C, u16) -> Cell,
+) where
+    C: Copy + PartialEq,
+    I: Copy + PartialEq,
+{
+    let columns = fit(columns, area.width.saturating_sub(1));
+    titles(canvas, line(&mut area), &columns, behaviour);
+    let page = usize::from(area.height);
+    canvas.geometry.extent = Extent {
+        page,
+        rows: list.rows().len(),
+    };
+    for row in list.visible(page) {
+        let place = line(&mut area);
+        canvas
+            .geometry
+            .zone(place, Action::Select((behaviour.item)(*row)));
+        let mut rest = indent(place, 1);
+        for (column, width) in &columns {
+            let cell = cell(canvas, *row, column.id, *width);
+            let field = Rect {
+                width: (*width).min(rest.width),
+                ..rest
+            };
+            if column.right {
+                canvas.right(field, &cell.text, cell.style);
+            } else {
+                canvas.text(field, &cell.text, cell.style);
+            }
+            rest = indent(rest, width + 1);
+        }
+        if list.selected() == Some(*row) {
+            let (mark, style) = (canvas.glyph("▌", ">"), canvas.palette.accent);
+            canvas.text(place, mark, style);
+            canvas.buffer.set_style(place, canvas.palette.selected);
+        }
+    }
+}
+
+fn titles<C: Copy + PartialEq, I>(
+    canvas: &mut Canvas<'_>,
+    place: Rect,
+    columns: &[(Column<C>, u16)],
+    behaviour: &Behaviour<C, I>,
+) {
+    let mut rest = indent(place, 1);
+    for (column, width) in columns {
+        let field = Rect {
+            width: (*width).min(rest.width),
+            ..rest
+        };
+        let title = if canvas.ascii {
+            column.title.trim_start_matches(['↓', '↑'])
+        } else {
+            column.title
+        };
+        let (title, style) = match behaviour.order {
+            Some((id, descending)) if id == column.id => {
+                let mark = if descending {
+                    canvas.glyph("▾", "v")
+                } else {
+                    canvas.glyph("▴", "^")
+                };
+                let room = usize::from(*width).saturating_sub(mark.width());
+                let title: String = title.chars().take(room).collect();
+                (format!("{title}{mark}"), canvas.palette.accent)
+            }
+            _ => (title.to_owned(), canvas.palette.dim),
+        };
+        if column.right {
+            canvas.right(field, &title, style);
+        } else {
+            canvas.text(field, &title, style);
+        }
+        if let Some(action) = (behaviour.sort)(column.id) {
+            canvas.geometry.zone(field, action);
+        }
+        rest = indent(rest, width + 1);
+    }
+}

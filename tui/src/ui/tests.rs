@@ -1,0 +1,280 @@
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::app::action::{Action, Edit, Motion, View};
+use crate::app::{App, Look};
+use crate::filter::Filter;
+use crate::source::{Event, Level, Moment, Notice};
+use crate::synthetic::{self, Synthetic};
+
+fn empty(look: Look) -> App {
+    App::new(synthetic::session(), look, Filter::everything())
+}
+
+/// The application after half a minute of 40 flows.
+fn busy(look: Look) -> App {
+    let mut app = empty(look);
+    for event in Synthetic::new(3, 40).story(30) {
+        app.update(Action::Source(event));
+    }
+    app
+}
+
+fn typed(app: &mut App, text: &str) {
+    app.update(Action::EditFilter);
+    for character in text.chars() {
+        app.update(Action::Edit(Edit::Insert(character)));
+    }
+}
+
+/// What is on a screen of this size, once the application knows the size.
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    for _ in 0..2 {
+        let mut extent = None;
+        terminal
+            .draw(|frame| extent = Some(super::draw(app, frame).extent))
+            .unwrap();
+        app.update(Action::Drawn(extent.unwrap()));
+    }
+    let buffer = terminal.backend().buffer();
+    let lines = buffer.content().chunks(usize::from(width)).map(|cells| {
+        let line: String = cells.iter().map(|cell| cell.symbol()).collect();
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn flows_wide() {
+    insta::assert_snapshot!(screen(&mut busy(Look::default()), 140, 45));
+}
+
+#[test]
+fn flows_at_the_usual_size() {
+    insta::assert_snapshot!(screen(&mut busy(Look::default()), 80, 24));
+}
+
+#[test]
+fn flows_narrow() {
+    insta::assert_snapshot!(screen(&mut busy(Look::default()), 60, 15));
+}
+
+#[test]
+fn too_small_says_so() {
+    insta::assert_snapshot!(screen(&mut busy(Look::default()), 20, 5));
+}
+
+#[test]
+fn no_size_is_too_small_to_survive() {
+    let mut app = busy(Look::default());
+    for view in View::ALL {
+        app.update(Action::Show(view));
+        app.update(Action::Move(Motion::Down));
+        app.update(Action::Open);
+        for (width, height) in [(1, 1), (40, 10), (41, 11), (300, 10), (40, 100)] {
+            screen(&mut app, width, height);
+        }
+        app.update(Action::Help);
+        screen(&mut app, 40, 10);
+        app.update(Action::Back);
+        typed(&mut app, &"or".repeat(100));
+        screen(&mut app, 40, 10);
+        app.update(Action::Back);
+    }
+}
+
+#[test]
+fn before_the_first_event() {
+    insta::assert_snapshot!(screen(&mut empty(Look::default()), 80, 24));
+}
+
+#[test]
+fn before_the_first_packet() {
+    let mut app = empty(Look::default());
+    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn nothing_to_watch_opens_the_devices() {
+    let mut app = empty(Look::default());
+    app.update(Action::Source(Event::Notice(Notice {
+        at: Moment::ZERO,
+        level: Level::Warning,
+        text: "This kernel has no netkit (CONFIG_NETKIT is not set).".to_owned(),
+    })));
+    let mut devices = synthetic::devices();
+    devices.retain(|device| ["lo", "br0", "wg0"].contains(&device.name.as_str()));
+    app.update(Action::Source(Event::Devices(devices)));
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn a_filter_while_it_is_typed() {
+    let mut app = busy(Look::default());
+    typed(&mut app, "10.2.0.0/16 and tcp");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn a_filter_with_an_error_keeps_the_last_good_one() {
+    let mut app = busy(Look::default());
+    typed(&mut app, "tcp and porx 22");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn a_filter_that_is_kept_shows_its_parts() {
+    let mut app = busy(Look::default());
+    typed(&mut app, "10.0.0.0/8 and not port 22");
+    app.update(Action::Accept);
+    app.update(Action::Direction);
+    app.update(Action::Closed);
+    app.update(Action::RemovePart);
+    insta::assert_snapshot!(screen(&mut app, 100, 24));
+}
+
+#[test]
+fn a_filter_that_nothing_passes() {
+    let mut app = busy(Look::default());
+    typed(&mut app, "port 9");
+    app.update(Action::Accept);
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn completion() {
+    let mut app = busy(Look::default());
+    typed(&mut app, "tcp and p");
+    app.update(Action::Edit(Edit::Complete));
+    app.update(Action::Edit(Edit::Complete));
+    insta::assert_snapshot!(screen(&mut app, 80, 12));
+}
+
+#[test]
+fn paused() {
+    let mut source = Synthetic::new(3, 40);
+    let mut app = empty(Look::default());
+    for event in source.story(30) {
+        app.update(Action::Source(event));
+    }
+    app.update(Action::Pause);
+    let before = screen(&mut app, 80, 24);
+    for _ in 0..12 {
+        let interval = source.interval();
+        app.update(Action::Source(Event::Interval(interval)));
+    }
+    let after = screen(&mut app, 80, 24);
+    let rest = |screen: &str| -> Vec<String> {
+        let lines = screen.lines().filter(|line| !line.contains("PAUSED"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(rest(&before), rest(&after));
+    assert!(after.contains("PAUSED 12s ago"));
+    insta::assert_snapshot!(after);
+}
+
+#[test]
+fn help() {
+    let mut app = busy(Look::default());
+    app.update(Action::Help);
+    insta::assert_snapshot!(screen(&mut app, 100, 110));
+}
+
+#[test]
+fn detail() {
+    let mut app = busy(Look::default());
+    app.update(Action::Open);
+    insta::assert_snapshot!(screen(&mut app, 140, 45));
+}
+
+#[test]
+fn detail_at_the_usual_size() {
+    let mut app = busy(Look::default());
+    app.update(Action::Open);
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn ascii_means_ascii() {
+    let look = Look {
+        ascii: true,
+        ..Look::default()
+    };
+    let mut app = busy(look);
+    app.update(Action::Open);
+    insta::assert_snapshot!("ascii", screen(&mut app, 140, 45));
+    for view in View::ALL {
+        app.update(Action::Show(view));
+        app.update(Action::Help);
+        let help = screen(&mut app, 140, 45);
+        app.update(Action::Back);
+        let text = screen(&mut app, 140, 45);
+        assert!((help + &text).is_ascii(), "{text}");
+    }
+}
+
+#[test]
+fn devices() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Devices));
+    app.update(Action::Move(Motion::Last));
+    app.update(Action::Move(Motion::First));
+    for _ in 0..3 {
+        app.update(Action::Move(Motion::Down));
+    }
+    insta::assert_snapshot!(screen(&mut app, 140, 20));
+}
+
+#[test]
+fn hosts() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Hosts));
+    app.update(Action::HostPrefix);
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn packets() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Packets));
+    app.update(Action::Open);
+    insta::assert_snapshot!(screen(&mut app, 140, 45));
+}
+
+#[test]
+fn probe() {
+    let mut source = Synthetic::new(3, 40);
+    source.untracked = 5;
+    let mut app = empty(Look::default());
+    for event in source.story(3) {
+        app.update(Action::Source(event));
+    }
+    for (level, text) in [
+        (Level::Info, "web-7d9f is watched."),
+        (
+            Level::Warning,
+            "A name\x1b[2J with \u{202e}tricks, and a sentence that is so long that it has to go on in a second line.",
+        ),
+    ] {
+        app.update(Action::Source(Event::Notice(Notice {
+            at: Moment::from_secs(3),
+            level,
+            text: text.to_owned(),
+        })));
+    }
+    app.update(Action::Show(View::Probe));
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn the_end_of_the_source_is_told() {
+    let mut app = busy(Look::default());
+    app.update(Action::Source(Event::Ended(
+        "The recording is over.".to_owned(),
+    )));
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains(" ENDED\n"), "{text}");
+    assert!(text.contains("The recording is over."), "{text}");
+}
