@@ -2,7 +2,10 @@
 //! more than a stable Rust, and is the same whoever compiles it, so that anyone
 //! can prove that it is what the sources give.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use anyhow::{Context, ensure};
 
@@ -19,7 +22,7 @@ const OBJECT: &str = "assets/nkview.bpf.o";
 pub struct Args {
     /// Change nothing; fail if the committed object is not what the sources give
     #[arg(long)]
-    pub check: bool,
+    check: bool,
 }
 
 /// Compiles the programs into the object that nkview embeds.
@@ -28,51 +31,99 @@ pub struct Args {
 /// The toolchain cannot be had, the programs do not compile, or, when
 /// checking, the committed object is another.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let committed = project::root().join(OBJECT);
-    let object = compile()?;
+    let workshop = Workshop::set_up()?;
     if args.check {
-        return compare(&committed, &object);
+        workshop.prove()
+    } else {
+        workshop.replace()
     }
-    let up_to_date = fs::read(&committed).is_ok_and(|old| old == object);
-    if !up_to_date {
-        let writing = || format!("writing {}", committed.display());
-        fs::create_dir_all(committed.parent().unwrap_or(project::root())).with_context(writing)?;
-        fs::write(&committed, &object).with_context(writing)?;
-    }
-    let outcome = if up_to_date { "unchanged" } else { "new" };
-    println!("{OBJECT}: {} bytes, {outcome}", object.len());
-    Ok(())
 }
 
-fn compile() -> anyhow::Result<Vec<u8>> {
-    let cache = project::cache()?;
-    let _lock = project::lock(&cache)?;
-    let toolchain = Toolchain::set_up(&cache)?;
-    let target_directory = cache.join("ebpf-target");
-    process::run(&mut toolchain.cargo(
-        "build",
-        &project::root().join("probe-ebpf"),
-        &target_directory,
-    ))
-    .context("compiling the eBPF programs")?;
-    let object = target_directory.join(TARGET).join("release/nkview-bpf");
-    fs::read(&object).with_context(|| format!("reading {}", object.display()))
+/// Lints the programs, and proves that the committed object is what the sources
+/// give.
+///
+/// # Errors
+/// The toolchain cannot be had, a lint finds something, or the committed object
+/// is another.
+pub fn check() -> anyhow::Result<()> {
+    let workshop = Workshop::set_up()?;
+    workshop.lint()?;
+    workshop.prove()
 }
 
-fn compare(committed: &Path, built: &[u8]) -> anyhow::Result<()> {
-    let object = fs::read(committed).with_context(|| {
-        format!(
-            "reading {}: `cargo xtask build-ebpf` makes it",
-            committed.display()
-        )
-    })?;
-    ensure!(
-        object == built,
-        "{OBJECT} ({} bytes) is not what the sources give ({} bytes): \
-         run `cargo xtask build-ebpf` and commit the object with the sources",
-        object.len(),
-        built.len()
-    );
-    println!("{OBJECT}: {} bytes, as the sources give", built.len());
-    Ok(())
+/// All that the programs are compiled with. As long as it lives, no other task
+/// changes the cache.
+struct Workshop {
+    toolchain: Toolchain,
+    package: PathBuf,
+    target_directory: PathBuf,
+    object: PathBuf,
+    _lock: File,
+}
+
+impl Workshop {
+    fn set_up() -> anyhow::Result<Self> {
+        let cache = project::cache()?;
+        let lock = project::lock(&cache)?;
+        Ok(Self {
+            toolchain: Toolchain::set_up(&cache)?,
+            package: project::root().join("probe-ebpf"),
+            target_directory: cache.join("ebpf-target"),
+            object: project::root().join(OBJECT),
+            _lock: lock,
+        })
+    }
+
+    fn lint(&self) -> anyhow::Result<()> {
+        let Self {
+            package,
+            target_directory,
+            ..
+        } = self;
+        process::run(&mut self.toolchain.clippy(package, target_directory))
+            .context("linting the eBPF programs")
+    }
+
+    fn compile(&self) -> anyhow::Result<Vec<u8>> {
+        let Self {
+            package,
+            target_directory,
+            ..
+        } = self;
+        process::run(&mut self.toolchain.build(package, target_directory))
+            .context("compiling the eBPF programs")?;
+        let object = target_directory.join(TARGET).join("release/nkview-bpf");
+        fs::read(&object).with_context(|| format!("reading {}", object.display()))
+    }
+
+    fn replace(&self) -> anyhow::Result<()> {
+        let built = self.compile()?;
+        let unchanged = fs::read(&self.object).is_ok_and(|committed| committed == built);
+        if !unchanged {
+            fs::write(&self.object, &built)
+                .with_context(|| format!("writing {}", self.object.display()))?;
+        }
+        let outcome = if unchanged { "unchanged" } else { "new" };
+        println!("{OBJECT}: {} bytes, {outcome}", built.len());
+        Ok(())
+    }
+
+    fn prove(&self) -> anyhow::Result<()> {
+        let committed = fs::read(&self.object).with_context(|| {
+            format!(
+                "reading {}: `cargo xtask build-ebpf` makes it",
+                self.object.display()
+            )
+        })?;
+        let built = self.compile()?;
+        ensure!(
+            committed == built,
+            "{OBJECT} ({} bytes) is not what the sources give ({} bytes): \
+             run `cargo xtask build-ebpf` and commit the object with the sources",
+            committed.len(),
+            built.len()
+        );
+        println!("{OBJECT}: {} bytes, as the sources give", built.len());
+        Ok(())
+    }
 }

@@ -1,18 +1,23 @@
-//! `cargo xtask check`: the format, the lints and the committed object.
+//! What a change must pass before its tests are worth running.
 
-use crate::build_ebpf;
-use crate::process::{cargo, run};
+use crate::{build_ebpf, imports, process, project};
+
+/// The workspaces beside the root's.
+const OTHER_WORKSPACES: [&str; 2] = ["probe-ebpf", "fuzz"];
 
 /// Runs all checks; stops at the first that fails.
-pub fn check() -> anyhow::Result<()> {
-    run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    run(&mut cargo(&[
-        "fmt",
-        "--manifest-path",
-        "probe-ebpf/Cargo.toml",
-        "--check",
-    ]))?;
-    run(&mut cargo(&[
+///
+/// # Errors
+/// A check fails; the message says how to mend it.
+pub fn run() -> anyhow::Result<()> {
+    process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
+    for workspace in OTHER_WORKSPACES {
+        let manifest = format!("{workspace}/Cargo.toml");
+        let format = ["fmt", "--manifest-path", &manifest, "--check"];
+        process::run(&mut process::cargo(&format))?;
+    }
+    imports::check(&project::root().join("tui/src"))?;
+    process::run(&mut process::cargo(&[
         "clippy",
         "--workspace",
         "--all-targets",
@@ -20,5 +25,5 @@ pub fn check() -> anyhow::Result<()> {
         "--deny",
         "warnings",
     ]))?;
-    build_ebpf::run(&build_ebpf::Args { check: true })
+    build_ebpf::check()
 }

@@ -3,8 +3,11 @@
 mod apt;
 mod build_ebpf;
 mod check;
+mod imports;
 mod process;
+mod program;
 mod project;
+mod run;
 mod test;
 mod toolchain;
 mod vm;
@@ -18,10 +21,12 @@ use clap::Parser;
 enum Task {
     /// Compile the eBPF programs into assets/, or prove that the object there is what the sources give
     BuildEbpf(build_ebpf::Args),
-    /// Check the format and the lints
+    /// Check the format, the lints, the imports and the committed eBPF object
     Check,
-    /// Run every test and count what ran
-    Test,
+    /// Build nkview and start it as root; all arguments are its own
+    Run(run::Args),
+    /// Run every test that this machine can run, and count them
+    Test(test::Args),
     /// Run a command under another kernel, in a virtual machine that shows this machine's files
     Vm(vm::Args),
 }
@@ -29,8 +34,9 @@ enum Task {
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::BuildEbpf(args) => build_ebpf::run(&args)?,
-        Task::Check => check::check()?,
-        Task::Test => test::run()?,
+        Task::Check => check::run()?,
+        Task::Run(args) => run::run(&args)?,
+        Task::Test(args) => return Ok(test::run(&args)),
         Task::Vm(args) => return vm::run(&args),
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     process::{Command, ExitStatus, Output, Stdio},
 };
 
@@ -12,9 +12,14 @@ use crate::project;
 
 /// The cargo that runs this task, in the project's root.
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(cargo_path());
     command.args(arguments).current_dir(project::root());
     command
+}
+
+/// The cargo that runs this task.
+pub fn cargo_path() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Runs a command that must succeed; its output goes to the terminal.

@@ -1,115 +1,94 @@
-//! `cargo xtask test`: every test, and a count of what ran.
+//! Every test there is, layer by layer, and a count of what ran.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::{process::ExitCode, time::Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use cargo_metadata::{MetadataCommand, TargetKind};
 
-use crate::process::{cargo, run as run_command};
+use crate::{apt, process, program::Program, project};
 
-/// What a run of tests came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-}
+mod libtest;
+mod report;
+
+use libtest::Count;
+use report::{Layer, Outcome};
+
+/// The test program that needs root, for it sends real packets through hooks in
+/// the kernel. It has a layer of its own.
+const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
 const TOOLS: [(&str, &str); 2] = [("ip", "iproute2"), ("ping", "iputils-ping")];
 
-/// Installs what is missing, where apt can; otherwise says what to install.
-fn set_up() -> anyhow::Result<()> {
+/// The options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Fail where a layer of the tests cannot run, instead of skipping it
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs all layers, shows their output as it comes, and ends with their sums.
+/// The exit code tells whether a test failed.
+///
+/// # Errors
+/// None: a layer that cannot run says why in the sums.
+pub fn run(args: &Args) -> ExitCode {
+    let layers = [layer("workspace", workspace), layer("kernel", kernel)];
+    let sum = report::sum(&layers, args.strict);
+    print!("{}", report::table(&layers, args.strict));
+    println!("{sum}");
+    if sum.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn layer(name: &str, run: impl FnOnce() -> anyhow::Result<Count>) -> Layer {
+    println!("── {name}");
+    let start = Instant::now();
+    let outcome = match run() {
+        Ok(count) => Outcome::Ran(count),
+        Err(error) => Outcome::Unable(format!("{error:#}")),
+    };
+    Layer {
+        name: name.into(),
+        outcome,
+        took: start.elapsed(),
+    }
+}
+
+/// All test programs that any user can run.
+fn workspace() -> anyhow::Result<Count> {
+    let metadata = MetadataCommand::new()
+        .current_dir(project::root())
+        .no_deps()
+        .exec()
+        .context("reading the workspace")?;
+    let targets = metadata
+        .packages
+        .iter()
+        .flat_map(|package| &package.targets);
+    let tests = targets
+        .filter(|target| target.is_kind(TargetKind::Test) && target.name != KERNEL_TESTS)
+        .flat_map(|target| ["--test", &target.name]);
+    let all = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"];
+    libtest::run(process::cargo(&all).args(tests))
+}
+
+/// The kernel tests, on this machine's kernel.
+fn kernel() -> anyhow::Result<Count> {
     let missing: Vec<_> = TOOLS
         .iter()
-        .filter(|(tool, _)| !is_installed(tool))
+        .filter(|(tool, _)| !process::is_installed(tool))
         .map(|&(_, package)| package)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        apt::install(&missing, "the kernel tests")?;
     }
-    let install = || {
-        run_command(Command::new("apt-get").arg("update"))?;
-        run_command(
-            Command::new("apt-get")
-                .args(["install", "--yes", "--no-install-recommends"])
-                .args(&missing),
-        )
-    };
-    install().with_context(|| {
-        format!(
-            "the kernel tests need {}: install them and try again",
-            missing.join(", ")
-        )
-    })
-}
-
-fn is_installed(tool: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
-}
-
-/// Runs the workspace's tests, shows their output, and ends with their sum.
-pub fn run() -> anyhow::Result<()> {
-    set_up()?;
-    let mut child = cargo(&["test", "--workspace"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo test")?;
-    let output = child.stdout.take().context("cargo test has no output")?;
-    let mut sum = Count::default();
-    for line in BufReader::new(output).lines() {
-        let line = line.context("cannot read the output of cargo test")?;
-        println!("{line}");
-        if let Some(count) = summary(&line) {
-            sum.passed += count.passed;
-            sum.failed += count.failed;
-            sum.skipped += count.skipped;
-        }
-    }
-    let status = child.wait().context("cannot wait for cargo test")?;
-    println!(
-        "{} passed, {} failed, {} skipped",
-        sum.passed, sum.failed, sum.skipped
-    );
-    if !status.success() {
-        bail!("cargo test failed: {status}");
-    }
-    Ok(())
-}
-
-/// The counts of a line such as `test result: ok. 3 passed; 0 failed; 1
-/// ignored; 0 measured; 0 filtered out; finished in 0.00s`.
-fn summary(line: &str) -> Option<Count> {
-    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let of = |what: &str| {
-        counts.split("; ").find_map(|part| {
-            let (number, name) = part.split_once(' ')?;
-            (name == what).then(|| number.parse().ok())?
-        })
-    };
-    Some(Count {
-        passed: of("passed")?,
-        failed: of("failed")?,
-        skipped: of("ignored")?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_summary_line_is_counted_and_others_are_not() {
-        let line = "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; \
-                    4 filtered out; finished in 0.01s";
-        let expected = Count {
-            passed: 3,
-            failed: 2,
-            skipped: 1,
-        };
-        assert_eq!(summary(line), Some(expected));
-        assert_eq!(summary("test result: unknown"), None);
-        assert_eq!(summary("test flow ... ok"), None);
-    }
+    // Of the whole workspace, so that what the other layers compiled still fits.
+    let build = ["test", "--workspace", "--no-run", "--test", KERNEL_TESTS];
+    let tests = Program::build_one(&build, KERNEL_TESTS)?;
+    libtest::run(tests.as_root()?.current_dir(project::root().join("tui")))
 }

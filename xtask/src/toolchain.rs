@@ -5,7 +5,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -31,14 +31,25 @@ const BPF_LINKER: &str = "0.13.0";
 /// Debian's Rust for its browsers: a new one for an old release, of which the
 /// source is packaged too, always in the same version.
 const RUST_SUITE: &str = "bookworm-security";
-const RUST_PACKAGES: [&str; 3] = ["rustc-web", "libstd-rust-web-dev", "rust-web-src"];
+const RUST_PACKAGES: [&str; 4] = [
+    "rustc-web",
+    "libstd-rust-web-dev",
+    "rust-web-src",
+    "rust-web-clippy",
+];
 
 /// Compiles for [`TARGET`].
 pub struct Toolchain {
-    rustc: PathBuf,
-    libraries: Option<PathBuf>,
+    compiler: Compiler,
     sysroot: PathBuf,
     linker: PathBuf,
+}
+
+enum Compiler {
+    /// The one that compiles the rest of the project.
+    Own,
+    /// Debian's.
+    Debian(Debian),
 }
 
 impl Toolchain {
@@ -49,40 +60,51 @@ impl Toolchain {
     pub fn set_up(cache: &Path) -> anyhow::Result<Self> {
         // First, for Debian's compiler uses its LLVM.
         let linker = linker(cache)?;
-        let own = PathBuf::from(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        let own_sysroot = sysroot(&mut Command::new(&own))?;
-        if own_sysroot.join(CORE_SOURCE).is_file() {
+        let own = sysroot(&mut rustc())?;
+        if own.join(CORE_SOURCE).is_file() {
             return Ok(Self {
-                rustc: own,
-                libraries: None,
-                sysroot: own_sysroot,
+                compiler: Compiler::Own,
+                sysroot: own,
                 linker,
             });
         }
-        let root = debian_rust(cache).context(
+        let debian = Debian::set_up(cache).context(
             "compiling eBPF needs the source of Rust's core library: \
              `rustup component add rust-src` installs it; without it, Debian's is used",
         )?;
-        let rustc = root.join("usr/bin/rustc");
-        let libraries = root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH));
-        let sysroot = sysroot(Command::new(&rustc).env("LD_LIBRARY_PATH", &libraries))?;
+        let sysroot = sysroot(debian.environment(&mut Command::new(debian.rustc())))?;
         ensure!(
             sysroot.join(CORE_SOURCE).is_file(),
             "the compiler in {} lacks its source: remove that directory and try again",
-            root.display()
+            debian.root.display()
         );
         Ok(Self {
-            rustc,
-            libraries: Some(libraries),
+            compiler: Compiler::Debian(debian),
             sysroot,
             linker,
         })
     }
 
-    /// A cargo command for [`TARGET`], in the directory of a package, whose
-    /// result depends on the sources alone: not on where they lie, nor on the
-    /// user's settings.
-    pub fn cargo(&self, verb: &str, package: &Path, target_directory: &Path) -> Command {
+    /// Compiles the package in a directory. What comes of it depends on the
+    /// sources alone: not on where they lie, nor on the user's settings.
+    pub fn build(&self, package: &Path, target_directory: &Path) -> Command {
+        let mut command = process::cargo(&["build"]);
+        self.compile(&mut command, package, target_directory);
+        command
+    }
+
+    /// As [`Toolchain::build`], but only lints.
+    pub fn clippy(&self, package: &Path, target_directory: &Path) -> Command {
+        let mut command = match &self.compiler {
+            Compiler::Own => process::cargo(&["clippy"]),
+            Compiler::Debian(debian) => debian.clippy(),
+        };
+        self.compile(&mut command, package, target_directory);
+        command.args(["--", "--deny", "warnings"]);
+        command
+    }
+
+    fn compile(&self, command: &mut Command, package: &Path, target_directory: &Path) {
         let cargo_home = env::var_os("CARGO_HOME").map_or_else(
             || env::home_dir().unwrap_or_default().join(".cargo"),
             PathBuf::from,
@@ -99,23 +121,78 @@ impl Toolchain {
             flag.push(to);
             flag
         });
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
-            .args([verb, "--locked", "--release", "--target", TARGET])
+            .args(["--locked", "--release", "--target", TARGET])
             .args(["-Z", "build-std=core", "--target-dir"])
             .arg(target_directory)
             .current_dir(package)
-            .env("RUSTC", &self.rustc)
             // The compiler is a stable one; building core is not a stable feature.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_ENCODED_RUSTFLAGS", remapped.join("\u{1f}".as_ref()))
             .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &self.linker);
-        match &self.libraries {
-            Some(libraries) => command.env("LD_LIBRARY_PATH", libraries),
-            None => command.env_remove("LD_LIBRARY_PATH"),
+        if let Compiler::Debian(debian) = &self.compiler {
+            debian.environment(command).env("RUSTC", debian.rustc());
+        }
+    }
+}
+
+/// Debian's compiler, unpacked.
+struct Debian {
+    root: PathBuf,
+}
+
+impl Debian {
+    /// Unpacks it into the cache, once.
+    fn set_up(cache: &Path) -> anyhow::Result<Self> {
+        let debian = Self {
+            root: cache.join("debian-rust"),
         };
+        let root = &debian.root;
+        if debian.rustc().is_file() && debian.cargo_clippy().is_file() {
+            return Ok(debian);
+        }
+        eprintln!(
+            "Fetching Debian's Rust compiler with its source into {}",
+            root.display()
+        );
+        let archive = Archive::open(cache.join("apt"), Area::Security, RUST_SUITE)?;
+        let mut packages: Vec<_> = RUST_PACKAGES.map(String::from).into();
+        // The name of the package of the shared libraries has the version in it.
+        packages.extend(archive.dependencies("libstd-rust-web-dev")?);
+        let unfinished = cache.join("debian-rust.unfinished");
+        for old in [root, &unfinished] {
+            remove(old)?;
+        }
+        archive.unpack(&packages, &unfinished)?;
+        fs::rename(&unfinished, root).with_context(|| format!("renaming to {}", root.display()))?;
+        Ok(debian)
+    }
+
+    fn rustc(&self) -> PathBuf {
+        self.root.join("usr/bin/rustc")
+    }
+
+    fn cargo_clippy(&self) -> PathBuf {
+        self.root.join("usr/bin/cargo-clippy")
+    }
+
+    fn clippy(&self) -> Command {
+        let mut command = Command::new(self.cargo_clippy());
+        // What cargo itself would call it with. It calls cargo in turn.
+        command.arg("clippy").env("CARGO", process::cargo_path());
         command
     }
+
+    /// Lets the compiler find its libraries.
+    fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let libraries = format!("usr/lib/{}-linux-gnu", env::consts::ARCH);
+        command.env("LD_LIBRARY_PATH", self.root.join(libraries))
+    }
+}
+
+/// The compiler that cargo would take.
+fn rustc() -> Command {
+    Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
 fn sysroot(rustc: &mut Command) -> anyhow::Result<PathBuf> {
@@ -123,31 +200,13 @@ fn sysroot(rustc: &mut Command) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(path.trim_end()))
 }
 
-/// The directory that Debian's compiler and its source are unpacked in.
-fn debian_rust(cache: &Path) -> anyhow::Result<PathBuf> {
-    let root = cache.join("debian-rust");
-    if root.is_dir() {
-        return Ok(root);
-    }
-    eprintln!(
-        "Fetching Debian's Rust compiler with its source into {}",
-        root.display()
-    );
-    let archive = Archive::open(cache.join("apt"), Area::Security, RUST_SUITE)?;
-    let mut packages: Vec<_> = RUST_PACKAGES.map(String::from).into();
-    // The name of the package of the shared libraries has the version in it.
-    packages.extend(archive.dependencies("libstd-rust-web-dev")?);
-    let unfinished = cache.join("debian-rust.unfinished");
-    if unfinished.exists() {
-        remove(&unfinished)?;
-    }
-    archive.unpack(&packages, &unfinished)?;
-    fs::rename(&unfinished, &root).with_context(|| format!("renaming to {}", root.display()))?;
-    Ok(root)
-}
-
 fn remove(directory: &Path) -> anyhow::Result<()> {
-    fs::remove_dir_all(directory).with_context(|| format!("removing {}", directory.display()))
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The linker, built from its source.
@@ -173,8 +232,8 @@ fn linker(cache: &Path) -> anyhow::Result<PathBuf> {
     }
     eprintln!("Building bpf-linker into {}", root.display());
     process::run(
-        Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["install", "bpf-linker", "--version", BPF_LINKER, "--locked"])
+        process::cargo(&["install"])
+            .args(["bpf-linker", "--version", BPF_LINKER, "--locked"])
             .args(["--no-default-features", "--features"])
             .arg(format!("llvm-{LLVM}"))
             .arg("--root")

@@ -1,0 +1,102 @@
+use super::*;
+
+/// What the file's breaches say, with their lines.
+fn breaches(file: &str, text: &str) -> Vec<(usize, String)> {
+    check_file(Path::new(file), text)
+        .expect("the text is Rust")
+        .into_iter()
+        .map(|breach| (breach.line, breach.message))
+        .collect()
+}
+
+fn breach(line: usize, message: &str) -> Vec<(usize, String)> {
+    vec![(line, message.into())]
+}
+
+#[test]
+fn a_module_names_itself_and_what_its_row_has() {
+    let text = "use crate::flow::Table; use crate::{source::Moment, flow::{Key, Rate}};";
+    assert_eq!(breaches("flow/table.rs", text), []);
+}
+
+#[test]
+fn every_way_to_name_a_module_counts() {
+    let app = breach(2, "probe names crate::app");
+    for text in [
+        "\nuse crate::app::App;",
+        "\nuse crate::{source::Moment, app};",
+        "\nuse crate::{source, app::{self, App}};",
+        "\nfn draw(app: &crate::app::App) {}",
+        "\npub(in crate::app) struct App;",
+        "\nuse super::app::App;",
+        "\nmod tests { use super::super::app; }",
+        "\nmod tests { use super::{super::app}; }",
+        "\nmod tests { mod more { use super::super::super::app; } }",
+        "\nassert_eq!(crate::app::LIMIT, 1);",
+    ] {
+        assert_eq!(breaches("probe.rs", text), app, "{text}");
+    }
+    assert_eq!(breaches("probe/mod.rs", "\nuse super::app::App;"), app);
+    assert_eq!(breaches("probe/ring.rs", "\nuse super::super::app;"), app);
+}
+
+#[test]
+fn what_only_looks_like_a_module_does_not_count() {
+    for text in [
+        "//! See [`crate::app`].\n/// crate::app\nconst TEXT: &str = \"crate::app\";",
+        "use super::app;",
+        "mod app { use super::super::app; }",
+        "pub(crate) use std::app;",
+    ] {
+        assert_eq!(breaches("probe/ring.rs", text), [], "{text}");
+    }
+}
+
+#[test]
+fn all_of_the_crate_is_more_than_a_row_has() {
+    assert_eq!(
+        breaches("flow.rs", "use super::*;"),
+        breach(1, "flow names crate::*")
+    );
+    assert_eq!(breaches("flow/tests.rs", "use super::*;"), []);
+}
+
+#[test]
+fn a_module_without_a_row_is_told() {
+    let told = "the module novelty has no rule: give it a row";
+    assert_eq!(breaches("novelty/part.rs", ""), breach(1, told));
+}
+
+#[test]
+fn what_ties_the_modules_together_names_all() {
+    assert_eq!(breaches("runtime.rs", "use crate::{app, probe, ui};"), []);
+    assert_eq!(breaches("lib.rs", "use crate::*; use self::app::App;"), []);
+}
+
+#[test]
+fn rows_name_only_rows_and_themselves_never() {
+    for (module, names) in RULES {
+        if let Only(names) = names {
+            for name in *names {
+                assert!(RULES.iter().any(|(row, _)| row == name), "{module}: {name}");
+                assert_ne!(name, module);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crate_is_read_to_its_depths() {
+    let crate_ = tempfile::tempdir().expect("a directory");
+    let deep = crate_.path().join("flow/table");
+    fs::create_dir_all(&deep).expect("a directory");
+    fs::write(crate_.path().join("lib.rs"), "pub mod flow;").expect("a file");
+    fs::write(deep.join("tests.rs"), "\n\nuse crate::ui;").expect("a file");
+    let error = check(crate_.path()).expect_err("flow may not draw");
+    assert!(
+        error
+            .to_string()
+            .ends_with("flow/table/tests.rs:3: flow names crate::ui"),
+        "{error}"
+    );
+}
