@@ -31,13 +31,18 @@ enum Task {
     Vm(vm::Args),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Task::parse() {
-        Task::BuildEbpf(args) => build_ebpf::run(&args)?,
-        Task::Check => check::run()?,
-        Task::Run(args) => run::run(&args)?,
-        Task::Test(args) => return Ok(test::run(&args)),
-        Task::Vm(args) => return vm::run(&args),
-    }
-    Ok(ExitCode::SUCCESS)
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::BuildEbpf(args) => build_ebpf::run(&args),
+        Task::Check => check::run(),
+        Task::Run(args) => run::run(&args),
+        Task::Test(args) => return test::run(&args),
+        Task::Vm(args) => return vm::run(&args).unwrap_or_else(|error| failure(&error)),
+    };
+    done.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -62,6 +62,15 @@ fn all_of_the_crate_is_more_than_a_row_has() {
 }
 
 #[test]
+fn what_only_tests_have_is_for_all_and_has_a_row_itself() {
+    assert_eq!(breaches("ui/tests.rs", "use crate::synthetic;"), []);
+    assert_eq!(
+        breaches("synthetic.rs", "use crate::ui;"),
+        breach(1, "synthetic names crate::ui")
+    );
+}
+
+#[test]
 fn a_module_without_a_row_is_told() {
     let told = "the module novelty has no rule: give it a row";
     assert_eq!(breaches("novelty/part.rs", ""), breach(1, told));
