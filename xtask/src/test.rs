@@ -1,11 +1,20 @@
 //! Every test there is, layer by layer, and a count of what ran.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    ffi::OsString,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use cargo_metadata::{MetadataCommand, TargetKind};
 
-use crate::{apt, process, program::Program, project};
+use crate::{
+    apt, process,
+    program::Program,
+    project,
+    vm::{self, Kernel},
+};
 
 mod libtest;
 mod report;
@@ -14,11 +23,17 @@ use libtest::Count;
 use report::{Layer, Outcome};
 
 /// The test program that needs root, for it sends real packets through hooks in
-/// the kernel. It has a layer of its own.
+/// the kernel. It has layers of its own: here and under other kernels.
 const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
 const TOOLS: [(&str, &str); 2] = [("ip", "iproute2"), ("ping", "iputils-ping")];
+
+/// The kernels that have the hooks that the kernel tests use.
+const KERNELS: [Kernel; 3] = [Kernel::V6_12, Kernel::V6_18, Kernel::V7_3];
+
+/// After this time the tests under an emulated kernel hang.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -30,13 +45,20 @@ pub struct Args {
 
 /// Runs all layers, shows their output as it comes, and ends with their sums.
 /// The exit code tells whether a test failed.
-///
-/// # Errors
-/// None: a layer that cannot run says why in the sums.
 pub fn run(args: &Args) -> ExitCode {
-    let layers = [layer("workspace", workspace), layer("kernel", kernel)];
-    let sum = report::sum(&layers, args.strict);
+    let mut layers = vec![layer("workspace", workspace)];
+    match kernel_tests() {
+        Ok(tests) => {
+            layers.push(layer("kernel, this machine's", || here(&tests)));
+            for kernel in KERNELS {
+                let name = format!("kernel {}", kernel.series());
+                layers.push(layer(&name, || under(kernel, &tests)));
+            }
+        }
+        Err(error) => layers.push(layer("kernel", || Err(error))),
+    }
     print!("{}", report::table(&layers, args.strict));
+    let sum = report::sum(&layers, args.strict);
     println!("{sum}");
     if sum.failed == 0 {
         ExitCode::SUCCESS
@@ -45,13 +67,10 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn layer(name: &str, run: impl FnOnce() -> anyhow::Result<Count>) -> Layer {
+fn layer(name: &str, run: impl FnOnce() -> anyhow::Result<Outcome>) -> Layer {
     println!("── {name}");
     let start = Instant::now();
-    let outcome = match run() {
-        Ok(count) => Outcome::Ran(count),
-        Err(error) => Outcome::Unable(format!("{error:#}")),
-    };
+    let outcome = run().unwrap_or_else(|error| Outcome::Broken(format!("{error:#}")));
     Layer {
         name: name.into(),
         outcome,
@@ -60,7 +79,7 @@ fn layer(name: &str, run: impl FnOnce() -> anyhow::Result<Count>) -> Layer {
 }
 
 /// All test programs that any user can run.
-fn workspace() -> anyhow::Result<Count> {
+fn workspace() -> anyhow::Result<Outcome> {
     let metadata = MetadataCommand::new()
         .current_dir(project::root())
         .no_deps()
@@ -74,21 +93,52 @@ fn workspace() -> anyhow::Result<Count> {
         .filter(|target| target.is_kind(TargetKind::Test) && target.name != KERNEL_TESTS)
         .flat_map(|target| ["--test", &target.name]);
     let all = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"];
-    libtest::run(process::cargo(&all).args(tests))
+    libtest::run(process::cargo(&all).args(tests)).map(Outcome::Ran)
 }
 
-/// The kernel tests, on this machine's kernel.
-fn kernel() -> anyhow::Result<Count> {
+/// Compiles the kernel tests. With the features of the whole workspace, so that
+/// what the other tests were compiled with still fits.
+fn kernel_tests() -> anyhow::Result<Program> {
+    let arguments = ["test", "--workspace", "--no-run", "--test", KERNEL_TESTS];
+    Program::build_one(&arguments, KERNEL_TESTS)
+}
+
+/// The kernel tests on this machine's kernel.
+fn here(tests: &Program) -> anyhow::Result<Outcome> {
+    let ready = install_tools().and_then(|()| tests.as_root());
+    match ready {
+        Ok(mut command) => {
+            let package = project::root().join("tui");
+            libtest::run(command.current_dir(package)).map(Outcome::Ran)
+        }
+        Err(error) => Ok(Outcome::Unable(format!("{error:#}"))),
+    }
+}
+
+fn install_tools() -> anyhow::Result<()> {
     let missing: Vec<_> = TOOLS
         .iter()
         .filter(|(tool, _)| !process::is_installed(tool))
         .map(|&(_, package)| package)
         .collect();
-    if !missing.is_empty() {
-        apt::install(&missing, "the kernel tests")?;
+    if missing.is_empty() {
+        return Ok(());
     }
-    // Of the whole workspace, so that what the other layers compiled still fits.
-    let build = ["test", "--workspace", "--no-run", "--test", KERNEL_TESTS];
-    let tests = Program::build_one(&build, KERNEL_TESTS)?;
-    libtest::run(tests.as_root()?.current_dir(project::root().join("tui")))
+    apt::install(&missing, "the kernel tests")
+}
+
+/// The kernel tests under another kernel, in a virtual machine.
+fn under(kernel: Kernel, tests: &Program) -> anyhow::Result<Outcome> {
+    if let Err(error) = vm::prepare(kernel) {
+        return Ok(Outcome::Unable(format!("{error:#}")));
+    }
+    let command: [OsString; 4] = [
+        "env".into(),
+        "--chdir".into(),
+        project::root().join("tui").into(),
+        tests.path.clone().into(),
+    ];
+    let ended = vm::run_command(kernel, &command, &[], Some(PATIENCE))?;
+    let said = String::from_utf8_lossy(&ended.stdout);
+    Ok(Outcome::Ran(Count::of(&said, ended.status == 0)))
 }

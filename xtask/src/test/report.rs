@@ -18,20 +18,25 @@ pub struct Layer {
 pub enum Outcome {
     /// Its tests ran.
     Ran(Count),
-    /// It could not run, for this reason.
+    /// This machine cannot run it, for this reason.
     Unable(String),
+    /// It ought to have run, but this went wrong.
+    Broken(String),
 }
 
 impl Layer {
-    /// A layer that could not run counts as one test: skipped, or failed where
-    /// all must run.
+    /// A layer that did not run counts as one test: failed if it is broken,
+    /// skipped if it cannot run here, unless all must run.
     fn count(&self, strict: bool) -> Count {
         match &self.outcome {
             Outcome::Ran(count) => *count,
-            Outcome::Unable(_) => Count {
-                passed: 0,
-                failed: u64::from(strict),
-                skipped: u64::from(!strict),
+            Outcome::Unable(_) if !strict => Count {
+                skipped: 1,
+                ..Count::default()
+            },
+            Outcome::Unable(_) | Outcome::Broken(_) => Count {
+                failed: 1,
+                ..Count::default()
             },
         }
     }
@@ -46,7 +51,7 @@ pub fn sum(layers: &[Layer], strict: bool) -> Count {
     sum
 }
 
-/// A line a layer, and why those that could not run could not.
+/// A line a layer, and why those that did not run did not.
 pub fn table(layers: &[Layer], strict: bool) -> String {
     let width = layers
         .iter()
@@ -70,8 +75,14 @@ pub fn table(layers: &[Layer], strict: bool) -> String {
             layer.name,
             layer.took.as_secs_f64()
         );
-        if let Outcome::Unable(reason) = &layer.outcome {
-            let _ = write!(table, "  did not run: {}", reason.trim());
+        match &layer.outcome {
+            Outcome::Ran(_) => {}
+            Outcome::Unable(why) => {
+                let _ = write!(table, "  cannot run: {}", why.trim());
+            }
+            Outcome::Broken(why) => {
+                let _ = write!(table, "  broken: {}", why.trim());
+            }
         }
         table.push('\n');
     }

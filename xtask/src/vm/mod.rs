@@ -119,6 +119,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(exit_code(worst))
 }
 
+/// Fetches a kernel and what its machine needs, once.
+///
+/// # Errors
+/// Something cannot be had; the message says what.
+pub fn prepare(kernel: Kernel) -> anyhow::Result<()> {
+    Image::prepare(kernel).map(drop)
+}
+
 /// Runs a command without a terminal as root under another kernel, in the
 /// current directory and with `environment` besides what it inherits. Its output
 /// is shown as it comes.

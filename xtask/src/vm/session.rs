@@ -38,7 +38,6 @@ pub struct Outcome {
     /// Its status as a shell would say it; 124 if its time was over.
     pub status: i32,
     /// What it wrote on standard output, or in its terminal.
-    #[expect(dead_code, reason = "for the task that will count what its tests say")]
     pub stdout: Vec<u8>,
     /// The machine's kernel, as `uname -r` has it.
     pub release: String,

@@ -1,6 +1,6 @@
 use super::*;
 
-fn layers() -> [Layer; 2] {
+fn layers() -> [Layer; 3] {
     let ran = Count {
         passed: 212,
         failed: 0,
@@ -17,20 +17,26 @@ fn layers() -> [Layer; 2] {
             outcome: Outcome::Unable("there is no sudo\n".into()),
             took: Duration::ZERO,
         },
+        Layer {
+            name: "kernel 7.3".into(),
+            outcome: Outcome::Broken("the kernel panics".into()),
+            took: Duration::from_secs(4),
+        },
     ]
 }
 
 #[test]
-fn a_layer_that_cannot_run_is_skipped_and_says_why() {
+fn a_layer_that_does_not_run_says_why() {
     let lines = "
-layer       passed  failed skipped  seconds
-workspace      212       0       1     12.3
-kernel           0       0       1      0.0  did not run: there is no sudo
+layer        passed  failed skipped  seconds
+workspace       212       0       1     12.3
+kernel            0       0       1      0.0  cannot run: there is no sudo
+kernel 7.3        0       1       0      4.0  broken: the kernel panics
 ";
     assert_eq!(table(&layers(), false), lines);
     assert_eq!(
         sum(&layers(), false).to_string(),
-        "212 passed, 0 failed, 2 skipped"
+        "212 passed, 1 failed, 2 skipped"
     );
 }
 
@@ -38,6 +44,6 @@ kernel           0       0       1      0.0  did not run: there is no sudo
 fn where_all_must_run_it_fails() {
     assert_eq!(
         sum(&layers(), true).to_string(),
-        "212 passed, 1 failed, 1 skipped"
+        "212 passed, 2 failed, 1 skipped"
     );
 }
