@@ -24,14 +24,14 @@ use clap::Parser;
 /// Reads the command line and carries it out.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli::Cli { command } = cli::Cli::parse();
-    let result = tokio::runtime::Builder::new_current_thread()
+    let cli = cli::Cli::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        // The screen has the main thread; the source waits for the kernel.
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| match command {
-            cli::Command::Stream(args) => runtime.block_on(run::stream(args)),
-        });
+        .and_then(|runtime| runtime.block_on(run::run(cli)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

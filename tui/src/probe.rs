@@ -1,6 +1,15 @@
 //! All that touches the kernel.
 
-pub mod attach;
-pub mod counters;
-pub mod object;
+mod attach;
+mod counters;
+mod devices;
+pub mod live;
+mod netns;
+mod object;
+pub mod pair;
+pub mod preflight;
+mod ring;
 pub mod sys;
+mod watch;
+
+pub use object::Sizes;

@@ -1,150 +1,182 @@
 //! Carrying out the commands.
 
 use std::io;
-use std::time::Instant;
+use std::time::Duration;
 
-use anyhow::{Context, bail};
-use jiff::Timestamp;
-use probe_common::LinkLayer;
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::StreamArgs;
-use crate::probe::attach::attach;
-use crate::probe::counters::{Budget, Counters};
-use crate::probe::object::{Object, Sizes};
-use crate::source::{Device, DeviceKind, Event, Hooks, Session, Watch};
+use crate::cli::{Cli, Command, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs};
+use crate::probe::Sizes;
+use crate::probe::live::{Events, Live, Options};
+use crate::probe::pair::PairRequest;
+use crate::runtime;
 use crate::stream::Stream;
 
-/// Bytes of the ring buffer. No event is asked for yet, so the least there is.
-const RING: u32 = 4096;
-const NO_EVENTS: Budget = Budget {
-    events: 0,
-    samples: 0,
-    every_packet: false,
-};
+mod look;
 
-/// `nkview stream`: watches the devices until the time is over or a signal
-/// ends it, and takes everything off again.
+/// Bytes of the ring buffer: about 6,000 packets.
+const RING: u32 = 1 << 20;
+
+/// Carries out what the command line asks for.
 ///
 /// # Errors
-/// When a device does not exist or cannot be watched, or stdout fails; a closed
-/// pipe is no error.
-pub async fn stream(args: StreamArgs) -> anyhow::Result<()> {
-    let indices = args
-        .devices
-        .iter()
-        .map(|name| device_index(name))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let sizes = Sizes {
-        flows: args.max_flows,
-        ring: RING,
-    };
-    // The programs are relocated against the ring, so it has to live as well.
-    let (object, maps, _ring) = Object::new(sizes).context(
-        "cannot set up the eBPF programs; run it as root, or with CAP_BPF, CAP_NET_ADMIN \
-         and CAP_PERFMON, on a kernel of 5.8 or later",
-    )?;
-    let started = Timestamp::now();
-    let mut counters = Counters::new(maps, NO_EVENTS, Instant::now())
-        .context("cannot write the settings of the eBPF programs")?;
-    let mut attached = Vec::new();
-    let mut slots = Vec::new();
-    for (slot, (name, &index)) in (0..).zip(args.devices.iter().zip(&indices)) {
-        attached.push(
-            attach(&object, index, slot, Hooks::Tcx, LinkLayer::Ethernet)
-                .with_context(|| format!("cannot watch {name}"))?,
-        );
-        slots.push(slot);
+/// When it cannot be done, with what to do about it. Whatever was created or
+/// attached is gone then.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    // From here on no signal ends the process before it has cleaned up.
+    let mut signals = Signals::listen()?;
+    match cli.command {
+        None => {
+            let args = cli.watch;
+            let options = Options {
+                devices: args.devices,
+                create: pair(args.pair),
+                remark: None,
+                ..options(&args.probe, events(&args.events))
+            };
+            screen(options, args.screen, signals).await
+        }
+        Some(Command::Stream(args)) => stream(args, &mut signals).await,
     }
-    let mut ends = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ]
-    .map(signal);
-    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut ends else {
-        bail!("cannot listen for signals");
-    };
+}
 
-    let session = Session {
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        started,
+/// Shows what a live source tells.
+async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> anyhow::Result<()> {
+    crate::terminal::check()?;
+    let Some(live) = signals.unless(Live::start(options)).await else {
+        return Ok(());
+    };
+    let (session, events, commands, stop) = live?.split();
+    let options = runtime::Options {
+        look: look::look(&args, |name| std::env::var(name).ok()),
+        filter: args.filter,
+        keep_screen: args.keep_screen,
+    };
+    let shown = runtime::run(session, events, commands, options, signals.any()).await;
+    let ended = stop.ask().wait().await;
+    shown.and(ended)
+}
+
+/// Prints what a live source tells, until the time is over or a signal ends it.
+async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
+    let options = Options {
+        devices: args.devices,
+        create: pair(args.pair),
         remark: None,
+        // Packets have no lines.
+        ..options(&args.probe, Events::None)
     };
-    let mut stream = Stream::new(session, io::stdout().lock());
-    let devices = (0..).zip(args.devices.into_iter().zip(indices));
-    let devices = devices.map(|(slot, (name, index))| watched(name, index, slot));
-    if let Err(error) = stream.event(&Event::Devices(devices.collect())) {
-        return unless_closed(error);
-    }
-    let end = args
-        .duration
-        .map(|duration| tokio::time::Instant::now() + duration);
-    let mut ticks = tokio::time::interval(args.interval);
-    ticks.tick().await;
-    loop {
-        let is_over = tokio::select! {
-            _ = ticks.tick() => false,
-            () = wait_until(end) => true,
-            _ = interrupt.recv() => true,
-            _ = terminate.recv() => true,
-            _ = hangup.recv() => true,
-        };
-        if is_over {
-            // Nothing is counted after this: the last epoch has it all.
-            attached.clear();
+    let Some(live) = signals.unless(Live::start(options)).await else {
+        return Ok(());
+    };
+    let (session, mut events, _commands, stop) = live?.split();
+    let mut stream = Stream::new(session, io::stdout());
+    let mut stop = Some(stop);
+    let mut ended = None;
+    let mut written = Ok(());
+    let duration = args.duration;
+    let mut over = std::pin::pin!(async move {
+        tokio::select! {
+            () = elapsed(duration) => {}
+            () = signals.any() => {}
         }
-        let interval = counters.turn(&slots).context("cannot read the counters")?;
-        if let Err(error) = stream.event(&Event::Interval(interval)) {
-            return unless_closed(error);
-        }
-        if is_over {
-            return stream.finish().or_else(unless_closed);
+    });
+    while written.is_ok() {
+        tokio::select! {
+            biased;
+            () = &mut over, if stop.is_some() => {
+                ended = stop.take().map(crate::probe::live::Stop::ask);
+            }
+            event = events.recv() => match event {
+                Some(event) => written = stream.event(&event),
+                None => break,
+            },
         }
     }
+    // A writer that fails leaves events behind; the source must not wait.
+    drop(events);
+    let ended = ended.or_else(|| stop.map(crate::probe::live::Stop::ask));
+    if let Some(ended) = ended {
+        ended.wait().await?;
+    }
+    unless_closed(written.and_then(|()| stream.finish()))
 }
 
-/// A device whose tcx hooks are attached to. Nothing else is known of it yet.
-fn watched(name: String, index: u32, slot: u32) -> Device {
-    Device {
-        name,
-        index,
-        kind: DeviceKind::Other(String::new()),
-        up: true,
-        mtu: 0,
-        mac: Vec::new(),
-        watch: Watch::Yes {
-            slot,
-            hooks: Hooks::Tcx,
-        },
-    }
-}
-
-async fn wait_until(end: Option<tokio::time::Instant>) {
-    match end {
-        Some(end) => tokio::time::sleep_until(end).await,
+async fn elapsed(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
         None => std::future::pending().await,
     }
 }
 
 /// A reader that has seen enough is a good end.
-fn unless_closed(error: io::Error) -> anyhow::Result<()> {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Ok(());
+fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
     }
-    Err(error).context("cannot write to stdout")
 }
 
-fn device_index(name: &str) -> anyhow::Result<u32> {
-    let socket = rustix::net::socket(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::DGRAM,
-        None,
-    )
-    .context("cannot open a socket to look up devices")?;
-    rustix::net::netdevice::name_to_index(&socket, name)
-        .with_context(|| format!("there is no device {name}; `ip link` lists those there are"))
+fn pair(args: PairArgs) -> Option<PairRequest> {
+    (!args.no_create).then_some(PairRequest {
+        name: args.create,
+        mode: args.mode,
+        peer_netns: args.peer_netns,
+    })
+}
+
+fn events(args: &EventArgs) -> Events {
+    if args.every_packet {
+        Events::Every
+    } else {
+        Events::PerSecond(args.events_per_second)
+    }
+}
+
+fn options(args: &ProbeArgs, events: Events) -> Options {
+    Options {
+        devices: Vec::new(),
+        create: None,
+        interval: args.interval,
+        events,
+        sizes: Sizes {
+            flows: args.max_flows,
+            ring: RING,
+        },
+        remark: None,
+    }
+}
+
+/// The signals that ask a process to end.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self([
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        ]))
+    }
+
+    /// Waits for one of them.
+    async fn any(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+
+    /// The outcome of `work`, unless a signal comes first.
+    async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.any() => None,
+            outcome = work => Some(outcome),
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use probe_common::{Direction, FlowKey, FlowValue, Reason};
+use probe_common::{Direction, FlowKey, FlowValue, LinkLayer, Reason};
 
 /// A moment, as the time since the source's start.
 pub type Moment = Duration;
@@ -123,6 +123,8 @@ pub struct Device {
     pub mtu: u32,
     /// Hardware address, empty when it has none.
     pub mac: Vec<u8>,
+    /// What its packets start with.
+    pub link_layer: LinkLayer,
     /// Whether and how it is watched.
     pub watch: Watch,
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use probe_common::parse::number::{ether, ip, tcp};
-use probe_common::{Counters, Direction, FlowKey, FlowValue, Reason};
+use probe_common::{Counters, Direction, FlowKey, FlowValue, LinkLayer, Reason};
 
 use crate::source::{
     Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Moment, Netkit, Packet,
@@ -91,6 +91,11 @@ pub fn devices() -> Vec<Device> {
         up: index != 6,
         mtu: if index == 1 { 65_536 } else { 1_500 },
         mac: mac.to_vec(),
+        link_layer: if mac.is_empty() {
+            LinkLayer::None
+        } else {
+            LinkLayer::Ethernet
+        },
         watch,
     };
     vec![

@@ -39,12 +39,7 @@ impl Screen {
     /// # Errors
     /// When stdin or stdout is no terminal, or it cannot be set up.
     pub fn open() -> anyhow::Result<Self> {
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            bail!(
-                "cannot draw: stdin or stdout is not a terminal; `nkview stream` gives the same \
-                 data as text"
-            );
-        }
+        check()?;
         restore_on_panic();
         enable_raw_mode().context("cannot set the terminal to raw mode")?;
         OPEN.store(true, Ordering::SeqCst);
@@ -66,6 +61,21 @@ impl Screen {
     pub const fn terminal(&mut self) -> &mut Terminal<Output<Tty>> {
         &mut self.terminal
     }
+}
+
+/// Whether there is a terminal to draw on and to read keys from. Asked before
+/// anything is attached.
+///
+/// # Errors
+/// When stdin or stdout is no terminal.
+pub fn check() -> anyhow::Result<()> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        bail!(
+            "cannot draw: stdin or stdout is not a terminal; `nkview stream --json` gives the \
+             same data as text"
+        );
+    }
+    Ok(())
 }
 
 impl Drop for Screen {

@@ -57,7 +57,7 @@ impl Lab {
     fn stream(&self, args: &[&str]) -> Stream {
         let mut child = self
             .command(env!("CARGO_BIN_EXE_nkview"))
-            .arg("stream")
+            .args(["stream", "--json"])
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -207,7 +207,7 @@ fn a_device_that_does_not_exist_is_named() {
     let lab = Lab::new("none");
     let output = lab
         .command(env!("CARGO_BIN_EXE_nkview"))
-        .args(["stream", "lab7"])
+        .args(["stream", "--json", "lab7"])
         .output()
         .unwrap();
     assert!(!output.status.success());

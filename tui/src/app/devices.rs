@@ -54,11 +54,10 @@ impl Devices {
         for device in &devices {
             if let Watch::Yes { slot, .. } | Watch::Gone { slot } = device.watch {
                 self.names.set(slot, &device.name);
-                if device.mac.is_empty() {
-                    self.bare.insert(slot);
-                } else {
-                    self.bare.remove(&slot);
-                }
+                match device.link_layer {
+                    LinkLayer::None => self.bare.insert(slot),
+                    LinkLayer::Ethernet => self.bare.remove(&slot),
+                };
             }
         }
         devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
@@ -91,8 +90,7 @@ impl Devices {
         &self.names
     }
 
-    /// What the packets of a slot's device start with: devices without a
-    /// hardware address have no link layer.
+    /// What the packets of a slot's device start with.
     #[must_use]
     pub fn link_layer(&self, slot: u32) -> LinkLayer {
         if self.bare.contains(&slot) {

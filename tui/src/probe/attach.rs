@@ -1,13 +1,27 @@
-//! Attaching the programs to a device's hooks, at the head of each chain.
+//! Attaching the programs to a device's hooks, at the head of each chain, and
+//! keeping every packet's fate as it would be without them.
+//!
+//! A program that returns NEXT leaves the verdict to the programs behind it.
+//! With none behind it, NEXT lets the packet pass (`netkit_run()` in
+//! `drivers/net/netkit.c`), which would open a hook that is closed by its policy
+//! (blackhole). There the program drops the packet, as the policy would, for as
+//! long as it is alone: [`Hook::follow`] looks after that.
+//!
+//! The race that remains: after another program arrives at a closed hook, or
+//! the last one leaves, packets are dropped, or let pass, until the next look.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use probe_common::{Attachment, Direction, LinkLayer, verdict};
 
+use super::devices::{BLACKHOLE, Link};
 use super::object::{Object, ObjectError, Program};
-use super::sys::{self, HookPoint};
-use crate::source::Hooks;
+use super::sys::{self, Chain, HookPoint};
+use crate::source::{DeviceKind, Hooks};
+
+/// How often an attachment is tried while others change the chain.
+const TRIES: usize = 10;
 
 /// Why a device cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +30,7 @@ pub enum AttachError {
     #[error(transparent)]
     Object(#[from] ObjectError),
     /// The hook refused it.
-    #[error("cannot attach to {hook:?}: {error}; {cure}")]
+    #[error("cannot attach to {hook}: {error}; {cure}")]
     Hook {
         /// The hook.
         hook: HookPoint,
@@ -28,47 +42,176 @@ pub enum AttachError {
     },
 }
 
-/// A watched device: its programs and what attaches them. Dropping it closes
-/// the links, and the kernel takes the programs off the hooks.
+/// A watched device. Dropping it closes the links, and the kernel takes the
+/// programs off the hooks.
 pub struct Attached {
-    _links: [OwnedFd; 2],
-    _programs: [Program; 2],
+    /// Towards the local end, and away from it.
+    pub hooks: [Hook; 2],
 }
 
-/// Attaches to both hooks of a device; to both or to none.
-///
-/// # Errors
-/// When a program is refused or a hook does not take it.
-pub fn attach(
-    object: &Object,
+/// A hook that a program of ours is attached to.
+pub struct Hook {
+    point: HookPoint,
     device: u32,
-    slot: u32,
-    hooks: Hooks,
-    link_layer: LinkLayer,
-) -> Result<Attached, AttachError> {
-    let (inward, outward) = match hooks {
-        Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
-        Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
-    };
-    let attach = |direction: Direction, hook: HookPoint| {
-        let program = object.load(Attachment {
+    /// Whether the hook is closed by its policy.
+    is_closed: bool,
+    program: Program,
+    id: u32,
+    chain: Chain,
+    // After the program: a hook that is closed must not lose its only program
+    // while that still drops. The kernel orders it anyway.
+    _link: OwnedFd,
+}
+
+/// The kind of hooks that a device has.
+#[must_use]
+pub const fn hooks_of(kind: &DeviceKind) -> Hooks {
+    match kind {
+        DeviceKind::Netkit(_) => Hooks::Netkit,
+        DeviceKind::NetkitPeer | DeviceKind::Other(_) => Hooks::Tcx,
+    }
+}
+
+impl Attached {
+    /// Attaches to both hooks of a device; to both or to none.
+    ///
+    /// # Errors
+    /// When a program is refused or a hook does not take it.
+    pub fn new(object: &Object, link: &Link, slot: u32) -> Result<Self, AttachError> {
+        let (inward, outward) = match hooks_of(&link.kind) {
+            Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
+            Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
+        };
+        let is_closed = |policy: fn(&crate::source::Netkit) -> &str| {
+            link.netkit().is_some_and(|pair| policy(pair) == BLACKHOLE)
+        };
+        Ok(Self {
+            hooks: [
+                Hook::attach(
+                    object,
+                    link,
+                    slot,
+                    Direction::In,
+                    inward,
+                    is_closed(|pair| &pair.policy),
+                )?,
+                Hook::attach(
+                    object,
+                    link,
+                    slot,
+                    Direction::Out,
+                    outward,
+                    is_closed(|pair| &pair.peer_policy),
+                )?,
+            ],
+        })
+    }
+}
+
+/// What has changed on a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Programs came or went; so many others are there now.
+    Others(usize),
+    /// Programs came before ours, which now does not see what they keep.
+    Behind(usize),
+    /// Our program is not there any more.
+    Detached,
+}
+
+impl Hook {
+    fn attach(
+        object: &Object,
+        link: &Link,
+        slot: u32,
+        direction: Direction,
+        point: HookPoint,
+        is_closed: bool,
+    ) -> Result<Self, AttachError> {
+        let refused = |error: io::Error| AttachError::Hook {
+            hook: point,
+            cure: cure(&error),
+            error,
+        };
+        let link_layer: LinkLayer = link.link_layer;
+        let mut program = object.load(Attachment {
             device: slot,
             direction: direction as u32,
             verdict: verdict::NEXT,
             link_layer: link_layer as u32,
         })?;
-        let link = sys::attach_at_head(program.as_fd(), device, hook).map_err(|error| {
-            let cure = cure(&error);
-            AttachError::Hook { hook, error, cure }
-        })?;
-        Ok::<_, AttachError>((link, program))
-    };
-    let (in_link, in_program) = attach(Direction::In, inward)?;
-    let (out_link, out_program) = attach(Direction::Out, outward)?;
-    Ok(Attached {
-        _links: [in_link, out_link],
-        _programs: [in_program, out_program],
-    })
+        let id = sys::program_id(program.as_fd()).map_err(refused)?;
+        let mut tries = 0;
+        loop {
+            let chain = sys::chain(link.index, point).map_err(refused)?;
+            let alone = chain.programs.is_empty();
+            program
+                .set_verdict(verdict_for(is_closed, alone))
+                .map_err(|error| refused(io::Error::other(error)))?;
+            match sys::attach_at_head(program.as_fd(), link.index, point, chain.revision) {
+                Ok(fd) => {
+                    let chain = sys::chain(link.index, point).map_err(refused)?;
+                    return Ok(Self {
+                        point,
+                        device: link.index,
+                        is_closed,
+                        program,
+                        id,
+                        chain,
+                        _link: fd,
+                    });
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ESTALE) && tries < TRIES => {
+                    tries += 1;
+                }
+                Err(error) => return Err(refused(error)),
+            }
+        }
+    }
+
+    /// Looks at the chain, and lets the program's verdict follow it.
+    ///
+    /// # Errors
+    /// When the kernel does not answer, as when the device is gone.
+    pub fn follow(&mut self) -> io::Result<Option<Change>> {
+        let chain = sys::chain(self.device, self.point)?;
+        if chain == self.chain {
+            return Ok(None);
+        }
+        let others = chain.programs.len().saturating_sub(1);
+        let place = chain
+            .programs
+            .iter()
+            .position(|program| program.id == self.id);
+        self.chain = chain;
+        let Some(place) = place else {
+            return Ok(Some(Change::Detached));
+        };
+        let verdict = verdict_for(self.is_closed, others == 0);
+        self.program
+            .set_verdict(verdict)
+            .map_err(io::Error::other)?;
+        Ok(Some(if place > 0 {
+            Change::Behind(place)
+        } else {
+            Change::Others(others)
+        }))
+    }
+
+    /// Which hook it is.
+    #[must_use]
+    pub const fn point(&self) -> HookPoint {
+        self.point
+    }
+}
+
+/// What keeps the packet's fate as it would be without us.
+const fn verdict_for(is_closed: bool, alone: bool) -> i32 {
+    if is_closed && alone {
+        verdict::DROP
+    } else {
+        verdict::NEXT
+    }
 }
 
 /// What the user can do about an error of attaching
@@ -77,9 +220,11 @@ fn cure(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EPERM) => "run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
         Some(libc::EACCES) => "this is the peer of a netkit pair: name its primary",
-        Some(libc::ENODEV) => "the device is gone: look for it with `ip link`",
+        Some(libc::ENODEV) => "the device is gone: `ip link` lists those there are",
         Some(libc::EINVAL) => "this kernel does not have the hook: netkit needs 6.7, tcx 6.6",
+        Some(libc::EOPNOTSUPP) => "this netkit device has no peer",
         Some(libc::ERANGE) => "the hook has as many programs as it can hold",
-        _ => "see the kernel's answer",
+        Some(libc::ESTALE) => "others keep changing the programs of the hook; try it again",
+        _ => "the kernel log may say more",
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
-use probe_common::{Attachment, Settings, TotalsValue, map, verdict};
+use probe_common::{Attachment, Settings, TotalsValue, map};
 
 use super::sys;
 
@@ -207,7 +207,7 @@ impl Object {
 }
 
 impl Program {
-    /// What it returns from now on: a number of [`verdict`].
+    /// What it returns from now on: a number of [`probe_common::verdict`].
     ///
     /// # Errors
     /// The kernel's.
@@ -215,12 +215,6 @@ impl Program {
         self.identity.verdict = verdict;
         self.attachment
             .set(0, bytemuck::cast::<_, [u32; 4]>(self.identity), 0)
-    }
-
-    /// Whether it leaves the packet to the rest of the chain.
-    #[must_use]
-    pub fn passes_on(&self) -> bool {
-        self.identity.verdict == verdict::NEXT
     }
 }
 

@@ -52,6 +52,17 @@ impl HookPoint {
     }
 }
 
+impl std::fmt::Display for HookPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NetkitPrimary => "the netkit primary's hook",
+            Self::NetkitPeer => "the netkit peer's hook",
+            Self::TcxIngress => "tcx ingress",
+            Self::TcxEgress => "tcx egress",
+        })
+    }
+}
+
 /// The programs of a hook, in the order in which they run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
@@ -169,13 +180,18 @@ pub fn load_program(
 ///
 /// Both netkit hooks are reached through the primary, from its namespace.
 ///
+/// `revision` is that of the chain as it was looked at: when it has changed
+/// since, nothing is attached.
+///
 /// # Errors
-/// The kernel's: `EACCES` for a netkit peer, `ENXIO` for what is no netkit
-/// device, `ENODEV`, `EINVAL` where the kernel does not have the hook.
+/// The kernel's: `ESTALE` when the chain has changed, `EACCES` for a netkit
+/// peer, `ENXIO` for what is no netkit device, `ENODEV`, `EINVAL` where the
+/// kernel does not have the hook.
 pub fn attach_at_head(
     program: BorrowedFd<'_>,
     device: u32,
     hook: HookPoint,
+    revision: u64,
 ) -> io::Result<OwnedFd> {
     let mut attr = empty_attr();
     // SAFETY: all members of the union are plain integers.
@@ -184,6 +200,8 @@ pub fn attach_at_head(
     create.__bindgen_anon_2.target_ifindex = device;
     create.attach_type = hook.attach_type() as u32;
     create.flags = BEFORE;
+    // Laid out alike for tcx and netkit.
+    create.__bindgen_anon_3.netkit.expected_revision = revision;
     bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 

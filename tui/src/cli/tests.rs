@@ -1,0 +1,45 @@
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn devices_and_commands_are_told_apart() {
+    let cli = parse("nkview lxc* eth0 --interval 0.5").unwrap();
+    assert!(cli.command.is_none());
+    assert_eq!(cli.watch.devices, ["lxc*", "eth0"]);
+    assert_eq!(cli.watch.probe.interval, Duration::from_millis(500));
+    let cli = parse("nkview stream --json --duration 3 lab0").unwrap();
+    let Some(Command::Stream(args)) = cli.command else {
+        panic!("it is a stream");
+    };
+    assert_eq!(args.devices, ["lab0"]);
+    assert_eq!(args.duration, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_reason() {
+    for (line, reason) in [
+        ("nkview --interval 0", "from 0.1 to 86400"),
+        ("nkview --interval NaN", "from 0.1 to 86400"),
+        ("nkview --max-flows 0", "not in 1..=16777216"),
+        ("nkview --filter 10.0.0.0/33", "/33"),
+        ("nkview --no-create --create nk1", "cannot be used with"),
+        (
+            "nkview --every-packet --events-per-second 3",
+            "cannot be used with",
+        ),
+        ("nkview stream lab0", "--json"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.contains(reason), "{line}: {error}");
+    }
+}

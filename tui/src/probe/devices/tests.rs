@@ -1,0 +1,66 @@
+use super::*;
+
+fn message(kind: InfoKind, data: Option<InfoData>, extra: Vec<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = 7;
+    message.header.link_layer_type = LinkLayerType::Ether;
+    message.header.flags = LinkFlags::Up;
+    let mut infos = vec![LinkInfo::Kind(kind)];
+    infos.extend(data.map(LinkInfo::Data));
+    message.attributes = vec![
+        LinkAttribute::IfName("lxc1".to_owned()),
+        LinkAttribute::Mtu(1450),
+        LinkAttribute::LinkInfo(infos),
+    ];
+    message.attributes.extend(extra);
+    message
+}
+
+#[test]
+fn a_netkit_primary_has_its_pair_in_another_namespace() {
+    let data = InfoData::Netkit(vec![
+        InfoNetkit::Primary(true),
+        InfoNetkit::Mode(NetkitMode::L3),
+        InfoNetkit::Policy(NetkitPolicy::Pass),
+        InfoNetkit::PeerPolicy(NetkitPolicy::Drop),
+        InfoNetkit::Scrub(NetkitScrub::None),
+    ]);
+    let extra = vec![LinkAttribute::Link(2), LinkAttribute::LinkNetNsId(4)];
+    let link = link(&message(InfoKind::Netkit, Some(data), extra));
+    let netkit = link.netkit().unwrap();
+    assert_eq!(
+        (link.name.as_str(), link.mtu, link.up),
+        ("lxc1", 1450, true)
+    );
+    assert_eq!(netkit.mode, "l3");
+    assert_eq!(netkit.policy, "forward");
+    assert_eq!(netkit.peer_policy, BLACKHOLE);
+    assert_eq!(
+        (netkit.scrub.as_deref(), &netkit.peer_scrub),
+        (Some("none"), &None)
+    );
+    assert_eq!((netkit.peer_index, netkit.peer_netns), (Some(2), Some(4)));
+    // An index of another namespace means nothing here.
+    assert_eq!(link.other_end, None);
+}
+
+#[test]
+fn a_netkit_peer_is_told_from_its_primary() {
+    let data = InfoData::Netkit(vec![InfoNetkit::Primary(false)]);
+    let link = link(&message(
+        InfoKind::Netkit,
+        Some(data),
+        vec![LinkAttribute::Link(3)],
+    ));
+    assert_eq!(link.kind, DeviceKind::NetkitPeer);
+    assert_eq!(link.other_end, Some(3));
+}
+
+#[test]
+fn a_tunnel_has_no_link_layer() {
+    let mut message = message(InfoKind::Wireguard, None, Vec::new());
+    message.header.link_layer_type = LinkLayerType::None;
+    let link = link(&message);
+    assert_eq!(link.kind, DeviceKind::Other("wireguard".to_owned()));
+    assert_eq!(link.link_layer, LinkLayer::None);
+}

@@ -1,0 +1,60 @@
+//! Network namespaces, entered by threads of their own so that no other thread
+//! is moved.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Opens a namespace that `ip netns` knows by name.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn open(name: &str) -> io::Result<File> {
+    // As for ip netns, a name is no path.
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a namespace's name has no slash and does not start with a dot",
+        ));
+    }
+    File::open(format!("/run/netns/{name}"))
+}
+
+/// Carries out `work` in a namespace, with a runtime for netlink.
+///
+/// # Errors
+/// When the namespace cannot be entered, and those of `work`.
+pub fn within<T: Send>(
+    namespace: &File,
+    work: impl AsyncFnOnce() -> anyhow::Result<T> + Send,
+) -> anyhow::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            block_on(work)
+        });
+        joined(thread.join())
+    })
+}
+
+/// Carries out asynchronous `work` where there is no runtime, or one that must
+/// not be waited for: while dropping.
+///
+/// # Errors
+/// Those of `work`.
+pub fn apart<T: Send>(work: impl AsyncFnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    std::thread::scope(|scope| joined(scope.spawn(|| block_on(work)).join()))
+}
+
+fn block_on<T>(work: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async { work().await })
+}
+
+fn joined<T>(result: std::thread::Result<anyhow::Result<T>>) -> anyhow::Result<T> {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

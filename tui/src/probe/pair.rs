@@ -1,0 +1,311 @@
+//! The netkit pair that nkview makes when there is none to watch, and its
+//! removal, however nkview ends.
+//!
+//! A pair that was left behind by a run that was killed is recognised by the
+//! mark that it carries, and by its owner being gone.
+
+use std::fs::File;
+use std::net::Ipv6Addr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{Context, bail};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoKind, InfoNetkit, LinkAttribute, NetkitMode,
+};
+use rtnetlink::{Handle, LinkMessageBuilder, LinkNetkit, LinkUnspec};
+
+use super::devices::{Devices, Link};
+use super::netns;
+
+#[cfg(test)]
+mod tests;
+
+/// The device group that the pair is created in: "nkvw" in ASCII. Unlike the
+/// alias it can be set in the request that creates the device, so that there is
+/// no moment without a mark.
+const GROUP: u32 = u32::from_be_bytes(*b"nkvw");
+/// The longest name of a device (`IFNAMSIZ` with its closing zero).
+const NAME_MAX: usize = 15;
+/// Link-local addresses of the ends. In L3 mode the kernel would give both the
+/// same one, made of a MAC of zeros.
+const PRIMARY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+const PEER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+
+/// How the ends of a pair hand over packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// With MAC addresses, ARP and neighbour discovery.
+    L2,
+    /// Without, as most containers have it.
+    #[default]
+    L3,
+}
+
+/// A pair to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairRequest {
+    /// Name of the primary; the peer's is the same with a `p` behind.
+    pub name: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// The namespace for the peer, as `ip netns` names it; else this one.
+    pub peer_netns: Option<String>,
+}
+
+/// A pair that nkview has made. Dropping it removes both ends.
+#[derive(Debug)]
+pub struct Pair {
+    index: u32,
+}
+
+impl Pair {
+    /// Makes the pair, gives both ends a link-local address, and brings them up.
+    /// When anything fails, nothing is left.
+    ///
+    /// # Errors
+    /// When the name is taken or impossible, when the namespace does not exist,
+    /// or when the kernel has no netkit.
+    pub async fn create(devices: &Devices, request: &PairRequest) -> anyhow::Result<Self> {
+        let PairRequest {
+            name,
+            mode,
+            peer_netns,
+        } = request;
+        let peer = format!("{name}p");
+        check_name(name, &peer)?;
+        let namespace = match peer_netns {
+            None => None,
+            Some(name) => Some(netns::open(name).with_context(|| {
+                format!(
+                    "cannot open the network namespace {name} for the peer; \
+                     `ip netns` lists those that have a name"
+                )
+            })?),
+        };
+        for link in devices.list().await.context("cannot list the devices")? {
+            let here = [Some(name), namespace.is_none().then_some(&peer)];
+            if here.into_iter().flatten().any(|taken| *taken == link.name) {
+                bail!(
+                    "cannot create the netkit pair {name}: there is a device {} that is not \
+                     nkview's; give the pair another name with --create NAME",
+                    link.name
+                );
+            }
+        }
+        let handle = devices.handle();
+        create_ends(handle, name, &peer, *mode, namespace.as_ref())
+            .await
+            .with_context(|| {
+                format!(
+                    "cannot create the netkit pair {name}; it needs CAP_NET_ADMIN and a kernel \
+                     with netkit (6.7, CONFIG_NETKIT=y)"
+                )
+            })?;
+        let links = devices.list().await.context("cannot list the devices")?;
+        let index = links
+            .iter()
+            .find(|link| link.name == *name && link.group == GROUP)
+            .map(|link| link.index)
+            .with_context(|| format!("the netkit pair {name} was gone at once"))?;
+        // From here on dropping it cleans up.
+        let pair = Self { index };
+        mark(handle, index).await?;
+        bring_up(handle, name, PRIMARY).await?;
+        match namespace {
+            None => bring_up(handle, &peer, PEER).await?,
+            Some(namespace) => netns::within(&namespace, async || {
+                let (connection, handle, _) = rtnetlink::new_connection()?;
+                tokio::spawn(connection);
+                bring_up(&handle, &peer, PEER).await
+            })?,
+        }
+        Ok(pair)
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let index = self.index;
+        // It may be gone already, by somebody else's hand.
+        let _ = netns::apart(async || {
+            let (connection, handle, _) = rtnetlink::new_connection()?;
+            tokio::spawn(connection);
+            Ok(handle.link().del(index).execute().await?)
+        });
+    }
+}
+
+/// Removes the pairs of runs that were killed; returns their names.
+///
+/// # Errors
+/// When the kernel refuses to remove one.
+pub async fn remove_left_behind(devices: &Devices) -> anyhow::Result<Vec<String>> {
+    let mut removed = Vec::new();
+    let links = devices.list().await.context("cannot list the devices")?;
+    for link in links.iter().filter(|link| is_left_behind(link)) {
+        devices
+            .handle()
+            .link()
+            .del(link.index)
+            .execute()
+            .await
+            .with_context(|| {
+                format!(
+                    "cannot remove the pair {} that a killed nkview has left; \
+                     `ip link delete {}` does it",
+                    link.name, link.name
+                )
+            })?;
+        removed.push(link.name.clone());
+    }
+    Ok(removed)
+}
+
+/// Whether a run that is gone has made this device: it has our mark, and its
+/// owner can be judged from here and does not live.
+fn is_left_behind(link: &Link) -> bool {
+    if link.group != GROUP || link.netkit().is_none() {
+        return false;
+    }
+    match link.alias.as_deref().map(Owner::parse) {
+        // Killed before it could sign.
+        None => true,
+        Some(Some(owner)) => owner.is_gone(),
+        // Signed by somebody else.
+        Some(None) => false,
+    }
+}
+
+/// A process that cannot be taken for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    pid: u32,
+    /// When it started, in clock ticks since boot: field 22 of `proc_pid_stat(5)`.
+    started: u64,
+    /// Inode of its PID namespace. In another one the PID means nothing.
+    namespace: u64,
+}
+
+impl Owner {
+    fn this() -> anyhow::Result<Self> {
+        let pid = std::process::id();
+        Ok(Self {
+            pid,
+            started: start_of(pid).context("cannot read /proc/self/stat")?,
+            namespace: pid_namespace().context("cannot read /proc/self/ns/pid")?,
+        })
+    }
+
+    fn sign(self) -> String {
+        let Self {
+            pid,
+            started,
+            namespace,
+        } = self;
+        format!("nkview {pid} {started} {namespace}")
+    }
+
+    fn parse(alias: &str) -> Option<Self> {
+        let mut words = alias.strip_prefix("nkview ")?.split(' ');
+        let owner = Self {
+            pid: words.next()?.parse().ok()?,
+            started: words.next()?.parse().ok()?,
+            namespace: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(owner)
+    }
+
+    fn is_gone(self) -> bool {
+        pid_namespace() == Some(self.namespace) && start_of(self.pid) != Some(self.started)
+    }
+}
+
+fn pid_namespace() -> Option<u64> {
+    Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
+}
+
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(22 - 3)?.parse().ok()
+}
+
+fn check_name(name: &str, peer: &str) -> anyhow::Result<()> {
+    let is_fine = |c: char| c.is_ascii_graphic() && c != '/' && c != ':' && c != '%';
+    if name.is_empty() || !name.chars().all(is_fine) || name.starts_with('.') {
+        bail!("{name:?} cannot be the name of a device; use letters and digits");
+    }
+    if peer.len() > NAME_MAX {
+        bail!(
+            "the name {name} is too long: with the p of its peer it has {} characters, and a \
+             device's name at most {NAME_MAX}",
+            peer.len()
+        );
+    }
+    Ok(())
+}
+
+async fn create_ends(
+    handle: &Handle,
+    name: &str,
+    peer: &str,
+    mode: Mode,
+    namespace: Option<&File>,
+) -> Result<(), rtnetlink::Error> {
+    let mode = match mode {
+        Mode::L2 => NetkitMode::L2,
+        Mode::L3 => NetkitMode::L3,
+    };
+    let mut peer = LinkUnspec::new_with_name(peer).link_group(GROUP);
+    if let Some(namespace) = namespace {
+        peer = peer.setns_by_fd(namespace.as_raw_fd());
+    }
+    let mut data = vec![InfoNetkit::Mode(mode)];
+    data.push(InfoNetkit::Peer(peer.build()));
+    let message = LinkMessageBuilder::<LinkNetkit>::new_with_info_kind(InfoKind::Netkit)
+        .name(name)
+        .link_group(GROUP)
+        .set_info_data(netlink_packet_route::link::InfoData::Netkit(data))
+        .build();
+    handle.link().add(message).execute().await
+}
+
+/// Signs the primary as ours.
+async fn mark(handle: &Handle, index: u32) -> anyhow::Result<()> {
+    let message = LinkUnspec::new_with_index(index)
+        .alias(Owner::this()?.sign())
+        .build();
+    handle
+        .link()
+        .set(message)
+        .execute()
+        .await
+        .context("cannot sign the netkit pair as nkview's")
+}
+
+/// Gives the end its address, and no other, and brings it up.
+async fn bring_up(handle: &Handle, name: &str, address: Ipv6Addr) -> anyhow::Result<()> {
+    let up = async {
+        let mut link = handle.link().get().match_name(name).execute();
+        let message = futures::TryStreamExt::try_next(&mut link).await?;
+        let index = message.map_or(0, |message| message.header.index);
+        let no_address =
+            LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(
+                In6AddrGenMode::None,
+            )])]);
+        let message = LinkUnspec::new_with_index(index)
+            .append_extra_attribute(no_address)
+            .build();
+        handle.link().set(message).execute().await?;
+        let mut add = handle.address().add(index, address.into(), 64);
+        // Nobody else can have it: no need to ask around for a second.
+        add.message_mut().header.flags |= netlink_packet_route::address::AddressHeaderFlags::Nodad;
+        add.execute().await?;
+        let message = LinkUnspec::new_with_index(index).up().build();
+        handle.link().set(message).execute().await
+    };
+    up.await
+        .with_context(|| format!("cannot bring up {name} with the address {address}"))
+}

@@ -1,0 +1,73 @@
+use super::*;
+use crate::source::{DeviceKind, Netkit};
+use probe_common::LinkLayer;
+
+fn primary(group: u32, alias: Option<String>) -> Link {
+    Link {
+        index: 7,
+        name: "nk0".to_owned(),
+        alias,
+        group,
+        kind: DeviceKind::Netkit(Netkit {
+            mode: "l3".to_owned(),
+            policy: "forward".to_owned(),
+            peer_policy: "forward".to_owned(),
+            scrub: None,
+            peer_scrub: None,
+            peer_index: Some(8),
+            peer_netns: None,
+        }),
+        other_end: Some(8),
+        up: true,
+        mtu: 1500,
+        mac: Vec::new(),
+        link_layer: LinkLayer::Ethernet,
+    }
+}
+
+#[test]
+fn only_a_pair_of_ours_whose_owner_is_gone_is_left_behind() {
+    let me = Owner::this().unwrap();
+    let gone = Owner {
+        started: me.started + 1,
+        ..me
+    };
+    let elsewhere = Owner {
+        namespace: me.namespace + 1,
+        ..gone
+    };
+    for (group, alias, expected) in [
+        (GROUP, Some(gone.sign()), true),
+        (GROUP, None, true),
+        (GROUP, Some(me.sign()), false),
+        (GROUP, Some(elsewhere.sign()), false),
+        (GROUP, Some("uplink of rack 7".to_owned()), false),
+        (0, Some(gone.sign()), false),
+        (0, None, false),
+    ] {
+        let link = primary(group, alias);
+        assert_eq!(is_left_behind(&link), expected, "{link:?}");
+    }
+    let mut peer = primary(GROUP, None);
+    peer.kind = DeviceKind::NetkitPeer;
+    assert!(!is_left_behind(&peer));
+}
+
+#[test]
+fn a_signature_can_be_read_again() {
+    let me = Owner::this().unwrap();
+    assert_eq!(Owner::parse(&me.sign()), Some(me));
+    assert_eq!(Owner::parse("nkview 1 2"), None);
+    assert_eq!(Owner::parse("nkview 1 2 3 4"), None);
+}
+
+#[test]
+fn names_that_the_kernel_would_refuse_are_explained() {
+    assert!(check_name("nk0", "nk0p").is_ok());
+    assert!(check_name("fourteen-chars", "fourteen-charsp").is_ok());
+    let error = check_name("fifteen-letters", "fifteen-lettersp").unwrap_err();
+    assert!(error.to_string().contains("16 characters"), "{error}");
+    for name in ["", "a b", "a/b", ".", "nk%d", "netz\u{e4}"] {
+        assert!(check_name(name, "x").is_err(), "{name}");
+    }
+}

@@ -1,0 +1,81 @@
+//! What this kernel and this user can do, and what to do about what they
+//! cannot. Things are tried first; why they failed is asked only then.
+
+use std::io;
+
+use anyhow::anyhow;
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::object::ObjectError;
+use super::sys::{self, HookPoint};
+
+/// The loopback device, which every namespace has, by its index.
+const LOOPBACK: u32 = 1;
+
+/// What to do where there is no netkit.
+pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); \
+                             any device can be watched through tcx: choose some here";
+
+/// What nkview needs of the kernel's capabilities, and what for.
+const NEEDED: [(CapabilitySet, &str); 3] = [
+    (CapabilitySet::BPF, "CAP_BPF"),
+    (CapabilitySet::PERFMON, "CAP_PERFMON"),
+    (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
+];
+
+/// Whether the kernel knows the netkit hooks: on a device that is no netkit it
+/// then says so (`ENXIO`), instead of not knowing the question (`EINVAL`).
+#[must_use]
+pub fn has_netkit() -> bool {
+    knows(HookPoint::NetkitPrimary)
+}
+
+/// Whether the kernel knows the tcx hooks.
+#[must_use]
+pub fn has_tcx() -> bool {
+    knows(HookPoint::TcxIngress)
+}
+
+fn knows(hook: HookPoint) -> bool {
+    sys::chain(LOOPBACK, hook)
+        .err()
+        .is_none_or(|error| error.raw_os_error() != Some(libc::EINVAL))
+}
+
+/// The capabilities that are missing, by name.
+#[must_use]
+pub fn missing_capabilities() -> Vec<&'static str> {
+    let Ok(sets) = capabilities(None) else {
+        return Vec::new();
+    };
+    // Before 5.8, and still, CAP_SYS_ADMIN stands for the two new ones.
+    let has = |capability: CapabilitySet| {
+        sets.effective.contains(capability)
+            || (capability != CapabilitySet::NET_ADMIN
+                && sets.effective.contains(CapabilitySet::SYS_ADMIN))
+    };
+    let missing = NEEDED.iter().filter(|(capability, _)| !has(*capability));
+    missing.map(|&(_, name)| name).collect()
+}
+
+/// Why the programs could not be made ready, and the cure.
+#[must_use]
+pub fn explain(error: ObjectError) -> anyhow::Error {
+    let missing = missing_capabilities();
+    let kind = error.os_error().map(io::Error::kind);
+    if kind == Some(io::ErrorKind::PermissionDenied) && !missing.is_empty() {
+        return anyhow!(
+            "cannot load the eBPF programs: {} missing; start it with sudo, or give the binary \
+             what it needs: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
+            missing.join(", ")
+        );
+    }
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    anyhow::Error::new(error).context(format!(
+        "cannot set up the eBPF programs on Linux {release}; nkview needs 5.8 for the ring \
+         buffer, 6.6 for tcx and 6.7 for netkit"
+    ))
+}

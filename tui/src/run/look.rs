@@ -1,0 +1,63 @@
+//! How the screen is to look, from the options and the terminal's own words.
+
+use crate::app::{Colours, Look};
+use crate::cli::ScreenArgs;
+
+#[cfg(test)]
+mod tests;
+
+/// What the user asked for, and what the environment tells of the terminal.
+pub fn look(args: &ScreenArgs, variable: impl Fn(&str) -> Option<String>) -> Look {
+    let light = if args.light || args.dark {
+        args.light
+    } else {
+        has_light_background(variable("COLORFGBG").as_deref())
+    };
+    Look {
+        ascii: args.ascii || !is_unicode(&variable),
+        bits: args.bits,
+        colours: colours(&variable),
+        light,
+    }
+}
+
+fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {
+    // https://no-color.org: set and not empty.
+    if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        return Colours::None;
+    }
+    if let Some("truecolor" | "24bit") = variable("COLORTERM").as_deref() {
+        return Colours::True;
+    }
+    match variable("TERM").as_deref() {
+        None | Some("dumb" | "") => Colours::None,
+        Some(term) if term.contains("direct") => Colours::True,
+        Some(term) if term.contains("256color") => Colours::Indexed,
+        Some(term) if term.contains("mono") || term.starts_with("vt1") => Colours::None,
+        Some(_) => Colours::Ansi,
+    }
+}
+
+/// rxvt, Konsole and others say `foreground;background` in ANSI's numbers, of
+/// which 7 and 9 to 15 are light.
+fn has_light_background(colours: Option<&str>) -> bool {
+    let background = colours.and_then(|colours| colours.rsplit(';').next()?.parse::<u8>().ok());
+    background.is_some_and(|colour| matches!(colour, 7 | 9..=15))
+}
+
+/// Whether text is encoded as UTF-8: the first of these that is set decides
+/// (POSIX, locale(7)). A terminal without a locale, as `sudo` leaves it, is
+/// taken for a modern one.
+fn is_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let is_linux_console = variable("TERM").as_deref() == Some("linux");
+    match locale {
+        Some(locale) => {
+            let locale = locale.to_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        }
+        None => !is_linux_console,
+    }
+}

@@ -1,0 +1,57 @@
+use super::*;
+
+fn seen(variables: &[(&str, &str)]) -> Look {
+    let args = ScreenArgs {
+        filter: crate::filter::Filter::everything(),
+        bits: false,
+        ascii: false,
+        light: false,
+        dark: false,
+        keep_screen: false,
+    };
+    look(&args, |name| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn colours_are_those_that_the_terminal_has() {
+    for (variables, expected) in [
+        (
+            &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..],
+            Colours::True,
+        ),
+        (&[("TERM", "screen-256color")], Colours::Indexed),
+        (&[("TERM", "linux")], Colours::Ansi),
+        (&[("TERM", "dumb")], Colours::None),
+        (&[], Colours::None),
+        (
+            &[("TERM", "xterm-256color"), ("NO_COLOR", "1")],
+            Colours::None,
+        ),
+        (
+            &[("TERM", "xterm-256color"), ("NO_COLOR", "")],
+            Colours::Indexed,
+        ),
+    ] {
+        assert_eq!(seen(variables).colours, expected, "{variables:?}");
+    }
+}
+
+#[test]
+fn a_light_background_is_believed() {
+    assert!(seen(&[("COLORFGBG", "0;15")]).light);
+    assert!(seen(&[("COLORFGBG", "0;default;7")]).light);
+    assert!(!seen(&[("COLORFGBG", "15;0")]).light);
+    assert!(!seen(&[]).light);
+}
+
+#[test]
+fn a_locale_without_unicode_gets_ascii() {
+    assert!(seen(&[("LANG", "C")]).ascii);
+    assert!(seen(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "POSIX")]).ascii);
+    assert!(seen(&[("TERM", "linux")]).ascii);
+    assert!(!seen(&[("LC_CTYPE", "C.utf8")]).ascii);
+    assert!(!seen(&[("TERM", "xterm")]).ascii);
+}
