@@ -100,7 +100,7 @@ pub struct ProbeCounts {
     pub map_entries: u64,
     /// Entries that it can hold.
     pub map_capacity: u64,
-    /// Bytes waiting in the ring buffer at the end of the interval.
+    /// The most bytes that waited in the ring buffer at a reading.
     pub ring_bytes: u64,
     /// Bytes that it can hold.
     pub ring_capacity: u64,

@@ -14,7 +14,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::object::Maps;
 use super::sys::{self, Batch};
-use crate::source::{DeviceTotals, FlowCounts, Interval, Moment, Totals};
+use crate::source::{DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
 
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Budget {
 /// The counters of all attached programs.
 pub struct Counters {
     maps: Maps,
+    /// Flows that an epoch can hold.
+    capacity: u32,
     budget: Budget,
     epoch: u32,
     /// When the source and when the epoch started.
@@ -40,15 +42,19 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Starts the first epoch. No program may be attached yet.
+    /// Starts the first epoch. No program may be attached yet. `capacity` is how
+    /// many flows the maps can hold.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn new(maps: Maps, budget: Budget, now: Instant) -> io::Result<Self> {
+    pub fn new(maps: Maps, capacity: u32, budget: Budget, now: Instant) -> io::Result<Self> {
         let mut counters = Self {
             maps,
+            capacity,
             budget,
-            epoch: 0,
+            // Not 0, which is what the programs' budgets start with: theirs would
+            // be used up.
+            epoch: 1,
             started: now,
             turned: now,
             last: vec![TotalsValue::default(); limits::TOTALS as usize],
@@ -95,8 +101,13 @@ impl Counters {
             at: self.moment(now),
             length: now.duration_since(self.turned),
             devices,
+            probe: ProbeCounts {
+                map_entries: flows.len() as u64,
+                map_capacity: self.capacity.into(),
+                read: now.elapsed(),
+                ..ProbeCounts::default()
+            },
             flows,
-            ..Interval::default()
         };
         self.turned = now;
         Ok(interval)

@@ -103,8 +103,13 @@ impl Live {
         let started = Timestamp::now();
         let start = Instant::now();
         let ring = Ring::new(ring);
-        let counters = Counters::new(maps, options.events.budget(options.interval), start)
-            .context("cannot write the settings of the eBPF programs")?;
+        let counters = Counters::new(
+            maps,
+            options.sizes.flows,
+            options.events.budget(options.interval),
+            start,
+        )
+        .context("cannot write the settings of the eBPF programs")?;
         let mut notices: Vec<String> = removed
             .iter()
             .map(|name| format!("removed the pair {name}, which a killed nkview had left"))
@@ -149,6 +154,7 @@ impl Live {
             watched,
             counters,
             ring,
+            ring_capacity: options.sizes.ring,
             start,
             events: event_sender,
             _pair: pair,
@@ -317,6 +323,7 @@ struct Source {
     watched: Watched,
     counters: Counters,
     ring: Ring,
+    ring_capacity: u32,
     start: Instant,
     events: mpsc::Sender<Event>,
     _pair: Option<Pair>,
@@ -379,8 +386,10 @@ impl Source {
     async fn turn(&mut self) -> Result<(), Over> {
         let slots = self.watched.slots();
         match block_in_place(|| self.counters.turn(&slots)) {
-            Ok(interval) => {
+            Ok(mut interval) => {
                 self.watched.turned();
+                interval.probe.ring_bytes = self.ring.take_peak();
+                interval.probe.ring_capacity = self.ring_capacity.into();
                 self.tell(Event::Interval(interval)).await
             }
             Err(error) => {

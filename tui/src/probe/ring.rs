@@ -17,9 +17,14 @@ mod tests;
 /// reader from anything else. What waits longer is taken by the next.
 const AT_ONCE: usize = 4096;
 
+/// Bytes before each record (`BPF_RINGBUF_HDR_SZ`).
+const RECORD_HEADER: u64 = 8;
+
 /// The reader of the ring buffer.
 pub struct Ring {
     buffer: RingBuf<MapData>,
+    /// The most bytes that waited at a reading, since they were asked for.
+    peak: u64,
     /// The kernel's clock at the source's start.
     started: u64,
 }
@@ -30,6 +35,7 @@ impl Ring {
     pub fn new(buffer: RingBuf<MapData>) -> Self {
         Self {
             buffer,
+            peak: 0,
             started: monotonic_now(),
         }
     }
@@ -38,13 +44,21 @@ impl Ring {
     /// packets start with.
     pub fn read(&mut self, link_layer: impl Fn(u32) -> LinkLayer) -> Vec<Packet> {
         let mut packets = Vec::new();
+        let mut waiting = 0;
         while packets.len() < AT_ONCE {
             let Some(item) = self.buffer.next() else {
                 break;
             };
+            waiting += RECORD_HEADER + item.len() as u64;
             packets.extend(packet(&item, self.started, &link_layer));
         }
+        self.peak = self.peak.max(waiting);
         packets
+    }
+
+    /// The most bytes that have waited since this was asked last.
+    pub const fn take_peak(&mut self) -> u64 {
+        std::mem::replace(&mut self.peak, 0)
     }
 }
 
