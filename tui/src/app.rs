@@ -22,7 +22,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::filter::{Filter, Seen};
-use crate::flow::Flow;
+use crate::flow::{Flow, FlowTable};
 use crate::keys::{Context, Keymap};
 use crate::source::{Event, Level, Notice, Session};
 
@@ -305,7 +305,7 @@ impl App {
                 self.live.ingest(&interval);
                 self.notices.tick(interval.at);
                 if self.frozen.is_none() {
-                    self.refresh();
+                    self.recompute(FlowsView::advance);
                 }
             }
             Event::Packets(packets) => {
@@ -331,10 +331,14 @@ impl App {
     /// Recomputes the rows of the view that is shown. The flow table is always
     /// recomputed, because the trust line tells what it shows.
     fn refresh(&mut self) {
+        self.recompute(FlowsView::refresh);
+    }
+
+    fn recompute(&mut self, flows: fn(&mut FlowsView, &FlowTable, Criteria<'_>, Duration)) {
         let picture = self.frozen.as_deref().unwrap_or(&self.live);
         let criteria = criteria(&self.filtering, &self.devices);
         let window = WINDOWS[self.window];
-        self.flows.refresh(&picture.flows, criteria, window);
+        flows(&mut self.flows, &picture.flows, criteria, window);
         match self.view {
             View::Hosts => self.hosts.refresh(&picture.flows, criteria, window),
             View::Packets => {

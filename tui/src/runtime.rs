@@ -138,7 +138,7 @@ where
             match effect {
                 Effect::Quit => return Ok(()),
                 Effect::Clear => {
-                    terminal.clear().context("cannot clear the screen")?;
+                    clear(terminal)?;
                     frame.want(Duration::ZERO);
                 }
                 Effect::Draw => frame.want(Duration::ZERO),
@@ -147,6 +147,20 @@ where
             }
         }
     }
+}
+
+/// Forgets what is on the screen, so that the next frame draws all of it. Not
+/// by [`Terminal::clear`], which asks the terminal where its cursor is: the
+/// answer would be read as keys.
+fn clear<B>(terminal: &mut Terminal<B>) -> anyhow::Result<()>
+where
+    B: Backend,
+    B::Error: Send + Sync + 'static,
+{
+    let size = terminal.size().context("cannot tell the screen's size")?;
+    terminal
+        .resize(size.into())
+        .context("cannot clear the screen")
 }
 
 /// What a source that just stops has said.

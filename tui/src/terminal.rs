@@ -12,14 +12,16 @@ use crossterm::event::{
 };
 use crossterm::execute;
 use crossterm::terminal::{
-    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
 
 pub use output::Output;
 
 mod output;
+#[cfg(test)]
+mod tests;
 
 /// Whether the terminal is set up. It is one for the whole process, and a
 /// panic has to know.
@@ -43,17 +45,17 @@ impl Screen {
         restore_on_panic();
         enable_raw_mode().context("cannot set the terminal to raw mode")?;
         OPEN.store(true, Ordering::SeqCst);
-        let mut screen = Self {
+        let screen = Self {
             terminal: Terminal::new(Output::new(Tty)).context("cannot set up the terminal")?,
         };
         execute!(
             io::stdout(),
             EnterAlternateScreen,
+            Clear(ClearType::All),
             EnableMouseCapture,
             EnableBracketedPaste
         )
         .context("cannot set up the terminal")?;
-        screen.terminal.clear().context("cannot clear the screen")?;
         Ok(screen)
     }
 

@@ -11,6 +11,7 @@ use super::list::List;
 use super::names;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
+use crate::source::Moment;
 
 /// The columns of the table, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,9 @@ impl Criteria<'_> {
 #[derive(Debug)]
 pub struct FlowsView {
     shown: Count,
+    /// When the rows were sorted, and up to when all flows have one.
+    sorted: Moment,
+    known: Moment,
     /// The selection.
     pub list: List<FlowKey>,
     /// The order of the rows.
@@ -130,6 +134,8 @@ impl Default for FlowsView {
     fn default() -> Self {
         Self {
             shown: Count::default(),
+            sorted: Moment::ZERO,
+            known: Moment::ZERO,
             list: List::default(),
             order: Order::by(Column::Graph),
             detail: false,
@@ -137,11 +143,62 @@ impl Default for FlowsView {
     }
 }
 
+/// Rows change places once in so many seconds, so that they can be read: when
+/// the graphs move on too.
+const CALM: u64 = 4;
+
 impl FlowsView {
-    /// Recomputes the rows.
+    /// Recomputes the rows and sorts them.
     pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
+        let mut ranked = self.rank_rows(flows, criteria, window, |_| true);
+        ranked.sort_unstable();
+        self.sorted = flows.now();
+        self.known = flows.now();
+        self.list
+            .settle(ranked.into_iter().map(|(_, key)| key).collect());
+    }
+
+    /// Recomputes the rows some time later: those that are there keep their
+    /// order for a while, and new ones take the places that they deserve.
+    pub fn advance(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
+        if flows.now().as_secs() / CALM != self.sorted.as_secs() / CALM {
+            return self.refresh(flows, criteria, window);
+        }
+        let known = self.known;
+        let mut new = self.rank_rows(flows, criteria, window, |flow| flow.first_seen > known);
+        new.sort_unstable();
+        let mut rows: Vec<FlowKey> = Vec::with_capacity(self.list.rows().len() + new.len());
+        let kept = self.list.rows().iter().filter_map(|key| {
+            let flow = flows.get(key)?;
+            let shows = criteria.shows(flow);
+            (flow.first_seen <= known && Criteria::has_row(flow, shows)).then_some((flow, shows))
+        });
+        let mut new = new.into_iter().peekable();
+        for (flow, shows) in kept {
+            if new.peek().is_some() {
+                let rank = self.rank(flow, shows, flows, criteria, window);
+                while let Some((_, key)) = new.next_if(|(new, _)| *new < rank) {
+                    rows.push(key);
+                }
+            }
+            rows.push(flow.key);
+        }
+        rows.extend(new.map(|(_, key)| key));
+        self.known = flows.now();
+        self.list.settle(rows);
+    }
+
+    /// The rows of the flows that are wanted with their ranks, and what all
+    /// that are shown come to.
+    fn rank_rows(
+        &mut self,
+        flows: &FlowTable,
+        criteria: Criteria<'_>,
+        window: Duration,
+        wanted: impl Fn(&Flow) -> bool,
+    ) -> Vec<(u128, FlowKey)> {
         self.shown = Count::default();
-        let mut ranked: Vec<(u128, FlowKey)> = Vec::with_capacity(flows.len());
+        let mut ranked = Vec::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
             for direction in Direction::BOTH {
@@ -149,13 +206,11 @@ impl FlowsView {
                     self.shown += flow.counts[direction as usize];
                 }
             }
-            if Criteria::has_row(flow, shows) {
+            if Criteria::has_row(flow, shows) && wanted(flow) {
                 ranked.push((self.rank(flow, shows, flows, criteria, window), flow.key));
             }
         }
-        ranked.sort_unstable();
-        self.list
-            .settle(ranked.into_iter().map(|(_, key)| key).collect());
+        ranked
     }
 
     /// A number by which the rows are sorted upwards.
@@ -215,9 +270,20 @@ impl FlowsView {
     }
 }
 
-/// A rate as a number that sorts like it; rates are never negative.
+/// A rate with two significant digits, as tables show it.
+#[must_use]
+pub fn rounded(rate: f64) -> f64 {
+    if rate < 100.0 {
+        return rate.round();
+    }
+    let unit = 10f64.powi(rate.log10().floor() as i32 - 1);
+    (rate / unit).round() * unit
+}
+
+/// A rate as a number that sorts like what is shown of it, so that rows do not
+/// change places for differences that nobody sees. Rates are never negative.
 pub fn ordered(rate: f64) -> u128 {
-    u128::from(rate.max(0.0).to_bits())
+    u128::from(rounded(rate.max(0.0)).to_bits())
 }
 
 /// The start of a text as a number that sorts like it.

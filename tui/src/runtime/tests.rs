@@ -271,3 +271,37 @@ async fn a_closed_input_or_a_signal_ends_it() {
     .await;
     assert_eq!(result.unwrap_err().to_string(), "cannot read the terminal");
 }
+
+/// What an interval and a key cost with very many flows, for whoever changes
+/// the table: run it in release.
+#[test]
+#[ignore = "measures: it says how long things take and asserts nothing"]
+fn cost_of_many_flows() {
+    let mut source = Synthetic::new(1, 140_000);
+    let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
+    let mut terminal = Terminal::new(TestBackend::new(140, 45)).unwrap();
+    let mut timed = |name: &str, action: Action| {
+        let start = std::time::Instant::now();
+        app.update(action);
+        let updated = start.elapsed();
+        let start = std::time::Instant::now();
+        let flows = app.picture().flows.len();
+        terminal.draw(|frame| drop(ui::draw(&app, frame))).unwrap();
+        println!(
+            "{name:<16} {flows} flows, update {updated:.1?}, draw {:.1?}",
+            start.elapsed()
+        );
+    };
+    for event in source.story(42) {
+        timed("interval", Action::Source(event));
+    }
+    timed("filter", Action::EditFilter);
+    for character in "10.0.0.0/8 and not port 22".chars() {
+        let edit = crate::app::action::Edit::Insert(character);
+        timed("key", Action::Edit(edit));
+    }
+    timed("accept", Action::Accept);
+    timed("60 s", Action::Window);
+    timed("hosts", Action::Show(crate::app::action::View::Hosts));
+    timed("pause", Action::Pause);
+}

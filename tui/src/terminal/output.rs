@@ -7,6 +7,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
+use ratatui::style::Style;
 
 #[cfg(test)]
 mod tests;
@@ -47,15 +48,27 @@ impl<W: Write> Backend for Output<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content = content.peekable();
-        if content.peek().is_none() {
+        let mut content: Vec<_> = content.collect();
+        if content.is_empty() {
             return Ok(());
         }
+        // A place is told in fewer bytes than a style.
+        let mut styles: Vec<Style> = Vec::new();
+        content.sort_by_cached_key(|(_, _, cell)| {
+            let style = cell.style();
+            styles
+                .iter()
+                .position(|known| *known == style)
+                .unwrap_or_else(|| {
+                    styles.push(style);
+                    styles.len() - 1
+                })
+        });
         if let Some(Cursor::At(_)) = self.cursor {
             // Writing moves it.
             self.cursor = Some(Cursor::Shown);
         }
-        self.inner.draw(content)
+        self.inner.draw(content.into_iter())
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {

@@ -220,7 +220,7 @@ fn rate(canvas: &Canvas<'_>, app: &App, device: &Device, direction: Direction) -
         return Cell::default();
     };
     let rate = ledger.rate(direction, app.window(), app.picture().flows.clock());
-    match format::rate(rate, app.look.bits) {
+    match format::short_rate(rate, app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),
     }

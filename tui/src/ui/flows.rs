@@ -85,7 +85,7 @@ fn columns(app: &App) -> Vec<Spec<Column>> {
         column(Column::In, "↓IN", true, rate, rate, 10),
         column(Column::Out, "↑OUT", true, rate, rate, 9),
         column(Column::Packets, "PACKETS", true, 7, 8, 3),
-        column(Column::Graph, "LAST 60 s", false, 10, 20, 5),
+        column(Column::Graph, "LAST MIN", false, 9, 14, 5),
         column(Column::Age, "AGE", true, 4, 5, 2),
     ]
 }
@@ -117,7 +117,10 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
                 .sum();
             Cell::new(format::short_count(packets), text)
         }
-        Column::Graph => Cell::new(spark(canvas, app, flow, shows, width), text),
+        Column::Graph => {
+            let style = if over { palette.dim } else { palette.graph };
+            Cell::new(spark(canvas, app, flow, shows, width), style)
+        }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
     }
 }
@@ -147,7 +150,7 @@ fn rate(
         return Cell::default();
     }
     let rate = flow.rate(direction, app.window(), app.picture().flows.clock());
-    match format::rate(rate, app.look.bits) {
+    match format::short_rate(rate, app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
     }
@@ -169,7 +172,7 @@ fn spark(canvas: &Canvas<'_>, app: &App, flow: &Flow, shows: [bool; 2], cells: u
             }
         }
     }
-    let cells = graph::cells(&values, cells, SLOTS, newest(app));
+    let cells = graph::whole_cells(&values, cells, SLOTS, newest(app));
     graph::sparkline(&cells, canvas.ascii)
 }
 

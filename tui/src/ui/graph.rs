@@ -16,7 +16,21 @@ pub fn cells(values: &[f64], cells: usize, slots: usize, newest: usize) -> Vec<O
     if cells == 0 {
         return Vec::new();
     }
-    let span = slots.div_ceil(cells).max(1);
+    spans(values, cells, slots.div_ceil(cells).max(1), newest)
+}
+
+/// Like [`cells`], but each one is over and has all of its slots: none changes
+/// until all move on.
+#[must_use]
+pub fn whole_cells(values: &[f64], cells: usize, slots: usize, newest: usize) -> Vec<Option<f64>> {
+    let span = ((slots + 1) / (cells + 1)).max(1);
+    let mut cells = spans(values, cells + 1, span, newest);
+    cells.pop();
+    cells
+}
+
+/// The mean of the values in each cell of so many slots.
+fn spans(values: &[f64], cells: usize, span: usize, newest: usize) -> Vec<Option<f64>> {
     let last = newest / span;
     let mut sums = vec![(0.0, 0u32); cells];
     for (back, value) in values.iter().rev().enumerate() {

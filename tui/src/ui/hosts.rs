@@ -86,7 +86,7 @@ fn cell(
 ) -> Cell {
     let palette = canvas.palette;
     let sums = app.hosts.sums(&group);
-    let rate = |rate: f64| match format::rate(rate, app.look.bits) {
+    let rate = |rate: f64| match format::short_rate(rate, app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };
@@ -107,7 +107,7 @@ fn cell(
                 0.0
             };
             let bar = graph::share(part, whole, width.saturating_sub(5), canvas.ascii);
-            Cell::new(format!("{percent:>3.0}% {bar}"), palette.inward)
+            Cell::new(format!("{percent:>3.0}% {bar}"), palette.graph)
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Palette {
     pub inward: Style,
     /// Away from the local end.
     pub outward: Style,
+    /// Graphs in tables, of which there are many.
+    pub graph: Style,
     /// As it should be.
     pub good: Style,
     /// Not as it should be.
@@ -45,6 +47,7 @@ const DIM: Shade = Shade(0x8d_96a8, 0x6a_7282, Color::Reset);
 const ACCENT: Shade = Shade(0x7f_b2ff, 0x1d_4fd8, Color::Blue);
 const INWARD: Shade = Shade(0x76_d0c4, 0x0f_766e, Color::Cyan);
 const OUTWARD: Shade = Shade(0xe3_b06f, 0x9a_4a12, Color::Yellow);
+const GRAPH: Shade = Shade(0x6c_86b5, 0x5f_7db5, Color::Blue);
 const GOOD: Shade = Shade(0x98_c98a, 0x3f_7d20, Color::Green);
 const WARN: Shade = Shade(0xec_bf63, 0x8f_5f08, Color::Yellow);
 const BAD: Shade = Shade(0xf4_8a92, 0xb9_1c1c, Color::Red);
@@ -75,6 +78,7 @@ impl Palette {
             accent: fg(&ACCENT).add_modifier(Modifier::BOLD),
             inward: fg(&INWARD),
             outward: fg(&OUTWARD),
+            graph: fg(&GRAPH),
             good: fg(&GOOD),
             warn: fg(&WARN).add_modifier(Modifier::BOLD),
             bad: fg(&BAD).add_modifier(Modifier::BOLD),

@@ -17,6 +17,10 @@ fn rates_are_short_and_never_wider_than_their_column() {
         assert_eq!(rate(bytes, false), text);
     }
     assert_eq!(rate(1_250_000.0, true), "10.0 Mbit/s");
+    assert_eq!(short_rate(12_345.0, false), "12 kB/s");
+    assert_eq!(short_rate(996_000.0, false), "1.0 MB/s");
+    assert_eq!(short_rate(217_000.0, false), "220 kB/s");
+    assert_eq!(short_rate(7.0, false), "7 B/s");
     let mut bytes = 1.0;
     while bytes < 1e14 {
         assert!(rate(bytes, false).width() <= 9, "{}", rate(bytes, false));
@@ -30,7 +34,7 @@ fn counts() {
     assert_eq!(count(0), "0");
     assert_eq!(count(999), "999");
     assert_eq!(count(1_204_331), "1,204,331");
-    assert_eq!(short_count(99_999), "99,999");
+    assert_eq!(short_count(9_999), "9,999");
     assert_eq!(short_count(120_400), "120 k");
     assert_eq!(short_count(999_900), "1.00 M");
     assert_eq!(short_count(12_340_000), "12.3 M");
