@@ -6,6 +6,9 @@
     reason = "a test ends at the first thing that fails"
 )]
 
+#[path = "kernel/demo.rs"]
+mod demo;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;

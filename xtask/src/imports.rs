@@ -32,6 +32,7 @@ const RULES: &[(&str, Names)] = &[
     ("cli", All),
     ("run", All),
     ("runtime", All),
+    ("demo", Only(&[])),
     ("terminal", Only(&[])),
     ("probe", Only(&["source"])),
     ("source", Only(&[])),
