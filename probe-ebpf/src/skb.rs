@@ -1,5 +1,7 @@
 //! The packet as the kernel hands it over.
 
+use core::arch::asm;
+
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use probe_common::{SNAPSHOT, parse::Packet};
 
@@ -57,11 +59,17 @@ impl<'a> Skb<'a> {
     /// `data` is valid for writes.
     #[inline(always)]
     pub unsafe fn snapshot(&self, data: *mut [u8; SNAPSHOT]) -> u16 {
-        let captured = self.len().min(SNAPSHOT as u32);
-        // The verifier must see that the size is neither 0 nor too large.
-        if captured == 0 || captured > SNAPSHOT as u32 {
+        let len = self.len();
+        if len == 0 {
             return 0;
         }
+        // The verifier must see that the size is neither 0 nor too large, and
+        // kernels before 6.8 learn nothing from a comparison with 0. The mask
+        // changes no value, which is why the compiler must not see through it.
+        let mut last = u64::from(len.min(SNAPSHOT as u32) - 1);
+        // SAFETY: it only masks a register.
+        unsafe { asm!("{last} &= 127", last = inout(reg) last) };
+        let captured = last as u32 + 1;
         // SAFETY: the helper writes `captured` bytes, which fit.
         let error = unsafe { bpf_skb_load_bytes(self.raw().cast(), 0, data.cast(), captured) };
         if error == 0 { captured as u16 } else { 0 }
@@ -74,7 +82,13 @@ impl Packet for Skb<'_> {
     /// Ethernet header is sure to be linear.
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let start = self.ctx.data() + offset;
+        // The headers that are walked end before: this changes no value, but the
+        // verifier of kernels before 6.8 has lost what it knew of the offset
+        // when it comes back from the stack. The compiler must not see through.
+        let mut bounded = offset as u64;
+        // SAFETY: it only masks a register.
+        unsafe { asm!("{bounded} &= 0x7fff", bounded = inout(reg) bounded) };
+        let start = self.ctx.data() + bounded as usize;
         if start + N <= self.ctx.data_end() {
             // SAFETY: the comparison, which the verifier looks for.
             return Some(unsafe { (start as *const [u8; N]).read_unaligned() });

@@ -1,11 +1,13 @@
 //! All that touches the kernel.
 
 mod attach;
+mod clsact;
 mod counters;
 mod devices;
 pub mod live;
 mod netns;
 mod object;
+mod owner;
 pub mod pair;
 pub mod preflight;
 mod ring;

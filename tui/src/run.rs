@@ -3,13 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{Cli, Command, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs};
 use crate::probe::Sizes;
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
+use crate::probe::preflight;
 use crate::runtime;
 use crate::stream::Stream;
 
@@ -60,6 +61,12 @@ async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> any
 
 /// Prints what a live source tells, until the time is over or a signal ends it.
 async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
+    if args.devices.is_empty() && !preflight::has_netkit() {
+        bail!(
+            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
+             devices to watch through other hooks"
+        );
+    }
     let options = Options {
         devices: args.devices,
         create: pair(args.pair),

@@ -191,6 +191,8 @@ pub enum Hooks {
     Netkit,
     /// tcx ingress and egress (kernel 6.6).
     Tcx,
+    /// Filters of the clsact queueing discipline (kernels before tcx).
+    Clsact,
 }
 
 impl Hooks {
@@ -200,6 +202,7 @@ impl Hooks {
         match self {
             Self::Netkit => "netkit",
             Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
         }
     }
 }

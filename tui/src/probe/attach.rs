@@ -5,7 +5,7 @@
 //! With none behind it, NEXT lets the packet pass (`netkit_run()` in
 //! `drivers/net/netkit.c`), which would open a hook that is closed by its policy
 //! (blackhole). There the program drops the packet, as the policy would, for as
-//! long as it is alone: [`Hook::follow`] looks after that.
+//! long as it is alone: [`Attached::follow`] looks after that.
 //!
 //! The race that remains: after another program arrives at a closed hook, or
 //! the last one leaves, packets are dropped, or let pass, until the next look.
@@ -13,12 +13,14 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use probe_common::{Attachment, Direction, LinkLayer, verdict};
+use probe_common::{Attachment, Direction, verdict};
 
+use super::clsact::Filters;
 use super::devices::{BLACKHOLE, Link};
 use super::object::{Object, ObjectError, Program};
+use super::preflight;
 use super::sys::{self, Chain, HookPoint};
-use crate::source::{DeviceKind, Hooks};
+use crate::source::{DeviceKind, Hooks, Netkit};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;
@@ -29,24 +31,32 @@ pub enum AttachError {
     /// The program could not be loaded.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The filters of a kernel without tcx were refused.
+    #[error("{0:#}")]
+    Filters(anyhow::Error),
     /// The hook refused it.
     #[error("cannot attach to {hook}: {error}; {cure}")]
     Hook {
         /// The hook.
         hook: HookPoint,
         /// The kernel's answer.
-        #[source]
         error: io::Error,
         /// What to do.
         cure: &'static str,
     },
 }
 
-/// A watched device. Dropping it closes the links, and the kernel takes the
-/// programs off the hooks.
-pub struct Attached {
-    /// Towards the local end, and away from it.
-    pub hooks: [Hook; 2],
+/// A watched device. Dropping it takes the programs off the hooks.
+pub enum Attached {
+    /// Links to hooks that chain programs: towards the local end, and away.
+    Chained([Hook; 2]),
+    /// Filters, where the kernel does not have those. The programs go with them.
+    Filters {
+        /// The filters.
+        _filters: Filters,
+        /// The programs.
+        _programs: [Program; 2],
+    },
 }
 
 /// A hook that a program of ours is attached to.
@@ -63,12 +73,13 @@ pub struct Hook {
     _link: OwnedFd,
 }
 
-/// The kind of hooks that a device has.
+/// The kind of hooks that a device has on this kernel.
 #[must_use]
-pub const fn hooks_of(kind: &DeviceKind) -> Hooks {
+pub fn hooks_of(kind: &DeviceKind) -> Hooks {
     match kind {
         DeviceKind::Netkit(_) => Hooks::Netkit,
-        DeviceKind::NetkitPeer | DeviceKind::Other(_) => Hooks::Tcx,
+        DeviceKind::NetkitPeer | DeviceKind::Other(_) if preflight::has_tcx() => Hooks::Tcx,
+        DeviceKind::NetkitPeer | DeviceKind::Other(_) => Hooks::Clsact,
     }
 }
 
@@ -77,35 +88,55 @@ impl Attached {
     ///
     /// # Errors
     /// When a program is refused or a hook does not take it.
-    pub fn new(object: &Object, link: &Link, slot: u32) -> Result<Self, AttachError> {
-        let (inward, outward) = match hooks_of(&link.kind) {
+    pub fn new(object: &Object, link: &Link, slot: u32, hooks: Hooks) -> Result<Self, AttachError> {
+        let load = |direction| load(object, link, slot, direction);
+        let (inward, outward) = match hooks {
             Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
             Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
+            Hooks::Clsact => {
+                let programs = [load(Direction::In)?, load(Direction::Out)?];
+                let fds = [programs[0].as_fd(), programs[1].as_fd()];
+                return Ok(Self::Filters {
+                    _filters: Filters::attach(link.index, fds).map_err(AttachError::Filters)?,
+                    _programs: programs,
+                });
+            }
         };
-        let is_closed = |policy: fn(&crate::source::Netkit) -> &str| {
+        let is_closed = |policy: fn(&Netkit) -> &str| {
             link.netkit().is_some_and(|pair| policy(pair) == BLACKHOLE)
         };
-        Ok(Self {
-            hooks: [
-                Hook::attach(
-                    object,
-                    link,
-                    slot,
-                    Direction::In,
-                    inward,
-                    is_closed(|pair| &pair.policy),
-                )?,
-                Hook::attach(
-                    object,
-                    link,
-                    slot,
-                    Direction::Out,
-                    outward,
-                    is_closed(|pair| &pair.peer_policy),
-                )?,
-            ],
-        })
+        let in_closed = is_closed(|pair| &pair.policy);
+        let out_closed = is_closed(|pair| &pair.peer_policy);
+        Ok(Self::Chained([
+            Hook::attach(load(Direction::In)?, link.index, inward, in_closed)?,
+            Hook::attach(load(Direction::Out)?, link.index, outward, out_closed)?,
+        ]))
     }
+
+    /// What has changed on the hooks. Nothing is known of filters: their kernels
+    /// have no chains to ask for.
+    pub fn follow(&mut self) -> Vec<(HookPoint, Change)> {
+        let Self::Chained(hooks) = self else {
+            return Vec::new();
+        };
+        // A device that is going is let go when the kernel says so.
+        let change = |hook: &mut Hook| Some((hook.point, hook.follow().ok()??));
+        hooks.iter_mut().filter_map(change).collect()
+    }
+}
+
+fn load(
+    object: &Object,
+    link: &Link,
+    slot: u32,
+    direction: Direction,
+) -> Result<Program, ObjectError> {
+    object.load(Attachment {
+        device: slot,
+        direction: direction as u32,
+        verdict: verdict::NEXT,
+        link_layer: link.link_layer as u32,
+    })
 }
 
 /// What has changed on a hook.
@@ -121,10 +152,8 @@ pub enum Change {
 
 impl Hook {
     fn attach(
-        object: &Object,
-        link: &Link,
-        slot: u32,
-        direction: Direction,
+        mut program: Program,
+        device: u32,
         point: HookPoint,
         is_closed: bool,
     ) -> Result<Self, AttachError> {
@@ -133,27 +162,20 @@ impl Hook {
             cure: cure(&error),
             error,
         };
-        let link_layer: LinkLayer = link.link_layer;
-        let mut program = object.load(Attachment {
-            device: slot,
-            direction: direction as u32,
-            verdict: verdict::NEXT,
-            link_layer: link_layer as u32,
-        })?;
         let id = sys::program_id(program.as_fd()).map_err(refused)?;
         let mut tries = 0;
         loop {
-            let chain = sys::chain(link.index, point).map_err(refused)?;
+            let chain = sys::chain(device, point).map_err(refused)?;
             let alone = chain.programs.is_empty();
             program
                 .set_verdict(verdict_for(is_closed, alone))
                 .map_err(|error| refused(io::Error::other(error)))?;
-            match sys::attach_at_head(program.as_fd(), link.index, point, chain.revision) {
+            match sys::attach_at_head(program.as_fd(), device, point, chain.revision) {
                 Ok(fd) => {
-                    let chain = sys::chain(link.index, point).map_err(refused)?;
+                    let chain = sys::chain(device, point).map_err(refused)?;
                     return Ok(Self {
                         point,
-                        device: link.index,
+                        device,
                         is_closed,
                         program,
                         id,
@@ -173,7 +195,7 @@ impl Hook {
     ///
     /// # Errors
     /// When the kernel does not answer, as when the device is gone.
-    pub fn follow(&mut self) -> io::Result<Option<Change>> {
+    fn follow(&mut self) -> io::Result<Option<Change>> {
         let chain = sys::chain(self.device, self.point)?;
         if chain == self.chain {
             return Ok(None);
@@ -196,12 +218,6 @@ impl Hook {
         } else {
             Change::Others(others)
         }))
-    }
-
-    /// Which hook it is.
-    #[must_use]
-    pub const fn point(&self) -> HookPoint {
-        self.point
     }
 }
 

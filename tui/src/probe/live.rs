@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::attach::Change;
+use super::clsact;
 use super::counters::{Budget, Counters};
 use super::devices::{Devices, Link};
 use super::object::{Object, Sizes};
@@ -98,6 +99,7 @@ impl Live {
         let devices = Devices::open().context("cannot open a netlink socket")?;
         let removed = pair::remove_left_behind(&devices).await?;
         let links = devices.list().await.context("cannot list the devices")?;
+        let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
         let selection = Selection::new(&options.devices, &links)?;
         let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
         let started = Timestamp::now();
@@ -110,9 +112,11 @@ impl Live {
             start,
         )
         .context("cannot write the settings of the eBPF programs")?;
-        let mut notices: Vec<String> = removed
-            .iter()
-            .map(|name| format!("removed the pair {name}, which a killed nkview had left"))
+        let pairs = removed.iter().map(|name| format!("the pair {name}"));
+        let filters = cleaned.iter().map(|name| format!("the filters of {name}"));
+        let mut notices: Vec<String> = pairs
+            .chain(filters)
+            .map(|what| format!("removed {what}, which a killed nkview had left"))
             .collect();
 
         let mut watched = Watched::new(object);

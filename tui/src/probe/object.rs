@@ -34,7 +34,7 @@ pub enum ObjectError {
     #[error("the embedded eBPF object is unusable: {0}")]
     Unusable(String),
     /// A map was refused.
-    #[error("cannot create the eBPF map {name}: {source}")]
+    #[error("cannot create the eBPF map {name}")]
     Map {
         /// Its name.
         name: String,
@@ -42,7 +42,7 @@ pub enum ObjectError {
         source: MapError,
     },
     /// The program was refused.
-    #[error("cannot load the eBPF program: {0}")]
+    #[error("cannot load the eBPF program")]
     Load(#[from] sys::LoadError),
 }
 

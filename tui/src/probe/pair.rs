@@ -7,7 +7,6 @@
 use std::fs::File;
 use std::net::Ipv6Addr;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, bail};
 use netlink_packet_route::link::{
@@ -17,6 +16,7 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkNetkit, LinkUnspec};
 
 use super::devices::{Devices, Link};
 use super::netns;
+use super::owner::Owner;
 
 #[cfg(test)]
 mod tests;
@@ -175,61 +175,6 @@ fn is_left_behind(link: &Link) -> bool {
         // Signed by somebody else.
         Some(None) => false,
     }
-}
-
-/// A process that cannot be taken for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Owner {
-    pid: u32,
-    /// When it started, in clock ticks since boot: field 22 of `proc_pid_stat(5)`.
-    started: u64,
-    /// Inode of its PID namespace. In another one the PID means nothing.
-    namespace: u64,
-}
-
-impl Owner {
-    fn this() -> anyhow::Result<Self> {
-        let pid = std::process::id();
-        Ok(Self {
-            pid,
-            started: start_of(pid).context("cannot read /proc/self/stat")?,
-            namespace: pid_namespace().context("cannot read /proc/self/ns/pid")?,
-        })
-    }
-
-    fn sign(self) -> String {
-        let Self {
-            pid,
-            started,
-            namespace,
-        } = self;
-        format!("nkview {pid} {started} {namespace}")
-    }
-
-    fn parse(alias: &str) -> Option<Self> {
-        let mut words = alias.strip_prefix("nkview ")?.split(' ');
-        let owner = Self {
-            pid: words.next()?.parse().ok()?,
-            started: words.next()?.parse().ok()?,
-            namespace: words.next()?.parse().ok()?,
-        };
-        words.next().is_none().then_some(owner)
-    }
-
-    fn is_gone(self) -> bool {
-        pid_namespace() == Some(self.namespace) && start_of(self.pid) != Some(self.started)
-    }
-}
-
-fn pid_namespace() -> Option<u64> {
-    Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
-}
-
-fn start_of(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, which may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').nth(22 - 3)?.parse().ok()
 }
 
 fn check_name(name: &str, peer: &str) -> anyhow::Result<()> {

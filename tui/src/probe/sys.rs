@@ -25,6 +25,8 @@ const BEFORE: u32 = 1 << 3;
 /// Room for the verifier's explanation; the kernel truncates a longer one from
 /// its start on when it can.
 const LOG_SIZE: usize = 1 << 18;
+/// Lines of it that are shown.
+const LOG_LINES: usize = 6;
 /// Programs that a chain can hold (`BPF_MPROG_MAX`).
 const CHAIN_MAX: usize = 64;
 
@@ -86,9 +88,8 @@ pub struct ChainProgram {
 #[error("{error}{}", if log.is_empty() { String::new() } else { format!("; the verifier said: {log}") })]
 pub struct LoadError {
     /// The kernel's answer.
-    #[source]
     pub error: io::Error,
-    /// The end of the verifier's log, when it wrote one.
+    /// The last lines of the verifier's log, when it wrote one.
     pub log: String,
 }
 
@@ -166,13 +167,17 @@ pub fn load_program(
                 |_| String::new(),
                 |text| text.to_string_lossy().trim_end().to_owned(),
             );
-            let start = text.floor_char_boundary(text.len().saturating_sub(2000));
             LoadError {
                 error,
-                log: text[start..].to_owned(),
+                log: last_lines(&text, LOG_LINES),
             }
         })
     })
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// Attaches a program at the head of a hook's chain. The link, and with it the

@@ -71,15 +71,17 @@ impl Watched {
                 limits::DEVICES
             );
         };
-        let attached = Attached::new(&self.object, link, slot).map_err(|error| match error {
-            AttachError::Object(error) => preflight::explain(error),
-            hook @ AttachError::Hook { .. } => hook.into(),
-        })?;
+        let hooks = hooks_of(&link.kind);
+        let attached =
+            Attached::new(&self.object, link, slot, hooks).map_err(|error| match error {
+                AttachError::Object(error) => preflight::explain(error),
+                error => error.into(),
+            })?;
         self.devices.retain(|entry| entry.slot != slot);
         self.devices.push(Entry {
             slot,
             link: link.clone(),
-            hooks: hooks_of(&link.kind),
+            hooks,
             state: State::Attached(Box::new(attached)),
         });
         Ok(())
@@ -164,11 +166,8 @@ impl Watched {
             let State::Attached(attached) = &mut entry.state else {
                 continue;
             };
-            for hook in &mut attached.hooks {
-                // A device that is going is let go when the kernel says so.
-                if let Ok(Some(change)) = hook.follow() {
-                    changes.push((entry.link.name.clone(), hook.point(), change));
-                }
+            for (point, change) in attached.follow() {
+                changes.push((entry.link.name.clone(), point, change));
             }
         }
         changes

@@ -1,0 +1,74 @@
+//! Signatures on what nkview creates outside of itself, so that the next run can
+//! tell what a killed one has left from what a living one needs.
+
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::Context;
+
+#[cfg(test)]
+mod tests;
+
+/// A process that cannot be taken for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pid: u32,
+    /// When it started, in clock ticks since boot: field 22 of `proc_pid_stat(5)`.
+    started: u64,
+    /// Inode of its PID namespace. In another one the PID means nothing.
+    namespace: u64,
+}
+
+impl Owner {
+    /// This process.
+    ///
+    /// # Errors
+    /// When `/proc` does not tell.
+    pub fn this() -> anyhow::Result<Self> {
+        let pid = std::process::id();
+        Ok(Self {
+            pid,
+            started: start_of(pid).context("cannot read /proc/self/stat")?,
+            namespace: pid_namespace().context("cannot read /proc/self/ns/pid")?,
+        })
+    }
+
+    /// What it signs with.
+    #[must_use]
+    pub fn sign(self) -> String {
+        let Self {
+            pid,
+            started,
+            namespace,
+        } = self;
+        format!("nkview {pid} {started} {namespace}")
+    }
+
+    /// The owner of a signature, if it is one.
+    #[must_use]
+    pub fn parse(alias: &str) -> Option<Self> {
+        let mut words = alias.strip_prefix("nkview ")?.split(' ');
+        let owner = Self {
+            pid: words.next()?.parse().ok()?,
+            started: words.next()?.parse().ok()?,
+            namespace: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(owner)
+    }
+
+    /// Whether it can be judged from here and does not live.
+    #[must_use]
+    pub fn is_gone(self) -> bool {
+        pid_namespace() == Some(self.namespace) && start_of(self.pid) != Some(self.started)
+    }
+}
+
+fn pid_namespace() -> Option<u64> {
+    Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
+}
+
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(22 - 3)?.parse().ok()
+}
