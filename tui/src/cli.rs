@@ -29,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Print the flows without a terminal, as NDJSON on stdout
     Stream(StreamArgs),
+    /// Say what this kernel and user can do, and how to mend what they cannot
+    Doctor(DoctorArgs),
 }
 
 /// Arguments of `nkview`.
@@ -61,6 +63,9 @@ pub struct StreamArgs {
     /// Print one JSON object a line: the only format, named so that others can come
     #[arg(long, required = true)]
     pub json: bool,
+    /// Print a line for each packet that is looked at, too
+    #[arg(long)]
+    pub packets: bool,
     /// End after this many seconds; otherwise with Ctrl-C
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
@@ -70,6 +75,17 @@ pub struct StreamArgs {
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
+    /// How many packets to look at.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// Arguments of `nkview doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The pair that is made where there is none.

@@ -4,6 +4,7 @@ mod attach;
 mod clsact;
 mod counters;
 mod devices;
+pub mod doctor;
 pub mod live;
 mod netns;
 mod object;

@@ -1,16 +1,17 @@
 //! Carrying out the commands.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{Cli, Command, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs};
-use crate::probe::Sizes;
+use crate::cli::{
+    Cli, Command, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
+};
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
-use crate::probe::preflight;
+use crate::probe::{Sizes, doctor, preflight};
 use crate::runtime;
 use crate::stream::Stream;
 
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             screen(options, args.screen, signals).await
         }
         Some(Command::Stream(args)) => stream(args, &mut signals).await,
+        Some(Command::Doctor(args)) => doctor(args).await,
     }
 }
 
@@ -71,14 +73,13 @@ async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
         devices: args.devices,
         create: pair(args.pair),
         remark: None,
-        // Packets have no lines.
-        ..options(&args.probe, Events::None)
+        ..options(&args.probe, events(&args.events))
     };
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
     };
     let (session, mut events, _commands, stop) = live?.split();
-    let mut stream = Stream::new(session, io::stdout());
+    let mut stream = Stream::new(session, io::stdout(), args.packets);
     let mut stop = Some(stop);
     let mut ended = None;
     let mut written = Ok(());
@@ -108,6 +109,27 @@ async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
         ended.wait().await?;
     }
     unless_closed(written.and_then(|()| stream.finish()))
+}
+
+/// Prints what the doctor finds; an error if nothing can be watched.
+async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
+    let findings = doctor::examine().await;
+    let mut stdout = io::stdout();
+    let written = if args.json {
+        findings.iter().try_for_each(|finding| {
+            serde_json::to_writer(&mut stdout, finding)?;
+            stdout.write_all(b"\n")
+        })
+    } else {
+        findings
+            .iter()
+            .try_for_each(|finding| write!(stdout, "{finding}"))
+    };
+    unless_closed(written)?;
+    if findings.iter().any(doctor::Finding::is_fatal) {
+        bail!("nothing can be watched as things are");
+    }
+    Ok(())
 }
 
 async fn elapsed(duration: Option<Duration>) {

@@ -9,6 +9,7 @@
 //! | `start` | first: from here on all is counted | `time`, `version`, `host`, `remark`?, `devices` |
 //! | `device` | a device came, went or failed later | `time`, `name`, `index`, `hooks`?, `gone`?, `error`? |
 //! | `flow` | each interval, for each flow that had a packet in it | see below |
+//! | `packet` | with packets asked for, for each that got an event | see below |
 //! | `notice` | something that the user must know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | the source has nothing more to say | `time`, `text` |
 //! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `untracked`, `ring` |
@@ -33,6 +34,11 @@
 //!   packet and what was counted since, unless the flow was idle for a minute in
 //!   between. These are left out for flows beyond 200,000 at a time.
 //!
+//! A `packet` line has `time`, `device`, `direction` (`in`, `out`), `protocol`,
+//! `local` and `remote` as a flow has them, `bytes`, `segments`, `because`, which
+//! is why it got an event (`first` of its flow, TCP `flags`, `control`, `dns`, or
+//! a `sample`), and `summary`, the packet in words.
+//!
 //! A `totals` line has what the hooks saw, counted apart from the flows:
 //! in each direction the sum of the device's flow lines and of its untracked
 //! packets. `flows` is how many different flows there were, `untracked` the
@@ -48,11 +54,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use probe_common::LinkLayer;
 use serde::Serialize;
 
 use crate::{
     flow::{FlowTable, Limits},
-    source::{Device, Event, FlowCounts, Interval, Moment, Session, Totals, Watch},
+    source::{Device, Event, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
 };
 use line::Line;
 
@@ -61,6 +68,8 @@ use line::Line;
 pub struct Stream<W: Write> {
     session: Session,
     writer: BufWriter<W>,
+    /// Whether packets have lines.
+    with_packets: bool,
     has_started: bool,
     devices: Vec<Device>,
     /// One for each name, because a slot may come to stand for another device.
@@ -81,11 +90,13 @@ struct Kept {
 }
 
 impl<W: Write> Stream<W> {
-    /// Nothing is written before the first event.
-    pub fn new(session: Session, writer: W) -> Self {
+    /// Nothing is written before the first event. Packets have lines only
+    /// `with_packets`.
+    pub fn new(session: Session, writer: W, with_packets: bool) -> Self {
         Self {
             session,
             writer: BufWriter::with_capacity(1 << 16, writer),
+            with_packets,
             has_started: false,
             devices: Vec::new(),
             kept: Vec::new(),
@@ -95,7 +106,7 @@ impl<W: Write> Stream<W> {
         }
     }
 
-    /// Writes the lines of an event. Packets have none.
+    /// Writes the lines of an event.
     ///
     /// # Errors
     /// The writer's; [`io::ErrorKind::BrokenPipe`] when the reader has gone,
@@ -104,7 +115,11 @@ impl<W: Write> Stream<W> {
         match event {
             Event::Devices(devices) => self.devices(devices)?,
             Event::Interval(interval) => self.interval(interval)?,
-            Event::Packets(_) => {}
+            Event::Packets(packets) => {
+                if self.with_packets {
+                    self.packets(packets)?;
+                }
+            }
             Event::Notice(notice) => {
                 self.start(&[])?;
                 let time = self.time(notice.at);
@@ -207,14 +222,34 @@ impl<W: Write> Stream<W> {
         Ok(())
     }
 
+    fn packets(&mut self, packets: &[Packet]) -> io::Result<()> {
+        self.start(&[])?;
+        for packet in packets {
+            let slot = packet.key.device;
+            let watched = |device: &&Device| matches!(device.watch, Watch::Yes { slot: its, .. } | Watch::Gone { slot: its } if its == slot);
+            let device = self.devices.iter().find(watched);
+            let link_layer = device.map_or(LinkLayer::Ethernet, |device| device.link_layer);
+            let time = self.time(packet.at);
+            let place = self.place_of(slot);
+            let name = &self.kept[place].name;
+            let line = line::Packet::new(time, name, packet, link_layer);
+            write_line(&mut self.writer, &Line::Packet(line))?;
+        }
+        Ok(())
+    }
+
     /// What is kept of a slot's device; a recording may not have named it.
     fn kept(&mut self, slot: u32) -> &mut Kept {
+        let place = self.place_of(slot);
+        &mut self.kept[place]
+    }
+
+    fn place_of(&mut self, slot: u32) -> usize {
         let kept = &mut self.kept;
-        let place = *self
+        *self
             .slots
             .entry(slot)
-            .or_insert_with(|| place(kept, &format!("#{slot}")));
-        &mut kept[place]
+            .or_insert_with(|| place(kept, &format!("#{slot}")))
     }
 
     fn time(&self, at: Moment) -> line::Time {

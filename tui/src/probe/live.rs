@@ -51,8 +51,6 @@ pub struct Options {
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Events {
-    /// None: nobody looks at them.
-    None,
     /// So many a second and CPU at most, and a sample of a tenth of that.
     PerSecond(u32),
     /// All.
@@ -62,7 +60,6 @@ pub enum Events {
 impl Events {
     fn budget(self, interval: Duration) -> Budget {
         let per_second = match self {
-            Self::None => 0,
             Self::PerSecond(events) => events,
             Self::Every => u32::MAX,
         };

@@ -53,10 +53,10 @@ pub struct PairRequest {
     pub peer_netns: Option<String>,
 }
 
-/// A pair that nkview has made. Dropping it removes both ends.
+/// A pair that nkview makes or has made. Dropping it removes both ends.
 #[derive(Debug)]
 pub struct Pair {
-    index: u32,
+    name: String,
 }
 
 impl Pair {
@@ -94,6 +94,8 @@ impl Pair {
             }
         }
         let handle = devices.handle();
+        // From here on dropping it cleans up: this may be cancelled at any await.
+        let pair = Self { name: name.clone() };
         create_ends(handle, name, &peer, *mode, namespace.as_ref())
             .await
             .with_context(|| {
@@ -102,15 +104,7 @@ impl Pair {
                      with netkit (6.7, CONFIG_NETKIT=y)"
                 )
             })?;
-        let links = devices.list().await.context("cannot list the devices")?;
-        let index = links
-            .iter()
-            .find(|link| link.name == *name && link.group == GROUP)
-            .map(|link| link.index)
-            .with_context(|| format!("the netkit pair {name} was gone at once"))?;
-        // From here on dropping it cleans up.
-        let pair = Self { index };
-        mark(handle, index).await?;
+        mark(handle, name).await?;
         bring_up(handle, name, PRIMARY).await?;
         match namespace {
             None => bring_up(handle, &peer, PEER).await?,
@@ -126,14 +120,26 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        let index = self.index;
+        let name = &self.name;
         // It may be gone already, by somebody else's hand.
         let _ = netns::apart(async || {
-            let (connection, handle, _) = rtnetlink::new_connection()?;
-            tokio::spawn(connection);
-            Ok(handle.link().del(index).execute().await?)
+            let devices = Devices::open()?;
+            let links = devices.list().await?;
+            let ours = links
+                .iter()
+                .find(|link| link.name == *name && is_ours(link));
+            if let Some(link) = ours {
+                devices.handle().link().del(link.index).execute().await?;
+            }
+            Ok(())
         });
     }
+}
+
+/// Whether this run has made the device, or was about to sign it.
+fn is_ours(link: &Link) -> bool {
+    let owner = link.alias.as_deref().map(Owner::parse);
+    link.group == GROUP && owner.is_none_or(|owner| owner == Owner::this().ok())
 }
 
 /// Removes the pairs of runs that were killed; returns their names.
@@ -218,8 +224,8 @@ async fn create_ends(
 }
 
 /// Signs the primary as ours.
-async fn mark(handle: &Handle, index: u32) -> anyhow::Result<()> {
-    let message = LinkUnspec::new_with_index(index)
+async fn mark(handle: &Handle, name: &str) -> anyhow::Result<()> {
+    let message = LinkUnspec::new_with_name(name)
         .alias(Owner::this()?.sign())
         .build();
     handle

@@ -23,23 +23,28 @@ const NEEDED: [(CapabilitySet, &str); 3] = [
     (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
 ];
 
-/// Whether the kernel knows the netkit hooks: on a device that is no netkit it
-/// then says so (`ENXIO`), instead of not knowing the question (`EINVAL`).
+/// Whether the kernel has the netkit hooks, as far as can be told.
 #[must_use]
 pub fn has_netkit() -> bool {
-    knows(HookPoint::NetkitPrimary)
+    has(HookPoint::NetkitPrimary).unwrap_or(true)
 }
 
-/// Whether the kernel knows the tcx hooks.
+/// Whether the kernel has the tcx hooks, as far as can be told.
 #[must_use]
 pub fn has_tcx() -> bool {
-    knows(HookPoint::TcxIngress)
+    has(HookPoint::TcxIngress).unwrap_or(true)
 }
 
-fn knows(hook: HookPoint) -> bool {
-    sys::chain(LOOPBACK, hook)
-        .err()
-        .is_none_or(|error| error.raw_os_error() != Some(libc::EINVAL))
+/// Whether the kernel has the hook: it does not understand the question then
+/// (`EINVAL`). Nothing where the user may not ask.
+#[must_use]
+pub fn has(hook: HookPoint) -> Option<bool> {
+    let error = sys::chain(LOOPBACK, hook).err();
+    match error.and_then(|error| error.raw_os_error()) {
+        Some(libc::EINVAL) => Some(false),
+        Some(libc::EPERM) => None,
+        _ => Some(true),
+    }
 }
 
 /// The capabilities that are missing, by name.

@@ -7,13 +7,13 @@ use std::{
 
 use jiff::Timestamp;
 use probe_common::{
-    Counters, FlowKey, KeyFlags,
+    Counters, Direction, FlowKey, KeyFlags, LinkLayer, Reason,
     parse::number::{ether, icmp, ip},
 };
 use serde::{Serialize, Serializer};
 
 use crate::{
-    dissect::{icmp_type_name, protocol_name},
+    dissect::{icmp_type_name, protocol_name, summary},
     flow, source,
     source::{FlowCounts, Level, Moment, Totals, Watch},
 };
@@ -46,6 +46,7 @@ pub(super) enum Line<'a> {
         device: Device<'a>,
     },
     Flow(Flow<'a>),
+    Packet(Packet<'a>),
     Notice(Notice<'a>),
     Ended {
         time: Time,
@@ -84,6 +85,53 @@ impl<'a> Device<'a> {
             Watch::No | Watch::Starting => return None,
         }
         Some(line)
+    }
+}
+
+/// A packet that got an event.
+#[derive(Serialize)]
+pub(super) struct Packet<'a> {
+    time: Time,
+    device: &'a str,
+    direction: &'static str,
+    protocol: Cow<'static, str>,
+    local: End,
+    remote: End,
+    bytes: u32,
+    segments: u32,
+    because: &'static str,
+    summary: String,
+}
+
+impl<'a> Packet<'a> {
+    pub(super) fn new(
+        time: Time,
+        device: &'a str,
+        packet: &source::Packet,
+        link_layer: LinkLayer,
+    ) -> Self {
+        let key = &packet.key;
+        Self {
+            time,
+            device,
+            direction: match packet.direction {
+                Direction::In => "in",
+                Direction::Out => "out",
+            },
+            protocol: protocol_name(key.ether_type, key.protocol),
+            local: End::new(key, key.local, key.local_port),
+            remote: End::new(key, key.remote, key.remote_port),
+            bytes: packet.len,
+            segments: packet.segments,
+            because: match packet.reason {
+                Reason::First => "first",
+                Reason::TcpFlags => "flags",
+                Reason::Control => "control",
+                Reason::Dns => "dns",
+                Reason::Sample => "sample",
+            },
+            summary: summary(packet, link_layer),
+        }
     }
 }
 

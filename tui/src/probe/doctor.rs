@@ -1,0 +1,237 @@
+//! `nkview doctor`: what this kernel and this user can do, and how to mend what
+//! they cannot.
+
+use std::fmt;
+use std::path::Path;
+
+use probe_common::{Attachment, verdict};
+use rustix::thread::{MembarrierQuery, membarrier_query};
+use serde::Serialize;
+
+use super::devices::Devices;
+use super::object::{Object, Sizes};
+use super::preflight;
+use super::sys::HookPoint;
+
+/// How a thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// Missing, and nkview does without it.
+    Without,
+    /// Missing, and nothing works without it.
+    Fatal,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub what: &'static str,
+    /// How it stands.
+    pub state: State,
+    /// How it was found, in words.
+    pub found: String,
+    /// What to do about it, unless it is as it should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<&'static str>,
+}
+
+impl Finding {
+    /// Whether nothing works because of it.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.state == State::Fatal
+    }
+
+    fn ok(what: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            what,
+            state: State::Ok,
+            found: found.into(),
+            cure: None,
+        }
+    }
+
+    fn missing(
+        what: &'static str,
+        state: State,
+        found: impl Into<String>,
+        cure: &'static str,
+    ) -> Self {
+        Self {
+            what,
+            state,
+            found: found.into(),
+            cure: Some(cure),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    /// A line, and a second one for the cure.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.state {
+            State::Ok => "ok  ",
+            State::Without => "--  ",
+            State::Fatal => "FAIL",
+        };
+        writeln!(f, "{mark} {:<14} {}", self.what, self.found)?;
+        match self.cure {
+            Some(cure) => writeln!(f, "     {:<14} → {cure}", ""),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Looks at everything. Nothing is attached or changed.
+pub async fn examine() -> Vec<Finding> {
+    let mut findings = vec![kernel(), capabilities(), programs()];
+    findings.push(netkit());
+    findings.push(tcx());
+    findings.push(grace());
+    findings.push(btf());
+    findings.push(devices().await);
+    findings
+}
+
+fn kernel() -> Finding {
+    let uname = rustix::system::uname();
+    let (release, machine) = (uname.release(), uname.machine());
+    Finding::ok(
+        "kernel",
+        format!(
+            "Linux {} on {}",
+            release.to_string_lossy(),
+            machine.to_string_lossy()
+        ),
+    )
+}
+
+fn capabilities() -> Finding {
+    let missing = preflight::missing_capabilities();
+    if missing.is_empty() {
+        return Finding::ok(
+            "capabilities",
+            "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are there",
+        );
+    }
+    Finding::missing(
+        "capabilities",
+        State::Fatal,
+        format!("missing: {}", missing.join(", ")),
+        "start it with sudo, or: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
+    )
+}
+
+/// Tries what will be needed, with the least sizes.
+fn programs() -> Finding {
+    const WHAT: &str = "eBPF program";
+    let sizes = Sizes {
+        flows: 1,
+        ring: 4096,
+    };
+    let nobody = Attachment {
+        device: 0,
+        direction: 0,
+        verdict: verdict::NEXT,
+        link_layer: 0,
+    };
+    // The maps must live while the program is loaded.
+    let loaded = Object::new(sizes).and_then(|(object, _maps, _ring)| object.load(nobody));
+    match loaded {
+        Ok(_) => Finding::ok(WHAT, "the kernel takes the program and its maps"),
+        Err(error) => Finding::missing(
+            WHAT,
+            State::Fatal,
+            format!("{:#}", preflight::explain(error)),
+            "see above for capabilities; a kernel of 5.8 or later with CONFIG_BPF_SYSCALL is needed",
+        ),
+    }
+}
+
+fn netkit() -> Finding {
+    hook(
+        "netkit",
+        HookPoint::NetkitPrimary,
+        "the kernel has it: both ends of a pair can be watched",
+        "the kernel does not have it; other devices can be watched",
+        "it came with Linux 6.7, as CONFIG_NETKIT",
+    )
+}
+
+fn tcx() -> Finding {
+    hook(
+        "tcx",
+        HookPoint::TcxIngress,
+        "the kernel has it: any device can be watched",
+        "the kernel does not have it; clsact filters are used instead",
+        "it came with Linux 6.6; filters outlive a kill -9 until the next start of nkview",
+    )
+}
+
+fn hook(
+    what: &'static str,
+    hook: HookPoint,
+    there: &str,
+    not_there: &str,
+    cure: &'static str,
+) -> Finding {
+    match preflight::has(hook) {
+        Some(true) => Finding::ok(what, there),
+        Some(false) => Finding::missing(what, State::Without, not_there, cure),
+        None => Finding::missing(
+            what,
+            State::Without,
+            "unknown: this user may not ask",
+            "ask as root, or with CAP_NET_ADMIN",
+        ),
+    }
+}
+
+fn grace() -> Finding {
+    if membarrier_query().contains(MembarrierQuery::GLOBAL) {
+        Finding::ok("membarrier", "counters are read right behind the programs")
+    } else {
+        Finding::missing(
+            "membarrier",
+            State::Without,
+            "not offered; readings wait 200 ms instead",
+            "kernels with nohz_full do not offer it; nothing needs to be done",
+        )
+    }
+}
+
+fn btf() -> Finding {
+    let is_there = Path::new("/sys/kernel/btf/vmlinux").exists();
+    let found = if is_there { "there" } else { "not there" };
+    Finding::ok(
+        "BTF",
+        format!("{found}; the program reads no kernel structures and needs none"),
+    )
+}
+
+async fn devices() -> Finding {
+    const WHAT: &str = "devices";
+    let list = async { Ok::<_, anyhow::Error>(Devices::open()?.list().await?) };
+    match list.await {
+        Ok(links) => {
+            let pairs = links.iter().filter(|link| link.netkit().is_some()).count();
+            Finding::ok(
+                WHAT,
+                format!(
+                    "{} in this network namespace, {pairs} netkit pairs",
+                    links.len()
+                ),
+            )
+        }
+        Err(error) => Finding::missing(
+            WHAT,
+            State::Fatal,
+            format!("{error:#}"),
+            "a netlink socket is needed; look at the sandbox that this runs in",
+        ),
+    }
+}
