@@ -27,6 +27,8 @@ pub struct Cli {
 /// What else to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch a small private network with real traffic, which is gone on exit
+    Demo(DemoArgs),
     /// Print the flows without a terminal, as NDJSON on stdout
     Stream(StreamArgs),
     /// Say what this kernel and user can do, and how to mend what they cannot
@@ -43,6 +45,20 @@ pub struct WatchArgs {
     /// The pair to make.
     #[command(flatten)]
     pub pair: PairArgs,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How many packets to look at.
+    #[command(flatten)]
+    pub events: EventArgs,
+    /// How it looks.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+}
+
+/// Arguments of `nkview demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,

@@ -25,15 +25,7 @@ use clap::Parser;
 /// Reads the command line and carries it out.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    let result = tokio::runtime::Builder::new_multi_thread()
-        // The screen has the main thread; the source waits for the kernel.
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run::run(cli)));
-    match result {
+    match run::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nkview: {error:#}");

@@ -9,11 +9,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::{
     Cli, Command, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
 };
+use crate::demo::Demo;
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
 use crate::probe::{Sizes, doctor, preflight};
 use crate::runtime;
 use crate::stream::Stream;
+use crate::terminal;
 
 mod look;
 
@@ -25,28 +27,50 @@ const RING: u32 = 1 << 20;
 /// # Errors
 /// When it cannot be done, with what to do about it. Whatever was created or
 /// attached is gone then.
-pub async fn run(cli: Cli) -> anyhow::Result<()> {
-    // From here on no signal ends the process before it has cleaned up.
-    let mut signals = Signals::listen()?;
+pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => {
             let args = cli.watch;
             let options = Options {
                 devices: args.devices,
                 create: pair(args.pair),
-                remark: None,
-                ..options(&args.probe, events(&args.events))
+                ..options(&args.probe, &args.events)
             };
-            screen(options, args.screen, signals).await
+            terminal::check()?;
+            block_on(|signals| screen(options, args.screen, signals))
         }
-        Some(Command::Stream(args)) => stream(args, &mut signals).await,
-        Some(Command::Doctor(args)) => doctor(args).await,
+        Some(Command::Demo(args)) => {
+            terminal::check()?;
+            // Before the runtime's threads, which then live in its namespace.
+            let demo = Demo::enter()?;
+            let options = Options {
+                devices: vec![demo.device().to_owned()],
+                remark: Some(demo.remark()),
+                ..options(&args.probe, &args.events)
+            };
+            block_on(|signals| screen(options, args.screen, signals))
+        }
+        Some(Command::Stream(args)) => block_on(|signals| stream(args, signals)),
+        Some(Command::Doctor(args)) => block_on(|_| doctor(args)),
     }
+}
+
+/// Carries out `work` in a runtime. From here on no signal ends the process
+/// before it has cleaned up.
+fn block_on<W: Future<Output = anyhow::Result<()>>>(
+    work: impl FnOnce(Signals) -> W,
+) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        // The screen has the main thread; the source waits for the kernel.
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(async { work(Signals::listen()?).await })
 }
 
 /// Shows what a live source tells.
 async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> anyhow::Result<()> {
-    crate::terminal::check()?;
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
     };
@@ -62,7 +86,7 @@ async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> any
 }
 
 /// Prints what a live source tells, until the time is over or a signal ends it.
-async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
+async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
     if args.devices.is_empty() && !preflight::has_netkit() {
         bail!(
             "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
@@ -72,8 +96,7 @@ async fn stream(args: StreamArgs, signals: &mut Signals) -> anyhow::Result<()> {
     let options = Options {
         devices: args.devices,
         create: pair(args.pair),
-        remark: None,
-        ..options(&args.probe, events(&args.events))
+        ..options(&args.probe, &args.events)
     };
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
@@ -155,22 +178,18 @@ fn pair(args: PairArgs) -> Option<PairRequest> {
     })
 }
 
-fn events(args: &EventArgs) -> Events {
-    if args.every_packet {
-        Events::Every
-    } else {
-        Events::PerSecond(args.events_per_second)
-    }
-}
-
-fn options(args: &ProbeArgs, events: Events) -> Options {
+fn options(probe: &ProbeArgs, events: &EventArgs) -> Options {
     Options {
         devices: Vec::new(),
         create: None,
-        interval: args.interval,
-        events,
+        interval: probe.interval,
+        events: if events.every_packet {
+            Events::Every
+        } else {
+            Events::PerSecond(events.events_per_second)
+        },
         sizes: Sizes {
-            flows: args.max_flows,
+            flows: probe.max_flows,
             ring: RING,
         },
         remark: None,
