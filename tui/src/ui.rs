@@ -23,6 +23,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::action::View;
+use crate::source::Moment;
 use canvas::Canvas;
 use geometry::Geometry;
 use palette::Palette;
@@ -78,6 +79,15 @@ fn too_small(canvas: &mut Canvas<'_>, mut area: Rect) {
     }
 }
 
+/// The time of day of a moment, in this machine's time zone.
+fn time_of_day(app: &App, moment: Moment, format: &str) -> String {
+    jiff::SignedDuration::try_from(moment)
+        .ok()
+        .and_then(|since| app.session.started.checked_add(since).ok())
+        .map(|time| time.to_zoned(app.zone.clone()).strftime(format).to_string())
+        .unwrap_or_default()
+}
+
 /// An empty view: what is the matter, and what to do next.
 fn empty(canvas: &mut Canvas<'_>, area: Rect, matter: &str, cure: &str) {
     let place = Rect {
@@ -99,4 +109,22 @@ fn empty(canvas: &mut Canvas<'_>, area: Rect, matter: &str, cure: &str) {
             canvas.text(row, text, style);
         }
     }
+}
+
+/// Breaks text between words into lines of at most `width` characters.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        if let Some(last) = lines.last_mut() {
+            if last.is_empty() {
+                last.push_str(word);
+            } else if last.chars().count() + 1 + word.chars().count() <= width {
+                last.push(' ');
+                last.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
 }

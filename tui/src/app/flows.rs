@@ -32,15 +32,21 @@ pub enum Column {
     Out,
     /// Packets so far.
     Packets,
+    /// Segments so far.
+    Segments,
+    /// Bytes so far.
+    Bytes,
     /// The last minute as a graph; sorts by the sum of both rates.
     Graph,
     /// How long ago the flow was first seen.
     Age,
+    /// How long ago the flow was last seen.
+    Idle,
 }
 
 impl Column {
     /// All columns in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Device,
         Self::Protocol,
         Self::Local,
@@ -49,13 +55,19 @@ impl Column {
         Self::In,
         Self::Out,
         Self::Packets,
+        Self::Segments,
+        Self::Bytes,
         Self::Graph,
         Self::Age,
+        Self::Idle,
     ];
 
     /// Whether the largest comes first unless the order is turned around.
     const fn descends(self) -> bool {
-        matches!(self, Self::In | Self::Out | Self::Packets | Self::Graph)
+        matches!(
+            self,
+            Self::In | Self::Out | Self::Packets | Self::Segments | Self::Bytes | Self::Graph
+        )
     }
 }
 
@@ -201,11 +213,7 @@ impl FlowsView {
         let mut ranked = Vec::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
-            for direction in Direction::BOTH {
-                if shows[direction as usize] {
-                    self.shown += flow.counts[direction as usize];
-                }
-            }
+            self.shown += count(flow, shows);
             if Criteria::has_row(flow, shows) && wanted(flow) {
                 ranked.push((self.rank(flow, shows, flows, criteria, window), flow.key));
             }
@@ -235,15 +243,17 @@ impl FlowsView {
             Column::Local => end(&flow.key, Side::Local),
             Column::Remote => end(&flow.key, Side::Remote),
             Column::State => flow.tcp.map_or(0, |state| 1 + state as u128),
-            Column::In => ordered(rate(Direction::In)),
-            Column::Out => ordered(rate(Direction::Out)),
-            Column::Graph => ordered(rate(Direction::In) + rate(Direction::Out)),
-            Column::Packets => Direction::BOTH
-                .into_iter()
-                .filter(|d| shows[*d as usize])
-                .map(|d| u128::from(flow.counts[d as usize].packets))
-                .sum(),
+            // Of those that are as fast, and mostly silent, the latest first.
+            Column::In => ordered(rate(Direction::In)) << 64 | latest(flow),
+            Column::Out => ordered(rate(Direction::Out)) << 64 | latest(flow),
+            Column::Graph => {
+                ordered(rate(Direction::In) + rate(Direction::Out)) << 64 | latest(flow)
+            }
+            Column::Packets => count(flow, shows).packets.into(),
+            Column::Segments => count(flow, shows).segments.into(),
+            Column::Bytes => count(flow, shows).bytes.into(),
             Column::Age => flow.age(flows.now()).as_nanos(),
+            Column::Idle => flow.idle(flows.now()).as_nanos(),
         };
         if self.order.descending { !rank } else { rank }
     }
@@ -268,6 +278,23 @@ impl FlowsView {
     pub fn sort_next(&mut self) {
         self.sort_by(Column::ALL[(self.order.column as usize + 1) % Column::ALL.len()]);
     }
+}
+
+/// What was counted in these directions.
+#[must_use]
+pub fn count(flow: &Flow, shows: [bool; 2]) -> Count {
+    let mut sum = Count::default();
+    for direction in Direction::BOTH {
+        if shows[direction as usize] {
+            sum += flow.counts[direction as usize];
+        }
+    }
+    sum
+}
+
+/// The second in which a flow was last seen.
+fn latest(flow: &Flow) -> u128 {
+    flow.last_seen.as_secs().into()
 }
 
 /// A rate with two significant digits, as tables show it.

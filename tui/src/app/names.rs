@@ -8,6 +8,15 @@ use probe_common::{FlowKey, KeyFlags};
 use crate::dissect::{icmp_type_name, protocol_name};
 use crate::flow::{Flow, TcpState};
 
+/// Words that are too long for a column.
+const SHORT: [(&str, &str); 5] = [
+    ("multicast listener", "mld"),
+    ("neighbour", "neigh"),
+    ("solicitation", "sol."),
+    ("advertisement", "adv."),
+    ("destination unreachable", "unreachable"),
+];
+
 /// The protocol of a flow.
 #[must_use]
 pub fn protocol(key: &FlowKey) -> Cow<'static, str> {
@@ -33,7 +42,9 @@ pub fn state(flow: &Flow) -> Cow<'static, str> {
     // Requests and replies of echo are one flow.
     match u8::try_from(key.remote_port).map(|kind| icmp_type_name(v6, kind)) {
         Ok(name) if name == "echo request" => "echo".into(),
-        Ok(name) => name,
+        Ok(name) => SHORT
+            .iter()
+            .fold(name, |name, (long, short)| name.replace(long, short).into()),
         Err(_) => Cow::default(),
     }
 }

@@ -12,7 +12,7 @@ use super::header::newest;
 use crate::app::action::Side;
 use crate::app::{App, names};
 use crate::dissect::tcp_flags_text;
-use crate::flow::{Flow, SLOTS};
+use crate::flow::{Flow, History, SLOTS};
 
 /// Lines that the text needs.
 const TEXT: u16 = 12;
@@ -50,7 +50,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     table(canvas, app, flow, facts);
     let graphs = indent(area, FACTS + 1);
     if graphs.width >= 24 && graphs.height >= 6 {
-        plot(canvas, app, flow, graphs);
+        plot(canvas, app, &flow.history, graphs);
     }
 }
 
@@ -145,7 +145,7 @@ fn table(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
     let seen = format!(
         "{} ago, {}",
         format::duration(flow.age(now)),
-        wall_clock(app, flow.first_seen)
+        super::time_of_day(app, flow.first_seen, "%T")
     );
     let last = match flow.idle(now) {
         idle if idle.is_zero() => "now".to_owned(),
@@ -186,21 +186,8 @@ fn row(
     }
 }
 
-/// The time of day of a moment, in this machine's time zone.
-fn wall_clock(app: &App, moment: crate::source::Moment) -> String {
-    jiff::SignedDuration::try_from(moment)
-        .ok()
-        .and_then(|since| app.session.started.checked_add(since).ok())
-        .map(|time| {
-            time.to_zoned(app.zone.clone())
-                .strftime("%H:%M:%S")
-                .to_string()
-        })
-        .unwrap_or_default()
-}
-
 /// Both directions' last minute, each with its scale.
-fn plot(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
+pub fn plot(canvas: &mut Canvas<'_>, app: &App, history: &History, mut area: Rect) {
     let palette = canvas.palette;
     let axis = super::canvas::bottom(&mut area, 1);
     let clock = app.picture().flows.clock();
@@ -211,7 +198,7 @@ fn plot(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
         (Direction::In, inward, palette.inward),
         (Direction::Out, area.height - inward, palette.outward),
     ] {
-        let values: Vec<f64> = flow.history.values(direction, clock).collect();
+        let values: Vec<f64> = history.values(direction, clock).collect();
         let cells = graph::cells(&values, cells, SLOTS, newest(app));
         let max = format::rate(graph::max(&cells), app.look.bits);
         for (number, bars) in graph::bars(&cells, usize::from(lines), canvas.ascii)

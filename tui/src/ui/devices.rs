@@ -3,9 +3,9 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, bottom, line};
+use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, table};
+use super::{detail, empty, format, table};
 use crate::app::App;
 use crate::app::action::Item;
 use crate::source::{Device, DeviceKind, Watch};
@@ -42,15 +42,14 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     if app.devices.watched().next().is_none() {
         why(canvas, app, &mut area);
     }
-    if let Some(device) = app.devices.selected()
-        && let Some(remark) = remark(device)
-    {
-        let place = bottom(&mut area, 1);
-        let style = match device.watch {
-            Watch::Failed(_) => canvas.palette.bad,
-            _ => canvas.palette.dim,
-        };
-        canvas.text(place, &format!(" {}: {remark}", device.name), style);
+    let shown = app
+        .devices
+        .selected()
+        .or_else(|| app.devices.watched().next());
+    if let Some(device) = shown {
+        let lines = DETAIL.min(area.height / 2);
+        let place = bottom(&mut area, lines);
+        detail(canvas, app, device, place);
     }
     let behaviour = Behaviour {
         order: None,
@@ -72,6 +71,62 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
                 .map_or_else(Cell::default, |device| cell(canvas, app, device, field))
         },
     );
+}
+
+/// Lines of the detail, and the columns of its text.
+const DETAIL: u16 = 12;
+const FACTS: u16 = 56;
+
+/// One device in full.
+fn detail(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect) {
+    let palette = canvas.palette;
+    let place = line(&mut area);
+    canvas.rule(place);
+    let title = format!(" {} ", device.name);
+    canvas.text(indent(place, 1), &title, palette.strong);
+    let mut facts = area;
+    if let Some(ledger) = ledger(app, device) {
+        let graph = indent(area, FACTS);
+        if graph.width >= 24 && graph.height >= 6 {
+            detail::plot(canvas, app, ledger.history(), graph);
+            facts.width = FACTS;
+        }
+    }
+    let style = match device.watch {
+        Watch::Failed(_) => palette.bad,
+        _ => palette.text,
+    };
+    let width = usize::from(facts.width).saturating_sub(2);
+    for text in super::wrap(&remark(device), width) {
+        let place = line(&mut facts);
+        canvas.text(indent(place, 1), &text, style);
+    }
+    let Some(ledger) = ledger(app, device) else {
+        return;
+    };
+    let place = line(&mut facts);
+    canvas.text(
+        indent(place, 1),
+        &format!(
+            "{:<12}{:>18}{:>18}",
+            "",
+            canvas.glyph("↓ in", "in"),
+            canvas.glyph("↑ out", "out")
+        ),
+        palette.dim,
+    );
+    let sums = Direction::BOTH.map(|direction| ledger.sums(direction));
+    for (label, values) in [
+        ("packets", sums.map(|sums| sums.seen.packets)),
+        ("segments", sums.map(|sums| sums.seen.segments)),
+        ("bytes", sums.map(|sums| sums.seen.bytes)),
+        ("untracked", sums.map(|sums| sums.untracked.packets)),
+    ] {
+        let place = indent(line(&mut facts), 1);
+        let rest = canvas.text(place, &format!("{label:<12}"), palette.dim);
+        let [inward, outward] = values.map(format::count);
+        canvas.text(rest, &format!("{inward:>18}{outward:>18}"), palette.text);
+    }
 }
 
 /// Why the user is asked to choose.
@@ -99,11 +154,11 @@ fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
 }
 
 /// What is to say of a device beyond its columns.
-fn remark(device: &Device) -> Option<String> {
+fn remark(device: &Device) -> String {
     match (&device.watch, &device.kind) {
-        (Watch::Failed(reason), _) => Some(reason.clone()),
+        (Watch::Failed(reason), _) => reason.clone(),
         (_, DeviceKind::NetkitPeer) => {
-            Some("a netkit peer; it is watched through its primary".to_owned())
+            "a netkit peer: it is watched through its primary".to_owned()
         }
         (_, DeviceKind::Netkit(pair)) => {
             let peer = pair.peer_index.map_or_else(
@@ -114,9 +169,17 @@ fn remark(device: &Device) -> Option<String> {
                 || "in this namespace".to_owned(),
                 |id| format!("in namespace {id}"),
             );
-            Some(format!("{peer} {place}, policy {}", pair.peer_policy))
+            format!(
+                "netkit {}: policy {}; {peer} {place}, policy {}",
+                pair.mode, pair.policy, pair.peer_policy
+            )
         }
-        _ => None,
+        (Watch::Yes { hooks, .. }, _) => format!(
+            "Programs are first in the chains of its {} hooks; they count and let every packet pass.",
+            hooks.name()
+        ),
+        (Watch::Gone { .. }, _) => "It is gone; its flows stay until they are over.".to_owned(),
+        _ => "Not watched. Enter watches it.".to_owned(),
     }
 }
 

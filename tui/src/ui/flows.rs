@@ -11,7 +11,7 @@ use super::header::newest;
 use super::table::{Behaviour, Cell, Column as Spec};
 use super::{detail, empty, format, graph, table};
 use crate::app::action::{Action, Item, Side};
-use crate::app::flows::Column;
+use crate::app::flows::{Column, count};
 use crate::app::{App, names};
 use crate::flow::{Flow, SLOTS};
 
@@ -27,7 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         sort: |column| Some(Action::SortFlows(column)),
         item: Item::Flow,
     };
-    let columns = columns(app);
+    let columns = columns(app, area.width);
     table::draw(
         canvas,
         area,
@@ -43,7 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 
 /// What the rows are sorted by when its column has no room to tell it.
 pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
-    let columns = columns(app);
+    let columns = columns(app, width);
     let is_order = |column: &Spec<Column>| column.id == app.flows.order.column;
     if table::fit(&columns, width.saturating_sub(1))
         .iter()
@@ -60,14 +60,28 @@ pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
     }
 }
 
-fn columns(app: &App) -> Vec<Spec<Column>> {
+/// The width of the longest address with a port.
+const END: u16 = 47;
+
+fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
+    let end = match width {
+        ..100 => 15,
+        100..130 => 21,
+        130.. => 28,
+    };
     let rate = super::header::width(app) as u16;
     // The device says nothing where there is only one.
     let device = if app.devices.watched().count() > 1 {
-        7
+        10
     } else {
         1
     };
+    let name = app
+        .devices
+        .watched()
+        .map(|device| device.name.len() as u16)
+        .fold(6, u16::max)
+        .min(15);
     let column = |id, title, right, min, max, keep| Spec {
         id,
         title,
@@ -77,16 +91,19 @@ fn columns(app: &App) -> Vec<Spec<Column>> {
         keep,
     };
     vec![
-        column(Column::Device, "DEVICE", false, 8, 14, device),
-        column(Column::Protocol, "PROTO", false, 5, 6, 8),
-        column(Column::Local, "LOCAL", false, 15, 40, 11),
-        column(Column::Remote, "REMOTE", false, 15, 40, 12),
-        column(Column::State, "STATE", false, 8, 8, 6),
-        column(Column::In, "↓IN", true, rate, rate, 10),
-        column(Column::Out, "↑OUT", true, rate, rate, 9),
-        column(Column::Packets, "PACKETS", true, 7, 8, 3),
-        column(Column::Graph, "LAST MIN", false, 9, 14, 5),
-        column(Column::Age, "AGE", true, 4, 5, 2),
+        column(Column::Device, "DEVICE", false, name.min(9), name, device),
+        column(Column::Protocol, "PROTO", false, 5, 5, 11),
+        column(Column::Local, "LOCAL", false, end, END, 14),
+        column(Column::Remote, "REMOTE", false, end, END, 15),
+        column(Column::State, "STATE", false, 8, 12, 9),
+        column(Column::In, "↓IN", true, rate, rate, 13),
+        column(Column::Out, "↑OUT", true, rate, rate, 12),
+        column(Column::Packets, "PACKETS", true, 7, 8, 6),
+        column(Column::Segments, "SEGMENTS", true, 8, 8, 2),
+        column(Column::Bytes, "BYTES", true, 7, 7, 5),
+        column(Column::Graph, "LAST MIN", false, 9, 14, 8),
+        column(Column::Age, "AGE", true, 4, 4, 4),
+        column(Column::Idle, "SEEN", true, 4, 4, 3),
     ]
 }
 
@@ -109,22 +126,23 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
         Column::State => state(canvas, flow, text),
         Column::In => rate(canvas, app, flow, Direction::In, shows, text),
         Column::Out => rate(canvas, app, flow, Direction::Out, shows, text),
-        Column::Packets => {
-            let packets: u64 = Direction::BOTH
-                .into_iter()
-                .filter(|direction| shows[*direction as usize])
-                .map(|direction| flow.counts[direction as usize].packets)
-                .sum();
-            Cell::new(format::short_count(packets), text)
-        }
+        Column::Packets => Cell::new(format::short_count(count(flow, shows).packets), text),
+        Column::Segments => Cell::new(format::short_count(count(flow, shows).segments), text),
+        Column::Bytes => Cell::new(format::bytes(count(flow, shows).bytes), text),
         Column::Graph => {
             let style = if over { palette.dim } else { palette.graph };
             Cell::new(spark(canvas, app, flow, shows, width), style)
         }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
+        Column::Idle => match flow.idle(now) {
+            idle if idle < NOW => Cell::new("now", palette.dim),
+            idle => Cell::new(format::age(idle), palette.dim),
+        },
     }
 }
 
+/// A flow with a packet within so long is seen now.
+const NOW: Duration = Duration::from_secs(2);
 /// A flow without a packet for so long is dimmed.
 const QUIET: Duration = Duration::from_secs(10);
 

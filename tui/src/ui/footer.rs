@@ -9,6 +9,7 @@ use super::format::count;
 use crate::app::App;
 use crate::app::action::Action;
 use crate::app::picture::Trust;
+use crate::keys::Binding;
 use crate::source::Level;
 
 /// Draws the lowest lines and takes them off the area.
@@ -68,7 +69,13 @@ fn length(parts: &[(String, Style)]) -> usize {
 
 fn terms(canvas: &Canvas<'_>, trust: &Trust, all: bool) -> Vec<(String, Style)> {
     let palette = canvas.palette;
+    let (mark, style) = if trust.unaccounted == 0 {
+        (canvas.glyph(" ✓", " ok"), palette.good)
+    } else {
+        (canvas.glyph(" ✗", " BAD"), palette.bad)
+    };
     let mut parts = vec![
+        (mark.to_owned(), style),
         (format!(" seen {}", count(trust.seen)), palette.strong),
         (format!(" = shown {}", count(trust.shown)), palette.text),
     ];
@@ -104,28 +111,56 @@ fn terms(canvas: &Canvas<'_>, trust: &Trust, all: bool) -> Vec<(String, Style)> 
 
 /// What the keys do, as many as fit, from the table of bindings.
 fn hints(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
-    let palette = canvas.palette;
-    let mut rest = place;
     let filters = !app.filtering.parts().is_empty();
-    for binding in app.keymap.hints(app.context()) {
-        if binding.action == Action::RemovePart && !filters {
-            continue;
-        }
-        let Some(key) = binding.keys.first() else {
-            continue;
-        };
-        let key = format!(" {}", key.name(canvas.ascii));
-        let word = format!(" {} ", binding.short);
+    // Those at the right end are there however narrow it is.
+    let (last, first): (Vec<_>, Vec<_>) = app
+        .keymap
+        .hints(app.context())
+        .filter(|binding| filters || binding.action != Action::RemovePart)
+        .partition(|binding| matches!(binding.action, Action::Help | Action::Quit));
+    let size = |binding: &Binding| -> usize {
+        let [key, word] = hint(canvas, binding);
+        key.width() + word.width()
+    };
+    let width = last.iter().map(|binding| size(binding)).sum::<usize>() as u16;
+    let mut right = Rect {
+        x: place.right() - width.min(place.width),
+        width: width.min(place.width),
+        ..place
+    };
+    for binding in last {
+        right = write(canvas, binding, right);
+    }
+    let mut rest = Rect {
+        width: place.width.saturating_sub(width),
+        ..place
+    };
+    for binding in first {
+        let [key, word] = hint(canvas, binding);
         if usize::from(rest.width) < key.width() + word.width() {
             break;
         }
-        let start = rest;
-        rest = canvas.text(rest, &key, palette.accent);
-        rest = canvas.text(rest, &word, palette.dim);
-        let zone = Rect {
-            width: rest.x - start.x,
-            ..start
-        };
-        canvas.geometry.zone(zone, binding.action.clone());
+        rest = write(canvas, binding, rest);
     }
+}
+
+/// A binding's key and what it does.
+fn hint(canvas: &Canvas<'_>, binding: &Binding) -> [String; 2] {
+    let key = binding.keys.first().map(|key| key.name(canvas.ascii));
+    [
+        format!(" {}", key.unwrap_or_default()),
+        format!(" {} ", binding.short),
+    ]
+}
+
+fn write(canvas: &mut Canvas<'_>, binding: &Binding, place: Rect) -> Rect {
+    let [key, word] = hint(canvas, binding);
+    let rest = canvas.text(place, &key, canvas.palette.accent);
+    let rest = canvas.text(rest, &word, canvas.palette.dim);
+    let zone = Rect {
+        width: rest.x - place.x,
+        ..place
+    };
+    canvas.geometry.zone(zone, binding.action.clone());
+    rest
 }

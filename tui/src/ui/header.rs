@@ -3,6 +3,7 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, line};
 use super::{format, graph};
@@ -14,23 +15,24 @@ use crate::source::Level;
 /// Draws the two uppermost lines and takes them off the area.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     let place = line(area);
-    let rest = rates(canvas, app, place);
     let palette = canvas.palette;
-    let host = format!(" {}", app.session.host);
-    let watched = format!("{}{}", canvas.glyph(" · ", " - "), watched(app));
+    let dot = canvas.glyph(" · ", " - ");
     let mut texts = vec![
-        (" nkview", palette.accent),
-        (host.as_str(), palette.text),
-        (watched.as_str(), palette.text),
+        (" nkview ".to_owned(), palette.accent),
+        (
+            format!("{}{dot}{}", app.session.host, watched(app)),
+            palette.text,
+        ),
     ];
-    let remark = app.session.remark.as_deref().map(|remark| {
-        let dot = canvas.glyph(" · ", " - ");
-        format!("{dot}{remark}")
-    });
-    if let Some(remark) = &remark {
-        texts.push((remark.as_str(), palette.dim));
+    if let Some(remark) = &app.session.remark {
+        texts.push((format!("{dot}{remark}"), palette.dim));
     }
-    canvas.texts(rest, texts);
+    let wanted: usize = texts.iter().map(|(text, _)| text.width()).sum();
+    let rest = rates(canvas, app, place, wanted);
+    canvas.texts(
+        rest,
+        texts.iter().map(|(text, style)| (text.as_str(), *style)),
+    );
     let place = line(area);
     tabs(canvas, app, place);
 }
@@ -50,41 +52,51 @@ fn watched(app: &App) -> String {
     }
 }
 
-/// Writes the rates at the right end of the line; returns what is left of it.
-fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
+/// Cells that the graphs may have: each stands for whole seconds.
+const GRAPHS: [u16; 7] = [60, 30, 20, 15, 12, 8, 0];
+
+/// Writes the rates at the right end of the line and leaves `wanted` cells at
+/// its left if it can; returns what is left of it.
+fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect {
     let flows = &app.picture().flows;
     let ledger = flows.total();
     let palette = canvas.palette;
-    let window = format!(" {} s ", app.window().as_secs());
-    let mut rest = canvas.right(place, &window, palette.dim);
-    let cells = match place.width {
-        120.. => 20,
-        70.. => 8,
-        _ => 0,
-    };
     let roomy = place.width >= 100;
-    let sides = if roomy {
-        [canvas.glyph("↓ in", "in"), canvas.glyph("↑ out", "out")]
+    let seconds = app.window().as_secs();
+    let window = if roomy {
+        format!(" over {seconds} s ")
     } else {
-        [canvas.glyph("↓", "in"), canvas.glyph("↑", "out")]
+        format!(" {seconds} s ")
     };
-    let sides = [
+    let sides = match (roomy, canvas.ascii) {
+        (true, false) => ["↓ in", "↑ out"],
+        (false, false) => ["↓", "↑"],
+        (_, true) => ["in", "out"],
+    };
+    let packets = if place.width >= 120 { 10 } else { 0 };
+    let labels = (sides[0].width() + sides[1].width()) as u16;
+    let texts = window.len() as u16 + labels + 2 * (width(app) as u16 + 3 + packets) + 4;
+    let room = place.width.saturating_sub(texts + wanted as u16) / 2;
+    let cells = GRAPHS.into_iter().find(|cells| *cells <= room).unwrap_or(0);
+    let mut rest = canvas.right(place, &window, palette.dim);
+    for (direction, label, style) in [
         (Direction::Out, sides[1], palette.outward),
         (Direction::In, sides[0], palette.inward),
-    ];
-    for (direction, label, style) in sides {
+    ] {
         let rate = ledger.rate(direction, app.window(), flows.clock());
-        let rate = format!(
-            "{:>width$}",
-            some(&format::rate(rate, app.look.bits)),
-            width = width(app)
-        );
+        let rate = some(format::rate(rate, app.look.bits), app.look.bits);
         let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
-        let graph = graph::cells(&values, cells, SLOTS, newest(app));
+        let graph = graph::cells(&values, cells.into(), SLOTS, newest(app));
         let graph = graph::sparkline(&graph, canvas.ascii);
         rest = canvas.right(rest, "  ", palette.text);
         rest = canvas.right(rest, &graph, style);
         rest = canvas.right(rest, " ", palette.text);
+        if packets > 0 {
+            let rate = ledger.packet_rate(direction, app.window(), flows.clock());
+            let rate = format::short_count(rate.round() as u64);
+            rest = canvas.right(rest, &format!("{rate:>6} p/s"), palette.dim);
+        }
+        let rate = format!("{rate:>width$}", width = width(app));
         rest = canvas.right(rest, &rate, palette.strong);
         rest = canvas.right(rest, " ", palette.text);
         rest = canvas.right(rest, label, style);
@@ -98,8 +110,12 @@ pub const fn width(app: &App) -> usize {
 }
 
 /// A rate for a place where an empty one would be missed.
-fn some(rate: &str) -> &str {
-    if rate.is_empty() { "0 B/s" } else { rate }
+fn some(rate: String, bits: bool) -> String {
+    match (rate.is_empty(), bits) {
+        (false, _) => rate,
+        (true, false) => "0 B/s".to_owned(),
+        (true, true) => "0 bit/s".to_owned(),
+    }
 }
 
 /// The number of the newest slot, so that graphs move on together.

@@ -46,7 +46,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     table::draw(
         canvas,
         area,
-        &columns(),
+        &columns(area.width),
         &app.packets.list,
         &behaviour,
         |canvas, number, field, width| {
@@ -98,7 +98,13 @@ fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
     canvas.text(rest, state, palette.dim);
 }
 
-fn columns() -> [Column<Field>; 10] {
+/// The columns, with what is left to the words as wide as can be.
+fn columns(width: u16) -> [Column<Field>; 10] {
+    let (time, words) = match width {
+        ..100 => (9, 30),
+        100..160 => (12, 44),
+        160.. => (12, 80),
+    };
     let column = |id, title, right, min, max, keep| Column {
         id,
         title,
@@ -108,16 +114,16 @@ fn columns() -> [Column<Field>; 10] {
         keep,
     };
     [
-        column(Field::Time, "SECONDS", true, 9, 10, 6),
+        column(Field::Time, "TIME", false, time, time, 6),
         column(Field::Device, "DEVICE", false, 8, 10, 3),
-        column(Field::Direction, "", false, 3, 3, 8),
-        column(Field::Protocol, "PROTO", false, 5, 5, 7),
-        column(Field::Source, "FROM", false, 17, 22, 11),
-        column(Field::Destination, "TO", false, 17, 22, 10),
-        column(Field::Length, "BYTES", true, 6, 6, 5),
-        column(Field::Segments, "SEGS", true, 4, 4, 1),
-        column(Field::Why, "BECAUSE", false, 9, 9, 2),
-        column(Field::Summary, "WHAT", false, 16, 120, 9),
+        column(Field::Direction, "", false, 2, 2, 8),
+        column(Field::Protocol, "PROTO", false, 5, 5, 5),
+        column(Field::Source, "FROM", false, 17, 21, 11),
+        column(Field::Destination, "TO", false, 17, 21, 10),
+        column(Field::Length, "BYTES", true, 6, 6, 4),
+        column(Field::Segments, "SEGS", true, 4, 4, 2),
+        column(Field::Summary, "WHAT", false, words, 200, 9),
+        column(Field::Why, "BECAUSE", false, 9, 9, 1),
     ]
 }
 
@@ -130,7 +136,10 @@ fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: us
     };
     let end = |side| format::shorten(&format::end(&packet.key, side), width, canvas.ellipsis());
     match field {
-        Field::Time => Cell::new(format!("{:.4}", packet.at.as_secs_f64()), palette.dim),
+        Field::Time if width < 12 => {
+            Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)
+        }
+        Field::Time => Cell::new(super::time_of_day(app, packet.at, "%T%.3f"), palette.dim),
         Field::Device => Cell::new(app.devices.names().get(packet.key.device), text),
         Field::Direction => match packet.direction {
             Direction::In => Cell::new(canvas.glyph("↓", "in"), palette.inward),

@@ -198,7 +198,7 @@ fn notices(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
             Level::Warning => (canvas.glyph("▲", "!"), palette.warn),
         };
         let when = format!("{:>8} ", format::duration(notice.at));
-        for (number, text) in wrap(&notice.text, width.saturating_sub(13))
+        for (number, text) in super::wrap(&notice.text, width.saturating_sub(13))
             .into_iter()
             .enumerate()
         {
@@ -216,24 +216,6 @@ fn notices(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
             count(app.notices.dropped() as u64)
         );
         lines.push(vec![(text, palette.dim)]);
-    }
-    lines
-}
-
-/// Breaks text between words into lines of at most `width` characters.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        if let Some(last) = lines.last_mut() {
-            if last.is_empty() {
-                last.push_str(word);
-            } else if last.chars().count() + 1 + word.chars().count() <= width {
-                last.push(' ');
-                last.push_str(word);
-            } else {
-                lines.push(word.to_owned());
-            }
-        }
     }
     lines
 }
