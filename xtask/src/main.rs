@@ -8,6 +8,7 @@ mod process;
 mod program;
 mod project;
 mod run;
+mod shots;
 mod test;
 mod toolchain;
 mod vm;
@@ -25,6 +26,8 @@ enum Task {
     Check,
     /// Build nkview and start it as root; all arguments are its own
     Run(run::Args),
+    /// Make the pictures in assets/screenshots/ from the program itself
+    Shots(shots::Args),
     /// Run every test that this machine can run, and count them
     Test(test::Args),
     /// Run a command under another kernel, in a virtual machine that shows this machine's files
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Task::BuildEbpf(args) => build_ebpf::run(&args),
         Task::Check => check::run(),
         Task::Run(args) => run::run(&args),
+        Task::Shots(args) => shots::run(&args),
         Task::Test(args) => return test::run(&args),
         Task::Vm(args) => return vm::run(&args).unwrap_or_else(|error| failure(&error)),
     };
