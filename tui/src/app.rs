@@ -229,6 +229,13 @@ impl App {
                     Vec::new()
                 };
             }
+            Action::DetailDrawn(extent) => {
+                return if self.packets.inside.set_extent(extent) {
+                    vec![Effect::Draw]
+                } else {
+                    Vec::new()
+                };
+            }
             Action::Quit => return vec![Effect::Quit],
             Action::Redraw => return vec![Effect::Clear],
             _ => vec![Effect::Draw],
@@ -285,10 +292,29 @@ impl App {
                 self.hosts.widen();
                 self.refresh();
             }
+            Action::Unfold => {
+                self.hosts.unfold(true);
+                self.refresh();
+            }
+            Action::Fold => {
+                let selected = self.hosts.list.selected();
+                if selected.is_some_and(|group| self.hosts.branch(&group).open == Some(true)) {
+                    self.hosts.unfold(false);
+                } else {
+                    self.hosts.leave();
+                }
+                self.refresh();
+            }
+            Action::PacketFlow => self.packet_flow(),
+            Action::ScrollDetail(lines) => self.packets.inside.scroll(lines),
             Action::Edit(edit) => self.edit(edit),
             Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
             Action::Accept => self.filter(Filtering::accept),
-            Action::Source(_) | Action::Drawn(_) | Action::Quit | Action::Redraw => (),
+            Action::Source(_)
+            | Action::Drawn(_)
+            | Action::DetailDrawn(_)
+            | Action::Quit
+            | Action::Redraw => (),
         }
         effects
     }
@@ -475,6 +501,34 @@ impl App {
         }
     }
 
+    /// Shows the flow of the selected packet in full.
+    fn packet_flow(&mut self) {
+        let selected = self.packets.list.selected();
+        let Some(packet) = selected.and_then(|number| self.picture().packets.get(number)) else {
+            return;
+        };
+        let key = packet.key;
+        self.show(View::Flows);
+        self.flows.list.select(key);
+        if self.flows.list.selected() == Some(key) {
+            self.flows.detail = true;
+        } else {
+            self.say(
+                Level::Info,
+                "The flow of this packet is over, or a closed one that is hidden.",
+            );
+        }
+    }
+
+    /// Tells the user something.
+    fn say(&mut self, level: Level, text: impl Into<String>) {
+        self.notices.push(Notice {
+            at: self.live.flows.now(),
+            level,
+            text: text.into(),
+        });
+    }
+
     fn step(&mut self, motion: Motion) {
         if self.helps() {
             return self.help.step(motion);
@@ -514,10 +568,7 @@ impl App {
         }
         match item {
             Item::Flow(key) => self.flows.list.select(key),
-            Item::Packet(number) => {
-                self.packets.follow = false;
-                self.packets.list.select(number);
-            }
+            Item::Packet(number) => self.packets.select(number),
             Item::Host(group) => self.hosts.list.select(group),
             Item::Device(index) => self.devices.list.select(index),
         }

@@ -424,6 +424,27 @@ fn bindings() -> Vec<Binding> {
         "detail",
         "Open or close the dissected packet",
     );
+    bind(
+        packets,
+        &[ch('f')],
+        A::PacketFlow,
+        "flow",
+        "Show the flow of the selected packet",
+    );
+    bind(
+        packets,
+        &[ch('J')],
+        A::ScrollDetail(1),
+        "",
+        "Scroll the dissected packet down",
+    );
+    bind(
+        packets,
+        &[ch('K')],
+        A::ScrollDetail(-1),
+        "",
+        "Scroll the dissected packet up",
+    );
 
     let hosts = C::View(View::Hosts);
     bind(
@@ -435,10 +456,24 @@ fn bindings() -> Vec<Binding> {
     );
     bind(
         hosts,
+        &[key(KeyCode::Right), ch('+')],
+        A::Unfold,
+        "open",
+        "Show what is in the selected prefix",
+    );
+    bind(
+        hosts,
+        &[key(KeyCode::Left), ch('-')],
+        A::Fold,
+        "close",
+        "Hide what is in the selected prefix, or go to the one around it",
+    );
+    bind(
+        hosts,
         &[ch('p')],
         A::HostPrefix,
         "prefix",
-        "Group by wider prefixes",
+        "Open all down to wider prefixes, and then down to addresses",
     );
     bind(
         hosts,

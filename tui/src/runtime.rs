@@ -15,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::action::{Action, Effect};
-use crate::app::list::Extent;
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::keys::Context;
@@ -216,10 +215,15 @@ impl Frame {
             .draw(|frame| geometry = ui::draw(app, frame))
             .context("cannot draw")?;
         self.pause = start.elapsed() * PATIENCE;
-        let extent: Extent = geometry.extent;
+        let drawn = [
+            Action::Drawn(geometry.extent),
+            Action::DetailDrawn(geometry.detail),
+        ];
         self.geometry = geometry;
-        if !app.update(Action::Drawn(extent)).is_empty() {
-            self.want(Duration::ZERO);
+        for action in drawn {
+            if !app.update(action).is_empty() {
+                self.want(Duration::ZERO);
+            }
         }
         Ok(())
     }

@@ -64,8 +64,16 @@ pub enum Action {
     ClearFilter,
     /// Group hosts by the other end of the flows.
     HostSide,
-    /// Group hosts by wider or narrower prefixes.
+    /// Open the hosts down to wider prefixes, and then down to addresses again.
     HostPrefix,
+    /// Show the groups in the selected one.
+    Unfold,
+    /// Hide the groups in the selected one, or go to the one that it is in.
+    Fold,
+    /// Show the flow of the selected packet.
+    PacketFlow,
+    /// Scroll the detail by so many lines.
+    ScrollDetail(i32),
     /// Edit the filter that is being typed.
     Edit(Edit),
     /// Text was pasted.
@@ -76,6 +84,8 @@ pub enum Action {
     Source(Event),
     /// A frame was drawn, and so much of the view was visible.
     Drawn(Extent),
+    /// So much of the detail was visible.
+    DetailDrawn(Extent),
 }
 
 /// A change of the line that is being typed.

@@ -1,15 +1,19 @@
-//! Flows grouped by the addresses of one end.
+//! Flows grouped by the addresses of one end: a tree of prefixes.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
+use ipnet::IpNet;
 use probe_common::Direction;
 
 use super::action::{HostGroup, Side};
 use super::ends;
-use super::flows::{Criteria, Order, ordered};
+use super::flows::{Criteria, Order, count, ordered};
 use super::list::List;
 use crate::flow::{Count, FlowTable};
+
+#[cfg(test)]
+mod tests;
 
 /// The columns of the table, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,64 +64,182 @@ pub struct HostSums {
     pub counts: Count,
 }
 
+impl HostSums {
+    fn add(&mut self, other: &Self) {
+        self.flows += other.flows;
+        self.counts += other.counts;
+        for (sum, rate) in self.rates.iter_mut().zip(other.rates) {
+            *sum += rate;
+        }
+    }
+}
+
+/// How a group stands in the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Branch {
+    /// What its flows come to.
+    pub sums: HostSums,
+    /// How many groups it is in.
+    pub depth: usize,
+    /// Whether the groups in it are shown; nothing when there is none.
+    pub open: Option<bool>,
+}
+
 /// The state of the view.
 #[derive(Debug)]
 pub struct HostsView {
-    sums: HashMap<HostGroup, HostSums>,
+    branches: HashMap<HostGroup, Branch>,
+    total: HostSums,
+    /// Prefixes that are not as their length would have them: open or closed.
+    turned: HashSet<IpNet>,
+    /// Prefixes up to the length of this step are open.
+    step: usize,
     /// The selection.
     pub list: List<HostGroup>,
     /// The order of the rows.
     pub order: Order<HostColumn>,
     /// The end whose addresses make the groups.
     pub side: Side,
-    step: usize,
 }
 
 impl Default for HostsView {
     fn default() -> Self {
         Self {
-            sums: HashMap::new(),
+            branches: HashMap::new(),
+            total: HostSums::default(),
+            turned: HashSet::default(),
+            step: 1,
             list: List::default(),
             order: Order::<HostColumn>::by(HostColumn::Share),
             side: Side::Remote,
-            step: 0,
         }
     }
 }
 
+/// The sums of each group, and the groups that are directly in each.
+#[derive(Default)]
+struct Tree {
+    sums: HashMap<HostGroup, HostSums>,
+    children: HashMap<HostGroup, Vec<HostGroup>>,
+    roots: Vec<HostGroup>,
+}
+
+impl Tree {
+    fn add(&mut self, group: HostGroup, sums: &HostSums) -> bool {
+        let is_new = !self.sums.contains_key(&group);
+        self.sums.entry(group).or_default().add(sums);
+        is_new
+    }
+}
+
+/// The steps of [`ends::LENGTHS`], from addresses to the widest prefixes.
+const WIDEST: usize = ends::LENGTHS.len() - 1;
+
 impl HostsView {
     /// Recomputes the rows.
     pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
-        self.sums.clear();
+        let tree = self.tree(flows, criteria, window);
+        self.total = HostSums::default();
+        for root in &tree.roots {
+            self.total.add(&tree.sums[root]);
+        }
+        self.branches.clear();
+        let mut rows = Vec::new();
+        self.list_groups(&tree, &tree.roots, 0, &mut rows);
+        self.list.settle(rows);
+    }
+
+    fn tree(&self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) -> Tree {
+        let mut hosts: HashMap<Result<std::net::IpAddr, u16>, HostSums> = HashMap::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
             if !Criteria::has_row(flow, shows) {
                 continue;
             }
-            let group = ends::address(&flow.key, self.side)
-                .and_then(|address| ends::prefix(address, self.step))
-                .map_or(HostGroup::EtherType(flow.key.ether_type), HostGroup::Prefix);
-            let sums = self.sums.entry(group).or_default();
-            sums.flows += 1;
-            for direction in Direction::BOTH {
-                let side = direction as usize;
-                if shows[side] {
-                    sums.counts += flow.counts[side];
-                    sums.rates[side] += flow.rate(direction, window, flows.clock());
+            let host = ends::address(&flow.key, self.side).ok_or(flow.key.ether_type);
+            let rate = |direction: Direction| match shows[direction as usize] {
+                true => flow.rate(direction, window, flows.clock()),
+                false => 0.0,
+            };
+            hosts.entry(host).or_default().add(&HostSums {
+                flows: 1,
+                rates: Direction::BOTH.map(rate),
+                counts: count(flow, shows),
+            });
+        }
+        let mut tree = Tree::default();
+        for (host, sums) in &hosts {
+            let address = match host {
+                Ok(address) => *address,
+                Err(ether_type) => {
+                    let group = HostGroup::EtherType(*ether_type);
+                    tree.add(group, sums);
+                    tree.roots.push(group);
+                    continue;
                 }
+            };
+            let mut within = None;
+            for step in (0..=WIDEST).rev() {
+                let Some(prefix) = ends::prefix(address, step) else {
+                    continue;
+                };
+                let group = HostGroup::Prefix(prefix);
+                if tree.add(group, sums) {
+                    match within {
+                        None => tree.roots.push(group),
+                        Some(within) => tree.children.entry(within).or_default().push(group),
+                    }
+                }
+                within = Some(group);
             }
         }
-        let mut ranked: Vec<(u128, HostGroup)> = self
-            .sums
+        tree
+    }
+
+    /// Lists groups in their order, and below each that is open those in it.
+    fn list_groups(
+        &mut self,
+        tree: &Tree,
+        groups: &[HostGroup],
+        depth: usize,
+        rows: &mut Vec<HostGroup>,
+    ) {
+        let mut ranked: Vec<(u128, HostGroup)> = groups
             .iter()
-            .map(|(group, sums)| (self.rank(sums), *group))
+            .map(|group| {
+                let group = lone(tree, *group);
+                (self.rank(&tree.sums[&group]), group)
+            })
             .collect();
         ranked.sort_unstable();
         if self.order.column == HostColumn::Group && self.order.descending {
             ranked.reverse();
         }
-        self.list
-            .settle(ranked.into_iter().map(|(_, group)| group).collect());
+        for (_, group) in ranked {
+            let children = tree.children.get(&group);
+            let open = children.map(|_| self.is_open(group));
+            rows.push(group);
+            self.branches.insert(
+                group,
+                Branch {
+                    sums: tree.sums[&group],
+                    depth,
+                    open,
+                },
+            );
+            if let (Some(children), Some(true)) = (children, open) {
+                self.list_groups(tree, children, depth + 1, rows);
+            }
+        }
+    }
+
+    fn is_open(&self, group: HostGroup) -> bool {
+        let HostGroup::Prefix(prefix) = group else {
+            return false;
+        };
+        let [v4, v6] = self.lengths();
+        let until = if prefix.addr().is_ipv4() { v4 } else { v6 };
+        (prefix.prefix_len() < until) != self.turned.contains(&prefix)
     }
 
     /// A number by which the rows are sorted upwards.
@@ -134,21 +256,61 @@ impl HostsView {
         if self.order.descending { !rank } else { rank }
     }
 
-    /// What a group's flows come to.
+    /// How a group stands in the tree.
     #[must_use]
-    pub fn sums(&self, group: &HostGroup) -> HostSums {
-        self.sums.get(group).copied().unwrap_or_default()
+    pub fn branch(&self, group: &HostGroup) -> Branch {
+        self.branches.get(group).copied().unwrap_or_default()
     }
 
-    /// The lengths of the prefixes, IPv4 and IPv6.
+    /// What all groups come to.
+    #[must_use]
+    pub const fn total(&self) -> HostSums {
+        self.total
+    }
+
+    /// The lengths of the prefixes, IPv4 and IPv6, down to which the tree is
+    /// open.
     #[must_use]
     pub const fn lengths(&self) -> [u8; 2] {
         ends::LENGTHS[self.step]
     }
 
-    /// Groups by the next wider prefixes, and after the widest by addresses.
-    pub const fn widen(&mut self) {
+    /// Opens the selected prefix, or closes it.
+    pub fn unfold(&mut self, open: bool) {
+        let Some(group) = self.list.selected() else {
+            return;
+        };
+        if let (HostGroup::Prefix(prefix), Some(is_open)) = (group, self.branch(&group).open)
+            && is_open != open
+            && !self.turned.remove(&prefix)
+        {
+            self.turned.insert(prefix);
+        }
+    }
+
+    /// Selects the group that the selected one is in; nothing happens where it
+    /// is in none.
+    pub fn leave(&mut self) {
+        let rows = self.list.rows();
+        let selected = self.list.selected();
+        let Some(place) = rows.iter().position(|row| Some(*row) == selected) else {
+            return;
+        };
+        let depth = self.branch(&rows[place]).depth;
+        let outer = rows[..place]
+            .iter()
+            .rev()
+            .find(|row| self.branch(row).depth < depth);
+        if let Some(outer) = outer.copied() {
+            self.list.select(outer);
+        }
+    }
+
+    /// Opens the tree down to the next wider prefixes, and after the widest
+    /// down to addresses.
+    pub fn widen(&mut self) {
         self.step = (self.step + 1) % ends::LENGTHS.len();
+        self.turned.clear();
         self.list.rewind();
     }
 
@@ -173,4 +335,14 @@ impl HostsView {
         let next = (self.order.column as usize + 1) % HostColumn::ALL.len();
         self.sort_by(HostColumn::ALL[next]);
     }
+}
+
+/// The narrowest group that has all of this one's hosts: prefixes with one
+/// prefix in them say nothing.
+fn lone(tree: &Tree, group: HostGroup) -> HostGroup {
+    let mut group = group;
+    while let Some([child]) = tree.children.get(&group).map(Vec::as_slice) {
+        group = *child;
+    }
+    group
 }

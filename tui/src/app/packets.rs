@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::action::Motion;
 use super::devices::SlotNames;
-use super::list::List;
+use super::list::{List, Scroll};
 use crate::filter::Filter;
 use crate::source::Packet;
 
@@ -73,6 +73,8 @@ pub struct PacketsView {
     pub follow: bool,
     /// Whether the selected packet is shown in full.
     pub detail: bool,
+    /// How far that is scrolled.
+    pub inside: Scroll,
 }
 
 impl Default for PacketsView {
@@ -81,6 +83,7 @@ impl Default for PacketsView {
             list: List::default(),
             follow: true,
             detail: false,
+            inside: Scroll::default(),
         }
     }
 }
@@ -101,7 +104,15 @@ impl PacketsView {
     /// Moves the selection. The last packet is followed.
     pub fn step(&mut self, motion: Motion) {
         self.list.step(motion);
+        self.inside = Scroll::default();
         self.follow = self.list.selected() == self.list.rows().last().copied();
+    }
+
+    /// Selects a packet; the newest are not followed any more.
+    pub fn select(&mut self, number: u64) {
+        self.follow = false;
+        self.inside = Scroll::default();
+        self.list.select(number);
     }
 
     /// Scrolls. Away from the last packet, it is not followed any more.

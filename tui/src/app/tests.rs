@@ -218,7 +218,7 @@ fn a_group_of_hosts_leads_to_its_flows() {
     app.update(Action::HostPrefix);
     app.update(Action::Move(Motion::First));
     let group = app.hosts.list.selected().unwrap();
-    let flows = app.hosts.sums(&group).flows;
+    let flows = app.hosts.branch(&group).sums.flows;
     app.update(Action::Open);
     assert_eq!(app.view(), View::Flows);
     assert_eq!(app.flows.list.rows().len(), flows);
@@ -285,4 +285,33 @@ fn a_click_on_the_selected_flow_opens_it() {
     assert!(!app.flows.detail);
     app.update(Action::Select(Item::Flow(key)));
     assert!(app.flows.detail);
+}
+
+#[test]
+fn a_packet_leads_to_its_flow() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(View::Packets));
+    app.update(Action::PacketFlow);
+    assert_eq!(app.view(), View::Packets, "none is selected");
+    app.update(Action::Move(Motion::Last));
+    let number = app.packets.list.selected().unwrap();
+    let key = app.picture().packets.get(number).unwrap().key;
+    app.update(Action::PacketFlow);
+    assert_eq!(app.view(), View::Flows);
+    assert_eq!(app.flows.list.selected(), Some(key));
+    assert!(app.flows.detail);
+}
+
+#[test]
+fn a_dissected_packet_scrolls_as_far_as_it_is_long() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(View::Packets));
+    app.update(Action::Open);
+    app.update(Action::DetailDrawn(Extent { page: 4, rows: 6 }));
+    for _ in 0..5 {
+        app.update(Action::ScrollDetail(1));
+    }
+    assert_eq!(app.packets.inside.offset(), 2);
+    app.update(Action::Move(Motion::Up));
+    assert_eq!(app.packets.inside.offset(), 0, "another packet");
 }

@@ -64,10 +64,10 @@ pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
 const END: u16 = 47;
 
 fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
-    let end = match width {
-        ..100 => 15,
-        100..130 => 21,
-        130.. => 28,
+    let (end, state) = match width {
+        ..100 => (15, 8),
+        100..130 => (21, 10),
+        130.. => (28, 10),
     };
     let rate = super::header::width(app) as u16;
     // The device says nothing where there is only one.
@@ -95,7 +95,7 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         column(Column::Protocol, "PROTO", false, 5, 5, 11),
         column(Column::Local, "LOCAL", false, end, END, 14),
         column(Column::Remote, "REMOTE", false, end, END, 15),
-        column(Column::State, "STATE", false, 8, 12, 9),
+        column(Column::State, "STATE", false, state, 12, 9),
         column(Column::In, "↓IN", true, rate, rate, 13),
         column(Column::Out, "↑OUT", true, rate, rate, 12),
         column(Column::Packets, "PACKETS", true, 7, 8, 6),

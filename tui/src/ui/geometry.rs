@@ -15,6 +15,8 @@ pub struct Geometry {
     zones: Vec<(Rect, Action)>,
     /// How much of the view was visible.
     pub extent: Extent,
+    /// How much of the detail below it was visible.
+    pub detail: Extent,
 }
 
 impl Geometry {

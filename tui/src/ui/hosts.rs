@@ -17,17 +17,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let place = line(&mut area);
     let side = app.hosts.side.name();
     let text = match v4 {
-        32 => format!(" by {side} address"),
-        _ => format!(" by {side} prefix, /{v4} and /{v6}"),
+        32 => format!(" {side} addresses in their prefixes"),
+        _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
     };
     canvas.text(place, &text, palette.dim);
-    let whole: f64 = app
-        .hosts
-        .list
-        .rows()
-        .iter()
-        .flat_map(|group| app.hosts.sums(group).rates)
-        .sum();
+    let whole: f64 = app.hosts.total().rates.into_iter().sum();
     let behaviour = Behaviour {
         order: Some((app.hosts.order.column, app.hosts.order.descending)),
         sort: |column| Some(Action::SortHosts(column)),
@@ -67,7 +61,7 @@ fn columns(app: &App) -> Vec<Column<HostColumn>> {
         keep,
     };
     vec![
-        column(HostColumn::Group, title, false, 18, 43, 9),
+        column(HostColumn::Group, title, false, 22, 52, 9),
         column(HostColumn::Flows, "FLOWS", true, 7, 8, 6),
         column(HostColumn::In, "↓IN", true, rate, rate, 8),
         column(HostColumn::Out, "↑OUT", true, rate, rate, 7),
@@ -85,16 +79,29 @@ fn cell(
     whole: f64,
 ) -> Cell {
     let palette = canvas.palette;
-    let sums = app.hosts.sums(&group);
+    let branch = app.hosts.branch(&group);
+    let sums = branch.sums;
     let rate = |rate: f64| match format::short_rate(rate, app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };
     match column {
-        HostColumn::Group => Cell::new(
-            format::shorten(&name(group), width, canvas.ellipsis()),
-            palette.text,
-        ),
+        HostColumn::Group => {
+            let mark = match branch.open {
+                Some(true) => canvas.glyph("▾ ", "- "),
+                Some(false) => canvas.glyph("▸ ", "+ "),
+                None => "  ",
+            };
+            let indent = "  ".repeat(branch.depth);
+            let room = width.saturating_sub(indent.len() + 2);
+            let name = format::shorten(&name(group), room, canvas.ellipsis());
+            let style = if branch.open.is_some() {
+                palette.strong
+            } else {
+                palette.text
+            };
+            Cell::new(format!("{indent}{mark}{name}"), style)
+        }
         HostColumn::Flows => Cell::new(format::count(sums.flows as u64), palette.text),
         HostColumn::In => rate(sums.rates[0]),
         HostColumn::Out => rate(sums.rates[1]),

@@ -2,11 +2,13 @@
 
 use probe_common::{Direction, Reason};
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
 use super::{empty, format, table};
 use crate::app::action::{Item, Side};
+use crate::app::list::Extent;
 use crate::app::packets::KEPT;
 use crate::app::{App, names};
 use crate::dissect::{Node, summary, tree};
@@ -34,7 +36,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let place = line(&mut area);
     about(canvas, app, place);
     if app.packets.detail {
-        let lines = DETAIL.min(area.height / 2);
+        let lines = DETAIL.max(area.height / 2).min(area.height * 2 / 3);
         let place = bottom(&mut area, lines);
         detail(canvas, app, place);
     }
@@ -46,7 +48,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     table::draw(
         canvas,
         area,
-        &columns(area.width),
+        &columns(app, area.width),
         &app.packets.list,
         &behaviour,
         |canvas, number, field, width| {
@@ -99,7 +101,7 @@ fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
 }
 
 /// The columns, with what is left to the words as wide as can be.
-fn columns(width: u16) -> [Column<Field>; 10] {
+fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
     let (time, words) = match width {
         ..100 => (9, 30),
         100..160 => (12, 44),
@@ -113,7 +115,7 @@ fn columns(width: u16) -> [Column<Field>; 10] {
         max,
         keep,
     };
-    [
+    let mut columns = vec![
         column(Field::Time, "TIME", false, time, time, 6),
         column(Field::Device, "DEVICE", false, 8, 10, 3),
         column(Field::Direction, "", false, 2, 2, 8),
@@ -124,7 +126,11 @@ fn columns(width: u16) -> [Column<Field>; 10] {
         column(Field::Segments, "SEGS", true, 4, 4, 2),
         column(Field::Summary, "WHAT", false, words, 200, 9),
         column(Field::Why, "BECAUSE", false, 9, 9, 1),
-    ]
+    ];
+    if app.devices.watched().count() < 2 {
+        columns.retain(|column| column.id != Field::Device);
+    }
+    columns
 }
 
 fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: usize) -> Cell {
@@ -189,45 +195,72 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         format::count(u64::from(packet.len))
     );
     canvas.text(indent(place, 2), &title, palette.strong);
-    let hex = HEX.min(area.width);
-    if area.width > hex + TREE {
-        let place = Rect {
-            x: area.right() - hex,
-            width: hex,
+    let mut lines = Vec::new();
+    let nodes = tree(packet, app.devices.link_layer(packet.key.device));
+    branch(canvas, &nodes, &mut lines, 1);
+    if area.width > HEX + TREE {
+        let mut place = Rect {
+            x: area.right() - HEX,
+            width: HEX,
             ..area
         };
-        bytes(canvas, packet, place);
-        area.width -= hex + 1;
+        for parts in bytes(canvas, packet) {
+            write(canvas, line(&mut place), &parts);
+        }
+        area.width -= HEX + 1;
+    } else {
+        lines.push(Vec::new());
+        lines.extend(bytes(canvas, packet));
     }
-    let nodes = tree(packet, app.devices.link_layer(packet.key.device));
-    branch(canvas, &nodes, &mut area, 1);
+    canvas.geometry.detail = Extent {
+        page: usize::from(area.height),
+        rows: lines.len(),
+    };
+    let most = lines.len().saturating_sub(usize::from(area.height));
+    let hidden = app.packets.inside.offset().min(most);
+    for parts in lines.iter().skip(hidden).take(usize::from(area.height)) {
+        write(canvas, line(&mut area), parts);
+    }
+    if most > 0 {
+        let below = most - hidden;
+        let text = format!(" {} lines below ", format::count(below as u64));
+        canvas.right(indent(place, 2), &text, palette.dim);
+    }
 }
 
 /// Columns that the bytes need, and the least for the tree at their side.
 const HEX: u16 = 73;
 const TREE: u16 = 40;
 
+type Line = Vec<(String, Style)>;
+
+fn write(canvas: &mut Canvas<'_>, place: Rect, parts: &Line) {
+    canvas.texts(
+        place,
+        parts.iter().map(|(text, style)| (text.as_str(), *style)),
+    );
+}
+
 /// The fields, those of a header indented below it.
-fn branch(canvas: &mut Canvas<'_>, nodes: &[Node], area: &mut Rect, depth: u16) {
+fn branch(canvas: &Canvas<'_>, nodes: &[Node], lines: &mut Vec<Line>, depth: usize) {
+    let palette = canvas.palette;
     for node in nodes {
-        let place = indent(line(area), depth);
         let label = if node.children.is_empty() {
-            canvas.palette.dim
+            (format!("{}: ", node.label), palette.dim)
         } else {
-            canvas.palette.strong
+            (format!("{} ", node.label), palette.strong)
         };
-        let rest = canvas.text(place, node.label, label);
-        let value = format!(" {}", node.value);
-        canvas.text(rest, &value, canvas.palette.text);
-        branch(canvas, &node.children, area, depth + 2);
+        let indent = (" ".repeat(depth), palette.text);
+        lines.push(vec![indent, label, (node.value.clone(), palette.text)]);
+        branch(canvas, &node.children, lines, depth + 2);
     }
 }
 
 /// The packet's bytes as hexadecimal numbers and characters.
-fn bytes(canvas: &mut Canvas<'_>, packet: &Packet, mut area: Rect) {
+fn bytes(canvas: &Canvas<'_>, packet: &Packet) -> Vec<Line> {
     let palette = canvas.palette;
-    for (number, bytes) in packet.data.chunks(16).enumerate() {
-        let place = line(&mut area);
+    let rows = packet.data.chunks(16).enumerate();
+    rows.map(|(number, bytes)| {
         let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let characters: String = bytes
             .iter()
@@ -236,8 +269,11 @@ fn bytes(canvas: &mut Canvas<'_>, packet: &Packet, mut area: Rect) {
                 _ => '.',
             })
             .collect();
-        let rest = canvas.text(place, &format!("{:04x}  ", number * 16), palette.dim);
-        let rest = canvas.text(rest, &format!("{:<49}", hex.join(" ")), palette.text);
-        canvas.text(rest, &characters, palette.dim);
-    }
+        vec![
+            (format!(" {:04x}  ", number * 16), palette.dim),
+            (format!("{:<49}", hex.join(" ")), palette.text),
+            (characters, palette.dim),
+        ]
+    })
+    .collect()
 }

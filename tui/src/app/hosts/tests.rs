@@ -1,0 +1,116 @@
+use crate::app::action::{Action, HostGroup, Motion, View};
+use crate::app::{App, Look};
+use crate::filter::Filter;
+use crate::source::{Event, FlowCounts, Interval};
+use crate::synthetic;
+
+/// Hosts as they are seen, each with one packet of one byte.
+fn app(remotes: &[&str]) -> App {
+    let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
+    let mut source = synthetic::Synthetic::new(1, 1);
+    let any = source.interval().flows.first().map(|flow| flow.key);
+    let key = any.unwrap_or_else(|| source.interval().flows[0].key);
+    let flows = remotes.iter().map(|remote| {
+        let mut flow = FlowCounts {
+            key,
+            value: probe_common::FlowValue::default(),
+        };
+        flow.key.ether_type = 0x0800;
+        flow.key.remote = remote
+            .parse::<std::net::Ipv4Addr>()
+            .unwrap()
+            .to_ipv6_mapped()
+            .octets();
+        flow.value.directions[0].packets = 1;
+        flow.value.directions[0].bytes = 1;
+        flow
+    });
+    app.update(Action::Source(Event::Interval(Interval {
+        at: std::time::Duration::from_secs(1),
+        length: std::time::Duration::from_secs(1),
+        flows: flows.collect(),
+        ..Interval::default()
+    })));
+    app.update(Action::Show(View::Hosts));
+    app
+}
+
+fn rows(app: &App) -> Vec<String> {
+    let row = |group: &HostGroup| {
+        let branch = app.hosts.branch(group);
+        match group {
+            HostGroup::Prefix(prefix) => {
+                format!("{}{prefix} {}", " ".repeat(branch.depth), branch.sums.flows)
+            }
+            HostGroup::EtherType(number) => number.to_string(),
+        }
+    };
+    app.hosts.list.rows().iter().map(row).collect()
+}
+
+fn select(app: &mut App, row: usize) {
+    app.update(Action::Move(Motion::First));
+    (0..row).for_each(|_| drop(app.update(Action::Move(Motion::Down))));
+}
+
+const HOSTS: [&str; 5] = ["10.1.1.1", "10.1.1.2", "10.1.2.1", "10.2.0.1", "192.0.2.7"];
+
+#[test]
+fn prefixes_open_to_narrower_ones_and_lone_ones_are_left_out() {
+    let mut app = app(&HOSTS);
+    let first = [
+        "10.0.0.0/8 4",
+        " 10.1.0.0/16 3",
+        "  10.1.1.0/24 2",
+        "  10.1.2.1/32 1",
+        " 10.2.0.1/32 1",
+        "192.0.2.7/32 1",
+    ];
+    assert_eq!(rows(&app), first);
+    select(&mut app, 2);
+    app.update(Action::Unfold);
+    assert_eq!(rows(&app)[3..5], ["   10.1.1.1/32 1", "   10.1.1.2/32 1"]);
+    app.update(Action::Move(Motion::Down));
+    app.update(Action::Fold);
+    app.update(Action::Fold);
+    assert_eq!(rows(&app), first, "to the prefix around it, and closed");
+    select(&mut app, 0);
+    app.update(Action::Fold);
+    assert_eq!(rows(&app), ["10.0.0.0/8 4", "192.0.2.7/32 1"]);
+}
+
+#[test]
+fn one_key_opens_all_down_to_a_length() {
+    let mut app = app(&HOSTS);
+    app.update(Action::HostPrefix);
+    assert_eq!(rows(&app)[1], " 10.1.0.0/16 3");
+    assert_eq!(rows(&app)[2], " 10.2.0.1/32 1");
+    app.update(Action::HostPrefix);
+    assert_eq!(rows(&app).len(), 2);
+    app.update(Action::HostPrefix);
+    assert_eq!(rows(&app)[3], "   10.1.1.1/32 1");
+}
+
+#[test]
+fn each_level_adds_up_to_the_whole() {
+    let app = app(&HOSTS);
+    let sum = |depth: usize| -> usize {
+        let branches = app.hosts.list.rows().iter().map(|g| app.hosts.branch(g));
+        branches
+            .filter(|b| b.depth == depth)
+            .map(|b| b.sums.flows)
+            .sum()
+    };
+    assert_eq!(sum(0), HOSTS.len());
+    assert_eq!(app.hosts.total().flows, HOSTS.len());
+}
+
+#[test]
+fn enter_narrows_the_filter_to_the_prefix() {
+    let mut app = app(&HOSTS);
+    select(&mut app, 1);
+    app.update(Action::Open);
+    assert_eq!(app.view(), View::Flows);
+    assert_eq!(app.flows.list.rows().len(), 3);
+    assert_eq!(app.filtering.parts(), ["remote 10.1.0.0/16"]);
+}
