@@ -91,7 +91,7 @@ fn run(svg: &mut String, style: Style, text: &str, (row, start, end): (u16, u16,
     }
     let baseline = y + CELL.1 * 0.75;
     // Each word stands where its cells are, whatever the font.
-    let mut column = 0;
+    let mut column = 0.0;
     for word in text.split_inclusive(' ') {
         let cells = word.chars().count() as f32;
         let x = x + column * CELL.0;
