@@ -5,6 +5,8 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::synthetic::{self, Synthetic};
 
+mod bytes;
+
 /// Shows the synthetic source in this terminal: `NKVIEW_LOOK` may hold `ascii`,
 /// `light`, `ansi`, `none` and a number of flows.
 #[tokio::test]

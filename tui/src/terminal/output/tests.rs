@@ -1,17 +1,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::*;
-use crate::app::action::Action;
-use crate::app::{App, Colours, Look};
-use crate::filter::Filter;
-use crate::source::{Event, Interval, Totals};
-use crate::synthetic::{self, Synthetic};
 
 /// Bytes that stay readable while a terminal writes them.
 #[derive(Clone, Default)]
@@ -90,69 +84,4 @@ fn the_cursor_returns_after_each_change() {
         frame.contains('O') && frame.contains("\x1b[1;3H"),
         "{frame:?}"
     );
-}
-
-/// The bytes that each interval's frame of a screen of 140×45 takes.
-fn bytes_an_interval(
-    app: &mut App,
-    before: usize,
-    mut next: impl FnMut() -> Interval,
-) -> Vec<usize> {
-    let (mut terminal, bytes) = terminal(140, 45);
-    let mut frame = |app: &mut App| {
-        app.update(Action::Source(Event::Interval(next())));
-        terminal
-            .draw(|frame| drop(crate::ui::draw(app, frame)))
-            .unwrap();
-        bytes.take().len()
-    };
-    for _ in 0..before {
-        frame(app);
-    }
-    let mut sizes: Vec<usize> = (0..60).map(|_| frame(app)).collect();
-    sizes.sort_unstable();
-    sizes
-}
-
-fn app() -> (App, Synthetic) {
-    let look = Look {
-        colours: Colours::True,
-        ..Look::default()
-    };
-    let mut app = App::new(synthetic::session(), look, Filter::everything());
-    let mut source = Synthetic::new(1, 200);
-    for event in source.story(70) {
-        app.update(Action::Source(event));
-    }
-    (app, source)
-}
-
-#[test]
-fn a_busy_table_takes_few_bytes() {
-    let (mut app, mut source) = app();
-    let sizes = bytes_an_interval(&mut app, 1, || source.interval());
-    assert!(sizes[30] <= 2_000, "median of {sizes:?}");
-}
-
-#[test]
-fn an_idle_table_takes_next_to_none() {
-    let (mut app, mut source) = app();
-    let mut steady = source.interval();
-    steady.flows.truncate(5);
-    for device in &mut steady.devices {
-        device.directions = Direction::BOTH.map(|direction| Totals {
-            packets: steady
-                .flows
-                .iter()
-                .filter(|flow| flow.key.device == device.slot)
-                .map(|flow| flow.value.directions[direction as usize].packets)
-                .sum(),
-            ..Totals::default()
-        });
-    }
-    let sizes = bytes_an_interval(&mut app, 120, || {
-        steady.at += steady.length;
-        steady.clone()
-    });
-    assert!(sizes[30] <= 200, "median of {sizes:?}");
 }
