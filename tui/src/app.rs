@@ -3,6 +3,7 @@
 //! as an [`Effect`].
 
 pub mod action;
+pub mod copy;
 pub mod devices;
 pub mod ends;
 pub mod filtering;
@@ -12,6 +13,7 @@ pub mod line;
 pub mod list;
 pub mod names;
 pub mod notices;
+pub mod own;
 pub mod packets;
 pub mod picture;
 
@@ -33,6 +35,7 @@ use flows::{Criteria, FlowsView};
 use hosts::HostsView;
 use list::{Extent, Scroll};
 use notices::Notices;
+use own::OwnSession;
 use packets::PacketsView;
 use picture::{Picture, Trust};
 
@@ -94,6 +97,8 @@ pub struct App {
     pub zone: TimeZone,
     /// How the screen looks.
     pub look: Look,
+    /// The SSH session through which the user looks.
+    pub own: Option<OwnSession>,
     /// The bindings in force.
     pub keymap: Keymap,
     /// The devices.
@@ -128,6 +133,7 @@ impl App {
             session,
             zone: TimeZone::UTC,
             look,
+            own: None,
             keymap: Keymap::default(),
             devices: Devices::default(),
             notices: Notices::default(),
@@ -204,7 +210,7 @@ impl App {
     /// What is filtered, and the names that it may use.
     #[must_use]
     pub fn criteria(&self) -> Criteria<'_> {
-        criteria(&self.filtering, &self.devices)
+        criteria(&self.filtering, &self.devices, self.own)
     }
 
     /// Which bindings hold.
@@ -263,6 +269,18 @@ impl App {
                 self.refresh();
             }
             Action::Units => self.look.bits = !self.look.bits,
+            Action::OwnSession if self.own.is_none() => self.say(
+                Level::Info,
+                "No SSH session of yours is known here: SSH_CONNECTION is set in none of the \
+                 processes that started nkview.",
+            ),
+            Action::OwnSession => self.filter(Filtering::toggle_own),
+            Action::CopySelected => effects.extend(self.copy(copy::selected(self))),
+            Action::CopyFilter => {
+                let filter = self.filtering.in_force();
+                let text = (!filter.is_everything()).then(|| filter.to_string());
+                effects.extend(self.copy(text));
+            }
             Action::Closed => self.filter(Filtering::toggle_closed),
             Action::Direction => self.filter(Filtering::cycle_direction),
             Action::FilterAddress(side) => {
@@ -362,15 +380,12 @@ impl App {
 
     fn recompute(&mut self, flows: fn(&mut FlowsView, &FlowTable, Criteria<'_>, Duration)) {
         let picture = self.frozen.as_deref().unwrap_or(&self.live);
-        let criteria = criteria(&self.filtering, &self.devices);
+        let criteria = criteria(&self.filtering, &self.devices, self.own);
         let window = WINDOWS[self.window];
         flows(&mut self.flows, &picture.flows, criteria, window);
         match self.view {
             View::Hosts => self.hosts.refresh(&picture.flows, criteria, window),
-            View::Packets => {
-                self.packets
-                    .refresh(&picture.packets, criteria.filter, criteria.names);
-            }
+            View::Packets => self.packets.refresh(&picture.packets, criteria),
             View::Flows | View::Devices | View::Probe => (),
         }
     }
@@ -520,6 +535,20 @@ impl App {
         }
     }
 
+    fn copy(&mut self, text: Option<String>) -> Option<Effect> {
+        match &text {
+            Some(text) => self.say(
+                Level::Info,
+                format!("Copied, if the terminal allows it: {text}"),
+            ),
+            None => self.say(
+                Level::Info,
+                "There is nothing to copy: select a row, or set a filter.",
+            ),
+        }
+        text.map(Effect::Copy)
+    }
+
     /// Tells the user something.
     fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notices.push(Notice {
@@ -591,10 +620,15 @@ impl App {
 }
 
 /// What may be filtered, as long as only these two are borrowed.
-fn criteria<'a>(filtering: &'a Filtering, devices: &'a Devices) -> Criteria<'a> {
+fn criteria<'a>(
+    filtering: &'a Filtering,
+    devices: &'a Devices,
+    own: Option<OwnSession>,
+) -> Criteria<'a> {
     Criteria {
         filter: filtering.in_force(),
         hide_closed: filtering.hides_closed(),
+        hide_own: own.filter(|_| filtering.hides_own()),
         names: devices.names(),
     }
 }

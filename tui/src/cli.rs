@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -166,6 +167,10 @@ pub struct ScreenArgs {
     /// Colours for a dark background
     #[arg(long, overrides_with = "light", action = ArgAction::SetTrue)]
     pub dark: bool,
+    /// Bytes a second that are written to the terminal for what moves by itself:
+    /// on a slow link the picture then moves less often; keys are answered at once
+    #[arg(long, value_name = "BYTES", default_value = "32768")]
+    pub max_draw_rate: NonZero<u32>,
     /// Leave the last picture in the terminal
     #[arg(long)]
     pub keep_screen: bool,

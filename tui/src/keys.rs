@@ -282,6 +282,27 @@ fn bindings() -> Vec<Binding> {
         "",
         "Hide or show flows that are closed",
     );
+    bind(
+        main,
+        &[ch('o')],
+        A::OwnSession,
+        "",
+        "Hide or show your own SSH session",
+    );
+    bind(
+        main,
+        &[ch('y')],
+        A::CopySelected,
+        "",
+        "Copy the selected row to your clipboard (OSC 52)",
+    );
+    bind(
+        main,
+        &[ch('Y')],
+        A::CopyFilter,
+        "",
+        "Copy the filter to your clipboard",
+    );
     bind(main, &[ch('b')], A::Units, "", "Rates in bits or in bytes");
     bind(main, &[ch('?')], A::Help, "help", "This help");
     bind(

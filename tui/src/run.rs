@@ -18,6 +18,7 @@ use crate::stream::Stream;
 use crate::terminal;
 
 mod look;
+mod own;
 
 /// Bytes of the ring buffer: about 6,000 packets.
 const RING: u32 = 1 << 20;
@@ -76,9 +77,11 @@ async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> any
     };
     let (session, events, commands, stop) = live?.split();
     let options = runtime::Options {
-        look: look::look(&args, |name| std::env::var(name).ok()),
+        look: look::look(&args, |name| std::env::var(name).ok(), look::ask_background),
         filter: args.filter,
         keep_screen: args.keep_screen,
+        own: own::session(),
+        draw_rate: Some(args.max_draw_rate),
     };
     let shown = runtime::run(session, events, commands, options, signals.any()).await;
     let ended = stop.ask().wait().await;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::num::NonZero;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,11 +16,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::action::{Action, Effect};
+use crate::app::own::OwnSession;
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::keys::Context;
 use crate::source::{Command, Event, Session};
-use crate::terminal;
+use crate::terminal::{self, Console};
 use crate::ui::{self, geometry::Geometry};
 
 #[cfg(test)]
@@ -40,6 +42,10 @@ pub struct Options {
     pub filter: Filter,
     /// Whether the last picture is left in the terminal.
     pub keep_screen: bool,
+    /// The SSH session through which the user looks.
+    pub own: Option<OwnSession>,
+    /// Bytes per second that may be written for what nobody asked for.
+    pub draw_rate: Option<NonZero<u32>>,
 }
 
 /// Shows a session in the terminal until the user leaves or `shutdown` is over,
@@ -57,6 +63,7 @@ pub async fn run(
     let mut screen = terminal::Screen::open()?;
     let mut app = App::new(session, options.look, options.filter);
     app.zone = TimeZone::system();
+    app.own = options.own;
     let input = crossterm::event::EventStream::new();
     drive(
         screen.terminal(),
@@ -64,6 +71,7 @@ pub async fn run(
         &mut app,
         events,
         commands,
+        options.draw_rate,
         shutdown,
     )
     .await?;
@@ -101,15 +109,16 @@ pub async fn drive<B>(
     app: &mut App,
     mut events: mpsc::Receiver<Event>,
     commands: mpsc::Sender<Command>,
+    rate: Option<NonZero<u32>>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
 where
-    B: Backend,
+    B: Console,
     B::Error: Send + Sync + 'static,
 {
     let mut shutdown = std::pin::pin!(shutdown.fuse());
     let mut input = std::pin::pin!(input.fuse());
-    let mut frame = Frame::default();
+    let mut frame = Frame::new(rate);
     let mut heard = true;
     loop {
         let wanted = frame.wanted;
@@ -141,7 +150,11 @@ where
                     frame.want(Duration::ZERO);
                 }
                 Effect::Draw => frame.want(Duration::ZERO),
-                Effect::DrawSoon => frame.want(frame.pause.max(TOGETHER)),
+                Effect::DrawSoon => frame.want(frame.pause().max(TOGETHER)),
+                Effect::Copy(text) => terminal
+                    .backend_mut()
+                    .copy(&text)
+                    .context("cannot write to the terminal")?,
                 Effect::Source(command) => tell(app, &commands, command),
             }
         }
@@ -182,22 +195,39 @@ fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
 #[derive(Debug)]
 struct Frame {
     wanted: Option<Instant>,
-    /// The least time between frames that nobody asked for.
-    pause: Duration,
+    /// Bytes per second that may be written.
+    rate: Option<NonZero<u32>>,
+    /// When all that was written is paid for: until then, nothing is drawn that
+    /// nobody asked for.
+    paid: Instant,
     geometry: Geometry,
 }
 
-impl Default for Frame {
-    fn default() -> Self {
+impl Frame {
+    fn new(rate: Option<NonZero<u32>>) -> Self {
         Self {
             wanted: Some(Instant::now()),
-            pause: Duration::ZERO,
+            rate,
+            paid: Instant::now(),
             geometry: Geometry::default(),
         }
     }
-}
 
-impl Frame {
+    fn pause(&self) -> Duration {
+        self.paid.saturating_duration_since(Instant::now())
+    }
+
+    /// Pays for a frame of so many bytes that was begun at `start`: with a share
+    /// of the time, and with its part of the byte budget.
+    fn pay(&mut self, start: Instant, bytes: u64) {
+        let now = Instant::now();
+        self.paid = self.paid.max(now + (now - start) * PATIENCE);
+        if let Some(rate) = self.rate {
+            let time = bytes as f64 / f64::from(rate.get());
+            self.paid = self.paid.max(now) + Duration::from_secs_f64(time);
+        }
+    }
+
     fn want(&mut self, within: Duration) {
         let at = Instant::now() + within;
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
@@ -205,16 +235,16 @@ impl Frame {
 
     fn draw<B>(&mut self, terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
     where
-        B: Backend,
+        B: Console,
         B::Error: Send + Sync + 'static,
     {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), terminal.backend().written());
         self.wanted = None;
         let mut geometry = Geometry::default();
         terminal
             .draw(|frame| geometry = ui::draw(app, frame))
             .context("cannot draw")?;
-        self.pause = start.elapsed() * PATIENCE;
+        self.pay(start, terminal.backend().written() - before);
         let drawn = [
             Action::Drawn(geometry.extent),
             Action::DetailDrawn(geometry.detail),

@@ -17,7 +17,7 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 
-pub use output::Output;
+pub use output::{Console, Output};
 
 mod output;
 #[cfg(test)]

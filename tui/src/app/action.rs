@@ -50,6 +50,12 @@ pub enum Action {
     Units,
     /// Hide or show closed flows.
     Closed,
+    /// Hide or show the SSH session through which the user looks.
+    OwnSession,
+    /// Copy what is selected to the user's clipboard.
+    CopySelected,
+    /// Copy the filter to the user's clipboard.
+    CopyFilter,
     /// Go on to the next direction: both, in, out.
     Direction,
     /// Filter by an address of the selected flow; again: by a wider prefix.
@@ -241,6 +247,8 @@ pub enum Effect {
     DrawSoon,
     /// Draw everything anew.
     Clear,
+    /// Put this into the user's clipboard.
+    Copy(String),
     /// Leave.
     Quit,
     /// Tell the source.

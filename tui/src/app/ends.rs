@@ -1,10 +1,10 @@
 //! The ends of a flow: addresses, ports, and the prefixes around them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
-use probe_common::FlowKey;
 use probe_common::parse::number::{ether, ip};
+use probe_common::{Direction, FlowKey};
 
 use super::action::Side;
 
@@ -35,6 +35,25 @@ pub fn port(key: &FlowKey, side: Side) -> Option<u16> {
         Side::Remote => key.remote_port,
     };
     (has_ports && (key.local_port, key.remote_port) != (0, 0)).then_some(port)
+}
+
+/// One end of a flow: `10.0.1.7:443`, `[fd00::5]:53`, `10.0.1.7`.
+#[must_use]
+pub fn text(key: &FlowKey, side: Side) -> String {
+    match (address(key, side), port(key, side)) {
+        (Some(address), Some(port)) => SocketAddr::new(address, port).to_string(),
+        (Some(address), None) => address.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
+/// The ends where a packet of this direction comes from and goes to.
+#[must_use]
+pub const fn sides(direction: Direction) -> [Side; 2] {
+    match direction {
+        Direction::In => [Side::Remote, Side::Local],
+        Direction::Out => [Side::Local, Side::Remote],
+    }
 }
 
 /// Lengths of prefixes that people think in, IPv4 and IPv6, ever wider: one

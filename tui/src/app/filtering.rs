@@ -17,6 +17,7 @@ pub struct Filtering {
     typing: Option<Typing>,
     history: Vec<String>,
     hide_closed: bool,
+    hide_own: bool,
     widening: Option<Widening>,
 }
 
@@ -72,6 +73,7 @@ impl Filtering {
             typing: None,
             history: Vec::new(),
             hide_closed: false,
+            hide_own: false,
             widening: None,
         }
     }
@@ -103,6 +105,9 @@ impl Filtering {
         if self.hide_closed {
             parts.push("no closed flows".to_owned());
         }
+        if self.hide_own {
+            parts.push("not this SSH session".to_owned());
+        }
         parts
     }
 
@@ -116,10 +121,13 @@ impl Filtering {
 
     /// Removes a part, by its place in [`parts`](Self::parts).
     pub fn remove(&mut self, place: usize) {
-        if place < self.terms().len() {
+        let terms = self.terms().len();
+        if place < terms {
             self.kept = self.kept.clone().without(place);
-        } else {
+        } else if place == terms && self.hide_closed {
             self.hide_closed = false;
+        } else {
+            self.hide_own = false;
         }
         self.widening = None;
     }
@@ -128,7 +136,19 @@ impl Filtering {
     pub fn clear(&mut self) {
         self.kept = Filter::everything();
         self.hide_closed = false;
+        self.hide_own = false;
         self.widening = None;
+    }
+
+    /// Whether the user's own SSH session is hidden.
+    #[must_use]
+    pub const fn hides_own(&self) -> bool {
+        self.hide_own
+    }
+
+    /// Hides the user's own SSH session, or shows it again.
+    pub const fn toggle_own(&mut self) {
+        self.hide_own = !self.hide_own;
     }
 
     /// Hides closed flows, or shows them again.

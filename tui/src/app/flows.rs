@@ -9,9 +9,10 @@ use super::devices::SlotNames;
 use super::ends;
 use super::list::List;
 use super::names;
+use super::own::OwnSession;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
-use crate::source::Moment;
+use crate::source::{Moment, Packet};
 
 /// The columns of the table, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +99,8 @@ pub struct Criteria<'a> {
     pub filter: &'a Filter,
     /// Whether closed flows are left out.
     pub hide_closed: bool,
+    /// A session whose flows are left out.
+    pub hide_own: Option<OwnSession>,
     /// The names of the devices.
     pub names: &'a SlotNames,
 }
@@ -106,7 +109,7 @@ impl Criteria<'_> {
     /// Which directions of a flow are shown.
     #[must_use]
     pub fn shows(&self, flow: &Flow) -> [bool; 2] {
-        if self.hide_closed && flow.is_closed() {
+        if self.hide_closed && flow.is_closed() || self.hides(&flow.key) {
             return [false; 2];
         }
         if self.filter.is_everything() {
@@ -114,6 +117,18 @@ impl Criteria<'_> {
         }
         let name = self.names.get(flow.key.device);
         Direction::BOTH.map(|direction| self.filter.matches(&flow.key, name, direction))
+    }
+
+    /// Whether a packet is shown.
+    #[must_use]
+    pub fn passes(&self, packet: &Packet) -> bool {
+        let key = &packet.key;
+        let name = self.names.get(key.device);
+        !self.hides(key) && self.filter.matches(key, name, packet.direction)
+    }
+
+    fn hides(&self, key: &FlowKey) -> bool {
+        self.hide_own.is_some_and(|own| own.is(key))
     }
 
     /// Whether a flow has something to show in these directions: it has, if

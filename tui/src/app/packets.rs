@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use super::action::Motion;
-use super::devices::SlotNames;
+use super::flows::Criteria;
 use super::list::{List, Scroll};
-use crate::filter::Filter;
 use crate::source::Packet;
 
 #[cfg(test)]
@@ -90,10 +89,10 @@ impl Default for PacketsView {
 
 impl PacketsView {
     /// Recomputes the rows.
-    pub fn refresh(&mut self, packets: &Packets, filter: &Filter, names: &SlotNames) {
+    pub fn refresh(&mut self, packets: &Packets, criteria: Criteria<'_>) {
         let passes = packets
             .iter()
-            .filter(|(_, p)| filter.matches(&p.key, names.get(p.key.device), p.direction))
+            .filter(|(_, packet)| criteria.passes(packet))
             .map(|(number, _)| number);
         self.list.settle(passes.collect());
         if self.follow {

@@ -315,3 +315,26 @@ fn a_dissected_packet_scrolls_as_far_as_it_is_long() {
     app.update(Action::Move(Motion::Up));
     assert_eq!(app.packets.inside.offset(), 0, "another packet");
 }
+
+#[test]
+fn ones_own_session_is_hidden_and_stays_counted() {
+    let (mut app, mut source) = told(20);
+    app.update(Action::OwnSession);
+    assert!(app.filtering.parts().is_empty() && app.notices.fresh().is_some());
+    let ssh = |key: &probe_common::FlowKey| key.protocol == 6;
+    let key = *app.flows.list.rows().iter().find(|key| ssh(key)).unwrap();
+    let ends = [Side::Local, Side::Remote].map(|side| {
+        let (address, port) = (ends::address(&key, side), ends::port(&key, side));
+        format!("{} {}", address.unwrap(), port.unwrap())
+    });
+    app.own = OwnSession::parse(&ends.join(" "));
+    let all = app.flows.list.rows().len();
+    app.update(Action::OwnSession);
+    assert_eq!(app.flows.list.rows().len(), all - 1);
+    assert_eq!(app.filtering.parts(), ["not this SSH session"]);
+    interval(&mut app, &mut source);
+    assert!(adds_up(app.trust()) && app.trust().filtered > 0);
+    app.update(Action::Closed);
+    app.update(Action::RemovePartAt(1));
+    assert_eq!(app.filtering.parts(), ["no closed flows"]);
+}

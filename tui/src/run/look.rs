@@ -1,23 +1,50 @@
 //! How the screen is to look, from the options and the terminal's own words.
 
+use std::time::Duration;
+
+use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
+
 use crate::app::{Colours, Look};
 use crate::cli::ScreenArgs;
 
 #[cfg(test)]
 mod tests;
 
-/// What the user asked for, and what the environment tells of the terminal.
-pub fn look(args: &ScreenArgs, variable: impl Fn(&str) -> Option<String>) -> Look {
+/// How long the terminal has to tell its background. One that never does is
+/// known at once in most cases: it answers the question after this one.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What the user asked for, and what the environment tells of the terminal;
+/// `ask` asks the terminal itself whether its background is light.
+pub fn look(
+    args: &ScreenArgs,
+    variable: impl Fn(&str) -> Option<String>,
+    ask: impl FnOnce() -> Option<bool>,
+) -> Look {
+    let colours = colours(&variable);
     let light = if args.light || args.dark {
         args.light
+    } else if let Some(light) = has_light_background(variable("COLORFGBG").as_deref()) {
+        light
     } else {
-        has_light_background(variable("COLORFGBG").as_deref())
+        matches!(colours, Colours::Indexed | Colours::True) && ask().unwrap_or(false)
     };
     Look {
         ascii: args.ascii || !is_unicode(&variable),
         bits: args.bits,
-        colours: colours(&variable),
+        colours,
         light,
+    }
+}
+
+/// Asks the terminal for its colours (OSC 10 and 11) and whether that makes
+/// dark text on a light background.
+pub fn ask_background() -> Option<bool> {
+    let mut options = QueryOptions::default();
+    options.timeout = PATIENCE;
+    match theme_mode(options) {
+        Ok(mode) => Some(mode == ThemeMode::Light),
+        Err(_) => None,
     }
 }
 
@@ -40,9 +67,9 @@ fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {
 
 /// rxvt, Konsole and others say `foreground;background` in ANSI's numbers, of
 /// which 7 and 9 to 15 are light.
-fn has_light_background(colours: Option<&str>) -> bool {
-    let background = colours.and_then(|colours| colours.rsplit(';').next()?.parse::<u8>().ok());
-    background.is_some_and(|colour| matches!(colour, 7 | 9..=15))
+fn has_light_background(colours: Option<&str>) -> Option<bool> {
+    let background = colours?.rsplit(';').next()?.parse::<u8>().ok()?;
+    Some(matches!(background, 7 | 9..=15))
 }
 
 /// Whether text is encoded as UTF-8: the first of these that is set decides

@@ -63,6 +63,53 @@ async fn look() {
     .unwrap();
 }
 
+impl Console for TestBackend {
+    fn written(&self) -> u64 {
+        0
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        CLIPBOARD.set(text.to_owned());
+        Ok(())
+    }
+}
+
+thread_local! {
+    static CLIPBOARD: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+}
+
+#[tokio::test(start_paused = true)]
+async fn y_copies_what_is_selected() {
+    let mut session = Session::new(80, 24).hears(story()).types("jy");
+    session.runs().await;
+    let flow = session.app.flows.list.selected().unwrap();
+    let remote = crate::app::ends::text(&flow, crate::app::action::Side::Remote);
+    let copied = CLIPBOARD.take();
+    assert!(copied.ends_with(&remote) && !remote.is_empty(), "{copied}");
+    let mut session = Session::new(80, 24).hears(story()).types("Y/tcp");
+    session = session.presses(key(KeyCode::Enter)).types("Y");
+    session.runs().await;
+    assert_eq!(CLIPBOARD.take(), "tcp");
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_nobody_asked_for_wait_until_the_last_are_paid_for() {
+    let mut frame = Frame::new(NonZero::new(1000));
+    assert_eq!(frame.pause(), Duration::ZERO);
+    frame.pay(Instant::now(), 500);
+    assert_eq!(frame.pause(), Duration::from_millis(500));
+    tokio::time::advance(Duration::from_millis(200)).await;
+    frame.pay(Instant::now(), 100);
+    assert_eq!(frame.pause(), Duration::from_millis(400));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(frame.pause(), Duration::ZERO);
+    let slow = Instant::now();
+    tokio::time::advance(Duration::from_millis(100)).await;
+    let mut free = Frame::new(None);
+    free.pay(slow, 1 << 30);
+    assert_eq!(free.pause(), Duration::from_millis(100) * PATIENCE);
+}
+
 /// The whole application on a screen that is a buffer, driven by keys.
 struct Session {
     app: App,
@@ -119,6 +166,7 @@ impl Session {
             &mut self.app,
             events,
             commands,
+            None,
             std::future::pending(),
         )
         .await
@@ -248,6 +296,7 @@ async fn a_source_that_stops_is_told() {
         &mut session.app,
         events,
         commands,
+        None,
         tokio::time::sleep(Duration::from_secs(5)),
     )
     .await
@@ -272,6 +321,7 @@ async fn a_closed_input_or_a_signal_ends_it() {
         &mut session.app,
         events,
         commands,
+        None,
         std::future::pending(),
     )
     .await;

@@ -1,7 +1,10 @@
 //! Frames as bytes: whole, synchronized, and nothing where nothing changed.
 
+use std::cell::Cell as Count;
 use std::io::{self, Write};
+use std::rc::Rc;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
@@ -19,6 +22,30 @@ mod tests;
 pub struct Output<W: Write> {
     inner: CrosstermBackend<Collected<W>>,
     cursor: Option<Cursor>,
+    written: Rc<Count<u64>>,
+}
+
+/// What a terminal can do beside showing cells.
+pub trait Console: Backend {
+    /// Bytes that were written to it so far.
+    fn written(&self) -> u64;
+
+    /// Puts text into the clipboard of whoever sits in front of it.
+    ///
+    /// # Errors
+    /// When it cannot be written to.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+}
+
+impl<W: Write> Console for Output<W> {
+    fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        queue!(self.inner, CopyToClipboard::to_clipboard_from(text))?;
+        Backend::flush(&mut self.inner)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +57,13 @@ enum Cursor {
 
 impl<W: Write> Output<W> {
     /// A backend that writes here.
-    pub const fn new(out: W) -> Self {
+    pub fn new(out: W) -> Self {
+        let written = Rc::new(Count::new(0));
         Self {
+            written: Rc::clone(&written),
             inner: CrosstermBackend::new(Collected {
                 frame: Vec::new(),
+                written,
                 out,
             }),
             cursor: None,
@@ -127,6 +157,7 @@ impl<W: Write> Backend for Output<W> {
 #[derive(Debug)]
 struct Collected<W> {
     frame: Vec<u8>,
+    written: Rc<Count<u64>>,
     out: W,
 }
 
@@ -144,6 +175,8 @@ impl<W: Write> Write for Collected<W> {
             return Ok(());
         }
         queue!(self.frame, EndSynchronizedUpdate)?;
+        let written = self.written.get() + self.frame.len() as u64;
+        self.written.set(written);
         let result = self.out.write_all(&self.frame);
         self.frame.clear();
         result?;

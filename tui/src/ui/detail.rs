@@ -10,7 +10,7 @@ use super::format::{self, count};
 use super::graph;
 use super::header::newest;
 use crate::app::action::Side;
-use crate::app::{App, names};
+use crate::app::{App, ends, names};
 use crate::dissect::tcp_flags_text;
 use crate::flow::{Flow, History, SLOTS};
 
@@ -58,8 +58,8 @@ fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
     let palette = canvas.palette;
     canvas.rule(place);
     let ends = match (
-        format::end(&flow.key, Side::Local),
-        format::end(&flow.key, Side::Remote),
+        ends::text(&flow.key, Side::Local),
+        ends::text(&flow.key, Side::Remote),
     ) {
         (local, remote) if local.is_empty() && remote.is_empty() => String::new(),
         (local, remote) => format!("{local} {} {remote} ", canvas.glyph("↔", "<->")),
@@ -67,7 +67,10 @@ fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
     let protocol = format!(" {} ", names::protocol(&flow.key));
     let device = format!("on {} ", app.devices.names().get(flow.key.device));
     let mut place = indent(place, 1);
-    let state = names::state(flow);
+    let state = match app.own {
+        Some(own) if own.is(&flow.key) => "your own SSH session".into(),
+        _ => names::state(flow),
+    };
     if !state.is_empty() {
         place = canvas.right(place, " ", palette.dim);
         place = canvas.right(place, &format!(" {state} "), palette.strong);

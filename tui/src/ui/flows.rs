@@ -12,7 +12,7 @@ use super::table::{Behaviour, Cell, Column as Spec};
 use super::{detail, empty, format, graph, table};
 use crate::app::action::{Action, Item, Side};
 use crate::app::flows::{Column, count};
-use crate::app::{App, names};
+use crate::app::{App, ends, names};
 use crate::flow::{Flow, SLOTS};
 
 /// Draws the view.
@@ -117,12 +117,15 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
     let over = flow.is_closed() || flow.idle(now) > QUIET;
     let text = if over { palette.dim } else { palette.text };
     let shows = app.criteria().shows(flow);
-    let end = |side| format::shorten(&format::end(&key, side), width, canvas.ellipsis());
+    let end = |side| format::shorten(&ends::text(&key, side), width, canvas.ellipsis());
     match column {
         Column::Device => Cell::new(app.devices.names().get(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
         Column::Local => Cell::new(end(Side::Local), text),
         Column::Remote => Cell::new(end(Side::Remote), text),
+        Column::State if app.own.is_some_and(|own| own.is(&key)) => {
+            Cell::new("this ssh", palette.accent)
+        }
         Column::State => state(canvas, flow, text),
         Column::In => rate(canvas, app, flow, Direction::In, shows, text),
         Column::Out => rate(canvas, app, flow, Direction::Out, shows, text),

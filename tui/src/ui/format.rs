@@ -1,14 +1,10 @@
 //! Numbers, times and addresses in few cells.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use humansize::{BaseUnit, DECIMAL, FormatSizeOptions, ISizeFormatter};
-use probe_common::FlowKey;
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::action::Side;
-use crate::app::ends;
 use crate::app::flows::rounded;
 
 #[cfg(test)]
@@ -126,16 +122,6 @@ pub fn duration(time: Duration) -> String {
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
         _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
-
-/// One end of a flow: `10.0.1.7:443`, `[fd00::5]:53`, `10.0.1.7`.
-#[must_use]
-pub fn end(key: &FlowKey, side: Side) -> String {
-    match (ends::address(key, side), ends::port(key, side)) {
-        (Some(address), Some(port)) => SocketAddr::new(address, port).to_string(),
-        (Some(address), None) => address.to_string(),
-        (None, _) => String::new(),
     }
 }
 

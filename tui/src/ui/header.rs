@@ -17,22 +17,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     let place = line(area);
     let palette = canvas.palette;
     let dot = canvas.glyph(" · ", " - ");
-    let mut texts = vec![
-        (" nkview ".to_owned(), palette.accent),
-        (
-            format!("{}{dot}{}", app.session.host, watched(app)),
-            palette.text,
-        ),
-    ];
-    if let Some(remark) = &app.session.remark {
-        texts.push((format!("{dot}{remark}"), palette.dim));
-    }
-    let wanted: usize = texts.iter().map(|(text, _)| text.width()).sum();
-    let rest = rates(canvas, app, place, wanted);
-    canvas.texts(
-        rest,
-        texts.iter().map(|(text, style)| (text.as_str(), *style)),
-    );
+    let name = " nkview ";
+    let host = format!("{}{dot}{}", app.session.host, watched(app));
+    let rest = rates(canvas, app, place, name.width() + host.width());
+    let rest = canvas.text(rest, name, palette.accent);
+    canvas.text(rest, &host, palette.text);
     let place = line(area);
     tabs(canvas, app, place);
 }
@@ -139,6 +128,10 @@ fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
         let aside = aside(canvas, app, view);
         rest = canvas.text(rest, &aside, palette.dim);
         rest = canvas.text(rest, " ", palette.text);
+    }
+    if let Some(remark) = &app.session.remark {
+        rest = canvas.text(rest, "  ", palette.text);
+        rest = canvas.text(rest, remark, palette.dim);
     }
     if app.view() == View::Flows
         && let Some(hidden) = super::flows::hidden_order(app, place.width)

@@ -7,10 +7,10 @@ use ratatui::style::Style;
 use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
 use super::{empty, format, table};
-use crate::app::action::{Item, Side};
+use crate::app::action::Item;
 use crate::app::list::Extent;
 use crate::app::packets::KEPT;
-use crate::app::{App, names};
+use crate::app::{App, ends, names};
 use crate::dissect::{Node, summary, tree};
 use crate::source::Packet;
 
@@ -136,11 +136,8 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
 fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: usize) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
-    let (from, to) = match packet.direction {
-        Direction::In => (Side::Remote, Side::Local),
-        Direction::Out => (Side::Local, Side::Remote),
-    };
-    let end = |side| format::shorten(&format::end(&packet.key, side), width, canvas.ellipsis());
+    let [from, to] = ends::sides(packet.direction);
+    let end = |side| format::shorten(&ends::text(&packet.key, side), width, canvas.ellipsis());
     match field {
         Field::Time if width < 12 => {
             Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)

@@ -2,6 +2,8 @@ use bytemuck::Zeroable;
 use probe_common::{Direction, FlowKey, Reason};
 
 use super::*;
+use crate::app::devices::SlotNames;
+use crate::filter::Filter;
 use crate::source::Moment;
 
 fn packet(length: u32) -> Packet {
@@ -37,12 +39,19 @@ fn following_shows_the_newest_and_a_selection_is_left_alone() {
     let mut view = PacketsView::default();
     view.list.set_page(10);
     packets.extend((0..50).map(packet).collect());
-    view.refresh(&packets, &Filter::everything(), &SlotNames::default());
+    let (filter, names) = (Filter::everything(), SlotNames::default());
+    let criteria = Criteria {
+        filter: &filter,
+        hide_closed: false,
+        hide_own: None,
+        names: &names,
+    };
+    view.refresh(&packets, criteria);
     assert_eq!(view.list.visible(10)[0], 40);
     view.follow = false;
     view.list.select(45);
     packets.extend((0..50).map(packet).collect());
-    view.refresh(&packets, &Filter::everything(), &SlotNames::default());
+    view.refresh(&packets, criteria);
     assert_eq!(
         (view.list.selected(), view.list.visible(10)[0]),
         (Some(45), 40)

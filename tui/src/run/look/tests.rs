@@ -1,18 +1,38 @@
 use super::*;
 
 fn seen(variables: &[(&str, &str)]) -> Look {
+    asked(variables, None)
+}
+
+/// The look where the terminal gives this answer.
+fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
     let args = ScreenArgs {
         filter: crate::filter::Filter::everything(),
         bits: false,
         ascii: false,
         light: false,
         dark: false,
+        max_draw_rate: std::num::NonZero::<u32>::MAX,
         keep_screen: false,
     };
-    look(&args, |name| {
-        let found = variables.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| (*value).to_owned())
-    })
+    look(
+        &args,
+        |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        },
+        || light,
+    )
+}
+
+#[test]
+fn the_terminal_is_asked_for_its_background_where_nothing_tells_it() {
+    let rich = ("TERM", "xterm-256color");
+    assert!(asked(&[rich], Some(true)).light);
+    assert!(!asked(&[rich], Some(false)).light);
+    assert!(!asked(&[rich], None).light);
+    assert!(!asked(&[rich, ("COLORFGBG", "15;0")], Some(true)).light);
+    assert!(!asked(&[("TERM", "dumb")], Some(true)).light);
 }
 
 #[test]

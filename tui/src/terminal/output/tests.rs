@@ -85,3 +85,15 @@ fn the_cursor_returns_after_each_change() {
         "{frame:?}"
     );
 }
+
+#[test]
+fn what_is_copied_goes_to_the_clipboard_and_is_counted() {
+    let (mut terminal, bytes) = terminal(20, 2);
+    draw(&mut terminal, "hello", None);
+    bytes.take();
+    let before = terminal.backend().written();
+    terminal.backend_mut().copy("10.0.0.1").unwrap();
+    let written = bytes.take();
+    assert!(written.contains("\x1b]52;c;MTAuMC4wLjE="), "{written:?}");
+    assert_eq!(terminal.backend().written() - before, written.len() as u64);
+}
