@@ -11,6 +11,7 @@ pub mod flows;
 pub mod hosts;
 pub mod line;
 pub mod list;
+pub mod named;
 pub mod names;
 pub mod notices;
 pub mod own;
@@ -31,9 +32,10 @@ use crate::source::{Event, Level, Notice, Session};
 use action::{Action, Edit, Effect, HostGroup, Item, Motion, Side, View};
 use devices::Devices;
 use filtering::Filtering;
-use flows::{Criteria, FlowsView};
+use flows::{Column, Criteria, FlowsView, Order};
 use hosts::HostsView;
 use list::{Extent, Scroll};
+use named::NamedFilters;
 use notices::Notices;
 use own::OwnSession;
 use packets::PacketsView;
@@ -63,6 +65,23 @@ pub struct Look {
     pub colours: Colours,
     /// Whether text is dark on a light background.
     pub light: bool,
+}
+
+/// What the user prefers, chosen at the start.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    /// The bindings.
+    pub keymap: Keymap,
+    /// The columns of the flow table.
+    pub columns: Vec<Column>,
+    /// The column that it is sorted by.
+    pub sort: Column,
+    /// Whether closed flows are hidden.
+    pub hide_closed: bool,
+    /// The window that rates are computed over, one of [`WINDOWS`].
+    pub window: Duration,
+    /// Filters by name.
+    pub filters: NamedFilters,
 }
 
 /// The colours that a terminal has.
@@ -150,6 +169,21 @@ impl App {
             window: 1,
             ended: None,
         }
+    }
+
+    /// Takes over what the user prefers.
+    pub fn prefer(&mut self, preferences: Preferences) {
+        self.keymap = preferences.keymap;
+        self.flows.columns = preferences.columns;
+        self.flows.order = Order::<Column>::by(preferences.sort);
+        if preferences.hide_closed != self.filtering.hides_closed() {
+            self.filtering.toggle_closed();
+        }
+        let window = WINDOWS
+            .iter()
+            .position(|window| *window == preferences.window);
+        self.window = window.unwrap_or(self.window);
+        self.filtering.named = preferences.filters;
     }
 
     /// What is shown of the traffic: the frozen picture, or else the live one.
@@ -324,7 +358,7 @@ impl App {
                 self.refresh();
             }
             Action::PacketFlow => self.packet_flow(),
-            Action::ScrollDetail(lines) => self.packets.inside.scroll(lines),
+            Action::ScrollDetail(motion) => self.packets.inside.step(motion),
             Action::Edit(edit) => self.edit(edit),
             Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
             Action::Accept => self.filter(Filtering::accept),

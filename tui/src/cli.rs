@@ -34,6 +34,8 @@ pub enum Command {
     Stream(StreamArgs),
     /// Say what this kernel and user can do, and how to mend what they cannot
     Doctor(DoctorArgs),
+    /// Print the default configuration, with comments
+    Config,
 }
 
 /// Arguments of `nkview`.
@@ -169,8 +171,8 @@ pub struct ScreenArgs {
     pub dark: bool,
     /// Bytes a second that are written to the terminal for what moves by itself:
     /// on a slow link the picture then moves less often; keys are answered at once
-    #[arg(long, value_name = "BYTES", default_value = "32768")]
-    pub max_draw_rate: NonZero<u32>,
+    #[arg(long, value_name = "BYTES")]
+    pub max_draw_rate: Option<NonZero<u32>>,
     /// Leave the last picture in the terminal
     #[arg(long)]
     pub keep_screen: bool,

@@ -1,6 +1,8 @@
 //! The one table of bindings. Look-up, footer and help are read from it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -51,6 +53,23 @@ impl Context {
             Self::Filter => "While typing a filter",
             Self::Part => "While removing a part of the filter",
             Self::Help => "In this help",
+        }
+    }
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Main => "main",
+            Self::View(View::Flows) => "flows",
+            Self::View(View::Packets) => "packets",
+            Self::View(View::Hosts) => "hosts",
+            Self::View(View::Devices) => "devices",
+            Self::View(View::Probe) => "probe",
+            Self::Filter => "filter",
+            Self::Part => "part",
+            Self::Help => "help",
         }
     }
 
@@ -125,6 +144,56 @@ impl fmt::Display for Key {
     }
 }
 
+impl FromStr for Key {
+    type Err = String;
+
+    /// Reads a name as it is displayed, whatever the case of its words.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let functions = (1..=12).map(KeyCode::F);
+        let named = [
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::Insert,
+            KeyCode::Char(' '),
+        ];
+        let is_name = |key: &Self| key.to_string().eq_ignore_ascii_case(name);
+        if let Some(key) = named
+            .into_iter()
+            .chain(functions)
+            .map(Self::new)
+            .find(is_name)
+        {
+            return Ok(key);
+        }
+        let (control, rest) = match name.get(..5) {
+            Some(start) if start.eq_ignore_ascii_case("ctrl-") => (true, &name[5..]),
+            _ => (false, name),
+        };
+        let mut characters = rest.chars();
+        match (characters.next(), characters.next()) {
+            (Some(character), None) if control => Ok(Self::control(character.to_ascii_lowercase())),
+            (Some(character), None) => Ok(Self::char(character)),
+            _ => Err(format!(
+                "there is no key \"{name}\"; keys are a character, Ctrl- and a letter, F1 to F12, \
+                 or Up, Down, Left, Right, PgUp, PgDn, Home, End, Enter, Esc, Tab, Shift-Tab, \
+                 Backspace, Del, Insert, Space"
+            )),
+        }
+    }
+}
+
 impl From<KeyEvent> for Key {
     fn from(event: KeyEvent) -> Self {
         Self {
@@ -135,7 +204,7 @@ impl From<KeyEvent> for Key {
 }
 
 /// What keys do, and in which words that is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
     /// Where it holds.
     pub context: Context,
@@ -150,7 +219,7 @@ pub struct Binding {
 }
 
 /// The bindings in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
     bindings: Vec<Binding>,
 }
@@ -164,6 +233,54 @@ impl Default for Keymap {
 }
 
 impl Keymap {
+    /// The bindings with other keys for some actions, by the names of contexts
+    /// and actions.
+    ///
+    /// # Errors
+    /// When there is no such action or key, or a key has two meanings in one
+    /// place.
+    pub fn rebound(
+        mut self,
+        changes: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    ) -> Result<Self, String> {
+        for (context, actions) in changes {
+            for (action, keys) in actions {
+                let binding = self
+                    .bindings
+                    .iter_mut()
+                    .find(|b| b.context.name() == context && b.action.name() == *action)
+                    .ok_or_else(|| format!("{context}.{action}: there is no such action"))?;
+                let keys: Result<Vec<Key>, String> = keys.iter().map(|key| key.parse()).collect();
+                binding.keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;
+            }
+        }
+        match self.conflict() {
+            Some((key, [one, other])) => Err(format!(
+                "{}: {key} is both {} and {}",
+                one.context.name(),
+                one.action.name(),
+                other.action.name()
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// A key that means two things in one place, and both of them.
+    fn conflict(&self) -> Option<(Key, [&Binding; 2])> {
+        Context::ALL.into_iter().find_map(|context| {
+            let mut known: Vec<(Key, &Binding)> = Vec::new();
+            for binding in context.chain().into_iter().flat_map(|c| self.of(c)) {
+                for key in &binding.keys {
+                    if let Some((_, other)) = known.iter().find(|(known, _)| known == key) {
+                        return Some((*key, [*other, binding]));
+                    }
+                    known.push((*key, binding));
+                }
+            }
+            None
+        })
+    }
+
     /// What a key does in a context. While something is typed, characters
     /// without a binding are text.
     #[must_use]
@@ -455,14 +572,14 @@ fn bindings() -> Vec<Binding> {
     bind(
         packets,
         &[ch('J')],
-        A::ScrollDetail(1),
+        A::ScrollDetail(Motion::Down),
         "",
         "Scroll the dissected packet down",
     );
     bind(
         packets,
         &[ch('K')],
-        A::ScrollDetail(-1),
+        A::ScrollDetail(Motion::Up),
         "",
         "Scroll the dissected packet up",
     );

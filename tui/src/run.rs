@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::{
     Cli, Command, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
 };
+use crate::config::{self, Config};
 use crate::demo::Demo;
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
@@ -53,6 +54,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Stream(args)) => block_on(|signals| stream(args, signals)),
         Some(Command::Doctor(args)) => block_on(|_| doctor(args)),
+        Some(Command::Config) => {
+            unless_closed(io::stdout().write_all(config::text_of_defaults().as_bytes()))
+        }
     }
 }
 
@@ -72,16 +76,20 @@ fn block_on<W: Future<Output = anyhow::Result<()>>>(
 
 /// Shows what a live source tells.
 async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> anyhow::Result<()> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let config = Config::load(variable)?;
+    let preferences = config.preferences()?;
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
     };
     let (session, events, commands, stop) = live?.split();
     let options = runtime::Options {
-        look: look::look(&args, |name| std::env::var(name).ok(), look::ask_background),
+        look: look::look(&args, config.screen, variable, look::ask_background),
         filter: args.filter,
         keep_screen: args.keep_screen,
+        preferences: Some(preferences),
         own: own::session(),
-        draw_rate: Some(args.max_draw_rate),
+        draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
     let shown = runtime::run(session, events, commands, options, signals.any()).await;
     let ended = stop.ask().wait().await;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::app::action::{Action, Effect};
 use crate::app::own::OwnSession;
-use crate::app::{App, Look};
+use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
 use crate::keys::Context;
 use crate::source::{Command, Event, Session};
@@ -42,6 +42,8 @@ pub struct Options {
     pub filter: Filter,
     /// Whether the last picture is left in the terminal.
     pub keep_screen: bool,
+    /// What the user prefers of the rest.
+    pub preferences: Option<Preferences>,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
     /// Bytes per second that may be written for what nobody asked for.
@@ -64,6 +66,9 @@ pub async fn run(
     let mut app = App::new(session, options.look, options.filter);
     app.zone = TimeZone::system();
     app.own = options.own;
+    if let Some(preferences) = options.preferences {
+        app.prefer(preferences);
+    }
     let input = crossterm::event::EventStream::new();
     drive(
         screen.terminal(),

@@ -45,6 +45,7 @@ const RULES: &[(&str, Names)] = &[
         "app",
         Only(&["dissect", "filter", "flow", "health", "keys", "source"]),
     ),
+    ("config", Only(&["app", "filter", "keys"])),
     ("keys", Only(&["app"])),
     (
         "ui",

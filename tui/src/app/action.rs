@@ -78,8 +78,8 @@ pub enum Action {
     Fold,
     /// Show the flow of the selected packet.
     PacketFlow,
-    /// Scroll the detail by so many lines.
-    ScrollDetail(i32),
+    /// Scroll the detail.
+    ScrollDetail(Motion),
     /// Edit the filter that is being typed.
     Edit(Edit),
     /// Text was pasted.
@@ -92,6 +92,30 @@ pub enum Action {
     Drawn(Extent),
     /// So much of the detail was visible.
     DetailDrawn(Extent),
+}
+
+impl Action {
+    /// Its name in the configuration, made from the words of the variants:
+    /// `edit-filter`, `move-page-up`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        let mut starts = true;
+        for character in format!("{self:?}").chars() {
+            if !character.is_alphanumeric() {
+                starts = true;
+                continue;
+            }
+            if character.is_uppercase() || starts {
+                if !name.is_empty() {
+                    name.push('-');
+                }
+                starts = false;
+            }
+            name.extend(character.to_lowercase());
+        }
+        name
+    }
 }
 
 /// A change of the line that is being typed.

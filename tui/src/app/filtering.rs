@@ -5,6 +5,7 @@ use probe_common::FlowKey;
 use super::action::{Edit, Side};
 use super::ends;
 use super::line::Line;
+use super::named::NamedFilters;
 use crate::filter::{Completion, Filter, FilterError, Seen, complete};
 
 /// Filters that are remembered.
@@ -14,6 +15,8 @@ const REMEMBERED: usize = 100;
 #[derive(Debug)]
 pub struct Filtering {
     kept: Filter,
+    /// Filters that can be typed by their names.
+    pub named: NamedFilters,
     typing: Option<Typing>,
     history: Vec<String>,
     hide_closed: bool,
@@ -67,9 +70,10 @@ impl Default for Filtering {
 impl Filtering {
     /// Starts with a filter.
     #[must_use]
-    pub const fn new(kept: Filter) -> Self {
+    pub fn new(kept: Filter) -> Self {
         Self {
             kept,
+            named: NamedFilters::default(),
             typing: None,
             history: Vec::new(),
             hide_closed: false,
@@ -263,14 +267,14 @@ impl Filtering {
         if let Some(typing) = &mut self.typing
             && typing.line.insert(text)
         {
-            typing.changed();
+            typing.changed(&self.named);
         }
     }
 
     /// Completes the word before the cursor; again: with the next proposal.
     pub fn complete(&mut self, seen: &Seen<'_>) {
         if let Some(typing) = &mut self.typing {
-            typing.complete(seen);
+            typing.complete(seen, &self.named);
         }
     }
 
@@ -280,11 +284,13 @@ impl Filtering {
             return;
         };
         match edit {
-            Edit::Earlier => typing.recall(typing.back + 1, &self.history),
-            Edit::Later if typing.back > 0 => typing.recall(typing.back - 1, &self.history),
+            Edit::Earlier => typing.recall(typing.back + 1, &self.history, &self.named),
+            Edit::Later if typing.back > 0 => {
+                typing.recall(typing.back - 1, &self.history, &self.named);
+            }
             _ => {
                 if typing.line.edit(edit) {
-                    typing.changed();
+                    typing.changed(&self.named);
                 }
                 typing.proposals = None;
             }
@@ -299,15 +305,15 @@ impl Typing {
         self.proposals.as_ref()
     }
 
-    fn changed(&mut self) {
+    fn changed(&mut self, named: &NamedFilters) {
         self.back = 0;
         self.proposals = None;
-        self.parse();
+        self.parse(named);
     }
 
-    fn parse(&mut self) {
+    fn parse(&mut self, named: &NamedFilters) {
         self.insisted = false;
-        match Filter::parse(self.line.text()) {
+        match named.parse(self.line.text()) {
             Ok(filter) => {
                 self.good = filter;
                 self.error = None;
@@ -316,7 +322,7 @@ impl Typing {
         }
     }
 
-    fn recall(&mut self, back: usize, history: &[String]) {
+    fn recall(&mut self, back: usize, history: &[String], named: &NamedFilters) {
         if self.back == 0 {
             self.typed = self.line.text().to_owned();
         }
@@ -331,25 +337,30 @@ impl Typing {
             self.line = Line::new(text.clone());
             self.back = back;
             self.proposals = None;
-            self.parse();
+            self.parse(named);
         }
     }
 
-    fn complete(&mut self, seen: &Seen<'_>) {
+    fn complete(&mut self, seen: &Seen<'_>, named: &NamedFilters) {
         let proposals = match self.proposals.take() {
             Some(mut last) if !last.all.is_empty() => {
                 last.chosen = (last.chosen + 1) % last.all.len();
                 last
             }
             _ => Proposals {
-                all: complete(self.line.text(), self.line.cursor(), seen),
+                all: match named.complete(self.line.text(), self.line.cursor()) {
+                    names if names.is_empty() => {
+                        complete(self.line.text(), self.line.cursor(), seen)
+                    }
+                    names => names,
+                },
                 from: self.line.clone(),
                 chosen: 0,
             },
         };
         if let Some(completion) = proposals.all.get(proposals.chosen) {
             self.line = completed(&proposals.from, completion);
-            self.parse();
+            self.parse(named);
         }
         self.proposals = Some(proposals);
     }

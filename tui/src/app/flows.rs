@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use probe_common::{Direction, FlowKey};
+use serde::{Deserialize, Serialize};
 
 use super::action::Side;
 use super::devices::SlotNames;
@@ -15,7 +16,8 @@ use crate::flow::{Count, Flow, FlowTable};
 use crate::source::{Moment, Packet};
 
 /// The columns of the table, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Column {
     /// The device.
     Device,
@@ -42,7 +44,7 @@ pub enum Column {
     /// How long ago the flow was first seen.
     Age,
     /// How long ago the flow was last seen.
-    Idle,
+    Seen,
 }
 
 impl Column {
@@ -60,7 +62,7 @@ impl Column {
         Self::Bytes,
         Self::Graph,
         Self::Age,
-        Self::Idle,
+        Self::Seen,
     ];
 
     /// Whether the largest comes first unless the order is turned around.
@@ -151,6 +153,8 @@ pub struct FlowsView {
     known: Moment,
     /// The selection.
     pub list: List<FlowKey>,
+    /// The columns that are shown, in their order.
+    pub columns: Vec<Column>,
     /// The order of the rows.
     pub order: Order<Column>,
     /// Whether the selected flow is shown in full.
@@ -164,6 +168,7 @@ impl Default for FlowsView {
             sorted: Moment::ZERO,
             known: Moment::ZERO,
             list: List::default(),
+            columns: Column::ALL.to_vec(),
             order: Order::by(Column::Graph),
             detail: false,
         }
@@ -268,7 +273,7 @@ impl FlowsView {
             Column::Segments => count(flow, shows).segments.into(),
             Column::Bytes => count(flow, shows).bytes.into(),
             Column::Age => flow.age(flows.now()).as_nanos(),
-            Column::Idle => flow.idle(flows.now()).as_nanos(),
+            Column::Seen => flow.idle(flows.now()).as_nanos(),
         };
         if self.order.descending { !rank } else { rank }
     }
@@ -291,7 +296,15 @@ impl FlowsView {
 
     /// Sorts by the next column.
     pub fn sort_next(&mut self) {
-        self.sort_by(Column::ALL[(self.order.column as usize + 1) % Column::ALL.len()]);
+        let at = |column: &Column| *column == self.order.column;
+        let next = self
+            .columns
+            .iter()
+            .position(at)
+            .map_or(0, |place| place + 1);
+        if let Some(column) = self.columns.get(next).or(self.columns.first()) {
+            self.sort_by(*column);
+        }
     }
 }
 

@@ -309,7 +309,7 @@ fn a_dissected_packet_scrolls_as_far_as_it_is_long() {
     app.update(Action::Open);
     app.update(Action::DetailDrawn(Extent { page: 4, rows: 6 }));
     for _ in 0..5 {
-        app.update(Action::ScrollDetail(1));
+        app.update(Action::ScrollDetail(Motion::Down));
     }
     assert_eq!(app.packets.inside.offset(), 2);
     app.update(Action::Move(Motion::Up));

@@ -88,3 +88,30 @@ fn keys_have_the_names_people_know() {
     }
     assert_eq!(Key::new(KeyCode::Up).name(false), "↑");
 }
+
+#[test]
+fn actions_have_names_of_their_own_in_each_context() {
+    let keymap = Keymap::default();
+    for context in Context::ALL {
+        let mut names: Vec<String> = keymap.of(context).map(|b| b.action.name()).collect();
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "{context:?}: {names:?}");
+    }
+}
+
+#[test]
+fn a_name_is_read_as_the_key_that_has_it() {
+    for binding in Keymap::default().bindings {
+        for key in binding.keys {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+    assert_eq!("ctrl-c".parse(), Ok(Key::control('c')));
+    assert_eq!("pgdn".parse(), Ok(Key::new(KeyCode::PageDown)));
+    assert_eq!("G".parse(), Ok(Key::char('G')));
+    for nothing in ["", "Ctrl-", "Hyper-X", "ab"] {
+        assert!(nothing.parse::<Key>().is_err(), "{nothing}");
+    }
+}

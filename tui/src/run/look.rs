@@ -6,6 +6,7 @@ use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
 
 use crate::app::{Colours, Look};
 use crate::cli::ScreenArgs;
+use crate::config::{Background, Characters, Screen, Units};
 
 #[cfg(test)]
 mod tests;
@@ -14,24 +15,32 @@ mod tests;
 /// known at once in most cases: it answers the question after this one.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the user asked for, and what the environment tells of the terminal;
+/// What the user asked for and prefers, and what the environment tells of the terminal;
 /// `ask` asks the terminal itself whether its background is light.
 pub fn look(
     args: &ScreenArgs,
+    config: Screen,
     variable: impl Fn(&str) -> Option<String>,
     ask: impl FnOnce() -> Option<bool>,
 ) -> Look {
     let colours = colours(&variable);
     let light = if args.light || args.dark {
         args.light
+    } else if config.background != Background::Auto {
+        config.background == Background::Light
     } else if let Some(light) = has_light_background(variable("COLORFGBG").as_deref()) {
         light
     } else {
         matches!(colours, Colours::Indexed | Colours::True) && ask().unwrap_or(false)
     };
     Look {
-        ascii: args.ascii || !is_unicode(&variable),
-        bits: args.bits,
+        ascii: args.ascii
+            || match config.characters {
+                Characters::Auto => !is_unicode(&variable),
+                Characters::Unicode => false,
+                Characters::Ascii => true,
+            },
+        bits: args.bits || config.units == Units::Bits,
         colours,
         light,
     }

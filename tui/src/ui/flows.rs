@@ -90,7 +90,7 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         max,
         keep,
     };
-    vec![
+    let all = [
         column(Column::Device, "DEVICE", false, name.min(9), name, device),
         column(Column::Protocol, "PROTO", false, 5, 5, 11),
         column(Column::Local, "LOCAL", false, end, END, 14),
@@ -103,8 +103,10 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         column(Column::Bytes, "BYTES", true, 7, 7, 5),
         column(Column::Graph, "LAST MIN", false, 9, 14, 8),
         column(Column::Age, "AGE", true, 4, 4, 4),
-        column(Column::Idle, "SEEN", true, 4, 4, 3),
-    ]
+        column(Column::Seen, "SEEN", true, 4, 4, 3),
+    ];
+    let spec = |column: &Column| all.iter().find(|spec| spec.id == *column).copied();
+    app.flows.columns.iter().filter_map(spec).collect()
 }
 
 fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usize) -> Cell {
@@ -137,7 +139,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
             Cell::new(spark(canvas, app, flow, shows, width), style)
         }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
-        Column::Idle => match flow.idle(now) {
+        Column::Seen => match flow.idle(now) {
             idle if idle < NOW => Cell::new("now", palette.dim),
             idle => Cell::new(format::age(idle), palette.dim),
         },

@@ -12,11 +12,12 @@ fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
         ascii: false,
         light: false,
         dark: false,
-        max_draw_rate: std::num::NonZero::<u32>::MAX,
+        max_draw_rate: None,
         keep_screen: false,
     };
     look(
         &args,
+        crate::config::Config::parse("").unwrap().screen,
         |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())

@@ -1,0 +1,40 @@
+use super::*;
+
+fn named() -> NamedFilters {
+    let filters = [("web", "tcp port 80 or 443"), ("ours", "10.0.0.0/8")];
+    NamedFilters::new(filters.map(|(n, f)| (n.to_owned(), f.to_owned())).into())
+}
+
+#[test]
+fn a_name_is_what_it_stands_for_wherever_it_stands() {
+    let named = named();
+    for (text, meaning) in [
+        ("@ours", "10.0.0.0/8"),
+        (
+            "not @web and @ours",
+            "not (tcp port 80 or 443) and 10.0.0.0/8",
+        ),
+        ("udp", "udp"),
+    ] {
+        assert_eq!(named.parse(text), Filter::parse(meaning), "{text}");
+    }
+}
+
+#[test]
+fn errors_are_where_the_user_typed_them() {
+    let error = named().parse("@web and porx 1").unwrap_err();
+    assert_eq!((error.column, error.length), (9, 4));
+    let error = named().parse("tcp and @nothing").unwrap_err();
+    assert_eq!(error.column, 8);
+}
+
+#[test]
+fn names_are_completed() {
+    let texts = |text: &str| -> Vec<String> {
+        let all = named().complete(text, text.chars().count());
+        all.into_iter().map(|completion| completion.text).collect()
+    };
+    assert_eq!(texts("udp or @w"), ["@web"]);
+    assert_eq!(texts("@"), ["@ours", "@web"]);
+    assert!(texts("w").is_empty() && texts("").is_empty());
+}

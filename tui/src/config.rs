@@ -1,0 +1,235 @@
+//! The configuration file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::app::flows::Column;
+use crate::app::named::NamedFilters;
+use crate::app::{Preferences, WINDOWS};
+use crate::filter::Filter;
+use crate::keys::{Context, Keymap};
+
+#[cfg(test)]
+mod tests;
+
+/// The defaults with comments, but for the keys.
+const DEFAULTS: &str = include_str!("../../assets/config.toml");
+
+/// What the user prefers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Config {
+    /// How it looks.
+    pub screen: Screen,
+    /// The flow table.
+    pub flows: Flows,
+    /// Filters by name.
+    pub filters: BTreeMap<String, String>,
+    /// Keys by context and action.
+    pub keys: Keys,
+}
+
+/// Keys by context and action.
+type Keys = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// How it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Screen {
+    /// The unit of rates.
+    pub units: Units,
+    /// The terminal's background.
+    pub background: Background,
+    /// The characters that the terminal shows.
+    pub characters: Characters,
+    /// Seconds that rates are computed over at the start.
+    pub window: u64,
+    /// Bytes per second that are written for what moves by itself.
+    pub max_draw_rate: NonZero<u32>,
+}
+
+/// The unit of rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Units {
+    /// Bytes per second.
+    Bytes,
+    /// Bits per second.
+    Bits,
+}
+
+/// The terminal's background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Background {
+    /// What the terminal says.
+    Auto,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// The characters that a terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Characters {
+    /// What the locale says.
+    Auto,
+    /// All of Unicode.
+    Unicode,
+    /// ASCII only.
+    Ascii,
+}
+
+/// The flow table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Flows {
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// The column to sort by.
+    pub sort: Column,
+    /// Whether closed flows are hidden.
+    pub hide_closed: bool,
+}
+
+impl Config {
+    /// Reads the user's file over the defaults, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read, or something in it cannot be meant.
+    pub fn load(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let Some(path) = path(variable) else {
+            return Self::parse("");
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).map_err(|error| {
+                let path = path.display();
+                anyhow!("{path}: {error:#} (`nkview config` prints the defaults)")
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(""),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Reads a file's text over the defaults.
+    ///
+    /// # Errors
+    /// When something in it cannot be meant.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let mut table: Table = text_of_defaults().parse().context("the defaults")?;
+        let own: Table = text.parse().map_err(|error| anyhow!("{error}"))?;
+        overlay(&mut table, own, "")?;
+        let config: Self = table.try_into().map_err(|error| anyhow!("{error}"))?;
+        config.preferences()?;
+        Ok(config)
+    }
+
+    /// What of it the application is told.
+    ///
+    /// # Errors
+    /// When something in it cannot be meant.
+    pub fn preferences(&self) -> anyhow::Result<Preferences> {
+        let window = Duration::from_secs(self.screen.window);
+        if !WINDOWS.contains(&window) {
+            bail!(
+                "screen.window: expected 1, 10 or 60, found {}",
+                self.screen.window
+            );
+        }
+        if self.flows.columns.is_empty() {
+            bail!("flows.columns: expected at least one column");
+        }
+        for (name, text) in &self.filters {
+            if !NamedFilters::is_name(name) {
+                bail!("filters.{name}: expected a name of letters, digits, - and _");
+            }
+            Filter::parse(text).map_err(|error| anyhow!("filters.{name}: {error}"))?;
+        }
+        Ok(Preferences {
+            keymap: Keymap::default()
+                .rebound(&self.keys)
+                .map_err(|e| anyhow!("keys.{e}"))?,
+            columns: self.flows.columns.clone(),
+            sort: self.flows.sort,
+            hide_closed: self.flows.hide_closed,
+            window,
+            filters: NamedFilters::new(self.filters.clone()),
+        })
+    }
+}
+
+/// Where the file is (XDG Base Directory Specification).
+fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let directory = set("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")))?;
+    Some(directory.join("nkview/config.toml"))
+}
+
+/// The defaults with comments.
+#[must_use]
+pub fn text_of_defaults() -> String {
+    let mut text = DEFAULTS.to_owned();
+    let keymap = Keymap::default();
+    for context in Context::ALL {
+        let mut bindings = keymap.of(context).peekable();
+        if bindings.peek().is_none() {
+            continue;
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n# {}\n[keys.{}]", context.title(), context.name());
+        for binding in bindings {
+            let names: Vec<Value> = binding
+                .keys
+                .iter()
+                .map(|key| key.to_string().into())
+                .collect();
+            let (name, keys) = (binding.action.name(), Value::from(names));
+            let _ = writeln!(text, "# {}\n{name} = {keys}", binding.long);
+        }
+    }
+    text
+}
+
+/// Lays the user's table over the defaults.
+fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
+    for (key, value) in own {
+        let name = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(value)) => overlay(inner, value, &name)?,
+            (Some(default), value) => *default = value,
+            // The only table whose keys are the user's.
+            (None, value) if path == "filters" => drop(table.insert(key, value)),
+            (None, _) => bail!("there is no {name}{}", suggestion(&key, table.keys())),
+        }
+    }
+    Ok(())
+}
+
+/// The known word that is meant, as far as one can tell.
+fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let similar = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(word, known), *known))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    match similar {
+        Some((likeness, known)) if likeness > 0.7 => format!("; did you mean {known}?"),
+        _ => format!("; there are {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,97 @@
+use super::*;
+use crate::app::{App, Look};
+use crate::filter::Filter;
+
+fn error(text: &str) -> String {
+    format!("{:#}", Config::parse(text).unwrap_err())
+}
+
+#[test]
+fn what_is_printed_is_what_the_program_does_without_it() {
+    let defaults = Config::parse("").unwrap();
+    assert_eq!(Config::parse(&text_of_defaults()).unwrap(), defaults);
+    let session = crate::synthetic::session();
+    let bare = App::new(session, Look::default(), Filter::everything());
+    let preferences = defaults.preferences().unwrap();
+    assert_eq!(preferences.keymap, bare.keymap);
+    assert_eq!(preferences.columns, bare.flows.columns);
+    assert_eq!(preferences.sort, bare.flows.order.column);
+    assert_eq!(preferences.window, bare.window());
+    assert_eq!(preferences.hide_closed, bare.filtering.hides_closed());
+}
+
+#[test]
+fn the_defaults_are_these() {
+    insta::assert_snapshot!(text_of_defaults());
+}
+
+#[test]
+fn a_file_changes_what_it_names() {
+    let config = Config::parse(
+        "[screen]\nunits = 'bits'\n[flows]\ncolumns = ['remote', 'in']\n\
+         [filters]\nweb = 'tcp port 80 or 443'\n[keys.main]\npause = ['F5', 'Ctrl-P']",
+    )
+    .unwrap();
+    assert_eq!(config.screen.units, Units::Bits);
+    assert_eq!(config.screen.window, 10);
+    let preferences = config.preferences().unwrap();
+    assert_eq!(preferences.columns, [Column::Remote, Column::In]);
+    let pause = preferences
+        .keymap
+        .of(Context::Main)
+        .find(|binding| binding.long.contains("Freeze"));
+    let names: Vec<String> = pause
+        .unwrap()
+        .keys
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["F5", "Ctrl-P"]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_an_error_that_helps() {
+    for (text, part) in [
+        (
+            "[screen]\nunit = 'bits'",
+            "no screen.unit; did you mean units?",
+        ),
+        ("[scren]", "no scren; did you mean screen?"),
+        (
+            "[keys.flows]\nopn = ['o']",
+            "no keys.flows.opn; did you mean open?",
+        ),
+        ("[screen]\nunits = 'nibbles'", "`bytes` or `bits`"),
+        ("[screen]\nwindow = 7", "1, 10 or 60"),
+        ("[flows]\ncolumns = []", "at least one"),
+        ("[filters]\nweb = 'tcp porx 1'", "filters.web: "),
+        ("[filters]\n'a b' = 'tcp'", "letters, digits"),
+        (
+            "[keys.main]\npause = ['Hyper-X']",
+            "keys.main.pause: there is no key \"Hyper-X\"",
+        ),
+        ("[keys.main]\npause = ['q']", "both pause and quit"),
+        ("[keys.flows]\nopen = ['q']", "both open and quit"),
+        ("[screen", "line 1"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_file_is_where_xdg_says() {
+    let at = |variables: &'static [(&str, &str)]| {
+        path(move |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let file = |path: &str| Some(PathBuf::from(path));
+    assert_eq!(at(&[("HOME", "/h")]), file("/h/.config/nkview/config.toml"));
+    let both = at(&[("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")]);
+    assert_eq!(both, file("/x/nkview/config.toml"));
+    let relative = at(&[("HOME", "/h"), ("XDG_CONFIG_HOME", "x")]);
+    assert_eq!(relative, file("/h/.config/nkview/config.toml"));
+    assert_eq!(at(&[]), None);
+}
