@@ -117,8 +117,13 @@ impl<W: Write> Backend for Output<W> {
         self.inner.show_cursor()
     }
 
+    /// What was told last. A terminal is not asked: its answer would come among
+    /// the keys, which are read elsewhere, and late or never over a slow line.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        self.inner.get_cursor_position()
+        Ok(match self.cursor {
+            Some(Cursor::At(position)) => position,
+            None | Some(Cursor::Hidden | Cursor::Shown) => Position::ORIGIN,
+        })
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {

@@ -97,3 +97,16 @@ fn what_is_copied_goes_to_the_clipboard_and_is_counted() {
     assert!(written.contains("\x1b]52;c;MTAuMC4wLjE="), "{written:?}");
     assert_eq!(terminal.backend().written() - before, written.len() as u64);
 }
+
+/// An answer would have to be read by whoever reads the keys.
+#[test]
+fn the_terminal_is_not_asked_where_the_cursor_is() {
+    let bytes = Bytes::default();
+    let mut output = Output::new(bytes.clone());
+    output.show_cursor().unwrap();
+    let place = Position::new(2, 1);
+    output.set_cursor_position(place).unwrap();
+    assert_eq!(output.get_cursor_position().unwrap(), place);
+    Backend::flush(&mut output).unwrap();
+    assert!(!bytes.take().contains("\x1b[6n"));
+}
