@@ -25,6 +25,9 @@ use crate::source::{DeviceKind, Hooks, Netkit};
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;
 
+/// Attaches whatever the revision of the chain is.
+const ANY_REVISION: u64 = 0;
+
 /// Why a device cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
@@ -167,12 +170,20 @@ impl Hook {
         loop {
             let chain = sys::chain(device, point).map_err(refused)?;
             let alone = chain.programs.is_empty();
-            program
-                .set_verdict(verdict_for(is_closed, alone))
-                .map_err(|error| refused(io::Error::other(error)))?;
-            match sys::attach_at_head(program.as_fd(), device, point, chain.revision) {
+            let set_verdict = |program: &mut Program, alone| {
+                program
+                    .set_verdict(verdict_for(is_closed, alone))
+                    .map_err(|error| refused(io::Error::other(error)))
+            };
+            set_verdict(&mut program, alone)?;
+            // An empty netkit hook says 1, but remembers how often it has changed
+            // and expects that (`netkit_entry_fetch()` with and without fallback).
+            let revision = if alone { ANY_REVISION } else { chain.revision };
+            match sys::attach_at_head(program.as_fd(), device, point, revision) {
                 Ok(fd) => {
                     let chain = sys::chain(device, point).map_err(refused)?;
+                    // Others may have come in between.
+                    set_verdict(&mut program, chain.programs.len() <= 1)?;
                     return Ok(Self {
                         point,
                         device,

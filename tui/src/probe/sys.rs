@@ -186,7 +186,7 @@ fn last_lines(text: &str, count: usize) -> String {
 /// Both netkit hooks are reached through the primary, from its namespace.
 ///
 /// `revision` is that of the chain as it was looked at: when it has changed
-/// since, nothing is attached.
+/// since, nothing is attached. 0 stands for any.
 ///
 /// # Errors
 /// The kernel's: `ESTALE` when the chain has changed, `EACCES` for a netkit
