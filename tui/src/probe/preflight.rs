@@ -63,17 +63,33 @@ pub fn missing_capabilities() -> Vec<&'static str> {
     missing.map(|&(_, name)| name).collect()
 }
 
+/// Whether this user namespace is not the first, in which users are themselves
+/// (user_namespaces(7)).
+fn in_user_namespace() -> bool {
+    const EVERYBODY: [&str; 3] = ["0", "0", "4294967295"];
+    std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| !map.split_whitespace().eq(EVERYBODY))
+}
+
 /// Why the programs could not be made ready, and the cure.
 #[must_use]
 pub fn explain(error: ObjectError) -> anyhow::Error {
-    let missing = missing_capabilities();
     let kind = error.os_error().map(io::Error::kind);
-    if kind == Some(io::ErrorKind::PermissionDenied) && !missing.is_empty() {
-        return anyhow!(
-            "cannot load the eBPF programs: {} missing; start it with sudo, or give the binary \
-             what it needs: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
-            missing.join(", ")
-        );
+    if kind == Some(io::ErrorKind::PermissionDenied) {
+        let missing = missing_capabilities();
+        if !missing.is_empty() {
+            return anyhow!(
+                "cannot load the eBPF programs: {} missing; start it with sudo, or give the \
+                 binary what it needs: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
+                missing.join(", ")
+            );
+        }
+        if in_user_namespace() {
+            return anyhow!(
+                "cannot load the eBPF programs: in a user namespace, such as a rootless \
+                 container's, capabilities do not count for them; start nkview outside of it"
+            );
+        }
     }
     let release = rustix::system::uname()
         .release()
