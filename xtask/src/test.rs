@@ -27,10 +27,18 @@ use report::{Layer, Outcome};
 const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
-const TOOLS: [(&str, &str); 2] = [("ip", "iproute2"), ("ping", "iputils-ping")];
+const TOOLS: [(&str, &str); 4] = [
+    ("ip", "iproute2"),
+    ("ping", "iputils-ping"),
+    ("setpriv", "util-linux"),
+    ("setsid", "util-linux"),
+];
 
-/// The kernels that have the hooks that the kernel tests use.
-const KERNELS: [Kernel; 3] = [Kernel::V6_12, Kernel::V6_18, Kernel::V7_3];
+/// What the other kernels have, so that tests of it must not be ignored there.
+const REQUIRED: (&str, &str) = ("NKVIEW_REQUIRE", "netkit,vlan");
+
+/// The oldest and the newest kernel that have all that the kernel tests need.
+const KERNELS: [Kernel; 2] = [Kernel::V6_12, Kernel::V7_3];
 
 /// After this time the tests under an emulated kernel hang.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -138,7 +146,9 @@ fn under(kernel: Kernel, tests: &Program) -> anyhow::Result<Outcome> {
         project::root().join("tui").into(),
         tests.path.clone().into(),
     ];
-    let ended = vm::run_command(kernel, &command, &[], Some(PATIENCE))?;
+    let (variable, value) = REQUIRED;
+    let environment = [(variable.into(), value.into())];
+    let ended = vm::run_command(kernel, &command, &environment, Some(PATIENCE))?;
     let said = String::from_utf8_lossy(&ended.stdout);
     Ok(Outcome::Ran(Count::of(&said, ended.status == 0)))
 }

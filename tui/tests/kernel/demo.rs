@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::Test;
 use etherparse::{ArpOperation, Icmpv4Type, Icmpv6Type, NetSlice, SlicedPacket, TransportSlice};
 use nkview::demo::Demo;
 use rustix::net::netdevice::name_to_index;
@@ -76,6 +77,18 @@ const KINDS: &[&str] = &[
     "udp6 dns query out",
     "udp6 mdns out",
 ];
+
+pub fn tests() -> Vec<Test> {
+    [
+        ("has_packets_of_every_kind", every_kind as fn()),
+        ("uses_netkit_where_there_is_netkit", netkit),
+        ("leaves_nothing_when_it_is_dropped", dropped),
+        ("leaves_nothing_after_a_kill", killed),
+    ]
+    .into_iter()
+    .map(|(name, run)| Test::new(format!("demo::{name}"), [], run))
+    .collect()
+}
 
 /// All is in namespaces of the thread.
 fn in_a_thread(test: impl FnOnce() + Send) {
@@ -168,8 +181,7 @@ fn wait_until_the_pair_is_gone() {
     }
 }
 
-#[test]
-fn the_demo_has_packets_of_every_kind() {
+fn every_kind() {
     in_a_thread(|| {
         let demo = Demo::enter().unwrap();
         assert_eq!(demo.device(), "demo0");
@@ -189,8 +201,7 @@ fn the_demo_has_packets_of_every_kind() {
     });
 }
 
-#[test]
-fn the_demo_uses_netkit_where_there_is_netkit() {
+fn netkit() {
     in_a_thread(|| {
         let demo = Demo::enter().unwrap();
         let symbols = fs::read_to_string("/proc/kallsyms").unwrap();
@@ -199,8 +210,7 @@ fn the_demo_uses_netkit_where_there_is_netkit() {
     });
 }
 
-#[test]
-fn nothing_of_the_demo_is_left_when_it_is_dropped() {
+fn dropped() {
     in_a_thread(|| {
         let demo = Demo::enter().unwrap();
         drop(demo);
@@ -209,8 +219,7 @@ fn nothing_of_the_demo_is_left_when_it_is_dropped() {
 }
 
 /// Runs itself as another process, and kills that.
-#[test]
-fn nothing_of_the_demo_is_left_after_a_kill() {
+fn killed() {
     if env::var_os(VICTIM).is_some() {
         in_a_thread(|| {
             let _demo = Demo::enter().unwrap();
@@ -224,7 +233,7 @@ fn nothing_of_the_demo_is_left_after_a_kill() {
     }
     let mut victim = Command::new(env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("demo::nothing_of_the_demo_is_left_after_a_kill")
+        .arg("demo::leaves_nothing_after_a_kill")
         .env(VICTIM, "1")
         .stdout(Stdio::piped())
         .spawn()

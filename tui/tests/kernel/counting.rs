@@ -1,0 +1,382 @@
+//! Every packet is counted once, in its flow and in the right direction; the
+//! flows add up to the totals, and the totals are what the device has counted.
+
+use std::net::IpAddr;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::Test;
+use crate::device;
+use crate::lab::{End, Ends, Family, Lab, Layout, NEAR};
+use crate::need::Need;
+use crate::report::{Count, Report};
+use crate::stream::Stream;
+use crate::traffic;
+
+/// Bytes of the headers before the payload of UDP, and of an echo.
+const UDP_V4: u64 = 14 + 20 + 8;
+const UDP_V6: u64 = 14 + 40 + 8;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    let mut add = |name: &str, layouts: &[Layout], needs: &[Need], run: fn(Layout)| {
+        for &layout in layouts {
+            let needs = [layout.needs(), needs.to_vec()].concat();
+            tests.push(Test::new(
+                format!("counting::{name}::{layout}"),
+                needs,
+                move || run(layout),
+            ));
+        }
+    };
+    add("pings", &Layout::ALL, &[], pings);
+    add("udp_both_ways", &Layout::ALL, &[], udp_both_ways);
+    add("bulk_tcp_in_segments", &Layout::ALL, &[], bulk_tcp);
+    add("short_connections", &Layout::APART, &[], short_connections);
+    add("fragments", &Layout::APART, &[], fragments);
+    add("extension_headers", &Layout::APART, &[], extension_headers);
+    add("vlan", &Layout::ETHERNET, &[Need::Vlan], vlan);
+    add("more_flows_than_fit", &Layout::APART, &[], overflow);
+    tests
+}
+
+/// Counts the traffic through a pair from its first packet to its last, and
+/// proves that the sums are right.
+fn count(layout: Layout, args: &[&str], traffic: impl FnOnce(&Lab)) -> (Lab, Report) {
+    let lab = Lab::new(layout);
+    let stream = Stream::start(lab.namespace(End::Near), &[args, &[NEAR]].concat());
+    lab.bring_up();
+    traffic(&lab);
+    lab.bring_down();
+    let report = stream.end(Signal::INT);
+    check_sums(&lab, &report);
+    (lab, report)
+}
+
+fn check_sums(lab: &Lab, report: &Report) {
+    let device = lab.counters(End::Near);
+    let sent = report.total(NEAR, lab.direction(End::Near));
+    let received = report.total(NEAR, lab.direction(End::Far));
+    assert_eq!(sent.side(), device.sent, "sent, and as the device says");
+    assert_eq!(received.side(), device.received, "received, as it says");
+    let flows = ["in", "out"].map(|direction| report.sum(direction, |_| true));
+    let untracked = report.untracked(NEAR);
+    let [seen, tracked] = [sent + received, flows[0] + flows[1]];
+    assert_eq!(seen.packets, tracked.packets + untracked.packets);
+    assert_eq!(seen.bytes, tracked.bytes + untracked.bytes);
+    if untracked.packets == 0 {
+        assert_eq!(flows[0], report.total(NEAR, "in"));
+        assert_eq!(flows[1], report.total(NEAR, "out"));
+    }
+}
+
+/// A count of packets that are all of one length.
+const fn packets(number: u64, bytes: u64) -> Count {
+    Count {
+        packets: number,
+        segments: number,
+        bytes: number * bytes,
+    }
+}
+
+/// Makes the ends know each other's MAC addresses, so that what is sent next is
+/// sent at once.
+fn introduce(lab: &Lab, family: Family) {
+    traffic::ping(lab, End::Near, family, 1);
+}
+
+fn has_port(flow: &Value, port: u16) -> bool {
+    flow["local"]["port"] == port || flow["remote"]["port"] == port
+}
+
+/// Whether the flow's addresses are those of the lab's ends, the right way round.
+fn is_between_ends(flow: &Value, lab: &Lab, family: Family) -> bool {
+    let local = lab.local();
+    let is = |end: &Value, ip: IpAddr| end["address"] == ip.to_string();
+    is(&flow["local"], lab.ip(local, family)) && is(&flow["remote"], lab.ip(local.other(), family))
+}
+
+/// Echo requests both ways, of both versions of IP: one flow each.
+fn pings(layout: Layout) {
+    const REQUESTS: [(End, u64); 2] = [(End::Near, 20), (End::Far, 30)];
+    let (lab, report) = count(layout, &["--interval", "0.1"], |lab| {
+        for &family in lab.families() {
+            for (from, requests) in REQUESTS {
+                traffic::ping(lab, from, family, requests);
+            }
+        }
+    });
+    for &family in lab.families() {
+        // 56 bytes of data behind the echo's header.
+        let (protocol, bytes) = match family {
+            Family::V4 => ("icmp", 14 + 20 + 8 + 56),
+            Family::V6 => ("icmp6", 14 + 40 + 8 + 56),
+        };
+        let is_echo = |flow: &Value| {
+            flow["protocol"] == protocol
+                && flow["icmp"]["id"].is_u64()
+                && is_between_ends(flow, &lab, family)
+        };
+        let expected = packets(REQUESTS.iter().map(|(_, requests)| requests).sum(), bytes);
+        // A request one way is a reply the other.
+        assert_eq!(report.sum("in", is_echo), expected, "{protocol}");
+        assert_eq!(report.sum("out", is_echo), expected, "{protocol}");
+        let ids = report.flows(is_echo);
+        let ids: std::collections::HashSet<_> = ids
+            .iter()
+            .map(|flow| flow["icmp"]["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), REQUESTS.len(), "{protocol}: a flow a ping");
+    }
+}
+
+/// Datagrams both ways, more one way than the other.
+fn udp_both_ways(layout: Layout) {
+    const SENT: [(End, u64, usize); 2] = [(End::Near, 300, 100), (End::Far, 200, 900)];
+    let mut ports = Vec::new();
+    let (lab, report) = count(layout, &["--interval", "0.1"], |lab| {
+        for &family in lab.families() {
+            introduce(lab, family);
+            let sockets = End::BOTH.map(|end| traffic::udp(lab, end, family));
+            for (from, number, size) in SENT {
+                let [sender, receiver] = match from {
+                    End::Near => [&sockets[0], &sockets[1]],
+                    End::Far => [&sockets[1], &sockets[0]],
+                };
+                let to = traffic::towards(lab, from.other(), receiver);
+                for _ in 0..number {
+                    sender.send_to(&vec![0; size], to).unwrap();
+                }
+            }
+            ports.push((family, sockets[0].local_addr().unwrap().port()));
+        }
+    });
+    for (family, port) in ports {
+        let is_ours = |flow: &Value| {
+            flow["protocol"] == "udp" && has_port(flow, port) && is_between_ends(flow, &lab, family)
+        };
+        let headers = match family {
+            Family::V4 => UDP_V4,
+            Family::V6 => UDP_V6,
+        };
+        for (from, number, size) in SENT {
+            let counted = report.sum(lab.direction(from), is_ours);
+            assert_eq!(counted, packets(number, headers + size as u64), "{from:?}");
+        }
+    }
+}
+
+/// A bulk transfer is cut up by nobody on the way: few packets, but as many
+/// segments as TCP itself has counted.
+fn bulk_tcp(layout: Layout) {
+    const BYTES: u64 = 4 << 20;
+    let (lab, report) = count(layout, &["--interval", "0.1"], |lab| {
+        for &family in lab.families() {
+            traffic::converse(lab, End::Near, family, 1, BYTES as usize, 1 << 20);
+        }
+    });
+    let is_tcp = |flow: &Value| flow["protocol"] == "tcp";
+    let [near, far] = End::BOTH.map(|end| report.sum(lab.direction(end), is_tcp));
+    let transfers = lab.families().len() as u64;
+    assert!(near.bytes > transfers * BYTES, "{near:?}");
+    assert!(near.segments > 2 * near.packets, "GSO? {near:?}");
+    check_tcp_segments(&lab, near, far);
+}
+
+/// TCP's own count of what each end has sent.
+fn check_tcp_segments(lab: &Lab, near: Count, far: Count) {
+    let [from_near, from_far] = End::BOTH.map(|end| device::tcp_segments_sent(lab.namespace(end)));
+    match lab.layout().ends {
+        Ends::Apart => {
+            assert_eq!(near.segments, from_near);
+            assert_eq!(far.segments, from_far);
+        }
+        // One namespace, and one count for both ends.
+        Ends::Together => assert_eq!(near.segments + far.segments, from_near),
+    }
+}
+
+/// Each connection is a flow, from its SYN to its end.
+fn short_connections(layout: Layout) {
+    const CONNECTIONS: usize = 40;
+    let mut ports = Vec::new();
+    let (lab, report) = count(layout, &["--interval", "0.1"], |lab| {
+        for &family in lab.families() {
+            ports.push(traffic::converse(
+                lab,
+                End::Far,
+                family,
+                CONNECTIONS,
+                100,
+                1000,
+            ));
+        }
+    });
+    for port in ports {
+        let flows = report.flows(|flow| flow["protocol"] == "tcp" && has_port(flow, port));
+        let mut last = std::collections::HashMap::new();
+        for flow in flows {
+            last.insert(
+                [&flow["local"], &flow["remote"]].map(Value::to_string),
+                flow,
+            );
+        }
+        assert_eq!(last.len(), CONNECTIONS);
+        for flow in last.values() {
+            assert_eq!(flow["state"], "closed", "{flow}");
+            // At least SYN, ACK, data, FIN one way, and the same with an answer
+            // the other.
+            for direction in ["total_in", "total_out"] {
+                let number = flow[direction]["packets"].as_u64().unwrap();
+                assert!((4..=8).contains(&number), "{flow}");
+            }
+        }
+    }
+    let is_tcp = |flow: &Value| flow["protocol"] == "tcp";
+    let [near, far] = End::BOTH.map(|end| report.sum(lab.direction(end), is_tcp));
+    check_tcp_segments(&lab, near, far);
+}
+
+/// The first fragment has the ports; the others have a flow of their own.
+fn fragments(layout: Layout) {
+    const NUMBER: u64 = 20;
+    const SIZE: u64 = 4000;
+    let mut ports = Vec::new();
+    let (lab, report) = count(layout, &[], |lab| {
+        for &family in lab.families() {
+            introduce(lab, family);
+            let sockets = End::BOTH.map(|end| traffic::udp(lab, end, family));
+            let to = traffic::towards(lab, End::Far, &sockets[1]);
+            for _ in 0..NUMBER {
+                sockets[0].send_to(&[0; SIZE as usize], to).unwrap();
+            }
+            ports.push((family, sockets[0].local_addr().unwrap().port()));
+        }
+    });
+    let direction = lab.direction(End::Near);
+    for (family, port) in ports {
+        // A fragment's data is a multiple of 8 bytes long, behind IP's headers
+        // (IPv6 has one for fragments).
+        let (headers, data) = match family {
+            Family::V4 => (14 + 20, 1480),
+            Family::V6 => (14 + 40 + 8, 1448),
+        };
+        let is_first = |flow: &Value| {
+            flow["protocol"] == "udp" && has_port(flow, port) && is_between_ends(flow, &lab, family)
+        };
+        let is_other = |flow: &Value| {
+            flow["protocol"] == "udp"
+                && flow["fragments"] == true
+                && is_between_ends(flow, &lab, family)
+        };
+        let first = report.sum(direction, is_first);
+        assert_eq!(first, packets(NUMBER, headers + data), "{family:?}");
+        let others = report.sum(direction, is_other);
+        assert_eq!(others.packets, 2 * NUMBER, "{family:?}");
+        assert_eq!(
+            others.bytes,
+            NUMBER * (2 * headers + SIZE + 8 - data),
+            "{family:?}"
+        );
+    }
+}
+
+/// A datagram behind a chain of extension headers has its ports.
+fn extension_headers(layout: Layout) {
+    const NUMBER: u64 = 20;
+    const FROM: u16 = 4321;
+    const TO: u16 = 1234;
+    let mut size = 0;
+    let (lab, report) = count(layout, &[], |lab| {
+        introduce(lab, Family::V6);
+        // The checksum is wrong, which ends the packet at the receiver.
+        let [IpAddr::V6(source), IpAddr::V6(destination)] =
+            End::BOTH.map(|end| lab.ip(end, Family::V6))
+        else {
+            panic!("an IPv6 address");
+        };
+        let udp = [FROM.to_be_bytes(), TO.to_be_bytes(), [0, 24], [1, 1]].concat();
+        let payload = [
+            // Hop-by-hop options, an atomic fragment, destination options: each
+            // names the next, and has only padding.
+            &[44, 0, 1, 4, 0, 0, 0, 0][..],
+            &[60, 0, 0, 0, 0, 0, 0, 7],
+            &[17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &udp,
+            &[0; 16],
+        ]
+        .concat();
+        let header = [
+            &[0x60, 0, 0, 0][..],
+            &u16::try_from(payload.len()).unwrap().to_be_bytes(),
+            &[0, 64],
+            &source.octets(),
+            &destination.octets(),
+        ]
+        .concat();
+        let packet = [header, payload].concat();
+        size = packet.len() as u64;
+        for _ in 0..NUMBER {
+            traffic::send_raw_ipv6(lab, &packet, destination);
+        }
+    });
+    let is_ours = |flow: &Value| {
+        flow["protocol"] == "udp"
+            && has_port(flow, FROM)
+            && has_port(flow, TO)
+            && is_between_ends(flow, &lab, Family::V6)
+            && flow["malformed"] != true
+    };
+    let counted = report.sum(lab.direction(End::Near), is_ours);
+    assert_eq!(counted, packets(NUMBER, 14 + size));
+}
+
+/// Pings between VLAN devices on top of the pair.
+fn vlan(layout: Layout) {
+    const REQUESTS: u64 = 20;
+    let (lab, report) = count(layout, &[], |lab| {
+        for end in End::BOTH {
+            let device = end.device();
+            let number = if end == End::Near { 1 } else { 2 };
+            lab.namespace(end).ip(&format!(
+                "link add link {device} name vlan7 type vlan id 7\n\
+                 link set vlan7 up\n\
+                 address add 10.7.0.{number}/24 dev vlan7\n"
+            ));
+        }
+        traffic::ping_to(lab, End::Near, "10.7.0.2", REQUESTS);
+    });
+    let is_echo = |flow: &Value| flow["protocol"] == "icmp" && flow["icmp"]["id"].is_u64();
+    // A tag is in the packet or beside it: 4 bytes or none.
+    for direction in ["in", "out"] {
+        let counted = report.sum(direction, is_echo);
+        assert_eq!(counted.packets, REQUESTS, "{direction}");
+        let tag = counted.bytes / REQUESTS - 98;
+        assert!(tag == 0 || tag == 4, "{counted:?}");
+    }
+    assert!(!report.flows(|flow| flow["protocol"] == "arp").is_empty());
+    drop(lab);
+}
+
+/// With room for 100 flows the rest of 1,000 is untracked, and the sum holds.
+fn overflow(layout: Layout) {
+    const FLOWS: u64 = 1000;
+    let args = ["--interval", "60", "--max-flows", "100"];
+    let (lab, report) = count(layout, &args, |lab| {
+        introduce(lab, Family::V4);
+        let receiver = traffic::udp(lab, End::Far, Family::V4);
+        let to = traffic::towards(lab, End::Far, &receiver);
+        for _ in 0..FLOWS {
+            // Another port each time.
+            let sender = traffic::udp(lab, End::Near, Family::V4);
+            sender.send_to(&[0; 10], to).unwrap();
+        }
+    });
+    let is_udp = |flow: &Value| flow["protocol"] == "udp";
+    let flows = report.flows(is_udp).len();
+    assert!(flows > 0 && flows <= 100, "{flows}");
+    let tracked = report.sum(lab.direction(End::Near), is_udp).packets;
+    let untracked = report.untracked(NEAR).packets;
+    assert!(tracked + untracked >= FLOWS, "{tracked} + {untracked}");
+}

@@ -1,0 +1,150 @@
+//! Devices that come and go while nkview watches.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
+use crate::namespace::Namespace;
+use crate::need::Need;
+use crate::stream::Stream;
+use crate::tty::{self, Tty};
+use crate::{Test, traffic, wait};
+
+const LAYOUTS: [Layout; 2] = [Layout::apart(Kind::Veth), Layout::apart(Kind::NetkitL3)];
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for layout in LAYOUTS {
+        let mut add = |name: &str, run: fn(Layout)| {
+            let name = format!("following::{name}::{layout}");
+            tests.push(Test::new(name, layout.needs(), move || run(layout)));
+        };
+        add("a_device_that_goes", goes);
+        add("a_device_that_goes_on_the_screen", goes_on_the_screen);
+        add("a_device_that_matches_comes", matches_comes);
+    }
+    tests.push(Test::new(
+        "following::netkit_pairs_come_and_go",
+        [Need::Netkit],
+        netkit_pairs,
+    ));
+    tests
+}
+
+/// How a layout's device is watched.
+fn hooks(layout: Layout) -> &'static str {
+    match layout.kind {
+        Kind::Veth => "tcx",
+        Kind::NetkitL2 | Kind::NetkitL3 => "netkit",
+    }
+}
+
+fn is_watched(line: &Value, name: &str, hooks: &str) -> bool {
+    line["type"] == "device" && line["name"] == name && line["hooks"] == hooks
+}
+
+fn is_gone(line: &Value, name: &str) -> bool {
+    line["type"] == "device" && line["name"] == name && line["gone"] == true
+}
+
+fn is_echo(flow: &Value) -> bool {
+    flow["protocol"] == "icmp" && flow["icmp"]["id"].is_u64()
+}
+
+/// It is said, what it counted stays, and another device is not disturbed.
+fn goes(layout: Layout) {
+    const BEFORE: u64 = 10;
+    let lab = Lab::up(layout);
+    let near = lab.namespace(End::Near);
+    near.ip("link set lo up");
+    let mut stream = Stream::start(near, &["--interval", "0.2", NEAR, "lo"]);
+    traffic::ping(&lab, End::Near, Family::V4, BEFORE);
+    near.ip(&format!("link delete {NEAR}"));
+    stream.wait_for("that it is gone", |line| is_gone(line, NEAR));
+    traffic::ping_to(&lab, End::Near, "127.0.0.1", BEFORE);
+    let report = stream.end(Signal::INT);
+    let echoes =
+        |device: &'static str| move |flow: &Value| flow["device"] == device && is_echo(flow);
+    for direction in ["in", "out"] {
+        let counted = report.sum(direction, echoes(NEAR)).packets;
+        assert_eq!(counted, BEFORE, "{direction}");
+        assert!(report.total(NEAR, direction).packets >= BEFORE);
+        // A request and its reply each go out and come in there.
+        let counted = report.sum(direction, echoes("lo")).packets;
+        assert_eq!(counted, 2 * BEFORE, "{direction}");
+    }
+}
+
+/// It is shown as gone, its flows stay, and nkview goes on.
+fn goes_on_the_screen(layout: Layout) {
+    let lab = Lab::up(layout);
+    let near = lab.namespace(End::Near);
+    let mut tty = Tty::start(near, tty::LARGE, &[NEAR]);
+    tty.until_shown("Flows");
+    traffic::ping(&lab, End::Near, Family::V4, 10);
+    tty.until_shown("10.9.0.2");
+    near.ip(&format!("link delete {NEAR}"));
+    tty.press_until("4", "it is shown as gone", |picture| {
+        let mut lines = picture.lines();
+        lines.any(|line| line.contains("gone") && line.contains(NEAR))
+    });
+    tty.press(b"1");
+    tty.until_shown("10.9.0.2");
+    tty.press(b"q");
+    let (status, said) = tty.ended();
+    assert!(status.success(), "{said}");
+    tty.assert_restored();
+}
+
+/// A glob is of devices that are, and of those that come.
+fn matches_comes(layout: Layout) {
+    const AFTER: u64 = 10;
+    let lab = Lab::new(layout);
+    let near = lab.namespace(End::Near);
+    near.ip(&format!("link set {NEAR} name other0"));
+    let mut stream = Stream::start(near, &["lab*"]);
+    near.ip(&format!("link set other0 name {NEAR}"));
+    stream.wait_for("that it is watched", |line| {
+        is_watched(line, NEAR, hooks(layout))
+    });
+    assert_eq!(lab.program_counts(), [1, 1]);
+    lab.bring_up();
+    traffic::ping(&lab, End::Near, Family::V4, AFTER);
+    let report = stream.end(Signal::INT);
+    for direction in ["in", "out"] {
+        assert_eq!(report.sum(direction, is_echo).packets, AFTER, "{direction}");
+    }
+}
+
+/// Without a name all pairs are watched, each as it comes.
+fn netkit_pairs() {
+    const PAIRS: usize = 5;
+    let namespace = Namespace::new();
+    namespace.ip("link add pri0 type netkit peer name sec0");
+    let mut stream = Stream::start(&namespace, &[]);
+    let names: Vec<String> = (1..PAIRS).map(|number| format!("pri{number}")).collect();
+    for (number, name) in (1..).zip(&names) {
+        namespace.ip(&format!(
+            "link add {name} type netkit peer name sec{number}"
+        ));
+    }
+    // They can come in one line or in many, but not twice.
+    let mut waiting = names.clone();
+    while let Some(name) = waiting.first().cloned() {
+        stream.wait_for(&name, |line| is_watched(line, &name, "netkit"));
+        waiting.remove(0);
+    }
+    namespace.ip("link delete pri2");
+    stream.wait_for("that it is gone", |line| is_gone(line, "pri2"));
+    for name in ["pri0", "pri1", "pri3", "pri4"] {
+        for hook in [
+            nkview::probe::sys::HookPoint::NetkitPrimary,
+            nkview::probe::sys::HookPoint::NetkitPeer,
+        ] {
+            wait::until_true(name, || {
+                crate::lab::programs(&namespace, name, hook).len() == 1
+            });
+        }
+    }
+    stream.end(Signal::INT);
+}

@@ -1,0 +1,93 @@
+//! The real binary on real packets and in real terminals, in network namespaces
+//! that are thrown away. It needs root and iproute2, ping and setpriv, and fails
+//! where they are missing.
+//!
+//! What not every kernel has, such as netkit, is asked for: a test that needs
+//! what is not there is ignored with the reason, but fails where the variable
+//! `NKVIEW_REQUIRE` names it (`NKVIEW_REQUIRE=netkit,vlan`).
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that fails"
+)]
+
+mod chain;
+mod cleanup;
+mod counting;
+mod demo;
+mod device;
+mod following;
+mod input;
+mod lab;
+mod namespace;
+mod need;
+mod program;
+mod report;
+mod screen;
+mod stream;
+mod traffic;
+mod tty;
+mod wait;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use need::{Need, Required};
+
+/// The tests wait more than they work.
+const THREADS: usize = 4;
+
+/// A test, and what it needs.
+struct Test {
+    name: String,
+    needs: Vec<Need>,
+    run: Box<dyn FnOnce() + Send>,
+}
+
+impl Test {
+    fn new(
+        name: impl Into<String>,
+        needs: impl Into<Vec<Need>>,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            needs: needs.into(),
+            run: Box::new(run),
+        }
+    }
+
+    fn trial(self, required: Required) -> Trial {
+        let Self { name, needs, run } = self;
+        Trial::ignorable_test(name, move || {
+            let mut missing = needs.iter().filter_map(|need| need.missing());
+            let Some(reason) = missing.next() else {
+                run();
+                return Ok(Completion::Completed);
+            };
+            if needs.iter().all(|need| required.has(*need)) {
+                return Err(reason.into());
+            }
+            Ok(Completion::ignored_with(reason))
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let required = Required::from_environment();
+    let groups = [
+        counting::tests(),
+        chain::tests(),
+        cleanup::tests(),
+        demo::tests(),
+        following::tests(),
+        input::tests(),
+        screen::tests(),
+    ];
+    let tests = groups.into_iter().flatten();
+    let trials = tests.map(|test| test.trial(required.clone())).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,74 @@
+//! What a test needs that not every kernel has.
+
+use std::sync::OnceLock;
+
+use crate::namespace::Namespace;
+
+/// Something that a kernel has or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Netkit devices, and an `ip` that can make them.
+    Netkit,
+    /// No netkit devices: what nkview does then.
+    NoNetkit,
+    /// VLAN devices.
+    Vlan,
+}
+
+impl Need {
+    const ALL: [Self; 3] = [Self::Netkit, Self::NoNetkit, Self::Vlan];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Netkit => "netkit",
+            Self::NoNetkit => "no-netkit",
+            Self::Vlan => "vlan",
+        }
+    }
+
+    /// Why it is not there, found by trying.
+    pub fn missing(self) -> Option<&'static str> {
+        static NETKIT: OnceLock<Option<String>> = OnceLock::new();
+        static VLAN: OnceLock<Option<String>> = OnceLock::new();
+        let (found, command) = match self {
+            Self::Netkit => (&NETKIT, "link add try0 type netkit mode l3 peer name try1"),
+            Self::NoNetkit => {
+                let has = Self::Netkit.missing().is_none();
+                return has.then_some("there is netkit here");
+            }
+            Self::Vlan => (
+                &VLAN,
+                "link add try0 type veth peer name try1\n\
+                 link add link try0 name try2 type vlan id 7",
+            ),
+        };
+        let found = found.get_or_init(|| {
+            let said = Namespace::new().try_ip(command).err()?;
+            let said = said.lines().next().unwrap_or_default();
+            Some(format!("there is no {} here: {said}", self.name()))
+        });
+        found.as_deref()
+    }
+}
+
+/// What `NKVIEW_REQUIRE` names.
+#[derive(Clone)]
+pub struct Required(Vec<Need>);
+
+impl Required {
+    /// Reads the variable.
+    pub fn from_environment() -> Self {
+        let names = std::env::var("NKVIEW_REQUIRE").unwrap_or_default();
+        let need = |name: &str| {
+            let known = Need::ALL.into_iter().find(|need| need.name() == name);
+            known.unwrap_or_else(|| panic!("NKVIEW_REQUIRE: nothing is called {name}"))
+        };
+        let names = names.split(',').filter(|name| !name.is_empty());
+        Self(names.map(need).collect())
+    }
+
+    /// Whether a test that needs it must run.
+    pub fn has(&self, need: Need) -> bool {
+        self.0.contains(&need)
+    }
+}

@@ -1,0 +1,113 @@
+//! A running `nkview stream`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::namespace::Namespace;
+use crate::report::Report;
+use crate::wait::PATIENCE;
+
+/// Runs nkview in a namespace to its end, without a terminal.
+pub fn run(namespace: &Namespace, args: &[&str]) -> Output {
+    let mut command = Command::new(NKVIEW);
+    let command = command.args(args).stdin(Stdio::null());
+    namespace.enter(|| command.output().unwrap())
+}
+
+/// Runs nkview, which has to refuse, and returns what it says.
+pub fn refusal(namespace: &Namespace, args: &[&str]) -> String {
+    let output = run(namespace, args);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{args:?}: {said}");
+    assert!(
+        said.starts_with("nkview: ") || said.starts_with("error: "),
+        "{said}"
+    );
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+/// The binary.
+pub const NKVIEW: &str = env!("CARGO_BIN_EXE_nkview");
+
+/// A running stream, and what it has said. Dropping it kills it.
+pub struct Stream {
+    child: Child,
+    lines: Receiver<Value>,
+    said: Vec<Value>,
+}
+
+impl Stream {
+    /// Starts it in a namespace and waits until it counts.
+    pub fn start(namespace: &Namespace, args: &[&str]) -> Self {
+        let mut command = Command::new(NKVIEW);
+        command.args(["stream", "--json"]).args(args);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = namespace.enter(|| command.spawn().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                // The test may know enough.
+                let _ = sender.send(line);
+            }
+        });
+        let mut stream = Self {
+            child,
+            lines,
+            said: Vec::new(),
+        };
+        stream.wait_for("its start", |line| line["type"] == "start");
+        stream
+    }
+
+    /// The next line that is wanted. Those on the way are kept.
+    pub fn wait_for(&mut self, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let _ = self.child.kill();
+                let mut errors = String::new();
+                let stderr = self.child.stderr.take();
+                let _ = stderr.map(|mut stderr| stderr.read_to_string(&mut errors));
+                panic!("waited in vain for {what}: {errors}");
+            };
+            self.said.push(line.clone());
+            if is_wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal, and returns all that was said until the end.
+    pub fn end(mut self, signal: Signal) -> Report {
+        kill_process(self.pid(), signal).unwrap();
+        self.said.extend(self.lines.iter());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status} after {signal:?}");
+        Report::new(std::mem::take(&mut self.said))
+    }
+
+    /// Ends it as nothing can be prepared for.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // It has ended already, but for a test that failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
