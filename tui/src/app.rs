@@ -391,7 +391,8 @@ impl App {
                 if self.frozen.is_some() || self.view != View::Packets {
                     return Vec::new();
                 }
-                self.refresh();
+                let criteria = criteria(&self.filtering, &self.devices, self.own);
+                self.packets.refresh(&self.live.packets, criteria);
             }
             Event::Notice(notice) => self.notices.push(notice),
             Event::Ended(reason) => {

@@ -41,7 +41,7 @@ const SHOTS: [Shot; 8] = [
     // By then the graphs of a minute are half full.
     shot("flows", "", 45),
     shot("detail", "\x1b[B\x1b[B\r", 2),
-    shot("filter", "\r\x1b/not udp and port 80-", 2),
+    shot("filter", "\r\x1b/not udp and port 80", 2),
     shot("packets", "\x152\x1b2\x1b[F\x1b[A\x1b[A\r", 2),
     shot("hosts", "\r\x1b3l\x1b[B\x1b[C", 2),
     shot("devices", "4", 2),

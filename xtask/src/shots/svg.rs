@@ -9,7 +9,7 @@ use vt100::{Cell, Color, Screen};
 mod tests;
 
 /// A cell's size, and the space around the screen.
-const CELL: (f32, f32) = (8.4, 18.0);
+const CELL: (f32, f32) = (8.4, 16.5);
 const MARGIN: f32 = 12.0;
 const FOREGROUND: u32 = 0xd5_dae4;
 const BACKGROUND: u32 = 0x12_161d;
