@@ -27,11 +27,13 @@ use report::{Layer, Outcome};
 const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: [(&str, &str); 6] = [
     ("ip", "iproute2"),
     ("ping", "iputils-ping"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
+    ("timeout", "coreutils"),
+    ("unshare", "util-linux"),
 ];
 
 /// What the other kernels have, so that tests of it must not be ignored there.
