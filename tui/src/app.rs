@@ -8,6 +8,7 @@ pub mod devices;
 pub mod ends;
 pub mod filtering;
 pub mod flows;
+pub mod hostnames;
 pub mod hosts;
 pub mod line;
 pub mod list;
@@ -33,6 +34,7 @@ use action::{Action, Edit, Effect, HostGroup, Item, Motion, Side, View};
 use devices::Devices;
 use filtering::Filtering;
 use flows::{Column, Criteria, FlowsView, Order};
+use hostnames::HostNames;
 use hosts::HostsView;
 use list::{Extent, Scroll};
 use named::NamedFilters;
@@ -126,6 +128,8 @@ pub struct App {
     pub notices: Notices,
     /// What is filtered.
     pub filtering: Filtering,
+    /// The names of hosts.
+    pub hostnames: HostNames,
     /// The flow table's state.
     pub flows: FlowsView,
     /// The packet list's state.
@@ -157,6 +161,7 @@ impl App {
             devices: Devices::default(),
             notices: Notices::default(),
             filtering: Filtering::new(filter),
+            hostnames: HostNames::default(),
             flows: FlowsView::default(),
             packets: PacketsView::default(),
             hosts: HostsView::default(),
@@ -263,11 +268,12 @@ impl App {
         let mut effects = match action {
             Action::Source(event) => return self.hear(event),
             Action::Drawn(extent) => {
-                return if self.drawn(extent) {
-                    vec![Effect::Draw]
-                } else {
-                    Vec::new()
-                };
+                let moved = self.drawn(extent).then_some(Effect::Draw);
+                return moved.into_iter().chain(self.ask_names(extent)).collect();
+            }
+            Action::Named(address, name) => {
+                self.hostnames.learn(address, name);
+                return vec![Effect::DrawSoon];
             }
             Action::DetailDrawn(extent) => {
                 return if self.packets.inside.set_extent(extent) {
@@ -309,6 +315,7 @@ impl App {
                  processes that started nkview.",
             ),
             Action::OwnSession => self.filter(Filtering::toggle_own),
+            Action::Names => self.hostnames.toggle(),
             Action::CopySelected => effects.extend(self.copy(copy::selected(self))),
             Action::CopyFilter => {
                 let filter = self.filtering.in_force();
@@ -363,6 +370,7 @@ impl App {
             Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
             Action::Accept => self.filter(Filtering::accept),
             Action::Source(_)
+            | Action::Named(..)
             | Action::Drawn(_)
             | Action::DetailDrawn(_)
             | Action::Quit
@@ -568,6 +576,25 @@ impl App {
                 "The flow of this packet is over, or a closed one that is hidden.",
             );
         }
+    }
+
+    /// Asks for the names of what is in sight, if they are wanted.
+    fn ask_names(&mut self, extent: Extent) -> Option<Effect> {
+        let visible = match self.view {
+            View::Flows => {
+                let rows = self.flows.list.visible(extent.page).iter();
+                let ends = rows.flat_map(|key| {
+                    [Side::Local, Side::Remote].map(|side| ends::address(key, side))
+                });
+                self.hostnames.ask(ends.flatten())
+            }
+            View::Hosts => {
+                let rows = self.hosts.list.visible(extent.page).iter();
+                self.hostnames.ask(rows.filter_map(HostGroup::address))
+            }
+            View::Packets | View::Devices | View::Probe => return None,
+        };
+        (!visible.is_empty()).then_some(Effect::Resolve(visible))
     }
 
     fn copy(&mut self, text: Option<String>) -> Option<Effect> {

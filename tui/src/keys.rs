@@ -408,6 +408,13 @@ fn bindings() -> Vec<Binding> {
     );
     bind(
         main,
+        &[ch('n')],
+        A::Names,
+        "",
+        "Names of hosts from DNS, or addresses; nothing is asked until then",
+    );
+    bind(
+        main,
         &[ch('y')],
         A::CopySelected,
         "",

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ use crate::keys::Context;
 use crate::source::{Command, Event, Session};
 use crate::terminal::{self, Console};
 use crate::ui::{self, geometry::Geometry};
+use resolve::{Dns, Lookup, Questions};
+
+mod resolve;
 
 #[cfg(test)]
 mod tests;
@@ -76,7 +80,10 @@ pub async fn run(
         &mut app,
         events,
         commands,
-        options.draw_rate,
+        Means {
+            draw_rate: options.draw_rate,
+            lookup: Dns::default(),
+        },
         shutdown,
     )
     .await?;
@@ -104,6 +111,14 @@ fn text(buffer: &Buffer) -> String {
     buffer.content().chunks(width).map(line).collect()
 }
 
+/// What the loop may use.
+pub struct Means<L> {
+    /// Bytes per second that may be written for what nobody asked for.
+    pub draw_rate: Option<NonZero<u32>>,
+    /// How the names of hosts are found.
+    pub lookup: L,
+}
+
 /// The loop itself, on any terminal and any input.
 ///
 /// # Errors
@@ -114,7 +129,7 @@ pub async fn drive<B>(
     app: &mut App,
     mut events: mpsc::Receiver<Event>,
     commands: mpsc::Sender<Command>,
-    rate: Option<NonZero<u32>>,
+    Means { draw_rate, lookup }: Means<impl Lookup>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
 where
@@ -123,8 +138,9 @@ where
 {
     let mut shutdown = std::pin::pin!(shutdown.fuse());
     let mut input = std::pin::pin!(input.fuse());
-    let mut frame = Frame::new(rate);
+    let mut frame = Frame::new(draw_rate);
     let mut heard = true;
+    let mut questions = Questions::new(lookup);
     loop {
         let wanted = frame.wanted;
         let action = tokio::select! {
@@ -136,9 +152,10 @@ where
             },
             // Drawn once nothing more of the user's is waiting.
             () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {
-                frame.draw(terminal, app)?;
+                questions.ask(frame.draw(terminal, app)?);
                 continue;
             }
+            (address, name) = questions.answer() => Some(Action::Named(address, name)),
             event = events.recv(), if heard => {
                 heard = event.is_some();
                 event.or_else(|| app.ended().is_none().then(silence)).map(Action::Source)
@@ -156,6 +173,7 @@ where
                 }
                 Effect::Draw => frame.want(Duration::ZERO),
                 Effect::DrawSoon => frame.want(frame.pause().max(TOGETHER)),
+                Effect::Resolve(addresses) => questions.ask(addresses),
                 Effect::Copy(text) => terminal
                     .backend_mut()
                     .copy(&text)
@@ -238,7 +256,8 @@ impl Frame {
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
     }
 
-    fn draw<B>(&mut self, terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
+    /// Draws; returns the addresses in sight whose names are to be asked for.
+    fn draw<B>(&mut self, terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<Vec<IpAddr>>
     where
         B: Console,
         B::Error: Send + Sync + 'static,
@@ -255,12 +274,14 @@ impl Frame {
             Action::DetailDrawn(geometry.detail),
         ];
         self.geometry = geometry;
-        for action in drawn {
-            if !app.update(action).is_empty() {
-                self.want(Duration::ZERO);
+        let mut addresses = Vec::new();
+        for effect in drawn.into_iter().flat_map(|action| app.update(action)) {
+            match effect {
+                Effect::Resolve(more) => addresses.extend(more),
+                _ => self.want(Duration::ZERO),
             }
         }
-        Ok(())
+        Ok(addresses)
     }
 
     /// What an input does.

@@ -1,5 +1,7 @@
 //! What can happen to the application, and what it asks for in return.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use probe_common::FlowKey;
 
@@ -56,6 +58,10 @@ pub enum Action {
     CopySelected,
     /// Copy the filter to the user's clipboard.
     CopyFilter,
+    /// Show names in place of addresses, or addresses again.
+    Names,
+    /// An address has this name, or none.
+    Named(IpAddr, Option<String>),
     /// Go on to the next direction: both, in, out.
     Direction,
     /// Filter by an address of the selected flow; again: by a wider prefix.
@@ -262,6 +268,19 @@ pub enum HostGroup {
     EtherType(u16),
 }
 
+impl HostGroup {
+    /// The address, where the group is a single one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Prefix(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
+                Some(prefix.addr())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What the application asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -273,6 +292,8 @@ pub enum Effect {
     Clear,
     /// Put this into the user's clipboard.
     Copy(String),
+    /// Ask for the names of these addresses.
+    Resolve(Vec<IpAddr>),
     /// Leave.
     Quit,
     /// Tell the source.

@@ -74,6 +74,36 @@ impl Console for TestBackend {
     }
 }
 
+/// Hosts are called after their addresses.
+struct Calls;
+
+impl Lookup for Calls {
+    fn name(&self, address: IpAddr) -> future::BoxFuture<'static, Option<String>> {
+        Box::pin(future::ready(Some(format!("h{address}.example"))))
+    }
+}
+
+fn means() -> Means<Calls> {
+    Means {
+        draw_rate: None,
+        lookup: Calls,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_come_when_they_are_wanted() {
+    let mut session = Session::new(140, 45).hears(story());
+    session.runs().await;
+    assert!(!session.screen().contains(".example"));
+    let mut session = Session::new(140, 45).hears(story()).types("n");
+    session.runs().await;
+    assert!(
+        session.screen().contains(".example"),
+        "{}",
+        session.screen()
+    );
+}
+
 thread_local! {
     static CLIPBOARD: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
 }
@@ -166,7 +196,7 @@ impl Session {
             &mut self.app,
             events,
             commands,
-            None,
+            means(),
             std::future::pending(),
         )
         .await
@@ -296,7 +326,7 @@ async fn a_source_that_stops_is_told() {
         &mut session.app,
         events,
         commands,
-        None,
+        means(),
         tokio::time::sleep(Duration::from_secs(5)),
     )
     .await
@@ -321,7 +351,7 @@ async fn a_closed_input_or_a_signal_ends_it() {
         &mut session.app,
         events,
         commands,
-        None,
+        means(),
         std::future::pending(),
     )
     .await;

@@ -12,7 +12,7 @@ use super::table::{Behaviour, Cell, Column as Spec};
 use super::{detail, empty, format, graph, table};
 use crate::app::action::{Action, Item, Side};
 use crate::app::flows::{Column, count};
-use crate::app::{App, ends, names};
+use crate::app::{App, names};
 use crate::flow::{Flow, SLOTS};
 
 /// Draws the view.
@@ -119,7 +119,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
     let over = flow.is_closed() || flow.idle(now) > QUIET;
     let text = if over { palette.dim } else { palette.text };
     let shows = app.criteria().shows(flow);
-    let end = |side| format::shorten(&ends::text(&key, side), width, canvas.ellipsis());
+    let end = |side| format::shorten(&app.hostnames.end(&key, side), width, canvas.ellipsis());
     match column {
         Column::Device => Cell::new(app.devices.names().get(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),

@@ -94,7 +94,7 @@ fn cell(
             };
             let indent = "  ".repeat(branch.depth);
             let room = width.saturating_sub(indent.len() + 2);
-            let name = format::shorten(&name(group), room, canvas.ellipsis());
+            let name = format::shorten(&name(app, group), room, canvas.ellipsis());
             let style = if branch.open.is_some() {
                 palette.strong
             } else {
@@ -120,12 +120,13 @@ fn cell(
 }
 
 /// A single address without its length, a wider prefix with it.
-fn name(group: HostGroup) -> String {
-    match group {
-        HostGroup::Prefix(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
-            prefix.addr().to_string()
-        }
-        HostGroup::Prefix(prefix) => prefix.to_string(),
-        HostGroup::EtherType(number) => format!("no address ({})", ether_type_name(number)),
+fn name(app: &App, group: HostGroup) -> String {
+    match (group.address(), group) {
+        (Some(address), _) => app
+            .hostnames
+            .name(address)
+            .map_or_else(|| address.to_string(), str::to_owned),
+        (None, HostGroup::Prefix(prefix)) => prefix.to_string(),
+        (None, HostGroup::EtherType(number)) => format!("no address ({})", ether_type_name(number)),
     }
 }
