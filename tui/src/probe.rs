@@ -7,7 +7,7 @@ mod devices;
 pub mod doctor;
 pub mod live;
 mod netns;
-mod object;
+pub mod object;
 mod owner;
 pub mod pair;
 pub mod preflight;

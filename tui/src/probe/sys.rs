@@ -13,6 +13,7 @@
 use std::ffi::{CStr, c_long};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use aya_obj::generated::{
     bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info, bpf_prog_type,
@@ -256,6 +257,37 @@ pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     get.info_len = size_of_val(&info) as u32;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(info.id)
+}
+
+/// What a program did with a packet that it was given for a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// What it returned.
+    pub verdict: i32,
+    /// How long one run took, on average over the repetitions.
+    pub duration: Duration,
+}
+
+/// Gives a program a packet, again and again, without any device
+/// (`BPF_PROG_TEST_RUN`). The packet starts with its Ethernet header.
+///
+/// # Errors
+/// The kernel's: `EINVAL` for a packet of less than 14 bytes.
+pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Result<TestRun> {
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let test = unsafe { &mut attr.test };
+    test.prog_fd = raw(program);
+    test.data_in = packet.as_ptr() as u64;
+    test.data_size_in = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+    test.repeat = repeat;
+    bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr)?;
+    // SAFETY: as above; the kernel has written the answer there.
+    let test = unsafe { attr.test };
+    Ok(TestRun {
+        verdict: test.retval.cast_signed(),
+        duration: Duration::from_nanos(test.duration.into()),
+    })
 }
 
 /// What a batch call does with the entries that it returns.
