@@ -104,13 +104,27 @@ use number::{ether, icmp, ip, port, tcp};
 
 /// Tags that are walked; a frame with more is a flow of the next tag's type.
 const VLAN_TAGS: usize = 2;
-/// Headers behind an IPv6 header that are walked, the transport's included;
-/// RFC 8200 has each extension occur once, but for destination options.
+/// IPv6 extension headers that are walked; RFC 8200 has each occur once, but for
+/// destination options. A packet with more is a flow of the next one's number.
 const EXTENSION_HEADERS: usize = 8;
 /// Bytes that can be read at an offset.
 pub trait Packet {
     /// The `N` bytes at `offset`, or nothing when the packet ends before.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The same for what few packets have: where it can be read in a way that
+    /// is slower but simpler for the verifier, it is.
+    #[inline(always)]
+    fn load_rare<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.load(offset)
+    }
+
+    /// The same offset. The verifier is to forget how it came about: otherwise
+    /// it verifies all that follows once for each way that leads there.
+    #[inline(always)]
+    fn bounded(&self, offset: usize) -> usize {
+        offset
+    }
 }
 
 impl Packet for [u8] {
@@ -187,23 +201,58 @@ pub fn parse<P: Packet + ?Sized>(
         tcp_flags: 0,
         hop_limit: 0,
     };
-    let read = match link {
-        LinkLayer::Ethernet => read_ethernet(packet, direction, &mut headers),
-        LinkLayer::None => read_bare_ip(packet, direction, &mut headers),
+    let network = match link {
+        LinkLayer::Ethernet => read_ethernet(packet, &mut headers),
+        LinkLayer::None => read_bare_ip(packet, &mut headers),
+    };
+    // One place for all, and one more below: the verifier follows each path
+    // through each branch, and the fewer meet a branch the sooner it is done.
+    let read = match network {
+        Some(Network::Transport(offset)) => {
+            read_transport(packet, packet.bounded(offset), &mut headers)
+        }
+        Some(Network::Whole) => Some(()),
+        None => None,
     };
     if read.is_none() {
         headers.key.flags |= KeyFlags::MALFORMED;
     }
+    if matches!(direction, Direction::In) {
+        turn_round(&mut headers);
+    }
     headers
+}
+
+/// What the link and network layers led to.
+enum Network {
+    /// The transport header, at this offset.
+    Transport(usize),
+    /// Nothing more to read.
+    Whole,
+}
+
+/// From a packet that leaves the local end, which all functions below take it
+/// for, to one that goes there.
+#[inline(always)]
+fn turn_round(headers: &mut Headers) {
+    let FlowKey {
+        local,
+        remote,
+        local_port,
+        remote_port,
+        protocol,
+        ..
+    } = &mut headers.key;
+    core::mem::swap(local, remote);
+    // What ICMP has instead of ports belongs to no end.
+    if !matches!(*protocol, ip::ICMP | ip::ICMPV6) {
+        core::mem::swap(local_port, remote_port);
+    }
 }
 
 /// Tells IPv4 from IPv6 by the version, the first four bits of either.
 #[inline(always)]
-fn read_bare_ip<P: Packet + ?Sized>(
-    packet: &P,
-    direction: Direction,
-    headers: &mut Headers,
-) -> Option<()> {
+fn read_bare_ip<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<Network> {
     // Two bytes: the verifier gives no range for a single first one.
     let [first, _] = packet.load(0)?;
     match first >> 4 {
@@ -211,17 +260,13 @@ fn read_bare_ip<P: Packet + ?Sized>(
         6 => headers.key.ether_type = ether::IPV6,
         _ => return None,
     }
-    read_network(packet, 0, direction, headers)
+    read_network(packet, 0, headers)
 }
 
 /// Fills `headers` for as far as the packet can be read; nothing means that it
 /// ended early or contradicts itself.
 #[inline(always)]
-fn read_ethernet<P: Packet + ?Sized>(
-    packet: &P,
-    direction: Direction,
-    headers: &mut Headers,
-) -> Option<()> {
+fn read_ethernet<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<Network> {
     let [high, low] = packet.load(12)?;
     let mut ether_type = u16::from_be_bytes([high, low]);
     let mut offset = 14;
@@ -242,21 +287,20 @@ fn read_ethernet<P: Packet + ?Sized>(
     } else {
         ether_type
     };
-    read_network(packet, offset, direction, headers)
+    read_network(packet, offset, headers)
 }
 
 #[inline(always)]
 fn read_network<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
-    direction: Direction,
     headers: &mut Headers,
-) -> Option<()> {
+) -> Option<Network> {
     match headers.key.ether_type {
-        ether::IPV4 => read_ipv4(packet, offset, direction, headers),
-        ether::IPV6 => read_ipv6(packet, offset, direction, headers),
-        ether::ARP => read_arp(packet, offset, direction, headers),
-        _ => Some(()),
+        ether::IPV4 => read_ipv4(packet, offset, headers),
+        ether::IPV6 => read_ipv6(packet, offset, headers),
+        ether::ARP => read_arp(packet, offset, headers),
+        _ => Some(Network::Whole),
     }
 }
 
@@ -264,9 +308,8 @@ fn read_network<P: Packet + ?Sized>(
 fn read_ipv4<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
-    direction: Direction,
     headers: &mut Headers,
-) -> Option<()> {
+) -> Option<Network> {
     let header: [u8; 20] = packet.load(offset)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
     if header[0] >> 4 != 4 || header_len < 20 {
@@ -274,91 +317,82 @@ fn read_ipv4<P: Packet + ?Sized>(
     }
     headers.hop_limit = header[8];
     headers.key.protocol = header[9];
-    let source = mapped([header[12], header[13], header[14], header[15]]);
-    let destination = mapped([header[16], header[17], header[18], header[19]]);
-    place_addresses(headers, direction, source, destination);
+    headers.key.local = mapped([header[12], header[13], header[14], header[15]]);
+    headers.key.remote = mapped([header[16], header[17], header[18], header[19]]);
     let fragment_offset = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
     if fragment_offset != 0 {
         headers.key.flags |= KeyFlags::FRAGMENT;
-        return Some(());
+        return Some(Network::Whole);
     }
-    read_transport(packet, offset + header_len, direction, headers)
+    Some(Network::Transport(offset + header_len))
 }
 
 #[inline(always)]
 fn read_ipv6<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
-    direction: Direction,
     headers: &mut Headers,
-) -> Option<()> {
+) -> Option<Network> {
     let header: [u8; 40] = packet.load(offset)?;
     if header[0] >> 4 != 6 {
         return None;
     }
     headers.hop_limit = header[7];
-    let mut source = [0; 16];
-    let mut destination = [0; 16];
-    source.copy_from_slice(&header[8..24]);
-    destination.copy_from_slice(&header[24..40]);
-    place_addresses(headers, direction, source, destination);
+    headers.key.local.copy_from_slice(&header[8..24]);
+    headers.key.remote.copy_from_slice(&header[24..40]);
+    headers.key.protocol = header[6];
 
-    let mut next = header[6];
     let mut offset = offset + 40;
     for _ in 0..EXTENSION_HEADERS {
-        headers.key.protocol = next;
-        // The length is in units of 8 bytes beyond the first 8 (RFC 8200,
-        // 4.3), but of 4 bytes beyond the first 8 for AH (RFC 4302, 2.2).
-        let len_shift = match next {
+        let is_fragment = match headers.key.protocol {
             ip::HOP_BY_HOP
             | ip::ROUTING
             | ip::DESTINATION_OPTIONS
             | ip::MOBILITY
             | ip::HOST_IDENTITY
-            | ip::SHIM6 => 3,
-            ip::AUTHENTICATION => 2,
-            ip::FRAGMENT => {
-                let fragment: [u8; 8] = packet.load(offset)?;
-                next = fragment[0];
-                offset += 8;
-                if u16::from_be_bytes([fragment[2], fragment[3]]) & 0xfff8 != 0 {
-                    headers.key.protocol = next;
-                    headers.key.flags |= KeyFlags::FRAGMENT;
-                    return Some(());
-                }
-                continue;
-            }
-            _ => return read_transport(packet, offset, direction, headers),
+            | ip::SHIM6
+            | ip::AUTHENTICATION => false,
+            ip::FRAGMENT => true,
+            _ => return Some(Network::Transport(offset)),
         };
-        let extension: [u8; 2] = packet.load(offset)?;
-        next = extension[0];
-        offset += (usize::from(extension[1]) << len_shift) + 8;
+        // None is shorter (RFC 8200, 4.3 to 4.6; RFC 4302, 2.2).
+        let extension: [u8; 8] = packet.load_rare(offset)?;
+        // The length is in units of 8 bytes beyond the first 8, but of 4 bytes
+        // for AH; a fragment header has none.
+        let beyond = match headers.key.protocol {
+            ip::FRAGMENT => 0,
+            ip::AUTHENTICATION => usize::from(extension[1]) << 2,
+            _ => usize::from(extension[1]) << 3,
+        };
+        headers.key.protocol = extension[0];
+        if is_fragment && u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 {
+            headers.key.flags |= KeyFlags::FRAGMENT;
+            return Some(Network::Whole);
+        }
+        offset += 8 + beyond;
     }
-    None
+    Some(Network::Transport(offset))
 }
 
 #[inline(always)]
 fn read_arp<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
-    direction: Direction,
     headers: &mut Headers,
-) -> Option<()> {
+) -> Option<Network> {
     let arp: [u8; 28] = packet.load(offset)?;
     let is_ipv4_over_ethernet = arp[2] == 0x08 && arp[3] == 0x00 && arp[4] == 6 && arp[5] == 4;
     if is_ipv4_over_ethernet {
-        let sender = mapped([arp[14], arp[15], arp[16], arp[17]]);
-        let target = mapped([arp[24], arp[25], arp[26], arp[27]]);
-        place_addresses(headers, direction, sender, target);
+        headers.key.local = mapped([arp[14], arp[15], arp[16], arp[17]]);
+        headers.key.remote = mapped([arp[24], arp[25], arp[26], arp[27]]);
     }
-    Some(())
+    Some(Network::Whole)
 }
 
 #[inline(always)]
 fn read_transport<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
-    direction: Direction,
     headers: &mut Headers,
 ) -> Option<()> {
     let is_ipv4 = headers.key.ether_type == ether::IPV4;
@@ -366,11 +400,11 @@ fn read_transport<P: Packet + ?Sized>(
         ip::TCP => {
             let header: [u8; 14] = packet.load(offset)?;
             headers.tcp_flags = header[13];
-            place_ports(headers, direction, header[0..4].try_into().ok()?);
+            place_ports(headers, [header[0], header[1], header[2], header[3]]);
         }
         ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP => {
             let ports = packet.load(offset)?;
-            place_ports(headers, direction, ports);
+            place_ports(headers, ports);
         }
         ip::ICMP if is_ipv4 => {
             let header: [u8; 8] = packet.load(offset)?;
@@ -393,38 +427,9 @@ fn mapped(address: [u8; 4]) -> [u8; 16] {
 }
 
 #[inline(always)]
-fn place_addresses(
-    headers: &mut Headers,
-    direction: Direction,
-    source: [u8; 16],
-    destination: [u8; 16],
-) {
-    match direction {
-        Direction::In => {
-            headers.key.local = destination;
-            headers.key.remote = source;
-        }
-        Direction::Out => {
-            headers.key.local = source;
-            headers.key.remote = destination;
-        }
-    }
-}
-
-#[inline(always)]
-fn place_ports(headers: &mut Headers, direction: Direction, ports: [u8; 4]) {
-    let source = u16::from_be_bytes([ports[0], ports[1]]);
-    let destination = u16::from_be_bytes([ports[2], ports[3]]);
-    match direction {
-        Direction::In => {
-            headers.key.local_port = destination;
-            headers.key.remote_port = source;
-        }
-        Direction::Out => {
-            headers.key.local_port = source;
-            headers.key.remote_port = destination;
-        }
-    }
+fn place_ports(headers: &mut Headers, ports: [u8; 4]) {
+    headers.key.local_port = u16::from_be_bytes([ports[0], ports[1]]);
+    headers.key.remote_port = u16::from_be_bytes([ports[2], ports[3]]);
 }
 
 #[inline(always)]

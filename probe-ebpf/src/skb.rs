@@ -82,17 +82,35 @@ impl Packet for Skb<'_> {
     /// Ethernet header is sure to be linear.
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        // The headers that are walked end before: this changes no value, but the
-        // verifier of kernels before 6.8 has lost what it knew of the offset
-        // when it comes back from the stack. The compiler must not see through.
-        let mut bounded = offset as u64;
-        // SAFETY: it only masks a register.
-        unsafe { asm!("{bounded} &= 0x7fff", bounded = inout(reg) bounded) };
-        let start = self.ctx.data() + bounded as usize;
+        let start = self.ctx.data() + offset;
         if start + N <= self.ctx.data_end() {
             // SAFETY: the comparison, which the verifier looks for.
             return Some(unsafe { (start as *const [u8; N]).read_unaligned() });
         }
         self.ctx.load(offset).ok()
+    }
+    /// Through the helper always, which takes any offset.
+    #[inline(always)]
+    fn load_rare<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.ctx.load(offset).ok()
+    }
+
+    /// Adding and subtracting something unknown leaves any 15 bits as far as the
+    /// verifier can tell, and the headers that are walked end before. This also
+    /// helps kernels before 6.8, which lose the bounds of what was on the stack.
+    #[inline(always)]
+    fn bounded(&self, offset: usize) -> usize {
+        let mut bounded = offset as u64;
+        // SAFETY: it only computes in registers.
+        unsafe {
+            asm!(
+                "{bounded} += {unknown}",
+                "{bounded} -= {unknown}",
+                "{bounded} &= 0x7fff",
+                bounded = inout(reg) bounded,
+                unknown = in(reg) u64::from(self.len()),
+            );
+        }
+        bounded as usize
     }
 }

@@ -52,7 +52,12 @@ fn main() {
         case("counts ARP", &counting, arp()),
         case("an event a packet (ring full)", &events, tcp_v4(0)),
     ];
-    println!("the first load took {:.1} ms", loading.as_secs_f64() * 1e3);
+    let info = sys::program_info(counting.as_fd()).unwrap();
+    println!(
+        "making the maps and loading took {:.1} ms; the verifier followed {} instructions",
+        loading.as_secs_f64() * 1e3,
+        info.verified_instructions
+    );
     println!(
         "{:<38} {:>8} {:>10}",
         "ns a packet, median", "one CPU", "two CPUs"

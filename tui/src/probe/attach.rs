@@ -165,7 +165,7 @@ impl Hook {
             cure: cure(&error),
             error,
         };
-        let id = sys::program_id(program.as_fd()).map_err(refused)?;
+        let id = sys::program_info(program.as_fd()).map_err(refused)?.id;
         let mut tries = 0;
         loop {
             let chain = sys::chain(device, point).map_err(refused)?;

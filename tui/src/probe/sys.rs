@@ -243,11 +243,20 @@ pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
     })
 }
 
-/// The id of the program behind a file descriptor.
+/// What the kernel knows of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramInfo {
+    /// Its id.
+    pub id: u32,
+    /// Instructions that the verifier followed to accept it (5.16 and later).
+    pub verified_instructions: u32,
+}
+
+/// What the kernel knows of the program behind a file descriptor.
 ///
 /// # Errors
 /// The kernel's.
-pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
+pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
     let mut info = empty_info();
     let mut attr = empty_attr();
     // SAFETY: all members of the union are plain integers.
@@ -256,7 +265,10 @@ pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     get.info = std::ptr::from_mut(&mut info) as u64;
     get.info_len = size_of_val(&info) as u32;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
-    Ok(info.id)
+    Ok(ProgramInfo {
+        id: info.id,
+        verified_instructions: info.verified_insns,
+    })
 }
 
 /// What a program did with a packet that it was given for a test.
