@@ -369,7 +369,7 @@ fn read_ipv6<P: Packet + ?Sized>(
             headers.key.flags |= KeyFlags::FRAGMENT;
             return Some(Network::Whole);
         }
-        offset += 8 + beyond;
+        offset = packet.bounded(offset + 8 + beyond);
     }
     Some(Network::Transport(offset))
 }

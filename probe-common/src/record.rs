@@ -27,17 +27,15 @@ pub mod map {
 
 /// Sizes that both sides must agree on.
 pub mod limits {
-    use super::Direction;
-
     /// Devices that can be watched at once.
     pub const DEVICES: u32 = 1024;
     /// Entries of TOTALS: two epoch parities, two directions a device.
     pub const TOTALS: u32 = DEVICES * 4;
 
-    /// The entry of TOTALS for a device slot, a direction and an epoch.
+    /// The entry of TOTALS for a device slot, a direction's number and an epoch.
     #[must_use]
-    pub const fn totals_index(epoch: u32, device: u32, direction: Direction) -> u32 {
-        ((epoch & 1) * DEVICES + device) * 2 + direction as u32
+    pub const fn totals_index(epoch: u32, device: u32, direction: u32) -> u32 {
+        ((epoch & 1) * DEVICES + device) * 2 + direction
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use probe_common::{Direction, FlowValue, TotalsValue, parse::Headers};
+use probe_common::{Counters, FlowValue, TotalsValue, parse::Headers};
 
 use crate::{maps, skb::Skb};
 
@@ -17,12 +17,14 @@ pub enum Flow {
     Untracked,
 }
 
-/// Counts the packet in the totals and in its flow.
+/// Counts the packet in the totals and in its flow. `side` is the direction as
+/// the number 0 or 1: where an address is computed from it, the verifier has one
+/// path to follow, not two.
 #[inline(always)]
 pub fn count(
     skb: &Skb,
     headers: &Headers,
-    direction: Direction,
+    side: u32,
     epoch: u32,
     totals: &mut TotalsValue,
 ) -> Flow {
@@ -49,27 +51,20 @@ pub fn count(
         totals.untracked_bytes += u64::from(len);
         return Flow::Untracked;
     };
-    add(value, headers, direction, len, extra_segments);
+    add(value, headers, side, len, extra_segments);
     flow
 }
 
 /// Adds the packet to its flow, which other CPUs may do at the same time.
 #[inline(always)]
-fn add(
-    value: *mut FlowValue,
-    headers: &Headers,
-    direction: Direction,
-    len: u32,
-    extra_segments: u64,
-) {
+fn add(value: *mut FlowValue, headers: &Headers, side: u32, len: u32, extra_segments: u64) {
     // SAFETY: the look-up gave the pointer; elements are deleted only from the
     // map of a past epoch, when no program can still hold one of its elements.
     // No reference is made: other CPUs write to the same counters.
     unsafe {
-        let counters = match direction {
-            Direction::In => &raw mut (*value).directions[0],
-            Direction::Out => &raw mut (*value).directions[1],
-        };
+        let counters = (&raw mut (*value).directions)
+            .cast::<Counters>()
+            .add(side as usize);
         atomic_add(&raw mut (*counters).packets, 1);
         atomic_add(&raw mut (*counters).bytes, u64::from(len));
         if extra_segments != 0 {

@@ -34,8 +34,9 @@ pub fn nkview(ctx: TcContext) -> i32 {
     let epoch = settings.epoch;
     let skb = Skb::new(&ctx);
     let headers = parse(&skb, link_layer, attachment.device, direction);
-    if let Some(totals) = maps::totals(epoch, attachment.device, direction) {
-        let flow = counting::count(&skb, &headers, direction, epoch, totals);
+    let side = attachment.direction & 1;
+    if let Some(totals) = maps::totals(epoch, attachment.device, side) {
+        let flow = counting::count(&skb, &headers, side, epoch, totals);
         if let Some(reason) = event::reason(&headers, flow, &settings) {
             event::send(&skb, &attachment, reason, &settings, totals);
         }

@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
-use probe_common::{Attachment, Direction, FlowKey, FlowValue, Settings, TotalsValue, limits};
+use probe_common::{Attachment, FlowKey, FlowValue, Settings, TotalsValue, limits};
 
 /// What is left of this CPU's budget of events in an epoch.
 #[repr(C)]
@@ -56,10 +56,10 @@ pub fn settings() -> Option<Settings> {
     Some(unsafe { pointer.read_volatile() })
 }
 
-/// This CPU's totals of the attachment and epoch.
+/// This CPU's totals of the device, direction and epoch.
 #[inline(always)]
-pub fn totals(epoch: u32, device: u32, direction: Direction) -> Option<&'static mut TotalsValue> {
-    let pointer = TOTALS.get_ptr_mut(limits::totals_index(epoch, device, direction))?;
+pub fn totals(epoch: u32, device: u32, side: u32) -> Option<&'static mut TotalsValue> {
+    let pointer = TOTALS.get_ptr_mut(limits::totals_index(epoch, device, side))?;
     // SAFETY: elements of an array map live as long as the program, and a
     // per-CPU element is written by the program that runs on this CPU alone.
     Some(unsafe { &mut *pointer })

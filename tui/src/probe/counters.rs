@@ -139,7 +139,7 @@ impl Counters {
 
     /// What one hook saw in an epoch that has ended.
     fn totals(&mut self, epoch: u32, slot: u32, direction: Direction) -> io::Result<Totals> {
-        let index = limits::totals_index(epoch, slot, direction);
+        let index = limits::totals_index(epoch, slot, direction as u32);
         let now = self.maps.totals(index).map_err(io::Error::other)?;
         let last = std::mem::replace(&mut self.last[index as usize], now);
         let packets = now.packets - last.packets;
