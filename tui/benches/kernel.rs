@@ -10,7 +10,7 @@
     reason = "a benchmark ends at the first thing that fails"
 )]
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -127,7 +127,7 @@ fn run(case: &Case) -> Duration {
         program,
         packet,
     } = case;
-    let run = sys::test_run(BorrowedFd::from(program.as_fd()), packet, REPEAT).unwrap();
+    let run = sys::test_run(program.as_fd(), packet, REPEAT).unwrap();
     assert_eq!(run.verdict, verdict::NEXT, "{name}");
     run.duration
 }

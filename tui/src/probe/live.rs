@@ -25,6 +25,8 @@ use crate::source::{Command, DeviceKind, Event, Level, Moment, Notice, Session};
 const RING_PERIOD: Duration = Duration::from_millis(100);
 /// How often the chains of programs are looked at.
 const CHAIN_PERIOD: Duration = Duration::from_millis(250);
+/// Devices that are attached to before the screen shows how far it is.
+const AT_ONCE: usize = 16;
 /// Events that wait for the consumer. A slower one makes the source wait, not
 /// the memory grow.
 const EVENTS: usize = 64;
@@ -119,9 +121,9 @@ impl Live {
         let mut watched = Watched::new(object);
         // Devices that are named must be watchable; this also proves that the
         // programs load before the screen is taken.
-        for link in links.iter().filter(|link| selection.names(link)) {
-            block_in_place(|| watched.attach(link))
-                .with_context(|| format!("cannot watch {}", link.name))?;
+        let named: Vec<_> = links.iter().filter(|link| selection.names(link)).collect();
+        if let Some((name, error)) = block_in_place(|| watched.attach(&named)).into_iter().next() {
+            return Err(error.context(format!("cannot watch {name}")));
         }
         let mut remark = options.remark;
         let pair = match &options.create {
@@ -451,27 +453,27 @@ impl Source {
         };
         self.watched
             .let_go(&links, |link| self.selection.wants(link));
-        let mut told = Instant::now();
-        for link in &links {
-            if !self.selection.wants(link) || self.watched.knows(link.index) {
-                continue;
+        let new: Vec<_> = links
+            .iter()
+            .filter(|link| self.selection.wants(link) && !self.watched.knows(link.index))
+            .collect();
+        // Attaching waits for the kernel each time: show how far it is.
+        for some in new.chunks(AT_ONCE) {
+            if new.len() > AT_ONCE {
+                self.tell_devices(&links).await?;
             }
-            if let Err(error) = block_in_place(|| self.watched.attach(link)) {
-                let text = format!("cannot watch {}: {error:#}", link.name);
+            for (name, error) in block_in_place(|| self.watched.attach(some)) {
+                let text = format!("cannot watch {name}: {error:#}");
                 self.notice(Level::Warning, text).await?;
             }
-            // Attaching waits for the kernel each time: show how far it is.
-            if told.elapsed() > RING_PERIOD {
-                let devices = self
-                    .watched
-                    .describe(&links, |link| self.selection.wants(link));
-                self.tell(Event::Devices(devices)).await?;
-                told = Instant::now();
-            }
         }
+        self.tell_devices(&links).await
+    }
+
+    async fn tell_devices(&self, links: &[Link]) -> Result<(), Over> {
         let devices = self
             .watched
-            .describe(&links, |link| self.selection.wants(link));
+            .describe(links, |link| self.selection.wants(link));
         self.tell(Event::Devices(devices)).await
     }
 

@@ -2,9 +2,10 @@
 //! told of them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::anyhow;
 use probe_common::{LinkLayer, limits};
 
 use super::attach::{AttachError, Attached, Change, hooks_of};
@@ -16,6 +17,10 @@ use crate::source::{Device, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);
+
+/// Threads that attach at a time, at most: the kernel lets one at a time onto
+/// its hooks.
+const THREADS: usize = 8;
 
 /// The devices that are or were watched.
 pub struct Watched {
@@ -51,50 +56,79 @@ impl Watched {
         }
     }
 
-    /// Attaches to a device.
-    ///
-    /// # Errors
-    /// When a hook or a program is refused. The reason is kept, and told.
-    pub fn attach(&mut self, link: &Link) -> anyhow::Result<()> {
-        let attached = self.try_attach(link);
-        match &attached {
-            Ok(()) => self.failed.remove(&link.index),
-            Err(error) => self.failed.insert(link.index, format!("{error:#}")),
+    /// Attaches to devices, some at a time: loading a program keeps a CPU busy,
+    /// attaching it waits for the kernel. Returns the reasons of those that could
+    /// not be watched, which are kept and told, too.
+    pub fn attach(&mut self, links: &[&Link]) -> Vec<(String, anyhow::Error)> {
+        let mut errors = Vec::new();
+        let mut tasks = Vec::new();
+        for &link in links {
+            let taken: Vec<u32> = tasks.iter().map(|&(_, slot, _)| slot).collect();
+            match self.free_slot(&taken) {
+                Some(slot) => tasks.push((link, slot, hooks_of(&link.kind))),
+                None => errors.push((
+                    link,
+                    anyhow!(
+                        "{} devices are watched already, which is the most",
+                        limits::DEVICES
+                    ),
+                )),
+            }
+        }
+        let object = &self.object;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(&(link, slot, hooks)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push((link, slot, hooks, Attached::new(object, link, slot, hooks)));
+            }
+            done
         };
-        attached
-    }
-
-    fn try_attach(&mut self, link: &Link) -> anyhow::Result<()> {
-        let Some(slot) = self.free_slot() else {
-            bail!(
-                "{} devices are watched already, which is the most",
-                limits::DEVICES
-            );
-        };
-        let hooks = hooks_of(&link.kind);
-        let attached =
-            Attached::new(&self.object, link, slot, hooks).map_err(|error| match error {
-                AttachError::Object(error) => preflight::explain(error),
-                error => error.into(),
-            })?;
-        self.devices.retain(|entry| entry.slot != slot);
-        self.devices.push(Entry {
-            slot,
-            link: link.clone(),
-            hooks,
-            state: State::Attached(Box::new(attached)),
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = tasks.len().min(2 * cpus).min(THREADS);
+        let done = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect::<Vec<_>>()
         });
-        Ok(())
+        for (link, slot, hooks, attached) in done {
+            match attached {
+                Ok(attached) => {
+                    self.devices.retain(|entry| entry.slot != slot);
+                    self.devices.push(Entry {
+                        slot,
+                        link: link.clone(),
+                        hooks,
+                        state: State::Attached(Box::new(attached)),
+                    });
+                    self.failed.remove(&link.index);
+                }
+                Err(AttachError::Object(error)) => errors.push((link, preflight::explain(error))),
+                Err(error) => errors.push((link, error.into())),
+            }
+        }
+        let keep = |(link, error): (&Link, anyhow::Error)| {
+            self.failed.insert(link.index, format!("{error:#}"));
+            (link.name.clone(), error)
+        };
+        errors.into_iter().map(keep).collect()
     }
 
-    /// A slot that was never used, or else the one that is unused for longest.
-    fn free_slot(&self) -> Option<u32> {
-        let unused =
-            (0..limits::DEVICES).find(|slot| self.devices.iter().all(|entry| entry.slot != *slot));
+    /// A slot that was never used, or else the one that is unused for longest;
+    /// none that is `taken`.
+    fn free_slot(&self, taken: &[u32]) -> Option<u32> {
+        let is_used = |slot: u32| self.devices.iter().any(|entry| entry.slot == slot);
+        let unused = (0..limits::DEVICES).find(|slot| !is_used(*slot) && !taken.contains(slot));
         unused.or_else(|| {
             let gone = self.devices.iter().filter_map(|entry| match entry.state {
-                State::Gone(since) => Some((since, entry.slot)),
-                State::Attached(_) | State::Ending => None,
+                State::Gone(since) if !taken.contains(&entry.slot) => Some((since, entry.slot)),
+                _ => None,
             });
             gone.min().map(|(_, slot)| slot)
         })
