@@ -33,6 +33,7 @@ const CONTAINER_DEVICE: &str = "eth0";
 /// The running demo. Dropping it ends the traffic.
 pub struct Demo {
     kind: Kind,
+    has_ipv6: bool,
     _container: Side,
     _outside: Side,
 }
@@ -50,7 +51,6 @@ impl Demo {
     pub fn enter() -> anyhow::Result<Self> {
         let container = namespace::make()?;
         namespace::leave()?;
-        let has_ipv6 = namespace::has_ipv6();
         let kind = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -64,6 +64,7 @@ impl Demo {
                 network.set_up(DEVICE).await?;
                 anyhow::Ok(kind)
             })?;
+        let has_ipv6 = namespace::has_ipv6();
         let mut container =
             Side::start("demo container", Some(container), has_ipv6, container::set)?;
         let mut outside = Side::start("demo outside", None, has_ipv6, outside::set)?;
@@ -72,6 +73,7 @@ impl Demo {
         outside.play();
         Ok(Self {
             kind,
+            has_ipv6,
             _container: container,
             _outside: outside,
         })
@@ -92,12 +94,11 @@ impl Demo {
     /// What the user should know of it, in a line.
     #[must_use]
     pub fn remark(&self) -> String {
-        match self.kind {
-            Kind::Netkit => "demo: a private netkit pair",
-            Kind::Veth => {
-                "demo: this kernel has no netkit; a private veth pair, watched through tcx"
-            }
-        }
-        .to_owned()
+        let pair = match self.kind {
+            Kind::Netkit => "a private netkit pair",
+            Kind::Veth => "this kernel has no netkit; a private veth pair, watched through tcx",
+        };
+        let families = if self.has_ipv6 { "" } else { ", without IPv6" };
+        format!("demo: {pair}{families}")
     }
 }

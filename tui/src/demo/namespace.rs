@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::net::{Ipv6Addr, UdpSocket};
 use std::thread;
 
 use anyhow::{Context, anyhow};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use rustix::net::{AddressFamily, SocketType, socket};
 
 /// Moves the calling thread into a new network namespace; threads that it
 /// starts from now on begin there.
@@ -39,9 +39,10 @@ pub fn make() -> anyhow::Result<File> {
         .unwrap_or_else(|_| Err(anyhow!("cannot make a network namespace: its thread ended")))
 }
 
-/// Whether this kernel speaks IPv6 (`ipv6.disable=1` takes it away).
+/// Whether IPv6 works here: a kernel started with `ipv6.disable=1` has none, and
+/// one with `ipv6.disable_ipv6=1` none on new devices. Loopback must be up.
 pub fn has_ipv6() -> bool {
-    socket(AddressFamily::INET6, SocketType::DGRAM, None).is_ok()
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// What the user can do about an error of `unshare()` (man unshare(2)).

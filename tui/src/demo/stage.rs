@@ -25,7 +25,7 @@ impl Stage {
         }
     }
 
-    /// Those of the addresses whose family this kernel speaks.
+    /// Those of the addresses of a family that works here.
     pub fn able(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
         let able = |address: &IpAddr| address.is_ipv4() || self.has_ipv6;
         addresses.into_iter().filter(able).collect()
