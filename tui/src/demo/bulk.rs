@@ -4,12 +4,15 @@ use std::f64::consts::TAU;
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, copy, sink};
+use tokio::io::{AsyncWriteExt, BufReader, copy_buf, sink};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// How often something is sent.
-const TICK: Duration = Duration::from_millis(50);
+/// How often something is sent: often enough for a picture a second, and seldom
+/// enough to leave the processor alone.
+const TICK: Duration = Duration::from_millis(100);
+/// Bytes that are taken at once, some packets' worth.
+const TAKEN: usize = 1 << 16;
 
 /// A rate over time, in bytes a second.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +74,9 @@ pub async fn send(mut stream: TcpStream, shape: Shape, length: Duration) -> io::
 ///
 /// # Errors
 /// The connection's.
-pub async fn receive(mut stream: TcpStream) -> io::Result<()> {
-    copy(&mut stream, &mut sink()).await.map(drop)
+pub async fn receive(stream: TcpStream) -> io::Result<()> {
+    let mut stream = BufReader::with_capacity(TAKEN, stream);
+    copy_buf(&mut stream, &mut sink()).await.map(drop)
 }
 
 #[cfg(test)]
