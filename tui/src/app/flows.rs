@@ -148,7 +148,8 @@ impl Criteria<'_> {
 #[derive(Debug)]
 pub struct FlowsView {
     shown: Count,
-    /// When the rows were sorted, and up to when all flows have one.
+    /// When the rows were sorted, and up to when all flows have one: those of
+    /// the interval that begins then have none yet.
     sorted: Moment,
     known: Moment,
     /// The selection.
@@ -197,13 +198,13 @@ impl FlowsView {
             return self.refresh(flows, criteria, window);
         }
         let known = self.known;
-        let mut new = self.rank_rows(flows, criteria, window, |flow| flow.first_seen > known);
+        let mut new = self.rank_rows(flows, criteria, window, |flow| flow.first_seen >= known);
         new.sort_unstable();
         let mut rows: Vec<FlowKey> = Vec::with_capacity(self.list.rows().len() + new.len());
         let kept = self.list.rows().iter().filter_map(|key| {
             let flow = flows.get(key)?;
             let shows = criteria.shows(flow);
-            (flow.first_seen <= known && Criteria::has_row(flow, shows)).then_some((flow, shows))
+            (flow.first_seen < known && Criteria::has_row(flow, shows)).then_some((flow, shows))
         });
         let mut new = new.into_iter().peekable();
         for (flow, shows) in kept {

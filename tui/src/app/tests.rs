@@ -80,6 +80,20 @@ fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
 }
 
 #[test]
+fn a_flow_has_its_row_from_its_first_interval_on() {
+    let mut source = Synthetic::new(1, 60);
+    let mut app = app();
+    let mut seen = 0;
+    for _ in 0..30 {
+        interval(&mut app, &mut source);
+        let flows = app.picture().flows.len();
+        assert_eq!(app.flows.list.rows().len(), flows);
+        seen = seen.max(flows);
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[test]
 fn the_selection_follows_the_flow() {
     let (mut app, mut source) = told(20);
     app.update(Action::Drawn(Extent { page: 10, rows: 60 }));
