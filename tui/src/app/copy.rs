@@ -1,8 +1,9 @@
 //! What is copied to the user's clipboard.
 
-use super::action::{HostGroup, Side, View};
+use super::action::{Effect, HostGroup, Side, View};
 use super::{App, ends, names};
 use crate::dissect::summary;
+use crate::source::Level;
 
 /// What is selected, as text.
 #[must_use]
@@ -27,5 +28,21 @@ pub fn selected(app: &App) -> Option<String> {
         },
         View::Devices => Some(app.devices.selected()?.name.clone()),
         View::Probe => None,
+    }
+}
+
+impl App {
+    pub(super) fn copy(&mut self, text: Option<String>) -> Option<Effect> {
+        match &text {
+            Some(text) => self.say(
+                Level::Info,
+                format!("Copied, if the terminal allows it: {text}"),
+            ),
+            None => self.say(
+                Level::Info,
+                "There is nothing to copy: select a row, or set a filter.",
+            ),
+        }
+        text.map(Effect::Copy)
     }
 }

@@ -1,6 +1,7 @@
+use super::action::{Action, Edit, Effect, Item, Motion, Side};
+use super::list::Extent;
 use super::*;
-use crate::app::flows::Column;
-use crate::source::Command;
+use crate::source::{Command, Event};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {

@@ -43,6 +43,18 @@ fn every_binding_is_explained_and_reachable() {
 }
 
 #[test]
+fn the_table_names_keys() {
+    for context in Context::ALL {
+        for (keys, ..) in table::rows(context) {
+            for name in keys.split(' ') {
+                let key: Key = name.parse().unwrap();
+                assert_eq!(key.to_string(), name);
+            }
+        }
+    }
+}
+
+#[test]
 fn characters_are_text_only_while_typing() {
     let keymap = Keymap::default();
     let q = press(KeyCode::Char('q'), KeyModifiers::NONE);

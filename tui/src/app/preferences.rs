@@ -1,0 +1,51 @@
+//! What is chosen at the start: how it looks, and what the user prefers.
+
+use std::time::Duration;
+
+use super::flows::Column;
+use super::named::NamedFilters;
+use crate::keys::Keymap;
+
+/// How the screen is to look, chosen at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Only ASCII characters.
+    pub ascii: bool,
+    /// Rates in bits per second.
+    pub bits: bool,
+    /// The colours that the terminal has.
+    pub colours: Colours,
+    /// Whether text is dark on a light background.
+    pub light: bool,
+}
+
+/// What the user prefers, chosen at the start.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    /// The bindings.
+    pub keymap: Keymap,
+    /// The columns of the flow table.
+    pub columns: Vec<Column>,
+    /// The column that it is sorted by.
+    pub sort: Column,
+    /// Whether closed flows are hidden.
+    pub hide_closed: bool,
+    /// The window that rates are computed over, one of [`super::WINDOWS`].
+    pub window: Duration,
+    /// Filters by name.
+    pub filters: NamedFilters,
+}
+
+/// The colours that a terminal has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// None: bold, dim and reversed text only.
+    #[default]
+    None,
+    /// The 16 of ANSI.
+    Ansi,
+    /// The 256 of xterm.
+    Indexed,
+    /// 24 bits.
+    True,
+}

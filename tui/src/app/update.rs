@@ -1,0 +1,234 @@
+//! What each action does.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::action::{Action, Edit, Effect, Side, View};
+use super::filtering::Filtering;
+use super::flows::FlowsView;
+use super::hosts::HostsView;
+use super::{App, Overlay, WINDOWS, copy, criteria, ends};
+use crate::filter::Seen;
+use crate::source::{Event, Level, Notice};
+
+/// Addresses that are proposed to complete a filter, at most.
+const PROPOSED: usize = 2000;
+
+impl App {
+    /// Lets something happen.
+    pub fn update(&mut self, action: Action) -> Vec<Effect> {
+        let mut effects = match action {
+            Action::Source(event) => return self.hear(event),
+            Action::Drawn(extent) => {
+                let moved = self.drawn(extent).then_some(Effect::Draw);
+                return moved.into_iter().chain(self.ask_names(extent)).collect();
+            }
+            Action::Named(address, name) => {
+                self.hostnames.learn(address, name);
+                return vec![Effect::DrawSoon];
+            }
+            Action::DetailDrawn(extent) => {
+                return if self.packets.inside.set_extent(extent) {
+                    vec![Effect::Draw]
+                } else {
+                    Vec::new()
+                };
+            }
+            Action::Quit => return vec![Effect::Quit],
+            Action::Redraw => return vec![Effect::Clear],
+            _ => vec![Effect::Draw],
+        };
+        match action {
+            Action::Help => self.overlay = Some(Overlay::Help),
+            Action::Back => self.back(),
+            Action::Open => effects.extend(self.open()),
+            Action::Pause => self.pause(),
+            Action::Show(view) => self.show(view),
+            Action::NextView => self.show(self.view.moved(1)),
+            Action::PreviousView => self.show(self.view.moved(View::ALL.len() - 1)),
+            Action::Move(motion) => self.step(motion),
+            Action::Scroll(rows) => self.scroll(rows),
+            Action::Select(item) => effects.extend(self.select(item)),
+            Action::SortNext => self.sort(FlowsView::sort_next, HostsView::sort_next),
+            Action::SortReverse => self.sort(
+                |flows| flows.sort_by(flows.order.column),
+                |hosts| hosts.sort_by(hosts.order.column),
+            ),
+            Action::SortFlows(column) => self.sort(|flows| flows.sort_by(column), |_| ()),
+            Action::SortHosts(column) => self.sort(|_| (), |hosts| hosts.sort_by(column)),
+            Action::Window => {
+                self.window = (self.window + 1) % WINDOWS.len();
+                self.refresh();
+            }
+            Action::Units => self.look.bits = !self.look.bits,
+            Action::OwnSession if self.own.is_none() => self.say(
+                Level::Info,
+                "No SSH session of yours is known here: SSH_CONNECTION is set in none of the \
+                 processes that started nkview.",
+            ),
+            Action::OwnSession => self.filter(Filtering::toggle_own),
+            Action::Names => self.hostnames.toggle(),
+            Action::CopySelected => effects.extend(self.copy(copy::selected(self))),
+            Action::CopyFilter => {
+                let filter = self.filtering.in_force();
+                let text = (!filter.is_everything()).then(|| filter.to_string());
+                effects.extend(self.copy(text));
+            }
+            Action::Closed => self.filter(Filtering::toggle_closed),
+            Action::Direction => self.filter(Filtering::cycle_direction),
+            Action::FilterAddress(side) => {
+                if let Some(key) = self.flows.list.selected() {
+                    self.filter(|filtering| filtering.by_address(key, side));
+                }
+            }
+            Action::EditFilter => self.filtering.open(),
+            Action::RemovePart => match self.filtering.parts().len() {
+                0 => (),
+                1 => self.filter(|filtering| filtering.remove(0)),
+                _ => self.overlay = Some(Overlay::Part),
+            },
+            Action::RemovePartAt(place) => {
+                self.overlay = None;
+                self.filter(|filtering| filtering.remove(place));
+            }
+            Action::ClearFilter => {
+                self.overlay = None;
+                self.filter(Filtering::clear);
+            }
+            Action::HostSide => {
+                self.hosts.turn();
+                self.refresh();
+            }
+            Action::HostPrefix => {
+                self.hosts.widen();
+                self.refresh();
+            }
+            Action::Unfold => {
+                self.hosts.unfold(true);
+                self.refresh();
+            }
+            Action::Fold => {
+                let selected = self.hosts.list.selected();
+                if selected.is_some_and(|group| self.hosts.branch(&group).open == Some(true)) {
+                    self.hosts.unfold(false);
+                } else {
+                    self.hosts.leave();
+                }
+                self.refresh();
+            }
+            Action::PacketFlow => self.packet_flow(),
+            Action::ScrollDetail(motion) => self.packets.inside.step(motion),
+            Action::Edit(edit) => self.edit(edit),
+            Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
+            Action::Accept => self.filter(Filtering::accept),
+            Action::Source(_)
+            | Action::Named(..)
+            | Action::Drawn(_)
+            | Action::DetailDrawn(_)
+            | Action::Quit
+            | Action::Redraw => (),
+        }
+        effects
+    }
+
+    pub(super) fn hear(&mut self, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Devices(devices) => {
+                if self.devices.replace(devices) {
+                    self.show(View::Devices);
+                }
+                self.refresh();
+            }
+            Event::Interval(interval) => {
+                self.live.ingest(&interval);
+                self.notices.tick(interval.at);
+                if self.frozen.is_none() {
+                    self.recompute(FlowsView::advance);
+                }
+            }
+            Event::Packets(packets) => {
+                self.live.packets.extend(packets);
+                if self.frozen.is_some() || self.view != View::Packets {
+                    return Vec::new();
+                }
+                let criteria = criteria(&self.filtering, &self.devices, self.own);
+                self.packets.refresh(&self.live.packets, criteria);
+            }
+            Event::Notice(notice) => self.notices.push(notice),
+            Event::Ended(reason) => {
+                self.notices.push(Notice {
+                    at: self.live.flows.now(),
+                    level: Level::Warning,
+                    text: reason.clone(),
+                });
+                self.ended = Some(reason);
+            }
+        }
+        vec![Effect::DrawSoon]
+    }
+
+    pub(super) fn filter(&mut self, change: impl FnOnce(&mut Filtering)) {
+        change(&mut self.filtering);
+        self.refresh();
+    }
+
+    pub(super) fn edit(&mut self, edit: Edit) {
+        if edit == Edit::Complete {
+            let devices: Vec<&str> = self
+                .devices
+                .watched()
+                .map(|device| device.name.as_str())
+                .collect();
+            let addresses = self.addresses();
+            self.filtering.complete(&Seen {
+                devices: &devices,
+                addresses: &addresses,
+            });
+        } else {
+            self.filtering.edit(edit);
+        }
+        self.refresh();
+    }
+
+    /// Addresses that a filter can be completed with: those that are shown
+    /// uppermost come first.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        let mut known = HashSet::new();
+        let rows = self.flows.list.rows().iter();
+        rows.flat_map(|key| [Side::Remote, Side::Local].map(|side| ends::address(key, side)))
+            .flatten()
+            .filter(|address| known.insert(*address))
+            .take(PROPOSED)
+            .collect()
+    }
+
+    pub(super) fn sort(
+        &mut self,
+        flows: impl FnOnce(&mut FlowsView),
+        hosts: impl FnOnce(&mut HostsView),
+    ) {
+        match self.view {
+            View::Flows => flows(&mut self.flows),
+            View::Hosts => hosts(&mut self.hosts),
+            View::Packets | View::Devices | View::Probe => return,
+        }
+        self.refresh();
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.frozen = match self.frozen {
+            Some(_) => None,
+            None => Some(Box::new(self.live.clone())),
+        };
+        self.refresh();
+    }
+
+    /// Tells the user something.
+    pub(super) fn say(&mut self, level: Level, text: impl Into<String>) {
+        self.notices.push(Notice {
+            at: self.live.flows.now(),
+            level,
+            text: text.into(),
+        });
+    }
+}
