@@ -32,6 +32,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the flows without a terminal, as NDJSON on stdout
     Stream(StreamArgs),
+    /// List the devices: pairs, namespaces, containers, programs on the hooks
+    Devices(DevicesArgs),
     /// Say what this kernel and user can do, and how to mend what they cannot
     Doctor(DoctorArgs),
     /// Print the default configuration, with comments
@@ -97,6 +99,14 @@ pub struct StreamArgs {
     /// How many packets to look at.
     #[command(flatten)]
     pub events: EventArgs,
+}
+
+/// Arguments of `nkview devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `nkview doctor`.

@@ -9,6 +9,7 @@ pub mod dissect;
 pub mod filter;
 pub mod flow;
 pub mod keys;
+pub mod listing;
 pub mod probe;
 pub mod run;
 pub mod runtime;

@@ -5,6 +5,7 @@ mod clsact;
 mod counters;
 mod devices;
 pub mod doctor;
+pub mod inventory;
 pub mod live;
 mod netns;
 pub mod object;

@@ -7,13 +7,14 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{
-    Cli, Command, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
+    Cli, Command, DevicesArgs, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::Demo;
+use crate::listing;
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
-use crate::probe::{Sizes, doctor, preflight};
+use crate::probe::{Sizes, doctor, inventory, preflight};
 use crate::runtime;
 use crate::stream::Stream;
 use crate::terminal;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             block_on(|signals| screen(options, args.screen, signals))
         }
         Some(Command::Stream(args)) => block_on(|signals| stream(args, signals)),
+        Some(Command::Devices(args)) => block_on(|_| devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| doctor(args)),
         Some(Command::Config) => {
             unless_closed(io::stdout().write_all(config::text_of_defaults().as_bytes()))
@@ -143,6 +145,17 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
         ended.wait().await?;
     }
     unless_closed(written.and_then(|()| stream.finish()))
+}
+
+/// Prints the devices. Nothing is attached.
+async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
+    let devices = inventory::list().await?;
+    let stdout = io::stdout().lock();
+    unless_closed(if args.json {
+        listing::write_json(&devices, stdout)
+    } else {
+        listing::write_table(&devices, stdout)
+    })
 }
 
 /// Prints what the doctor finds; an error if nothing can be watched.

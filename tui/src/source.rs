@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use probe_common::{Direction, FlowKey, FlowValue, LinkLayer, Reason};
+use serde::Serialize;
 
 /// A moment, as the time since the source's start.
 pub type Moment = Duration;
@@ -125,8 +126,201 @@ pub struct Device {
     pub mac: Vec<u8>,
     /// What its packets start with.
     pub link_layer: LinkLayer,
+    /// Its own counters, when it was listed.
+    pub counters: LinkCounters,
+    /// The other end, where it is one of a pair.
+    pub peer: Option<Peer>,
+    /// The programs on its hooks and on those of its peer; hooks without
+    /// programs are left out. Or why they cannot be known.
+    pub chains: Result<Vec<HookChain>, String>,
     /// Whether and how it is watched.
     pub watch: Watch,
+}
+
+impl Device {
+    /// The namespace that the other end is in, when it is another one.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.peer.as_ref()?.namespace.as_ref()
+    }
+
+    /// The chains, as far as they are known.
+    #[must_use]
+    pub fn chains(&self) -> &[HookChain] {
+        self.chains.as_deref().unwrap_or_default()
+    }
+
+    /// What the device leads to, as short as it can be said: a pod or container
+    /// by its host name, else by the start of its id, else a named namespace.
+    #[must_use]
+    pub fn leads_to(&self) -> Option<&str> {
+        let namespace = self.namespace()?;
+        let container = namespace.container.as_ref().map(Container::label);
+        container.or(namespace.name.as_deref())
+    }
+}
+
+/// What a device itself has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkCounters {
+    /// What it received. Of a netkit end: what its peer sent and no program kept.
+    pub rx: LinkSide,
+    /// What it sent.
+    pub tx: LinkSide,
+}
+
+/// One direction of [`LinkCounters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkSide {
+    /// Packets (skbs for virtual devices).
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets that were dropped. On a netkit end, sent ones are dropped by
+    /// programs, by a receiver that is down, or by a full queue.
+    pub dropped: u64,
+}
+
+/// The other end of a pair of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its interface index, in its own namespace.
+    pub index: u32,
+    /// The namespace that it is in; nothing when it is in this one.
+    pub namespace: Option<Namespace>,
+    /// The device itself, where its namespace could be entered.
+    pub end: Option<PeerEnd>,
+}
+
+/// What is known of a peer from within its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerEnd {
+    /// Its name there.
+    pub name: String,
+    /// Hardware address.
+    pub mac: Vec<u8>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Its own counters, when it was looked at.
+    pub counters: LinkCounters,
+}
+
+/// Another network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its id, as this namespace knows it (`ip netns list-id`).
+    pub id: i32,
+    /// Its name in `/run/netns`.
+    pub name: Option<String>,
+    /// The process with the lowest PID of those that live in it.
+    pub pid: Option<u32>,
+    /// The container that this process is in.
+    pub container: Option<Container>,
+    /// What could not be found out, and why.
+    pub unknown: Option<String>,
+}
+
+/// A container, as the cgroup and the UTS namespace of a process tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`, or nothing
+    /// when the path does not tell.
+    pub runtime: Option<String>,
+    /// Its id; the name for LXC.
+    pub id: String,
+    /// The uid of the Kubernetes pod.
+    pub pod: Option<String>,
+    /// Its host name; in Kubernetes the name of the pod.
+    pub host_name: Option<String>,
+}
+
+impl Container {
+    /// Its host name, or else the start of its id, as `docker ps` shows that.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.host_name.as_deref().unwrap_or(self.short_id())
+    }
+
+    /// The start of its id, which is enough to tell it.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+}
+
+/// A hook that chains programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HookPoint {
+    /// What a netkit primary transmits: host to container.
+    NetkitPrimary,
+    /// What a netkit peer transmits: container to host.
+    NetkitPeer,
+    /// What a device receives.
+    TcxIngress,
+    /// What a device sends.
+    TcxEgress,
+}
+
+impl HookPoint {
+    /// The name of `ip` and `bpftool` users.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetkitPrimary => "netkit primary",
+            Self::NetkitPeer => "netkit peer",
+            Self::TcxIngress => "tcx ingress",
+            Self::TcxEgress => "tcx egress",
+        }
+    }
+}
+
+impl std::fmt::Display for HookPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NetkitPrimary => "the netkit primary's hook",
+            Self::NetkitPeer => "the netkit peer's hook",
+            Self::TcxIngress | Self::TcxEgress => self.name(),
+        })
+    }
+}
+
+/// The programs of a hook, in the order in which they run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookChain {
+    /// The hook.
+    pub hook: HookPoint,
+    /// Whether it is the peer's own, in the peer's namespace. Both hooks of
+    /// netkit belong to the primary.
+    pub of_peer: bool,
+    /// The programs; at least one.
+    pub programs: Vec<HookProgram>,
+}
+
+/// A program on a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookProgram {
+    /// Its id.
+    pub id: u32,
+    /// Its name, where the user may ask for it.
+    pub name: Option<String>,
+    /// The start of the hash of its instructions, in hexadecimal.
+    pub tag: Option<String>,
+    /// The link that attaches it, if one does.
+    pub link: Option<u32>,
+    /// Where it, or its link, is pinned.
+    pub pinned: Option<String>,
+    /// Whether this nkview has attached it.
+    pub ours: bool,
+}
+
+impl HookProgram {
+    /// Its name, as far as it is known.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or("program")
+    }
 }
 
 /// What a device is.
@@ -154,11 +348,6 @@ pub struct Netkit {
     pub scrub: Option<String>,
     /// The peer's scrub mode.
     pub peer_scrub: Option<String>,
-    /// Interface index of the peer, in its own namespace.
-    pub peer_index: Option<u32>,
-    /// Id of the peer's namespace as this one knows it; nothing when both ends
-    /// are in the same namespace.
-    pub peer_netns: Option<i32>,
 }
 
 /// Whether and how a device is watched.

@@ -8,8 +8,9 @@ use probe_common::parse::number::{ether, ip, tcp};
 use probe_common::{Counters, Direction, FlowKey, FlowValue, LinkLayer, Reason};
 
 use crate::source::{
-    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Moment, Netkit, Packet,
-    ProbeCounts, Session, Totals, Watch,
+    Container, Device, DeviceKind, DeviceTotals, Event, FlowCounts, HookChain, HookPoint,
+    HookProgram, Hooks, Interval, LinkCounters, LinkSide, Moment, Namespace, Netkit, Packet, Peer,
+    PeerEnd, ProbeCounts, Session, Totals, Watch,
 };
 
 /// The devices that are watched, by slot.
@@ -79,8 +80,6 @@ pub fn devices() -> Vec<Device> {
             peer_policy: peer_policy.to_owned(),
             scrub: Some("none".to_owned()),
             peer_scrub: Some("default".to_owned()),
-            peer_index: Some(2),
-            peer_netns: Some(1),
         })
     };
     let yes = |slot, hooks| Watch::Yes { slot, hooks };
@@ -96,9 +95,12 @@ pub fn devices() -> Vec<Device> {
         } else {
             LinkLayer::Ethernet
         },
+        counters: LinkCounters::default(),
+        peer: None,
+        chains: Ok(Vec::new()),
         watch,
     };
-    vec![
+    let mut devices = vec![
         device(
             "lo",
             1,
@@ -141,7 +143,71 @@ pub fn devices() -> Vec<Device> {
             Watch::Failed("attaching to tcx ingress: permission denied; run as root".to_owned()),
             &[],
         ),
+    ];
+    for (device, pod) in devices[2..4].iter_mut().zip(["web-7d9f", "db-0"]) {
+        device.counters = counters([120_431, 98_200_113, 0], [98_310, 71_020_555, 3]);
+        device.peer = Some(peer(pod));
+        device.chains = Ok(chains());
+    }
+    devices
+}
+
+fn counters(rx: [u64; 3], tx: [u64; 3]) -> LinkCounters {
+    let [rx, tx] = [rx, tx].map(|[packets, bytes, dropped]| LinkSide {
+        packets,
+        bytes,
+        dropped,
+    });
+    LinkCounters { rx, tx }
+}
+
+fn peer(pod: &str) -> Peer {
+    Peer {
+        index: 2,
+        namespace: Some(Namespace {
+            id: 1,
+            name: Some("cni-5f3a".to_owned()),
+            pid: Some(4711),
+            container: Some(Container {
+                runtime: Some("containerd".to_owned()),
+                id: "3f4d1c8a9b0e".repeat(6)[..64].to_owned(),
+                pod: Some("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9".to_owned()),
+                host_name: Some(pod.to_owned()),
+            }),
+            unknown: None,
+        }),
+        end: Some(PeerEnd {
+            name: "eth0".to_owned(),
+            mac: vec![0; 6],
+            mtu: 1500,
+            up: true,
+            counters: counters([98_307, 71_019_002, 0], [120_431, 98_200_113, 0]),
+        }),
+    }
+}
+
+fn chains() -> Vec<HookChain> {
+    let chain = |hook, name: &str| HookChain {
+        hook,
+        of_peer: false,
+        programs: vec![program(31, "nkview"), program(17, name)],
+    };
+    vec![
+        chain(HookPoint::NetkitPrimary, "cil_to_container"),
+        chain(HookPoint::NetkitPeer, "cil_from_container"),
     ]
+}
+
+fn program(id: u32, name: &str) -> HookProgram {
+    let ours = name == "nkview";
+    HookProgram {
+        id,
+        name: Some(name.to_owned()),
+        tag: Some("a04f5eef06a7f555".to_owned()),
+        link: Some(id + 1),
+        pinned: (!ours).then(|| format!("/sys/fs/bpf/cilium/{name}")),
+        ours,
+    }
 }
 
 fn mapped(text: &str) -> [u8; 16] {

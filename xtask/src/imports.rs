@@ -40,6 +40,7 @@ const RULES: &[(&str, Names)] = &[
     ("filter", Only(&["flow"])),
     ("health", Only(&["flow", "source"])),
     ("dissect", Only(&["source"])),
+    ("listing", Only(&["dissect", "source"])),
     ("stream", Only(&["dissect", "filter", "flow", "source"])),
     (
         "app",

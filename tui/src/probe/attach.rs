@@ -116,6 +116,15 @@ impl Attached {
         ]))
     }
 
+    /// The ids of the programs in chains.
+    pub fn programs(&self) -> impl Iterator<Item = u32> {
+        let hooks = match self {
+            Self::Chained(hooks) => &hooks[..],
+            Self::Filters { .. } => &[],
+        };
+        hooks.iter().map(|hook| hook.id)
+    }
+
     /// What has changed on the hooks. Nothing is known of filters: their kernels
     /// have no chains to ask for.
     pub fn follow(&mut self) -> Vec<(HookPoint, Change)> {

@@ -8,12 +8,12 @@ use netlink_packet_core::NetlinkMessage;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoNetkit, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
-    NetkitMode, NetkitPolicy, NetkitScrub,
+    NetkitMode, NetkitPolicy, NetkitScrub, Stats64,
 };
 use probe_common::LinkLayer;
 use rtnetlink::{Handle, MulticastGroup};
 
-use crate::source::{DeviceKind, Netkit};
+use crate::source::{DeviceKind, LinkCounters, LinkSide, Netkit};
 
 #[cfg(test)]
 mod tests;
@@ -31,9 +31,8 @@ pub struct Link {
     pub group: u32,
     /// What it is.
     pub kind: DeviceKind,
-    /// The interface index that it refers to (`IFLA_LINK`), when that is in
-    /// this namespace: the other end of a pair.
-    pub other_end: Option<u32>,
+    /// The other end, where it is one of a pair.
+    pub other_end: Option<OtherEnd>,
     /// Whether it is administratively up.
     pub up: bool,
     /// MTU in bytes.
@@ -42,6 +41,18 @@ pub struct Link {
     pub mac: Vec<u8>,
     /// What its packets start with.
     pub link_layer: LinkLayer,
+    /// Its own counters.
+    pub counters: LinkCounters,
+}
+
+/// The other end of a pair, as a device refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// Its interface index, in its own namespace (`IFLA_LINK`).
+    pub index: u32,
+    /// The id of its namespace, as this one knows it (`IFLA_LINK_NETNSID`);
+    /// nothing when it is in this one.
+    pub namespace: Option<i32>,
 }
 
 impl Link {
@@ -122,6 +133,7 @@ fn link(message: &LinkMessage) -> Link {
             LinkLayerType::Ether | LinkLayerType::Loopback => LinkLayer::Ethernet,
             _ => LinkLayer::None,
         },
+        counters: LinkCounters::default(),
     };
     let mut other_end = None;
     let mut other_netns = None;
@@ -136,6 +148,7 @@ fn link(message: &LinkMessage) -> Link {
             LinkAttribute::Address(address) => link.mac.clone_from(address),
             LinkAttribute::Link(index) => other_end = Some(*index).filter(|&index| index != 0),
             LinkAttribute::LinkNetNsId(id) => other_netns = Some(*id),
+            LinkAttribute::Stats64(stats) => link.counters = counters(stats),
             LinkAttribute::LinkInfo(infos) => {
                 for info in infos {
                     match info {
@@ -149,15 +162,36 @@ fn link(message: &LinkMessage) -> Link {
         }
     }
     link.kind = match kind {
-        Some(InfoKind::Netkit) => pair(netkit, other_end, other_netns),
+        Some(InfoKind::Netkit) => pair(netkit),
         Some(kind) => DeviceKind::Other(kind.to_string()),
         None => DeviceKind::Other(String::new()),
     };
-    link.other_end = other_end.filter(|_| other_netns.is_none());
+    // Devices of other kinds refer to the one that they are on top of.
+    if matches!(kind, Some(InfoKind::Netkit | InfoKind::Veth)) {
+        link.other_end = other_end.map(|index| OtherEnd {
+            index,
+            namespace: other_netns,
+        });
+    }
     link
 }
 
-fn pair(data: &[InfoNetkit], peer_index: Option<u32>, peer_netns: Option<i32>) -> DeviceKind {
+const fn counters(stats: &Stats64) -> LinkCounters {
+    LinkCounters {
+        rx: LinkSide {
+            packets: stats.rx_packets,
+            bytes: stats.rx_bytes,
+            dropped: stats.rx_dropped,
+        },
+        tx: LinkSide {
+            packets: stats.tx_packets,
+            bytes: stats.tx_bytes,
+            dropped: stats.tx_dropped,
+        },
+    }
+}
+
+fn pair(data: &[InfoNetkit]) -> DeviceKind {
     let mut primary = false;
     let mut netkit = Netkit {
         mode: String::new(),
@@ -165,8 +199,6 @@ fn pair(data: &[InfoNetkit], peer_index: Option<u32>, peer_netns: Option<i32>) -
         peer_policy: String::new(),
         scrub: None,
         peer_scrub: None,
-        peer_index,
-        peer_netns,
     };
     for info in data {
         match info {

@@ -14,6 +14,7 @@ use super::attach::Change;
 use super::clsact;
 use super::counters::{Budget, Counters};
 use super::devices::{Devices, Link};
+use super::inventory::{Inventory, Lookup};
 use super::object::{Object, Sizes};
 use super::pair::{self, Pair, PairRequest};
 use super::preflight;
@@ -159,6 +160,8 @@ impl Live {
             ring,
             ring_capacity: options.sizes.ring,
             start,
+            lookup: Lookup::new(),
+            inventory: Inventory::default(),
             events: event_sender,
             _pair: pair,
         };
@@ -309,9 +312,8 @@ fn check_is_no_peer(link: &Link, links: &[Link]) -> anyhow::Result<()> {
     if link.kind != DeviceKind::NetkitPeer {
         return Ok(());
     }
-    let primary = links
-        .iter()
-        .find(|other| Some(other.index) == link.other_end);
+    let here = link.other_end.filter(|end| end.namespace.is_none());
+    let primary = here.and_then(|end| links.iter().find(|other| other.index == end.index));
     let cure = primary.map_or_else(
         || "watch it from the network namespace of its primary".to_owned(),
         |primary| format!("name its primary, {}", primary.name),
@@ -328,6 +330,8 @@ struct Source {
     ring: Ring,
     ring_capacity: u32,
     start: Instant,
+    lookup: Lookup,
+    inventory: Inventory,
     events: mpsc::Sender<Event>,
     _pair: Option<Pair>,
 }
@@ -377,6 +381,10 @@ impl Source {
                 },
                 _ = looks.tick() => self.look().await?,
                 () = self.devices.changed() => self.reconcile().await?,
+                inventory = self.lookup.next() => {
+                    self.inventory = inventory;
+                    self.tell_devices(self.lookup.links()).await?;
+                }
             }
         }
         // What is counted up to here is told; after this nothing is.
@@ -414,7 +422,12 @@ impl Source {
 
     /// Looks at the chains of programs.
     async fn look(&mut self) -> Result<(), Over> {
-        for (device, point, change) in self.watched.follow() {
+        let changes = self.watched.follow();
+        if !changes.is_empty() {
+            let links = self.lookup.links().to_vec();
+            self.lookup.ask(&links, self.watched.programs());
+        }
+        for (device, point, change) in changes {
             let (level, text) = match change {
                 Change::Others(0) => (
                     Level::Info,
@@ -467,13 +480,13 @@ impl Source {
                 self.notice(Level::Warning, text).await?;
             }
         }
+        self.lookup.ask(&links, self.watched.programs());
         self.tell_devices(&links).await
     }
 
     async fn tell_devices(&self, links: &[Link]) -> Result<(), Over> {
-        let devices = self
-            .watched
-            .describe(links, |link| self.selection.wants(link));
+        let wanted = |link: &Link| self.selection.wants(link);
+        let devices = self.watched.describe(links, &self.inventory, wanted);
         self.tell(Event::Devices(devices)).await
     }
 

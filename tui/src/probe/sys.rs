@@ -20,6 +20,8 @@ use aya_obj::generated::{
 };
 use bytemuck::{AnyBitPattern, NoUninit, Zeroable};
 
+pub use crate::source::HookPoint;
+
 /// Insert before the program given as relative, which is the head of the chain
 /// when none is given (`BPF_F_BEFORE`).
 const BEFORE: u32 = 1 << 3;
@@ -31,38 +33,12 @@ const LOG_LINES: usize = 6;
 /// Programs that a chain can hold (`BPF_MPROG_MAX`).
 const CHAIN_MAX: usize = 64;
 
-/// A hook that chains programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HookPoint {
-    /// What a netkit primary transmits: host to container.
-    NetkitPrimary,
-    /// What a netkit peer transmits: container to host.
-    NetkitPeer,
-    /// What a device receives.
-    TcxIngress,
-    /// What a device sends.
-    TcxEgress,
-}
-
-impl HookPoint {
-    const fn attach_type(self) -> bpf_attach_type {
-        match self {
-            Self::NetkitPrimary => bpf_attach_type::BPF_NETKIT_PRIMARY,
-            Self::NetkitPeer => bpf_attach_type::BPF_NETKIT_PEER,
-            Self::TcxIngress => bpf_attach_type::BPF_TCX_INGRESS,
-            Self::TcxEgress => bpf_attach_type::BPF_TCX_EGRESS,
-        }
-    }
-}
-
-impl std::fmt::Display for HookPoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NetkitPrimary => "the netkit primary's hook",
-            Self::NetkitPeer => "the netkit peer's hook",
-            Self::TcxIngress => "tcx ingress",
-            Self::TcxEgress => "tcx egress",
-        })
+const fn attach_type(hook: HookPoint) -> bpf_attach_type {
+    match hook {
+        HookPoint::NetkitPrimary => bpf_attach_type::BPF_NETKIT_PRIMARY,
+        HookPoint::NetkitPeer => bpf_attach_type::BPF_NETKIT_PEER,
+        HookPoint::TcxIngress => bpf_attach_type::BPF_TCX_INGRESS,
+        HookPoint::TcxEgress => bpf_attach_type::BPF_TCX_EGRESS,
     }
 }
 
@@ -204,7 +180,7 @@ pub fn attach_at_head(
     let create = unsafe { &mut attr.link_create };
     create.__bindgen_anon_1.prog_fd = raw(program);
     create.__bindgen_anon_2.target_ifindex = device;
-    create.attach_type = hook.attach_type() as u32;
+    create.attach_type = attach_type(hook) as u32;
     create.flags = BEFORE;
     // Laid out alike for tcx and netkit.
     create.__bindgen_anon_3.netkit.expected_revision = revision;
@@ -222,7 +198,7 @@ pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
     // SAFETY: all members of the union are plain integers.
     let query = unsafe { &mut attr.query };
     query.__bindgen_anon_1.target_ifindex = device;
-    query.attach_type = hook.attach_type() as u32;
+    query.attach_type = attach_type(hook) as u32;
     query.prog_ids = ids.as_mut_ptr() as u64;
     query.link_ids = links.as_mut_ptr() as u64;
     query.__bindgen_anon_2.count = CHAIN_MAX as u32;
@@ -244,10 +220,14 @@ pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
 }
 
 /// What the kernel knows of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramInfo {
     /// Its id.
     pub id: u32,
+    /// Its name, which the kernel cuts at 15 bytes.
+    pub name: String,
+    /// The start of the hash of its instructions (`BPF_TAG_SIZE`).
+    pub tag: [u8; 8],
     /// Instructions that the verifier followed to accept it (5.16 and later).
     pub verified_instructions: u32,
 }
@@ -265,10 +245,25 @@ pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
     get.info = std::ptr::from_mut(&mut info) as u64;
     get.info_len = size_of_val(&info) as u32;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    let name: Vec<u8> = info.name.iter().map(|&byte| byte.cast_unsigned()).collect();
+    let name = CStr::from_bytes_until_nul(&name).map_err(io::Error::other)?;
     Ok(ProgramInfo {
         id: info.id,
+        name: name.to_string_lossy().into_owned(),
+        tag: info.tag,
         verified_instructions: info.verified_insns,
     })
+}
+
+/// What the kernel knows of the program with an id.
+///
+/// # Errors
+/// The kernel's: `EPERM` without `CAP_SYS_ADMIN`, `ENOENT` when it is gone.
+pub fn program_info_of(id: u32) -> io::Result<ProgramInfo> {
+    let mut attr = empty_attr();
+    attr.__bindgen_anon_6.__bindgen_anon_1.prog_id = id;
+    let program = bpf_fd(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr)?;
+    program_info(program.as_fd())
 }
 
 /// What a program did with a packet that it was given for a test.
@@ -300,6 +295,18 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Resu
         verdict: test.retval.cast_signed(),
         duration: Duration::from_nanos(test.duration.into()),
     })
+}
+
+/// Opens what is pinned at a path: a program, a map or a link.
+///
+/// # Errors
+/// The kernel's: `EINVAL` when nothing is pinned there.
+pub fn open_pinned(path: &CStr) -> io::Result<OwnedFd> {
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let open = unsafe { &mut attr.__bindgen_anon_4 };
+    open.pathname = path.as_ptr() as u64;
+    bpf_fd(bpf_cmd::BPF_OBJ_GET, &mut attr)
 }
 
 /// What a batch call does with the entries that it returns.

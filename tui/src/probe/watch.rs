@@ -1,7 +1,7 @@
 //! The devices that are watched: their slots, their programs, and what is to be
 //! told of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use probe_common::{LinkLayer, limits};
 
 use super::attach::{AttachError, Attached, Change, hooks_of};
 use super::devices::Link;
+use super::inventory::Inventory;
 use super::object::Object;
 use super::preflight;
 use super::sys::HookPoint;
@@ -207,9 +208,24 @@ impl Watched {
         changes
     }
 
+    /// The ids of our programs.
+    #[must_use]
+    pub fn programs(&self) -> HashSet<u32> {
+        let attached = self.devices.iter().filter_map(|entry| match &entry.state {
+            State::Attached(attached) => Some(attached),
+            State::Ending | State::Gone(_) => None,
+        });
+        attached.flat_map(|it| it.programs()).collect()
+    }
+
     /// All devices there are, and those that were watched until lately.
     #[must_use]
-    pub fn describe(&self, links: &[Link], wanted: impl Fn(&Link) -> bool) -> Vec<Device> {
+    pub fn describe(
+        &self,
+        links: &[Link],
+        inventory: &Inventory,
+        wanted: impl Fn(&Link) -> bool,
+    ) -> Vec<Device> {
         let mut devices: Vec<Device> = links
             .iter()
             .map(|link| {
@@ -225,7 +241,7 @@ impl Watched {
                     (None, None) if wanted(link) => Watch::Starting,
                     (None, None) => Watch::No,
                 };
-                device(link, watch)
+                inventory.device(link, watch)
             })
             .collect();
         let lately = self.devices.iter().filter(|entry| match entry.state {
@@ -233,7 +249,8 @@ impl Watched {
             State::Ending => true,
             State::Gone(since) => since.elapsed() < REMEMBERED,
         });
-        devices.extend(lately.map(|entry| device(&entry.link, Watch::Gone { slot: entry.slot })));
+        let gone = |entry: &Entry| Watch::Gone { slot: entry.slot };
+        devices.extend(lately.map(|entry| inventory.device(&entry.link, gone(entry))));
         devices
     }
 }
@@ -243,18 +260,5 @@ impl Entry {
         if matches!(self.state, State::Attached(_)) {
             self.state = State::Ending;
         }
-    }
-}
-
-fn device(link: &Link, watch: Watch) -> Device {
-    Device {
-        name: link.name.clone(),
-        index: link.index,
-        kind: link.kind.clone(),
-        up: link.up,
-        mtu: link.mtu,
-        mac: link.mac.clone(),
-        link_layer: link.link_layer,
-        watch,
     }
 }

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::Stream;
 use crate::source::{
-    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, Notice, Session,
-    Totals, Watch,
+    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, LinkCounters,
+    Notice, Session, Totals, Watch,
 };
 
 fn session() -> Session {
@@ -37,6 +37,9 @@ fn device(name: &str, index: u32, watch: Watch) -> Device {
         mtu: 1500,
         mac: Vec::new(),
         link_layer: probe_common::LinkLayer::Ethernet,
+        counters: LinkCounters::default(),
+        peer: None,
+        chains: Ok(Vec::new()),
         watch,
     }
 }

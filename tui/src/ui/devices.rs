@@ -161,13 +161,13 @@ fn remark(device: &Device) -> String {
             "a netkit peer: it is watched through its primary".to_owned()
         }
         (_, DeviceKind::Netkit(pair)) => {
-            let peer = pair.peer_index.map_or_else(
+            let peer = device.peer.as_ref().map_or_else(
                 || "its peer is gone".to_owned(),
-                |index| format!("its peer has index {index}"),
+                |peer| format!("its peer has index {}", peer.index),
             );
-            let place = pair.peer_netns.map_or_else(
+            let place = device.namespace().map_or_else(
                 || "in this namespace".to_owned(),
-                |id| format!("in namespace {id}"),
+                |namespace| format!("in namespace {}", namespace.id),
             );
             format!(
                 "netkit {}: policy {}; {peer} {place}, policy {}",

@@ -18,6 +18,7 @@ mod demo;
 mod device;
 mod following;
 mod input;
+mod inventory;
 mod lab;
 mod namespace;
 mod need;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         demo::tests(),
         following::tests(),
         input::tests(),
+        inventory::tests(),
         screen::tests(),
     ];
     let tests = groups.into_iter().flatten();

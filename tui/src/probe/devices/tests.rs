@@ -39,9 +39,11 @@ fn a_netkit_primary_has_its_pair_in_another_namespace() {
         (netkit.scrub.as_deref(), &netkit.peer_scrub),
         (Some("none"), &None)
     );
-    assert_eq!((netkit.peer_index, netkit.peer_netns), (Some(2), Some(4)));
-    // An index of another namespace means nothing here.
-    assert_eq!(link.other_end, None);
+    let elsewhere = OtherEnd {
+        index: 2,
+        namespace: Some(4),
+    };
+    assert_eq!(link.other_end, Some(elsewhere));
 }
 
 #[test]
@@ -53,7 +55,17 @@ fn a_netkit_peer_is_told_from_its_primary() {
         vec![LinkAttribute::Link(3)],
     ));
     assert_eq!(link.kind, DeviceKind::NetkitPeer);
-    assert_eq!(link.other_end, Some(3));
+    let here = OtherEnd {
+        index: 3,
+        namespace: None,
+    };
+    assert_eq!(link.other_end, Some(here));
+}
+
+#[test]
+fn what_is_on_top_of_a_device_is_no_end_of_a_pair() {
+    let vlan = message(InfoKind::Vlan, None, vec![LinkAttribute::Link(3)]);
+    assert_eq!(link(&vlan).other_end, None);
 }
 
 #[test]

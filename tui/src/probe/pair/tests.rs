@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::{DeviceKind, Netkit};
+use crate::source::{DeviceKind, LinkCounters, Netkit};
 use probe_common::LinkLayer;
 
 fn primary(group: u32, alias: Option<String>) -> Link {
@@ -14,14 +14,13 @@ fn primary(group: u32, alias: Option<String>) -> Link {
             peer_policy: "forward".to_owned(),
             scrub: None,
             peer_scrub: None,
-            peer_index: Some(8),
-            peer_netns: None,
         }),
-        other_end: Some(8),
+        other_end: None,
         up: true,
         mtu: 1500,
         mac: Vec::new(),
         link_layer: LinkLayer::Ethernet,
+        counters: LinkCounters::default(),
     }
 }
 

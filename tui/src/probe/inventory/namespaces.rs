@@ -1,0 +1,216 @@
+//! Where network namespaces can be entered, and who lives in them.
+//!
+//! The kernel says of a device's other end only an id of its namespace. A
+//! namespace is found through its names and its processes, and asked for the id
+//! (`RTM_GETNSID`).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use futures::StreamExt;
+use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
+use rtnetlink::Handle;
+
+use crate::probe::netns;
+
+#[cfg(test)]
+mod tests;
+
+/// Directories in which namespaces have names: of `ip netns`, containerd and
+/// CRI-O, and of Docker.
+const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+/// Processes that are looked at, at most; each takes some microseconds.
+const PROCESSES: usize = 65_536;
+
+/// Where a namespace can be entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// A file that stands for it.
+    path: PathBuf,
+    /// Its inode, which tells whether the file still stands for it.
+    inode: u64,
+    /// Its name.
+    pub name: Option<String>,
+    /// The process with the lowest PID that lives in it.
+    pub pid: Option<u32>,
+}
+
+impl Place {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When it is gone, or the path stands for another namespace by now.
+    pub fn open(&self) -> anyhow::Result<File> {
+        let path = self.path.display();
+        let file = File::open(&self.path).with_context(|| format!("cannot open {path}"))?;
+        ensure!(
+            file.metadata()?.ino() == self.inode,
+            "{path} is another one"
+        );
+        Ok(file)
+    }
+}
+
+/// The namespaces that were looked for.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Those that were found, by their ids.
+    pub found: HashMap<i32, Place>,
+    /// Processes whose namespace this user may not know.
+    denied: usize,
+    /// Whether there were more processes than are looked at.
+    too_many: bool,
+}
+
+impl Places {
+    /// Looks for the namespaces with these ids.
+    #[must_use]
+    pub fn find(wanted: &BTreeSet<i32>) -> Self {
+        if wanted.is_empty() {
+            return Self::default();
+        }
+        let mut candidates = Candidates::default();
+        for directory in NAMED {
+            candidates.add_named(Path::new(directory));
+        }
+        candidates.add_processes(Path::new("/proc"));
+        let Candidates {
+            by_inode,
+            denied,
+            too_many,
+        } = candidates;
+        let found = netns::apart(async || {
+            let (connection, handle, _) = rtnetlink::new_connection()?;
+            tokio::spawn(connection);
+            let mut found = HashMap::new();
+            for place in by_inode.into_values() {
+                // Those that cannot be opened, or are no namespaces, are not meant.
+                let Ok(file) = place.open() else {
+                    continue;
+                };
+                if let Some(id) = id_of(&handle, &file).await
+                    && wanted.contains(&id)
+                {
+                    found.insert(id, place);
+                }
+            }
+            Ok(found)
+        });
+        Self {
+            found: found.unwrap_or_default(),
+            denied,
+            too_many,
+        }
+    }
+
+    /// Why a namespace is not among them.
+    #[must_use]
+    pub fn why_not_found(&self) -> String {
+        match self {
+            Self {
+                denied: denied @ 1..,
+                ..
+            } => format!(
+                "the namespace has no name, and {denied} processes of others could not be \
+                 looked at: it needs CAP_SYS_PTRACE"
+            ),
+            Self { too_many: true, .. } => {
+                format!("the namespace has no name, and none of {PROCESSES} processes is in it")
+            }
+            Self { .. } => "the namespace has no name and no process".to_owned(),
+        }
+    }
+}
+
+/// Namespaces that may be meant.
+#[derive(Debug, Default)]
+struct Candidates {
+    by_inode: BTreeMap<u64, Place>,
+    denied: usize,
+    too_many: bool,
+}
+
+impl Candidates {
+    /// Those with names in a directory.
+    fn add_named(&mut self, directory: &Path) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // Of the namespace that is mounted there.
+            let Ok(inode) = fs::metadata(&path).map(|it| it.ino()) else {
+                continue;
+            };
+            let name = entry.file_name().to_string_lossy().into_owned();
+            self.by_inode.entry(inode).or_insert(Place {
+                path,
+                inode,
+                name: Some(name),
+                pid: None,
+            });
+        }
+    }
+
+    /// Those with processes, in the order of PIDs.
+    fn add_processes(&mut self, proc: &Path) {
+        let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        for (number, pid) in pids.enumerate() {
+            if number >= PROCESSES {
+                self.too_many = true;
+                return;
+            }
+            let path = proc.join(pid.to_string()).join("ns/net");
+            let inode = match fs::read_link(&path) {
+                Ok(target) => inode_in(&target),
+                Err(error) => {
+                    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+                    self.denied += usize::from(is_denied);
+                    continue;
+                }
+            };
+            let Some(inode) = inode else {
+                continue;
+            };
+            let place = self.by_inode.entry(inode).or_insert(Place {
+                path,
+                inode,
+                name: None,
+                pid: None,
+            });
+            place.pid = Some(place.pid.map_or(pid, |other| other.min(pid)));
+        }
+    }
+}
+
+/// The inode in `net:[4026531840]`.
+fn inode_in(link: &Path) -> Option<u64> {
+    let inside = link.to_str()?.strip_prefix("net:[")?;
+    inside.strip_suffix(']')?.parse().ok()
+}
+
+/// The id that this namespace knows another one by.
+async fn id_of(handle: &Handle, namespace: &File) -> Option<i32> {
+    let mut message = NsidMessage::default();
+    let fd = namespace.as_raw_fd().unsigned_abs();
+    message.attributes.push(NsidAttribute::Fd(fd));
+    let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetNsId(message));
+    request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+    let mut answers = handle.clone().request(request).ok()?;
+    while let Some(answer) = answers.next().await {
+        if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNsId(message)) = answer.payload
+        {
+            // -1 stands for none.
+            return message.attributes.iter().find_map(|it| match it {
+                NsidAttribute::Id(id) if *id >= 0 => Some(*id),
+                _ => None,
+            });
+        }
+    }
+    None
+}
