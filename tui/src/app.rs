@@ -33,7 +33,7 @@ use crate::source::Session;
 
 use action::View;
 use devices::Devices;
-use filtering::Filtering;
+use filtering::{Closed, Filtering};
 use flows::{Column, Criteria, FlowsView, Order};
 use hostnames::HostNames;
 use hosts::HostsView;
@@ -136,9 +136,10 @@ impl App {
         self.keymap = preferences.keymap;
         self.flows.columns = preferences.columns;
         self.flows.order = Order::<Column>::by(preferences.sort);
-        if preferences.hide_closed != self.filtering.hides_closed() {
-            self.filtering.toggle_closed();
-        }
+        self.live
+            .flows
+            .keep_closed(preferences.closed == Closed::Keep);
+        self.filtering.set_closed(preferences.closed);
         let window = WINDOWS
             .iter()
             .position(|window| *window == preferences.window);
@@ -245,7 +246,7 @@ fn criteria<'a>(
 ) -> Criteria<'a> {
     Criteria {
         filter: filtering.in_force(),
-        hide_closed: filtering.hides_closed(),
+        hide_closed: filtering.closed() == Closed::Hide,
         hide_own: own.filter(|_| filtering.hides_own()),
         names: devices.names(),
     }

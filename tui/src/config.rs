@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::app::filtering::Closed;
 use crate::app::flows::Column;
 use crate::app::named::NamedFilters;
 use crate::app::{Preferences, WINDOWS};
@@ -97,8 +98,8 @@ pub struct Flows {
     pub columns: Vec<Column>,
     /// The column to sort by.
     pub sort: Column,
-    /// Whether closed flows are hidden.
-    pub hide_closed: bool,
+    /// What happens to closed flows.
+    pub closed: Closed,
 }
 
 impl Config {
@@ -160,7 +161,7 @@ impl Config {
                 .map_err(|e| anyhow!("keys.{e}"))?,
             columns: self.flows.columns.clone(),
             sort: self.flows.sort,
-            hide_closed: self.flows.hide_closed,
+            closed: self.flows.closed,
             window,
             filters: NamedFilters::new(self.filters.clone()),
         })

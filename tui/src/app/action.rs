@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use probe_common::FlowKey;
 
+use super::filtering::Subject;
 use super::flows::Column;
 use super::hosts::HostColumn;
 use super::list::Extent;
@@ -50,7 +51,7 @@ pub enum Action {
     Window,
     /// Show rates in bits or in bytes.
     Units,
-    /// Hide or show closed flows.
+    /// Go on to what happens to closed flows next.
     Closed,
     /// Hide or show the SSH session through which the user looks.
     OwnSession,
@@ -64,8 +65,8 @@ pub enum Action {
     Named(IpAddr, Option<String>),
     /// Go on to the next direction: both, in, out.
     Direction,
-    /// Filter by an address of the selected flow; again: by a wider prefix.
-    FilterAddress(Side),
+    /// Filter by something of what is selected; again: by what is offered next.
+    FilterBy(Subject),
     /// Open the line in which the filter is typed.
     EditFilter,
     /// Remove a part of the filter: ask which when there are several.

@@ -1,15 +1,45 @@
 //! What is being filtered, and the line in which a filter is typed.
 
-use probe_common::FlowKey;
+mod offer;
+mod typing;
 
-use super::action::{Edit, Side};
-use super::ends;
-use super::line::Line;
+use serde::{Deserialize, Serialize};
+
+use super::action::Edit;
 use super::named::NamedFilters;
-use crate::filter::{Completion, Filter, FilterError, Seen, complete};
+use crate::filter::{Filter, Seen};
+
+use offer::Offer;
+pub use offer::Subject;
+pub use typing::{Proposals, Typing};
 
 /// Filters that are remembered.
 const REMEMBERED: usize = 100;
+
+/// What happens to flows that are closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Closed {
+    /// They are dimmed, and leave after ten seconds.
+    #[default]
+    Fade,
+    /// They are dimmed, and stay as long as there is room.
+    Keep,
+    /// They are not shown.
+    Hide,
+}
+
+impl Closed {
+    /// The next in the order in which a key goes through them.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Fade => Self::Keep,
+            Self::Keep => Self::Hide,
+            Self::Hide => Self::Fade,
+        }
+    }
+}
 
 /// The filter in force and the ways to change it.
 #[derive(Debug)]
@@ -19,46 +49,9 @@ pub struct Filtering {
     pub named: NamedFilters,
     typing: Option<Typing>,
     history: Vec<String>,
-    hide_closed: bool,
+    closed: Closed,
     hide_own: bool,
-    widening: Option<Widening>,
-}
-
-/// A filter while it is typed.
-#[derive(Debug)]
-pub struct Typing {
-    /// The line.
-    pub line: Line,
-    /// What is wrong with it.
-    pub error: Option<FilterError>,
-    /// Whether the user wants to keep it in spite of the error.
-    pub insisted: bool,
-    /// The last text that was a filter: what is in force.
-    good: Filter,
-    /// How far back in the history; 0 is what the user typed.
-    back: usize,
-    typed: String,
-    proposals: Option<Proposals>,
-}
-
-/// Ways to complete a line.
-#[derive(Debug)]
-pub struct Proposals {
-    /// What it was.
-    from: Line,
-    /// The ways.
-    pub all: Vec<Completion>,
-    /// Which of them the line shows.
-    pub chosen: usize,
-}
-
-/// A part that came from an address of a flow, and can be made wider.
-#[derive(Debug)]
-struct Widening {
-    key: FlowKey,
-    side: Side,
-    step: usize,
-    part: Filter,
+    offer: Option<Offer>,
 }
 
 impl Default for Filtering {
@@ -76,9 +69,9 @@ impl Filtering {
             named: NamedFilters::default(),
             typing: None,
             history: Vec::new(),
-            hide_closed: false,
+            closed: Closed::Fade,
             hide_own: false,
-            widening: None,
+            offer: None,
         }
     }
 
@@ -90,10 +83,10 @@ impl Filtering {
             .map_or(&self.kept, |typing| &typing.good)
     }
 
-    /// Whether closed flows are hidden.
+    /// What happens to closed flows.
     #[must_use]
-    pub const fn hides_closed(&self) -> bool {
-        self.hide_closed
+    pub const fn closed(&self) -> Closed {
+        self.closed
     }
 
     /// The line that is being typed.
@@ -106,7 +99,7 @@ impl Filtering {
     #[must_use]
     pub fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.terms().iter().map(Filter::to_string).collect();
-        if self.hide_closed {
+        if self.closed == Closed::Hide {
             parts.push("no closed flows".to_owned());
         }
         if self.hide_own {
@@ -128,20 +121,22 @@ impl Filtering {
         let terms = self.terms().len();
         if place < terms {
             self.kept = self.kept.clone().without(place);
-        } else if place == terms && self.hide_closed {
-            self.hide_closed = false;
+        } else if place == terms && self.closed == Closed::Hide {
+            self.closed = Closed::Fade;
         } else {
             self.hide_own = false;
         }
-        self.widening = None;
+        self.offer = None;
     }
 
     /// Removes all parts.
     pub fn clear(&mut self) {
         self.kept = Filter::everything();
-        self.hide_closed = false;
+        if self.closed == Closed::Hide {
+            self.closed = Closed::Fade;
+        }
         self.hide_own = false;
-        self.widening = None;
+        self.offer = None;
     }
 
     /// Whether the user's own SSH session is hidden.
@@ -155,9 +150,9 @@ impl Filtering {
         self.hide_own = !self.hide_own;
     }
 
-    /// Hides closed flows, or shows them again.
-    pub const fn toggle_closed(&mut self) {
-        self.hide_closed = !self.hide_closed;
+    /// From now on this happens to closed flows.
+    pub const fn set_closed(&mut self, closed: Closed) {
+        self.closed = closed;
     }
 
     /// Goes on from both directions to in, to out, and to both again.
@@ -181,32 +176,30 @@ impl Filtering {
         }
     }
 
-    /// Filters by an address of a flow. The same again takes a wider prefix,
-    /// and after the widest none.
-    pub fn by_address(&mut self, key: FlowKey, side: Side) {
-        let Some(address) = ends::address(&key, side) else {
-            return;
-        };
-        let mut step = 0;
-        if let Some(last) = self.widening.take()
-            && (last.key, last.side) == (key, side)
-            && let Some(place) = self.terms().iter().position(|term| *term == last.part)
+    /// Filters by the first of these parts. The same again takes the next, and
+    /// after the last none.
+    pub fn by(&mut self, choices: Vec<Filter>) {
+        let mut chosen = 0;
+        if let Some(last) = self.offer.take()
+            && last.choices == choices
+            && let Some(place) = self.terms().iter().position(|t| Some(t) == last.part())
         {
             self.remove(place);
-            step = last.step + 1;
+            chosen = last.chosen + 1;
         }
-        if let Some(prefix) = ends::prefix(address, step)
-            && let Ok(part) = Filter::parse(&prefix.to_string())
-            && !self.terms().contains(&part)
+        // What is there already is the user's own, and stays.
+        if let Some(part) = choices.get(chosen)
+            && !self.terms().contains(part)
         {
             self.add(part.clone());
-            self.widening = Some(Widening {
-                key,
-                side,
-                step,
-                part,
-            });
+            self.offer = Some(Offer { choices, chosen });
         }
+    }
+
+    /// The part that the same key as before would filter by next.
+    #[must_use]
+    pub fn offered(&self) -> Option<&Filter> {
+        self.offer.as_ref().and_then(Offer::next)
     }
 
     /// Adds a part, if it is not there already.
@@ -214,7 +207,7 @@ impl Filtering {
         if !self.terms().contains(&part) {
             self.kept = self.kept.clone().and(part);
         }
-        self.widening = None;
+        self.offer = None;
     }
 
     /// Opens the line with the filter as it is.
@@ -224,15 +217,7 @@ impl Filtering {
         } else {
             self.kept.to_string()
         };
-        self.typing = Some(Typing {
-            line: Line::new(text),
-            error: None,
-            insisted: false,
-            good: self.kept.clone(),
-            back: 0,
-            typed: String::new(),
-            proposals: None,
-        });
+        self.typing = Some(Typing::new(text, self.kept.clone()));
     }
 
     /// Closes the line; the filter is what it was before.
@@ -250,7 +235,7 @@ impl Filtering {
             return;
         }
         self.kept = typing.good.clone();
-        self.widening = None;
+        self.offer = None;
         let text = typing.line.text().trim().to_owned();
         self.typing = None;
         if !text.is_empty() {
@@ -296,83 +281,4 @@ impl Filtering {
             }
         }
     }
-}
-
-impl Typing {
-    /// The proposals to complete the line with, if it was asked for them.
-    #[must_use]
-    pub const fn proposals(&self) -> Option<&Proposals> {
-        self.proposals.as_ref()
-    }
-
-    fn changed(&mut self, named: &NamedFilters) {
-        self.back = 0;
-        self.proposals = None;
-        self.parse(named);
-    }
-
-    fn parse(&mut self, named: &NamedFilters) {
-        self.insisted = false;
-        match named.parse(self.line.text()) {
-            Ok(filter) => {
-                self.good = filter;
-                self.error = None;
-            }
-            Err(error) => self.error = Some(error),
-        }
-    }
-
-    fn recall(&mut self, back: usize, history: &[String], named: &NamedFilters) {
-        if self.back == 0 {
-            self.typed = self.line.text().to_owned();
-        }
-        let text = match back {
-            0 => Some(&self.typed),
-            _ => history
-                .len()
-                .checked_sub(back)
-                .and_then(|place| history.get(place)),
-        };
-        if let Some(text) = text {
-            self.line = Line::new(text.clone());
-            self.back = back;
-            self.proposals = None;
-            self.parse(named);
-        }
-    }
-
-    fn complete(&mut self, seen: &Seen<'_>, named: &NamedFilters) {
-        let proposals = match self.proposals.take() {
-            Some(mut last) if !last.all.is_empty() => {
-                last.chosen = (last.chosen + 1) % last.all.len();
-                last
-            }
-            _ => Proposals {
-                all: match named.complete(self.line.text(), self.line.cursor()) {
-                    names if names.is_empty() => {
-                        complete(self.line.text(), self.line.cursor(), seen)
-                    }
-                    names => names,
-                },
-                from: self.line.clone(),
-                chosen: 0,
-            },
-        };
-        if let Some(completion) = proposals.all.get(proposals.chosen) {
-            self.line = completed(&proposals.from, completion);
-            self.parse(named);
-        }
-        self.proposals = Some(proposals);
-    }
-}
-
-/// The line with a proposal taken up.
-fn completed(line: &Line, completion: &Completion) -> Line {
-    let characters = |from: usize, to: usize| line.text().chars().take(to).skip(from);
-    let (start, end) = (completion.range.start, completion.range.end);
-    let mut before: String = characters(0, start).collect();
-    before.push_str(&completion.text);
-    let mut completed = Line::new(before);
-    completed.append(characters(end, usize::MAX));
-    completed
 }

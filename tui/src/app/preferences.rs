@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::filtering::Closed;
 use super::flows::Column;
 use super::named::NamedFilters;
 use crate::keys::Keymap;
@@ -28,8 +29,8 @@ pub struct Preferences {
     pub columns: Vec<Column>,
     /// The column that it is sorted by.
     pub sort: Column,
-    /// Whether closed flows are hidden.
-    pub hide_closed: bool,
+    /// What happens to closed flows.
+    pub closed: Closed,
     /// The window that rates are computed over, one of [`super::WINDOWS`].
     pub window: Duration,
     /// Filters by name.

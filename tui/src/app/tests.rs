@@ -1,4 +1,5 @@
-use super::action::{Action, Edit, Effect, Item, Motion, Side};
+use super::action::{Action, Edit, Effect, HostGroup, Item, Motion, Side};
+use super::filtering::Subject;
 use super::list::Extent;
 use super::*;
 use crate::source::{Command, Event};
@@ -51,7 +52,9 @@ fn the_trust_line_adds_up_whatever_is_filtered() {
         app.update(Action::Accept);
     }
     app.update(Action::ClearFilter);
-    app.update(Action::Closed);
+    for _ in 0..2 {
+        app.update(Action::Closed);
+    }
     for _ in 0..30 {
         interval(&mut app, &mut source);
         assert!(adds_up(app.trust()), "{:?}", app.trust());
@@ -147,7 +150,7 @@ fn an_address_becomes_a_filter_that_widens() {
     let mut counts = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..5 {
-        app.update(Action::FilterAddress(Side::Local));
+        app.update(Action::FilterBy(Subject::Address(Side::Local)));
         counts.push(app.flows.list.rows().len());
         parts.push(app.filtering.parts().len());
     }
@@ -164,11 +167,82 @@ fn an_address_becomes_a_filter_that_widens() {
 }
 
 #[test]
+fn protocol_and_port_of_what_is_selected() {
+    let (mut app, _) = told(20);
+    app.update(Action::FilterBy(Subject::Port));
+    assert!(app.filtering.parts().is_empty() && app.notices.fresh().is_some());
+    let is_web = |key: &&probe_common::FlowKey| key.local_port == 443;
+    let key = *app.flows.list.rows().iter().find(is_web).unwrap();
+    app.update(Action::Select(Item::Flow(key)));
+    app.update(Action::FilterBy(Subject::Protocol));
+    app.update(Action::FilterBy(Subject::Port));
+    assert_eq!(app.filtering.parts(), ["tcp", "port 443"]);
+    let other = format!("port {}", key.remote_port);
+    assert_eq!(
+        app.filtering.offered().map(Filter::to_string),
+        Some(other.clone())
+    );
+    app.update(Action::FilterBy(Subject::Port));
+    assert_eq!(app.filtering.parts(), ["tcp", &other]);
+    app.update(Action::FilterBy(Subject::Port));
+    assert_eq!(app.filtering.parts(), ["tcp"]);
+}
+
+#[test]
+fn a_prefix_of_hosts_is_filtered_by_and_widened() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(View::Hosts));
+    let group = |app: &App| {
+        let mut rows = app.hosts.list.rows().iter().copied();
+        rows.find(|row| matches!(row, HostGroup::Prefix(prefix) if prefix.prefix_len() == 24))
+    };
+    app.update(Action::Select(Item::Host(group(&app).unwrap())));
+    let HostGroup::Prefix(prefix) = app.hosts.list.selected().unwrap() else {
+        unreachable!()
+    };
+    let by = Action::FilterBy(Subject::Address(Side::Remote));
+    app.update(by.clone());
+    assert_eq!(app.filtering.parts(), [format!("remote {prefix}")]);
+    assert_eq!(app.view(), View::Hosts);
+    app.update(by);
+    let wider = ipnet::IpNet::new(prefix.addr(), 16).unwrap().trunc();
+    assert_eq!(app.filtering.parts(), [format!("remote {wider}")]);
+}
+
+#[test]
+fn closed_flows_leave_or_stay_or_are_hidden() {
+    let (mut app, mut source) = told(70);
+    let closed = |app: &App| {
+        let flows = app.picture().flows.iter();
+        flows.filter(|flow| flow.is_closed()).count()
+    };
+    assert_eq!(closed(&app), 0, "they have left");
+    let mut source_of_kept = Synthetic::new(1, 60);
+    let mut kept = self::app();
+    kept.update(Action::Closed);
+    for _ in 0..70 {
+        interval(&mut kept, &mut source_of_kept);
+    }
+    let number = closed(&kept);
+    assert!(number > 0);
+    assert_eq!(kept.flows.list.rows().len(), kept.picture().flows.len());
+    kept.update(Action::Closed);
+    assert_eq!(
+        kept.flows.list.rows().len(),
+        kept.picture().flows.len() - number
+    );
+    interval(&mut app, &mut source);
+    kept.update(Action::Source(Event::Interval(source_of_kept.interval())));
+    assert_eq!(closed(&kept), 0, "what is not kept any more leaves");
+}
+
+#[test]
 fn parts_are_removed_one_by_one() {
     let (mut app, _) = told(5);
     type_filter(&mut app, "tcp and not port 22");
     app.update(Action::Accept);
     app.update(Action::Direction);
+    app.update(Action::Closed);
     app.update(Action::Closed);
     assert_eq!(
         app.filtering.parts(),
@@ -349,6 +423,7 @@ fn ones_own_session_is_hidden_and_stays_counted() {
     assert_eq!(app.filtering.parts(), ["not this SSH session"]);
     interval(&mut app, &mut source);
     assert!(adds_up(app.trust()) && app.trust().filtered > 0);
+    app.update(Action::Closed);
     app.update(Action::Closed);
     app.update(Action::RemovePartAt(1));
     assert_eq!(app.filtering.parts(), ["no closed flows"]);

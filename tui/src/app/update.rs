@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::action::{Action, Edit, Effect, Side, View};
-use super::filtering::Filtering;
+use super::filtering::{Closed, Filtering, Subject};
 use super::flows::FlowsView;
 use super::hosts::HostsView;
 use super::{App, Overlay, WINDOWS, copy, criteria, ends};
@@ -74,13 +74,9 @@ impl App {
                 let text = (!filter.is_everything()).then(|| filter.to_string());
                 effects.extend(self.copy(text));
             }
-            Action::Closed => self.filter(Filtering::toggle_closed),
+            Action::Closed => self.set_closed(self.filtering.closed().next()),
             Action::Direction => self.filter(Filtering::cycle_direction),
-            Action::FilterAddress(side) => {
-                if let Some(key) = self.flows.list.selected() {
-                    self.filter(|filtering| filtering.by_address(key, side));
-                }
-            }
+            Action::FilterBy(subject) => self.filter_by(subject),
             Action::EditFilter => self.filtering.open(),
             Action::RemovePart => match self.filtering.parts().len() {
                 0 => (),
@@ -170,6 +166,45 @@ impl App {
     pub(super) fn filter(&mut self, change: impl FnOnce(&mut Filtering)) {
         change(&mut self.filtering);
         self.refresh();
+    }
+
+    /// From now on this happens to closed flows.
+    pub(super) fn set_closed(&mut self, closed: Closed) {
+        self.live.flows.keep_closed(closed == Closed::Keep);
+        self.filter(|filtering| filtering.set_closed(closed));
+        match closed {
+            Closed::Fade => self.say(Level::Info, "Closed flows leave after ten seconds."),
+            Closed::Keep => self.say(Level::Info, "Closed flows stay, as long as there is room."),
+            // It stands among the parts of the filter.
+            Closed::Hide => _ = self.notices.dismiss(),
+        }
+    }
+
+    /// Filters by something of what is selected.
+    fn filter_by(&mut self, subject: Subject) {
+        let flow = match self.view {
+            View::Flows => self.flows.list.selected(),
+            View::Packets => {
+                let number = self.packets.list.selected();
+                let packet = number.and_then(|number| self.picture().packets.get(number));
+                packet.map(|packet| packet.key)
+            }
+            View::Hosts | View::Devices | View::Probe => None,
+        };
+        let choices = match (flow, self.hosts.list.selected()) {
+            (Some(key), _) => subject.of_flow(&key),
+            (None, Some(group)) if self.view == View::Hosts => {
+                subject.of_group(group, self.hosts.side)
+            }
+            _ => return self.say(Level::Info, "Select a row first: the arrows do."),
+        };
+        if choices.is_empty() {
+            return self.say(
+                Level::Info,
+                "What is selected has no such thing to filter by.",
+            );
+        }
+        self.filter(|filtering| filtering.by(choices));
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {

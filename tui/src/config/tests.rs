@@ -17,7 +17,7 @@ fn what_is_printed_is_what_the_program_does_without_it() {
     assert_eq!(preferences.columns, bare.flows.columns);
     assert_eq!(preferences.sort, bare.flows.order.column);
     assert_eq!(preferences.window, bare.window());
-    assert_eq!(preferences.hide_closed, bare.filtering.hides_closed());
+    assert_eq!(preferences.closed, bare.filtering.closed());
 }
 
 #[test]

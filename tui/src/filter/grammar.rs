@@ -304,12 +304,22 @@ fn port_range(input: &mut Input<'_, '_>) -> Parsed<RangeInclusive<u16>> {
     let before = *input;
     let token = value_token(input, Expected::Port)?;
     let port = |text: &str| text.parse().ok().or_else(|| by_name(PORTS, text));
-    let range = port(token.text).map(|port| port..=port).or_else(|| {
+    let range = port(token.text).map(|port: u16| port..=port).or_else(|| {
         let (first, last) = token.text.split_once('-')?;
-        let (first, last) = (port(first)?, port(last)?);
-        Some(first.min(last)..=first.max(last))
+        Some(port(first)?..=port(last)?)
     });
-    range.ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Port], None)))
+    match range {
+        Some(range) if range.start() <= range.end() => Ok(range),
+        range => {
+            let mut error = unexpected(&before, &[Expected::Port], None);
+            if let Some((first, last)) = range.map(RangeInclusive::into_inner) {
+                error.hint = Some(format!("a range goes upwards: write \"{last}-{first}\""));
+                // 90-80 may be the start of 90-800.
+                error.is_incomplete = token.is_last && last < 10_000;
+            }
+            Err(ErrMode::Backtrack(error))
+        }
+    }
 }
 
 fn protocol(input: &mut Input<'_, '_>) -> Parsed<u8> {
@@ -345,6 +355,9 @@ fn device(input: &mut Input<'_, '_>) -> Parsed<Pattern> {
     };
     if token.text.contains(char::is_control) {
         return Err(error(None));
+    }
+    if token.text.contains(hints::QUOTES) {
+        return Err(error(Some(hints::UNQUOTE.to_owned())));
     }
     Pattern::new(token.text).map_err(|cause| error(Some(cause.kind().to_string())))
 }

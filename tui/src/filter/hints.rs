@@ -6,6 +6,9 @@ use super::prefix;
 use super::vocabulary::{FOREIGN, Keyword, PORTS, PROTOCOLS, by_name, names};
 
 const JOINT: &str = "put \"and\" or \"or\" in between";
+/// No word of the language has them, and no name of a device a space.
+pub(super) const QUOTES: [char; 3] = ['"', '\'', '`'];
+pub(super) const UNQUOTE: &str = "leave out the quotes: no name has spaces in it";
 
 /// A hint for `token`, which stands where `expected` could.
 pub(super) fn hint(token: &Token<'_>, expected: &[Expected]) -> Option<String> {
@@ -23,6 +26,7 @@ pub(super) fn hint(token: &Token<'_>, expected: &[Expected]) -> Option<String> {
         Kind::Keyword(Keyword::Addresses | Keyword::Side(_)) if expects(Expected::EtherType) => {
             Some("hardware addresses are no part of a flow".to_owned())
         }
+        Kind::Word if word.contains(QUOTES) => Some(UNQUOTE.to_owned()),
         Kind::Word => word_hint(word, expected),
         _ => None,
     }

@@ -48,6 +48,7 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct FlowTable {
     limits: Limits,
+    keep_closed: bool,
     clock: Clock,
     flows: Slab<Flow>,
     /// Ids in `flows` by the hash of the key. Keys come from the network, so
@@ -65,6 +66,7 @@ impl FlowTable {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            keep_closed: false,
             clock: Clock::default(),
             flows: Slab::new(),
             ids: HashTable::new(),
@@ -73,6 +75,11 @@ impl FlowTable {
             devices: BTreeMap::new(),
             total: Ledger::new(Moment::ZERO),
         }
+    }
+
+    /// Whether closed connections stay until a new flow needs their room.
+    pub const fn keep_closed(&mut self, keep: bool) {
+        self.keep_closed = keep;
     }
 
     /// Takes in what an interval has counted. Intervals come in the order of
@@ -210,7 +217,9 @@ impl FlowTable {
     /// Removes the flows whose time is over.
     fn expire(&mut self) {
         let idle = self.limits.idle;
-        while self.remove_first(Queue::Closed, |time| time >= idle.min(CLOSED_IDLE)) {}
+        if !self.keep_closed {
+            while self.remove_first(Queue::Closed, |time| time >= idle.min(CLOSED_IDLE)) {}
+        }
         while self.remove_first(Queue::Live, |time| time >= idle) {}
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Binding, Context, Key};
 use crate::app::action::{Action as A, Edit, Motion, Side, View};
+use crate::app::filtering::Subject;
 
 /// Keys by their names; what they do; the footer's word for it, empty where it
 /// would only crowd the footer; the help's sentence.
@@ -50,7 +51,7 @@ const MAIN: &[Row] = &[
     ("X", A::ClearFilter, "", "Remove the whole filter"),
     ("Space", A::Pause, "pause", "Freeze the picture; counting goes on"),
     ("w", A::Window, "window", "Rates over the last 1, 10 or 60 seconds"),
-    ("c", A::Closed, "", "Hide or show flows that are closed"),
+    ("c", A::Closed, "", "Closed flows: leave after ten seconds, stay, or are hidden"),
     ("o", A::OwnSession, "", "Hide or show your own SSH session"),
     ("n", A::Names, "", "Names of hosts from DNS, or addresses; nothing is asked until then"),
     ("y", A::CopySelected, "", "Copy the selected row to your clipboard (OSC 52)"),
@@ -77,8 +78,10 @@ const MAIN: &[Row] = &[
 #[rustfmt::skip]
 const FLOWS: &[Row] = &[
     ("Enter", A::Open, "detail", "Open or close the detail of the selected flow"),
-    ("a", A::FilterAddress(Side::Remote), "by address", "Filter by the remote address; again: by a wider prefix"),
-    ("A", A::FilterAddress(Side::Local), "", "Filter by the local address; again: by a wider prefix"),
+    ("a", A::FilterBy(Subject::Address(Side::Remote)), "by address", "Filter by the remote address; again: by a wider prefix"),
+    ("A", A::FilterBy(Subject::Address(Side::Local)), "", "Filter by the local address; again: by a wider prefix"),
+    ("t", A::FilterBy(Subject::Protocol), "", "Filter by the protocol; again: not"),
+    ("p", A::FilterBy(Subject::Port), "", "Filter by the service's port; again: by the other port"),
     ("s", A::SortNext, "sort", "Sort by the next column"),
     ("S", A::SortReverse, "", "Turn the order around"),
 ];
@@ -86,6 +89,10 @@ const FLOWS: &[Row] = &[
 #[rustfmt::skip]
 const PACKETS: &[Row] = &[
     ("Enter", A::Open, "detail", "Open or close the dissected packet"),
+    ("a", A::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the remote address; again: by a wider prefix"),
+    ("A", A::FilterBy(Subject::Address(Side::Local)), "", "Filter by the local address; again: by a wider prefix"),
+    ("t", A::FilterBy(Subject::Protocol), "", "Filter by the protocol; again: not"),
+    ("p", A::FilterBy(Subject::Port), "", "Filter by the service's port; again: by the other port"),
     ("f", A::PacketFlow, "flow", "Show the flow of the selected packet"),
     ("J", A::ScrollDetail(Motion::Down), "", "Scroll the dissected packet down"),
     ("K", A::ScrollDetail(Motion::Up), "", "Scroll the dissected packet up"),
@@ -96,6 +103,7 @@ const HOSTS: &[Row] = &[
     ("Enter", A::Open, "flows", "Show the flows of the selected prefix"),
     ("Right +", A::Unfold, "open", "Show what is in the selected prefix"),
     ("Left -", A::Fold, "close", "Hide what is in the selected prefix, or go to the one around it"),
+    ("a", A::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
     ("p", A::HostPrefix, "prefix", "Open all down to wider prefixes, and then down to addresses"),
     ("l", A::HostSide, "side", "Group by the remote or by the local address"),
     ("s", A::SortNext, "sort", "Sort by the next column"),

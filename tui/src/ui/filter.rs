@@ -53,6 +53,8 @@ fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
     }
     let aside = if app.asks_part() {
         " which part is to go?".to_owned()
+    } else if let Some(next) = app.filtering.offered() {
+        format!("{}; the same key again: {next}", shown(app))
     } else {
         shown(app)
     };

@@ -131,6 +131,7 @@ fn a_filter_that_is_kept_shows_its_parts() {
     app.update(Action::Accept);
     app.update(Action::Direction);
     app.update(Action::Closed);
+    app.update(Action::Closed);
     app.update(Action::RemovePart);
     insta::assert_snapshot!(screen(&mut app, 100, 24));
 }

@@ -42,6 +42,8 @@ const WRONG: &[(&str, usize, usize, &str)] = &[
     // Numbers.
     ("port 65536", 5, 5, r#"expected a port or a range of ports after "port", found "65536"; ports go from 0 to 65535"#),
     ("port -1", 5, 2, r#"expected a port or a range of ports after "port", found "-1""#),
+    ("port 90-80 and tcp", 5, 5, r#"expected a port or a range of ports after "port", found "90-80"; a range goes upwards: write "80-90""#),
+    ("port https-80 ", 5, 8, r#"expected a port or a range of ports after "port", found "https-80"; a range goes upwards: write "80-443""#),
     ("proto 256", 6, 3, r#"expected a protocol's number or name after "proto", found "256"; IP protocols go from 0 to 255"#),
     ("ether 0x10000", 6, 7, r#"expected an ethertype such as 0x88cc after "ether", found "0x10000"; ethertypes go from 0 to 0xffff"#),
     ("ether éé", 6, 2, r#"expected an ethertype such as 0x88cc after "ether", found "éé"; ethertypes go from 0 to 0xffff"#),
@@ -59,6 +61,9 @@ const WRONG: &[(&str, usize, usize, &str)] = &[
     ("src or dst 10.0.0.1", 4, 2, r#"expected an address or a prefix after "src", found "or"; leave out "src or dst": a bare address is at either end"#),
     ("and tcp", 0, 3, r#"expected an address, a prefix or a keyword, found "and""#),
     ("tcp and or udp", 8, 2, r#"expected an address, a prefix or a keyword after "and", found "or""#),
+    ("dev \"eth0\"", 4, 6, r#"expected a device's name or pattern after "dev", found ""eth0""; leave out the quotes: no name has spaces in it"#),
+    ("dev 'my eth'", 4, 3, r#"expected a device's name or pattern after "dev", found "'my"; leave out the quotes: no name has spaces in it"#),
+    ("'tcp'", 0, 5, r#"expected an address, a prefix or a keyword, found "'tcp'"; leave out the quotes: no name has spaces in it"#),
     ("dev ,", 4, 1, r#"expected a device's name or pattern after "dev", found ",""#),
     ("dev [a", 4, 2, r#"expected a device's name or pattern after "dev", found "[a"; unclosed character class; missing ']'"#),
     // Parentheses.
@@ -93,6 +98,7 @@ const INCOMPLETE: &[(&str, usize, usize, &str)] = &[
     ("10.0.0.1, ", 10, 0, r#"expected an address, a prefix or a keyword after ",""#),
     ("port", 4, 0, r#"expected a port or a range of ports after "port""#),
     ("port 80-", 5, 3, r#"expected a port or a range of ports after "port", found "80-""#),
+    ("port 90-80", 5, 5, r#"expected a port or a range of ports after "port", found "90-80"; a range goes upwards: write "80-90""#),
     ("port htt", 5, 3, r#"expected a port or a range of ports after "port", found "htt"; did you mean "http"?"#),
     ("proto", 5, 0, r#"expected a protocol's number or name after "proto""#),
     ("ether 0x", 6, 2, r#"expected an ethertype such as 0x88cc after "ether", found "0x"; ethertypes go from 0 to 0xffff"#),

@@ -98,7 +98,6 @@ fn ports_of_packets_that_have_them() {
         ("port 8", ""),
         ("port 0", ""),
         ("port 400-450", "web"),
-        ("port 450-400", "web"),
         ("portrange 50-60", "dns6"),
         ("portrange 53", "dns6"),
         ("port 0-65535", "web dns6"),

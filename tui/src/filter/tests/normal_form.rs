@@ -16,7 +16,6 @@ fn normal_form() {
         ("10.0.0.0/8 || fd00::/8", "10.0.0.0/8, fd00::/8"),
         ("src net 10.0.0.0/8", "src 10.0.0.0/8"),
         ("SRC PORT Dns", "src port 53"),
-        ("portrange 90-80", "port 80-90"),
         ("port 80 or port 443", "port 80, 443"),
         ("src port 80 or dst port 443", "src port 80 or dst port 443"),
         ("proto 6", "tcp"),
