@@ -1,6 +1,7 @@
 //! The tasks of the project, one module a verb: `cargo xtask help` lists them.
 
 mod apt;
+mod bench;
 mod build_ebpf;
 mod check;
 mod imports;
@@ -20,6 +21,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The tasks of the project")]
 enum Task {
+    /// Measure what nkview costs
+    Bench(bench::Args),
     /// Compile the eBPF programs into assets/, or prove that the object there is what the sources give
     BuildEbpf(build_ebpf::Args),
     /// Check the format, the lints, the imports and the committed eBPF object
@@ -36,6 +39,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Bench(args) => bench::run(&args),
         Task::BuildEbpf(args) => build_ebpf::run(&args),
         Task::Check => check::run(),
         Task::Run(args) => run::run(&args),

@@ -1,0 +1,53 @@
+//! Measures: what nkview costs a packet, the traffic and the machine.
+//!
+//! The benchmarks are programs of nkview's package (`tui/benches/`), compiled as
+//! a release is.
+
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::{process, program::Program, project};
+
+/// The options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// What to measure
+    #[arg(value_enum)]
+    bench: Bench,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bench {
+    /// Nanoseconds a packet, by `BPF_PROG_TEST_RUN`: the counting path, an event a packet, other maps
+    Kernel,
+}
+
+impl Bench {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+        }
+    }
+
+    /// Whether it loads programs or makes devices.
+    const fn needs_root(self) -> bool {
+        matches!(self, Self::Kernel)
+    }
+}
+
+/// Builds a benchmark and runs it, as root where it has to be.
+///
+/// # Errors
+/// It does not build or fails, or this is not root and there is no sudo.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let name = args.bench.name();
+    let build = ["bench", "--no-run", "--package", "nkview", "--bench", name];
+    let bench = Program::build_one(&build, name)?;
+    let mut command = if args.bench.needs_root() {
+        bench.as_root()?
+    } else {
+        Command::new(&bench.path)
+    };
+    process::run(command.current_dir(project::root()))
+}
