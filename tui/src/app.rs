@@ -3,6 +3,7 @@
 //! as an [`Effect`].
 
 pub mod action;
+pub mod columns;
 pub mod copy;
 pub mod devices;
 pub mod ends;
@@ -32,9 +33,10 @@ use crate::keys::{Context, Keymap};
 use crate::source::Session;
 
 use action::View;
+use columns::{Column, Columns};
 use devices::Devices;
 use filtering::{Closed, Filtering};
-use flows::{Column, Criteria, FlowsView, Order};
+use flows::{Criteria, FlowsView, Order};
 use hostnames::HostNames;
 use hosts::HostsView;
 use list::Scroll;
@@ -61,6 +63,8 @@ enum Overlay {
     Help,
     /// The question which part of the filter is to go.
     Part,
+    /// The columns of the flow table, to be chosen.
+    Columns,
 }
 
 /// The state, owned by one.
@@ -134,7 +138,7 @@ impl App {
     /// Takes over what the user prefers.
     pub fn prefer(&mut self, preferences: Preferences) {
         self.keymap = preferences.keymap;
-        self.flows.columns = preferences.columns;
+        self.flows.columns = Columns::new(preferences.columns);
         self.flows.order = Order::<Column>::by(preferences.sort);
         self.live
             .flows
@@ -178,6 +182,12 @@ impl App {
         self.overlay == Some(Overlay::Part)
     }
 
+    /// Whether the columns of the flow table are being chosen.
+    #[must_use]
+    pub fn chooses_columns(&self) -> bool {
+        self.overlay == Some(Overlay::Columns)
+    }
+
     /// The window that rates are computed over.
     #[must_use]
     pub const fn window(&self) -> Duration {
@@ -214,6 +224,7 @@ impl App {
         match self.overlay {
             Some(Overlay::Help) => Context::Help,
             Some(Overlay::Part) => Context::Part,
+            Some(Overlay::Columns) => Context::Columns,
             None if self.filtering.typing().is_some() => Context::Filter,
             None => Context::View(self.view),
         }

@@ -10,8 +10,8 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::app::columns::Column;
 use crate::app::filtering::Closed;
-use crate::app::flows::Column;
 use crate::app::named::NamedFilters;
 use crate::app::{Preferences, WINDOWS};
 use crate::filter::Filter;

@@ -27,13 +27,15 @@ pub enum Context {
     Filter,
     /// While it is asked which part of the filter is to go.
     Part,
+    /// While the columns are chosen.
+    Columns,
     /// While the help is open.
     Help,
 }
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Main,
         Self::View(View::Flows),
         Self::View(View::Packets),
@@ -42,6 +44,7 @@ impl Context {
         Self::View(View::Probe),
         Self::Filter,
         Self::Part,
+        Self::Columns,
         Self::Help,
         Self::Always,
     ];
@@ -55,6 +58,7 @@ impl Context {
             Self::View(view) => view.name(),
             Self::Filter => "While typing a filter",
             Self::Part => "While removing a part of the filter",
+            Self::Columns => "While choosing columns",
             Self::Help => "In this help",
         }
     }
@@ -72,6 +76,7 @@ impl Context {
             Self::View(View::Probe) => "probe",
             Self::Filter => "filter",
             Self::Part => "part",
+            Self::Columns => "columns",
             Self::Help => "help",
         }
     }

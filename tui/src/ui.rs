@@ -2,6 +2,7 @@
 //! things stand.
 
 mod canvas;
+mod columns;
 mod detail;
 mod devices;
 mod filter;
@@ -56,6 +57,9 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Geometry {
         View::Hosts => hosts::draw(&mut canvas, app, area),
         View::Devices => devices::draw(&mut canvas, app, area),
         View::Probe => probe::draw(&mut canvas, app, area),
+    }
+    if app.chooses_columns() {
+        columns::draw(&mut canvas, app, area);
     }
     if app.helps() {
         help::draw(&mut canvas, app, area);

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use probe_common::FlowKey;
 
+use super::columns::{Column, Shift};
 use super::filtering::Subject;
-use super::flows::Column;
 use super::hosts::HostColumn;
 use super::list::Extent;
 use crate::source::{Command, Event};
@@ -47,6 +47,10 @@ pub enum Action {
     SortFlows(Column),
     /// Sort hosts by this column, or turn the order around if they are.
     SortHosts(HostColumn),
+    /// Choose the columns of the flow table.
+    Columns,
+    /// Change what columns are shown.
+    Column(ColumnEdit),
     /// Go on to the next window for rates.
     Window,
     /// Show rates in bits or in bytes.
@@ -154,6 +158,21 @@ pub enum Edit {
     Later,
     /// Complete the word before the cursor; again: with the next proposal.
     Complete,
+}
+
+/// A change of the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnEdit {
+    /// Show the chosen one, or hide it.
+    Toggle,
+    /// Show this one, or hide it.
+    ToggleThis(Column),
+    /// Move it.
+    Move(Shift),
+    /// Sort by it.
+    Sort,
+    /// Copy the setting that keeps all of this.
+    Copy,
 }
 
 /// A movement of the selection.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use probe_common::{Direction, FlowKey};
-use serde::{Deserialize, Serialize};
 
 use super::action::Side;
+use super::columns::{Column, Columns};
 use super::devices::SlotNames;
 use super::ends;
 use super::list::List;
@@ -14,65 +14,6 @@ use super::own::OwnSession;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
 use crate::source::{Moment, Packet};
-
-/// The columns of the table, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Column {
-    /// The device.
-    Device,
-    /// The protocol.
-    Protocol,
-    /// Address and port of the local end.
-    Local,
-    /// Address and port of the remote end.
-    Remote,
-    /// Where a TCP connection stands.
-    State,
-    /// Bytes per second towards the local end.
-    In,
-    /// Bytes per second away from it.
-    Out,
-    /// Packets so far.
-    Packets,
-    /// Segments so far.
-    Segments,
-    /// Bytes so far.
-    Bytes,
-    /// The last minute as a graph; sorts by the sum of both rates.
-    Graph,
-    /// How long ago the flow was first seen.
-    Age,
-    /// How long ago the flow was last seen.
-    Seen,
-}
-
-impl Column {
-    /// All columns in the order of the table.
-    pub const ALL: [Self; 13] = [
-        Self::Device,
-        Self::Protocol,
-        Self::Local,
-        Self::Remote,
-        Self::State,
-        Self::In,
-        Self::Out,
-        Self::Packets,
-        Self::Segments,
-        Self::Bytes,
-        Self::Graph,
-        Self::Age,
-        Self::Seen,
-    ];
-
-    /// Whether the largest comes first unless the order is turned around.
-    const fn descends(self) -> bool {
-        matches!(
-            self,
-            Self::In | Self::Out | Self::Packets | Self::Segments | Self::Bytes | Self::Graph
-        )
-    }
-}
 
 /// A column and a direction to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +95,8 @@ pub struct FlowsView {
     known: Moment,
     /// The selection.
     pub list: List<FlowKey>,
-    /// The columns that are shown, in their order.
-    pub columns: Vec<Column>,
+    /// The columns.
+    pub columns: Columns,
     /// The order of the rows.
     pub order: Order<Column>,
     /// Whether the selected flow is shown in full.
@@ -169,7 +110,7 @@ impl Default for FlowsView {
             sorted: Moment::ZERO,
             known: Moment::ZERO,
             list: List::default(),
-            columns: Column::ALL.to_vec(),
+            columns: Columns::default(),
             order: Order::by(Column::Graph),
             detail: false,
         }
@@ -297,13 +238,10 @@ impl FlowsView {
 
     /// Sorts by the next column.
     pub fn sort_next(&mut self) {
-        let at = |column: &Column| *column == self.order.column;
-        let next = self
-            .columns
-            .iter()
-            .position(at)
-            .map_or(0, |place| place + 1);
-        if let Some(column) = self.columns.get(next).or(self.columns.first()) {
+        let shown: Vec<Column> = self.columns.shown().collect();
+        let place = shown.iter().position(|shown| *shown == self.order.column);
+        let next = place.map_or(0, |place| place + 1);
+        if let Some(column) = shown.get(next).or(shown.first()) {
             self.sort_by(*column);
         }
     }

@@ -10,6 +10,7 @@ use crate::source::Level;
 impl App {
     pub(super) fn show(&mut self, view: View) {
         self.view = view;
+        self.overlay = None;
         self.refresh();
     }
 
@@ -104,6 +105,9 @@ impl App {
     pub(super) fn step(&mut self, motion: Motion) {
         if self.helps() {
             return self.help.step(motion);
+        }
+        if self.chooses_columns() {
+            return self.flows.columns.step(motion);
         }
         match self.view {
             View::Flows => self.flows.list.step(motion),

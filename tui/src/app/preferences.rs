@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::columns::Column;
 use super::filtering::Closed;
-use super::flows::Column;
 use super::named::NamedFilters;
 use crate::keys::Keymap;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::action::{Action, Edit, Effect, Side, View};
+use super::action::{Action, ColumnEdit, Edit, Effect, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
 use super::flows::FlowsView;
 use super::hosts::HostsView;
@@ -56,6 +56,8 @@ impl App {
             ),
             Action::SortFlows(column) => self.sort(|flows| flows.sort_by(column), |_| ()),
             Action::SortHosts(column) => self.sort(|_| (), |hosts| hosts.sort_by(column)),
+            Action::Columns => self.overlay = Some(Overlay::Columns),
+            Action::Column(edit) => effects.extend(self.edit_columns(edit)),
             Action::Window => {
                 self.window = (self.window + 1) % WINDOWS.len();
                 self.refresh();
@@ -178,6 +180,27 @@ impl App {
             // It stands among the parts of the filter.
             Closed::Hide => _ = self.notices.dismiss(),
         }
+    }
+
+    fn edit_columns(&mut self, edit: ColumnEdit) -> Option<Effect> {
+        let columns = &mut self.flows.columns;
+        match edit {
+            ColumnEdit::Toggle => columns.toggle(),
+            ColumnEdit::ToggleThis(column) => {
+                columns.choose(column);
+                columns.toggle();
+            }
+            ColumnEdit::Move(shift) => columns.shift(shift),
+            ColumnEdit::Sort => {
+                let column = columns.chosen();
+                self.sort(|flows| flows.sort_by(column), |_| ());
+            }
+            ColumnEdit::Copy => {
+                let setting = columns.setting();
+                return self.copy(Some(setting));
+            }
+        }
+        None
     }
 
     /// Filters by something of what is selected.

@@ -1,7 +1,8 @@
 //! The table: every key that does anything, one line each.
 
 use super::{Binding, Context, Key};
-use crate::app::action::{Action as A, Edit, Motion, Side, View};
+use crate::app::action::{Action as A, ColumnEdit, Edit, Motion, Side, View};
+use crate::app::columns::Shift;
 use crate::app::filtering::Subject;
 
 /// Keys by their names; what they do; the footer's word for it, empty where it
@@ -38,6 +39,7 @@ pub(super) const fn rows(context: Context) -> &'static [Row] {
         Context::View(View::Probe) => &[],
         Context::Filter => FILTER,
         Context::Part => PART,
+        Context::Columns => COLUMNS,
         Context::Help => HELP,
         Context::Always => ALWAYS,
     }
@@ -84,6 +86,7 @@ const FLOWS: &[Row] = &[
     ("p", A::FilterBy(Subject::Port), "", "Filter by the service's port; again: by the other port"),
     ("s", A::SortNext, "sort", "Sort by the next column"),
     ("S", A::SortReverse, "", "Turn the order around"),
+    ("C", A::Columns, "columns", "Choose the columns and their order"),
 ];
 
 #[rustfmt::skip]
@@ -146,6 +149,20 @@ const PART: &[Row] = &[
     ("9", A::RemovePartAt(8), "", "Remove the part with this number"),
     ("x X", A::ClearFilter, "remove all", "Remove the whole filter"),
     ("Esc q", A::Back, "keep", "Remove nothing"),
+];
+
+#[rustfmt::skip]
+const COLUMNS: &[Row] = &[
+    ("Space Enter", A::Column(ColumnEdit::Toggle), "show", "Show the column, or hide it"),
+    ("Left <", A::Column(ColumnEdit::Move(Shift::Left)), "left", "Move it to the left"),
+    ("Right >", A::Column(ColumnEdit::Move(Shift::Right)), "right", "Move it to the right"),
+    ("s", A::Column(ColumnEdit::Sort), "sort", "Sort by it; again: the other way around"),
+    ("y", A::Column(ColumnEdit::Copy), "copy setting", "Copy the setting that keeps these columns"),
+    ("Esc q C", A::Back, "close", "Close the list; the columns stay until the end"),
+    ("Up k", A::Move(Motion::Up), "", "Up"),
+    ("Down j", A::Move(Motion::Down), "", "Down"),
+    ("Home g", A::Move(Motion::First), "", "To the first"),
+    ("End G", A::Move(Motion::Last), "", "To the last"),
 ];
 
 #[rustfmt::skip]

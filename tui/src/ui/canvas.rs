@@ -117,6 +117,15 @@ impl Canvas<'_> {
     }
 }
 
+/// Takes away what stands in an area.
+pub fn clear(canvas: &mut Canvas<'_>, area: Rect) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            canvas.buffer[(x, y)].reset();
+        }
+    }
+}
+
 /// Splits the first line off an area.
 #[must_use]
 pub fn line(area: &mut Rect) -> Rect {

@@ -11,7 +11,8 @@ use super::header::newest;
 use super::table::{Behaviour, Cell, Column as Spec};
 use super::{detail, empty, format, graph, table};
 use crate::app::action::{Action, Item, Side};
-use crate::app::flows::{Column, count};
+use crate::app::columns::Column;
+use crate::app::flows::count;
 use crate::app::{App, names};
 use crate::flow::{Flow, SLOTS};
 
@@ -39,6 +40,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     if app.flows.list.rows().is_empty() {
         nothing(canvas, app, area);
     }
+}
+
+/// The columns that have room.
+pub fn fitting(app: &App, width: u16) -> Vec<Column> {
+    let columns = table::fit(&columns(app, width), width.saturating_sub(1));
+    columns.into_iter().map(|(column, _)| column.id).collect()
 }
 
 /// What the rows are sorted by when its column has no room to tell it.
@@ -106,7 +113,7 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         column(Column::Seen, "SEEN", true, 4, 4, 3),
     ];
     let spec = |column: &Column| all.iter().find(|spec| spec.id == *column).copied();
-    app.flows.columns.iter().filter_map(spec).collect()
+    app.flows.columns.shown().filter_map(|c| spec(&c)).collect()
 }
 
 fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usize) -> Cell {

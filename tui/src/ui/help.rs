@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::canvas::{Canvas, indent, line};
+use super::canvas::{Canvas, clear, indent, line};
 use crate::app::App;
 use crate::app::list::Extent;
 use crate::keys::Context;
@@ -76,11 +76,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
         width,
         ..area
     };
-    for y in area.top()..area.bottom() {
-        for x in area.left()..area.right() {
-            canvas.buffer[(x, y)].reset();
-        }
-    }
+    clear(canvas, area);
     let title = line(&mut area);
     canvas.rule(title);
     canvas.text(indent(title, 2), " help ", canvas.palette.accent);

@@ -1,7 +1,8 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::app::action::{Action, Edit, Motion, View};
+use crate::app::action::{Action, ColumnEdit, Edit, Motion, View};
+use crate::app::columns::{Column, Shift};
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::source::{Event, Level, Moment, Notice};
@@ -61,6 +62,26 @@ fn flows_narrow() {
 }
 
 #[test]
+fn columns_are_chosen() {
+    let mut app = busy(Look::default());
+    for action in [
+        Action::Columns,
+        Action::Move(Motion::Down),
+        Action::Column(ColumnEdit::Toggle),
+        Action::Move(Motion::Down),
+        Action::Column(ColumnEdit::Move(Shift::Right)),
+    ] {
+        app.update(action);
+    }
+    insta::assert_snapshot!("columns_wide", screen(&mut app, 140, 45));
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    app.update(Action::Column(ColumnEdit::Sort));
+    assert_eq!(app.flows.order.column, Column::Local);
+    app.update(Action::Back);
+    assert!(!screen(&mut app, 80, 24).contains("To keep it"));
+}
+
+#[test]
 fn too_small_says_so() {
     insta::assert_snapshot!(screen(&mut busy(Look::default()), 20, 5));
 }
@@ -75,9 +96,11 @@ fn no_size_is_too_small_to_survive() {
         for (width, height) in [(1, 1), (40, 10), (41, 11), (300, 10), (40, 100)] {
             screen(&mut app, width, height);
         }
-        app.update(Action::Help);
-        screen(&mut app, 40, 10);
-        app.update(Action::Back);
+        for overlay in [Action::Help, Action::Columns] {
+            app.update(overlay);
+            screen(&mut app, 40, 10);
+            app.update(Action::Back);
+        }
         typed(&mut app, &"or".repeat(100));
         screen(&mut app, 40, 10);
         app.update(Action::Back);

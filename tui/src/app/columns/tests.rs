@@ -1,0 +1,48 @@
+use super::*;
+
+#[test]
+fn the_setting_is_read_back_as_the_columns_that_are_shown() {
+    let mut columns = Columns::new([Column::Remote, Column::In]);
+    columns.choose(Column::Age);
+    columns.toggle();
+    let text = format!("[flows]\n{}", columns.setting());
+    let config = crate::config::Config::parse(&text).unwrap();
+    assert_eq!(config.flows.columns, columns.shown().collect::<Vec<_>>());
+    for column in Column::ALL {
+        let value = toml::Value::try_from(column).unwrap();
+        assert_eq!(value.as_str(), Some(column.name()));
+    }
+}
+
+#[test]
+fn a_column_keeps_its_place_while_it_is_hidden() {
+    let mut columns = Columns::default();
+    columns.choose(Column::State);
+    columns.toggle();
+    assert!(!columns.shown().any(|column| column == Column::State));
+    columns.toggle();
+    assert_eq!(columns, {
+        let mut all = Columns::default();
+        all.choose(Column::State);
+        all
+    });
+}
+
+#[test]
+fn columns_move_and_stop_at_the_ends() {
+    let mut columns = Columns::default();
+    columns.shift(Shift::Left);
+    assert_eq!(columns, Columns::default());
+    for _ in 0..20 {
+        columns.shift(Shift::Right);
+    }
+    assert_eq!(columns.shown().last(), Some(Column::Device));
+    assert_eq!(columns.shown().count(), Column::ALL.len());
+}
+
+#[test]
+fn the_last_column_stays() {
+    let mut columns = Columns::new([Column::Remote]);
+    columns.toggle();
+    assert_eq!(columns.shown().collect::<Vec<_>>(), [Column::Remote]);
+}
