@@ -64,6 +64,7 @@ use probe_common::{Direction, FlowKey};
 pub use completion::{Completion, Seen, complete};
 pub use error::{Expected, FilterError};
 use expression::Expression;
+pub use matching::DeviceName;
 
 /// Which packets are meant: terms that all have to match.
 ///
@@ -96,11 +97,16 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// Whether the packets that go in `direction` in the flow `key` on the
-    /// device named `device` match.
+    /// Whether the packets that go in `direction` in the flow `key` on `device`
+    /// match.
     #[must_use]
-    pub fn matches(&self, key: &FlowKey, device: &str, direction: Direction) -> bool {
-        let packet = matching::Packet::new(key, device, direction);
+    pub fn matches<'a>(
+        &self,
+        key: &FlowKey,
+        device: impl Into<DeviceName<'a>>,
+        direction: Direction,
+    ) -> bool {
+        let packet = matching::Packet::new(key, device.into(), direction);
         self.terms.iter().all(|term| packet.is_in(term))
     }
 

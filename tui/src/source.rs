@@ -150,6 +150,12 @@ impl Device {
         self.chains.as_deref().unwrap_or_default()
     }
 
+    /// The container that it leads to.
+    #[must_use]
+    pub fn container(&self) -> Option<&Container> {
+        self.namespace()?.container.as_ref()
+    }
+
     /// What the device leads to, as short as it can be said: a pod or container
     /// by its host name, else by the start of its id, else a named namespace.
     #[must_use]

@@ -51,7 +51,7 @@ const RULES: &[(&str, Names)] = &[
     (
         "ui",
         Only(&[
-            "app", "dissect", "filter", "flow", "health", "keys", "source",
+            "app", "dissect", "filter", "flow", "health", "keys", "listing", "source",
         ]),
     ),
 ];

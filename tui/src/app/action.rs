@@ -25,6 +25,8 @@ pub enum Action {
     Back,
     /// Act on what is selected.
     Open,
+    /// Watch the selected device, or stop watching it.
+    Watch,
     /// Freeze the picture, or take it up again.
     Pause,
     /// Show a view.

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use probe_common::LinkLayer;
 
 use crate::app::action::{Effect, Motion};
-use crate::app::list::List;
+use crate::app::list::{List, Scroll};
+use crate::dissect::clean;
+use crate::filter::DeviceName;
 use crate::source::{Command, Device, Watch};
 
 /// Devices as the source told them last, and the selection among them.
@@ -18,24 +20,51 @@ pub struct Devices {
     told: bool,
     /// The selection, by interface index.
     pub list: List<u32>,
+    /// Whether the detail of the selected device is open.
+    pub detail: bool,
+    /// How far it is scrolled.
+    pub inside: Scroll,
 }
 
 /// The names of slots; those of devices that are gone are remembered, because
 /// their flows are still there.
 #[derive(Clone, Debug, Default)]
-pub struct SlotNames(Vec<Option<String>>);
+pub struct SlotNames(Vec<Option<Names>>);
+
+#[derive(Clone, Debug)]
+struct Names {
+    device: String,
+    container: Option<String>,
+}
 
 impl SlotNames {
     /// The device's name.
     #[must_use]
     pub fn get(&self, slot: u32) -> &str {
-        self.0
-            .get(slot as usize)
-            .and_then(Option::as_deref)
-            .unwrap_or("?")
+        self.of(slot).name
     }
 
-    fn set(&mut self, slot: u32, name: &str) {
+    /// The name of the container that the device leads to, or else its own.
+    #[must_use]
+    pub fn label(&self, slot: u32) -> &str {
+        let DeviceName { name, container } = self.of(slot);
+        container.unwrap_or(name)
+    }
+
+    /// All that the device is called.
+    #[must_use]
+    pub fn of(&self, slot: u32) -> DeviceName<'_> {
+        let names = self.0.get(slot as usize).and_then(Option::as_ref);
+        names.map_or_else(
+            || DeviceName::from("?"),
+            |names| DeviceName {
+                name: &names.device,
+                container: names.container.as_deref(),
+            },
+        )
+    }
+
+    fn set(&mut self, slot: u32, device: &Device) {
         let slot = slot as usize;
         if slot >= probe_common::limits::DEVICES as usize {
             return;
@@ -43,7 +72,10 @@ impl SlotNames {
         if self.0.len() <= slot {
             self.0.resize(slot + 1, None);
         }
-        self.0[slot] = Some(name.to_owned());
+        self.0[slot] = Some(Names {
+            device: device.name.clone(),
+            container: device.container().map(|it| clean(it.label())),
+        });
     }
 }
 
@@ -53,7 +85,7 @@ impl Devices {
     pub fn replace(&mut self, mut devices: Vec<Device>) -> bool {
         for device in &devices {
             if let Watch::Yes { slot, .. } | Watch::Gone { slot } = device.watch {
-                self.names.set(slot, &device.name);
+                self.names.set(slot, device);
                 match device.link_layer {
                     LinkLayer::None => self.bare.insert(slot),
                     LinkLayer::Ethernet => self.bare.remove(&slot),
@@ -112,6 +144,18 @@ impl Devices {
     pub fn selected(&self) -> Option<&Device> {
         let index = self.list.selected()?;
         self.all.iter().find(|device| device.index == index)
+    }
+
+    /// Moves the selection.
+    pub fn step(&mut self, motion: Motion) {
+        self.inside = Scroll::default();
+        self.list.step(motion);
+    }
+
+    /// Selects a device.
+    pub fn select(&mut self, index: u32) {
+        self.inside = Scroll::default();
+        self.list.select(index);
     }
 
     /// Asks for the selected device to be watched, or not any more.

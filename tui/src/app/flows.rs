@@ -58,7 +58,7 @@ impl Criteria<'_> {
         if self.filter.is_everything() {
             return [true; 2];
         }
-        let name = self.names.get(flow.key.device);
+        let name = self.names.of(flow.key.device);
         Direction::BOTH.map(|direction| self.filter.matches(&flow.key, name, direction))
     }
 
@@ -66,7 +66,7 @@ impl Criteria<'_> {
     #[must_use]
     pub fn passes(&self, packet: &Packet) -> bool {
         let key = &packet.key;
-        let name = self.names.get(key.device);
+        let name = self.names.of(key.device);
         !self.hides(key) && self.filter.matches(key, name, packet.direction)
     }
 
@@ -200,7 +200,7 @@ impl FlowsView {
             }
         };
         let rank = match self.order.column {
-            Column::Device => packed(criteria.names.get(flow.key.device)),
+            Column::Device => packed(criteria.names.label(flow.key.device)),
             Column::Protocol => packed(&names::protocol(&flow.key)),
             Column::Local => end(&flow.key, Side::Local),
             Column::Remote => end(&flow.key, Side::Remote),

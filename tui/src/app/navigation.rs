@@ -2,7 +2,7 @@
 
 use super::action::{Effect, HostGroup, Item, Motion, Side, View};
 use super::filtering::Filtering;
-use super::list::Extent;
+use super::list::{Extent, Scroll};
 use super::{App, ends};
 use crate::filter::Filter;
 use crate::source::Level;
@@ -26,7 +26,8 @@ impl App {
         let detail = match self.view {
             View::Flows => std::mem::take(&mut self.flows.detail),
             View::Packets => std::mem::take(&mut self.packets.detail),
-            View::Hosts | View::Devices | View::Probe => false,
+            View::Devices => std::mem::take(&mut self.devices.detail),
+            View::Hosts | View::Probe => false,
         };
         if detail || self.notices.dismiss() {
             return;
@@ -62,7 +63,11 @@ impl App {
             }
             View::Hosts => self.open_group(),
             View::Devices if self.devices.list.selected().is_none() => self.step(Motion::First),
-            View::Devices => return self.devices.toggle(),
+            // With nothing to look into, it is asked what to watch.
+            View::Devices if self.devices.watched().next().is_none() => {
+                return self.devices.toggle();
+            }
+            View::Devices => self.devices.detail = !self.devices.detail,
             View::Probe => (),
         }
         None
@@ -102,6 +107,14 @@ impl App {
         }
     }
 
+    /// How far the detail is scrolled.
+    pub(super) fn inside(&mut self) -> &mut Scroll {
+        match self.view {
+            View::Devices => &mut self.devices.inside,
+            _ => &mut self.packets.inside,
+        }
+    }
+
     pub(super) fn step(&mut self, motion: Motion) {
         if self.helps() {
             return self.help.step(motion);
@@ -113,7 +126,7 @@ impl App {
             View::Flows => self.flows.list.step(motion),
             View::Packets => self.packets.step(motion),
             View::Hosts => self.hosts.list.step(motion),
-            View::Devices => self.devices.list.step(motion),
+            View::Devices => self.devices.step(motion),
             View::Probe => self.probe.step(motion),
         }
     }
@@ -146,7 +159,7 @@ impl App {
             Item::Flow(key) => self.flows.list.select(key),
             Item::Packet(number) => self.packets.select(number),
             Item::Host(group) => self.hosts.list.select(group),
-            Item::Device(index) => self.devices.list.select(index),
+            Item::Device(index) => self.devices.select(index),
         }
         None
     }

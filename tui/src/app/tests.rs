@@ -296,8 +296,26 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     app.update(Action::Source(Event::Devices(devices)));
     assert_eq!(app.view(), View::Flows, "only the first time");
     app.update(Action::Show(View::Devices));
-    let effects = app.update(Action::Open);
+    app.update(Action::Open);
+    assert!(app.devices.detail, "with one watched, it is the detail");
+    let effects = app.update(Action::Watch);
     assert!(effects.contains(&Effect::Source(Command::Unwatch(name))));
+}
+
+#[test]
+fn a_device_is_called_what_its_container_is_called() {
+    let mut app = app();
+    let mut devices = synthetic::devices();
+    let index = devices.iter().position(|it| it.container().is_some());
+    let pair = &mut devices[index.unwrap()];
+    pair.name = "lxc1".to_owned();
+    let crate::source::Watch::Yes { slot, .. } = pair.watch else {
+        panic!("{pair:?}");
+    };
+    let name = pair.container().unwrap().label().to_owned();
+    app.update(Action::Source(Event::Devices(devices)));
+    assert_eq!(app.devices.names().label(slot), name);
+    assert_eq!(app.devices.names().get(slot), "lxc1");
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl App {
                 return vec![Effect::DrawSoon];
             }
             Action::DetailDrawn(extent) => {
-                return if self.packets.inside.set_extent(extent) {
+                return if self.inside().set_extent(extent) {
                     vec![Effect::Draw]
                 } else {
                     Vec::new()
@@ -42,6 +42,7 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help),
             Action::Back => self.back(),
             Action::Open => effects.extend(self.open()),
+            Action::Watch => effects.extend(self.devices.toggle()),
             Action::Pause => self.pause(),
             Action::Show(view) => self.show(view),
             Action::NextView => self.show(self.view.moved(1)),
@@ -115,7 +116,7 @@ impl App {
                 self.refresh();
             }
             Action::PacketFlow => self.packet_flow(),
-            Action::ScrollDetail(motion) => self.packets.inside.step(motion),
+            Action::ScrollDetail(motion) => self.inside().step(motion),
             Action::Edit(edit) => self.edit(edit),
             Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
             Action::Accept => self.filter(Filtering::accept),

@@ -6,9 +6,27 @@ use probe_common::{Direction, FlowKey, KeyFlags};
 
 use super::expression::{Expression, Side, Term};
 
+/// What a device is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceName<'a> {
+    /// Its own name.
+    pub name: &'a str,
+    /// The name of the container that it leads to.
+    pub container: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for DeviceName<'a> {
+    fn from(name: &'a str) -> Self {
+        Self {
+            name,
+            container: None,
+        }
+    }
+}
+
 /// What terms look at.
 pub(super) struct Packet<'a> {
-    device: &'a str,
+    device: DeviceName<'a>,
     direction: Direction,
     ether_type: u16,
     /// Local and remote address, as numbers.
@@ -19,7 +37,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn new(key: &FlowKey, device: &'a str, direction: Direction) -> Self {
+    pub(super) fn new(key: &FlowKey, device: DeviceName<'a>, direction: Direction) -> Self {
         let local = u128::from_be_bytes(key.local);
         let remote = u128::from_be_bytes(key.remote);
         // A key without addresses has zeros; no packet is sent from :: to ::.
@@ -62,7 +80,10 @@ impl<'a> Packet<'a> {
             Term::Protocol(number) => self.protocol == Some(*number),
             Term::EtherType(number) => self.ether_type == *number,
             Term::Direction(direction) => self.direction == *direction,
-            Term::Device(pattern) => pattern.is_match(self.device),
+            Term::Device(pattern) => {
+                let DeviceName { name, container } = self.device;
+                pattern.is_match(name) || container.is_some_and(|name| pattern.is_match(name))
+            }
         }
     }
 

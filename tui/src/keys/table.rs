@@ -115,7 +115,10 @@ const HOSTS: &[Row] = &[
 
 #[rustfmt::skip]
 const DEVICES: &[Row] = &[
-    ("Enter", A::Open, "watch", "Watch the selected device, or stop watching it"),
+    ("Enter", A::Open, "detail", "Open or close the detail of a device; watch it, when none is watched"),
+    ("t", A::Watch, "watch", "Watch the selected device, or stop watching it"),
+    ("J", A::ScrollDetail(Motion::Down), "", "Scroll the detail down"),
+    ("K", A::ScrollDetail(Motion::Up), "", "Scroll the detail up"),
 ];
 
 #[rustfmt::skip]

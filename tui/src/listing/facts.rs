@@ -1,8 +1,8 @@
 //! What there is to say of a device beyond the columns of a table.
 
-use crate::dissect::clean;
+use crate::dissect::{clean, grouped};
 use crate::source::{
-    Container, Device, DeviceKind, HookProgram, LinkCounters, Namespace, Peer, PeerEnd,
+    Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerEnd,
 };
 
 #[cfg(test)]
@@ -127,11 +127,17 @@ fn programs_run(number: usize) -> String {
 }
 
 fn counters(counters: &LinkCounters) -> String {
-    let LinkCounters { rx, tx } = counters;
-    format!(
-        "received {} packets, {} bytes, {} dropped; sent {} packets, {} bytes, {} dropped",
-        rx.packets, rx.bytes, rx.dropped, tx.packets, tx.bytes, tx.dropped
-    )
+    let side = |side: LinkSide| {
+        let LinkSide {
+            packets,
+            bytes,
+            dropped,
+        } = side;
+        let [packets, bytes, dropped] = [packets, bytes, dropped].map(grouped);
+        format!("{packets} packets, {bytes} bytes, {dropped} dropped")
+    };
+    let [rx, tx] = [counters.rx, counters.tx].map(side);
+    format!("received {rx}; sent {tx}")
 }
 
 fn peer_in_words(peer: &Peer) -> String {
@@ -191,7 +197,7 @@ fn program_in_words(program: &HookProgram) -> String {
         text += &format!(" link {link}");
     }
     if let Some(path) = &program.pinned {
-        text += &format!(" {}", clean(path));
+        text += &format!(", pinned at {}", clean(path));
     }
     text
 }

@@ -306,7 +306,7 @@ async fn watching_a_device_reaches_the_source() {
         .hears(vec![Event::Devices(synthetic::devices())])
         .types("4")
         .presses(key(KeyCode::End))
-        .presses(key(KeyCode::Enter));
+        .types("t");
     let mut source = session.runs().await;
     assert_eq!(
         source.try_recv().ok(),

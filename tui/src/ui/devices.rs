@@ -3,17 +3,22 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, bottom, indent, line};
+use super::canvas::{Canvas, bottom, line};
 use super::table::{Behaviour, Cell, Column};
-use super::{detail, empty, format, table};
+use super::{empty, format, table};
 use crate::app::App;
 use crate::app::action::Item;
+use crate::dissect::clean;
+use crate::listing;
 use crate::source::{Device, DeviceKind, Watch};
+
+mod detail;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Field {
     Watch,
     Name,
+    Container,
     Kind,
     Mode,
     Policy,
@@ -47,9 +52,13 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         .selected()
         .or_else(|| app.devices.watched().next());
     if let Some(device) = shown {
-        let lines = DETAIL.min(area.height / 2);
+        let lines = if app.devices.detail {
+            area.height.saturating_sub(TABLE)
+        } else {
+            detail::LINES.min(area.height / 2)
+        };
         let place = bottom(&mut area, lines);
-        detail(canvas, app, device, place);
+        detail::draw(canvas, app, device, place);
     }
     let behaviour = Behaviour {
         order: None,
@@ -73,61 +82,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     );
 }
 
-/// Lines of the detail, and the columns of its text.
-const DETAIL: u16 = 12;
-const FACTS: u16 = 56;
-
-/// One device in full.
-fn detail(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect) {
-    let palette = canvas.palette;
-    let place = line(&mut area);
-    canvas.rule(place);
-    let title = format!(" {} ", device.name);
-    canvas.text(indent(place, 1), &title, palette.strong);
-    let mut facts = area;
-    if let Some(ledger) = ledger(app, device) {
-        let graph = indent(area, FACTS);
-        if graph.width >= 24 && graph.height >= 6 {
-            detail::plot(canvas, app, ledger.history(), graph);
-            facts.width = FACTS;
-        }
-    }
-    let style = match device.watch {
-        Watch::Failed(_) => palette.bad,
-        _ => palette.text,
-    };
-    let width = usize::from(facts.width).saturating_sub(2);
-    for text in super::wrap(&remark(device), width) {
-        let place = line(&mut facts);
-        canvas.text(indent(place, 1), &text, style);
-    }
-    let Some(ledger) = ledger(app, device) else {
-        return;
-    };
-    let place = line(&mut facts);
-    canvas.text(
-        indent(place, 1),
-        &format!(
-            "{:<12}{:>18}{:>18}",
-            "",
-            canvas.glyph("↓ in", "in"),
-            canvas.glyph("↑ out", "out")
-        ),
-        palette.dim,
-    );
-    let sums = Direction::BOTH.map(|direction| ledger.sums(direction));
-    for (label, values) in [
-        ("packets", sums.map(|sums| sums.seen.packets)),
-        ("segments", sums.map(|sums| sums.seen.segments)),
-        ("bytes", sums.map(|sums| sums.seen.bytes)),
-        ("untracked", sums.map(|sums| sums.untracked.packets)),
-    ] {
-        let place = indent(line(&mut facts), 1);
-        let rest = canvas.text(place, &format!("{label:<12}"), palette.dim);
-        let [inward, outward] = values.map(format::count);
-        canvas.text(rest, &format!("{inward:>18}{outward:>18}"), palette.text);
-    }
-}
+/// Lines that remain of the table while the detail is open.
+const TABLE: u16 = 4;
 
 /// Why the user is asked to choose.
 fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
@@ -153,36 +109,6 @@ fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     }
 }
 
-/// What is to say of a device beyond its columns.
-fn remark(device: &Device) -> String {
-    match (&device.watch, &device.kind) {
-        (Watch::Failed(reason), _) => reason.clone(),
-        (_, DeviceKind::NetkitPeer) => {
-            "a netkit peer: it is watched through its primary".to_owned()
-        }
-        (_, DeviceKind::Netkit(pair)) => {
-            let peer = device.peer.as_ref().map_or_else(
-                || "its peer is gone".to_owned(),
-                |peer| format!("its peer has index {}", peer.index),
-            );
-            let place = device.namespace().map_or_else(
-                || "in this namespace".to_owned(),
-                |namespace| format!("in namespace {}", namespace.id),
-            );
-            format!(
-                "netkit {}: policy {}; {peer} {place}, policy {}",
-                pair.mode, pair.policy, pair.peer_policy
-            )
-        }
-        (Watch::Yes { hooks, .. }, _) => format!(
-            "Programs are first in the chains of its {} hooks; they count and let every packet pass.",
-            hooks.name()
-        ),
-        (Watch::Gone { .. }, _) => "It is gone; its flows stay until they are over.".to_owned(),
-        _ => "Not watched. Enter watches it.".to_owned(),
-    }
-}
-
 fn columns(app: &App) -> Vec<Column<Field>> {
     let rate = super::header::width(app) as u16;
     let column = |id, title, right, min, max, keep| Column {
@@ -194,17 +120,18 @@ fn columns(app: &App) -> Vec<Column<Field>> {
         keep,
     };
     vec![
-        column(Field::Watch, "WATCHED", false, 11, 13, 11),
+        column(Field::Watch, "WATCHED", false, 11, 13, 13),
         column(Field::Name, "DEVICE", false, 10, 15, 12),
+        column(Field::Container, "LEADS TO", false, 8, 24, 9),
         column(Field::Kind, "KIND", false, 8, 12, 8),
         column(Field::Mode, "MODE", false, 4, 4, 5),
         column(Field::Policy, "POLICY", false, 9, 19, 6),
-        column(Field::Scrub, "SCRUB", false, 7, 15, 2),
+        column(Field::Scrub, "SCRUB", false, 12, 15, 2),
         column(Field::Up, "LINK", false, 4, 4, 7),
         column(Field::Mac, "MAC", false, 17, 17, 1),
         column(Field::Mtu, "MTU", true, 5, 5, 3),
-        column(Field::In, "↓IN", true, rate, rate, 10),
-        column(Field::Out, "↑OUT", true, rate, rate, 9),
+        column(Field::In, "↓IN", true, rate, rate, 11),
+        column(Field::Out, "↑OUT", true, rate, rate, 10),
         column(Field::Packets, "PACKETS", true, 7, 8, 4),
     ]
 }
@@ -233,7 +160,11 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
             }
             Watch::No => Cell::new(canvas.glyph("○", "."), palette.dim),
         },
+        Field::Name if listing::facts(device).iter().any(|fact| fact.warns) => {
+            Cell::new(format!("{} !", device.name), palette.warn)
+        }
         Field::Name => Cell::new(&device.name, palette.strong),
+        Field::Container => Cell::new(device.leads_to().map_or_else(String::new, clean), text),
         Field::Kind => match &device.kind {
             DeviceKind::Netkit(_) => Cell::new("netkit", text),
             DeviceKind::NetkitPeer => Cell::new("netkit peer", text),

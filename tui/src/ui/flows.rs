@@ -128,7 +128,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
     let shows = app.criteria().shows(flow);
     let end = |side| format::shorten(&app.hostnames.end(&key, side), width, canvas.ellipsis());
     match column {
-        Column::Device => Cell::new(app.devices.names().get(key.device), text),
+        Column::Device => Cell::new(app.devices.names().label(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
         Column::Local => Cell::new(end(Side::Local), text),
         Column::Remote => Cell::new(end(Side::Remote), text),

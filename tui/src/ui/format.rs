@@ -1,5 +1,7 @@
 //! Numbers, times and addresses in few cells.
 
+pub use crate::dissect::grouped as count;
+
 use std::time::Duration;
 
 use humansize::{BaseUnit, DECIMAL, FormatSizeOptions, ISizeFormatter};
@@ -61,20 +63,6 @@ fn options(value: f64, decimal: f64) -> FormatSizeOptions {
 
 fn size(value: f64, options: FormatSizeOptions) -> String {
     ISizeFormatter::new(value, options).to_string()
-}
-
-/// A count with its thousands apart: `1,204,331`.
-#[must_use]
-pub fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A count in 6 cells: whole below ten thousand, three digits above.

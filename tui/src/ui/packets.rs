@@ -143,7 +143,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: us
             Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)
         }
         Field::Time => Cell::new(super::time_of_day(app, packet.at, "%T%.3f"), palette.dim),
-        Field::Device => Cell::new(app.devices.names().get(packet.key.device), text),
+        Field::Device => Cell::new(app.devices.names().label(packet.key.device), text),
         Field::Direction => match packet.direction {
             Direction::In => Cell::new(canvas.glyph("↓", "in"), palette.inward),
             Direction::Out => Cell::new(canvas.glyph("↑", "out"), palette.outward),

@@ -32,11 +32,13 @@ fn typed(app: &mut App, text: &str) {
 fn screen(app: &mut App, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     for _ in 0..2 {
-        let mut extent = None;
+        let mut geometry = None;
         terminal
-            .draw(|frame| extent = Some(super::draw(app, frame).extent))
+            .draw(|frame| geometry = Some(super::draw(app, frame)))
             .unwrap();
-        app.update(Action::Drawn(extent.unwrap()));
+        let geometry = geometry.unwrap();
+        app.update(Action::Drawn(geometry.extent));
+        app.update(Action::DetailDrawn(geometry.detail));
     }
     let buffer = terminal.backend().buffer();
     let lines = buffer.content().chunks(usize::from(width)).map(|cells| {
@@ -249,6 +251,21 @@ fn devices() {
         app.update(Action::Move(Motion::Down));
     }
     insta::assert_snapshot!(screen(&mut app, 140, 20));
+}
+
+#[test]
+fn the_detail_of_a_device() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Devices));
+    app.update(Action::Move(Motion::First));
+    app.update(Action::Open);
+    insta::assert_snapshot!("device_detail", screen(&mut app, 140, 45));
+    insta::assert_snapshot!("device_detail_narrow", screen(&mut app, 80, 24));
+    app.update(Action::ScrollDetail(Motion::Down));
+    let scrolled = screen(&mut app, 80, 24);
+    insta::assert_snapshot!("device_detail_narrow_scrolled", scrolled);
+    app.update(Action::Back);
+    assert!(!app.devices.detail);
 }
 
 #[test]

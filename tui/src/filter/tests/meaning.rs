@@ -3,6 +3,7 @@
 use probe_common::Direction;
 
 use super::{parse, samples};
+use crate::filter::DeviceName;
 
 /// The names of the sample flows of which packets match, with the direction
 /// where only one does. All cross the device lxc1.
@@ -150,6 +151,24 @@ fn devices() {
         ("dev nk0, fd00::9", "dns6"),
         ("dev tcp", ""),
     ]);
+}
+
+#[test]
+fn a_device_is_also_called_by_its_container() {
+    let (_, key) = samples::all()[0];
+    let device = DeviceName {
+        name: "lxc1",
+        container: Some("web-7d9f"),
+    };
+    for (text, matches) in [
+        ("dev web-*", true),
+        ("dev lxc1", true),
+        ("not dev web-7d9f", false),
+        ("dev db-0", false),
+    ] {
+        let found = parse(text).matches(&key, device, Direction::In);
+        assert_eq!(found, matches, "{text}");
+    }
 }
 
 #[test]

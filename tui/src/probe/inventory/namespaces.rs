@@ -17,6 +17,7 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPaylo
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::Handle;
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::probe::netns;
 
@@ -65,6 +66,8 @@ pub struct Places {
     pub found: HashMap<i32, Place>,
     /// Processes whose namespace this user may not know.
     denied: usize,
+    /// Whether it is not for want of the capability.
+    may_trace: bool,
     /// Whether there were more processes than are looked at.
     too_many: bool,
 }
@@ -81,6 +84,7 @@ impl Places {
             candidates.add_named(Path::new(directory));
         }
         candidates.add_processes(Path::new("/proc"));
+        candidates.add_threads(Path::new("/proc/self/task"));
         let Candidates {
             by_inode,
             denied,
@@ -106,6 +110,8 @@ impl Places {
         Self {
             found: found.unwrap_or_default(),
             denied,
+            may_trace: capabilities(None)
+                .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE)),
             too_many,
         }
     }
@@ -113,19 +119,16 @@ impl Places {
     /// Why a namespace is not among them.
     #[must_use]
     pub fn why_not_found(&self) -> String {
-        match self {
-            Self {
-                denied: denied @ 1..,
-                ..
-            } => format!(
-                "the namespace has no name, and {denied} processes of others could not be \
-                 looked at: it needs CAP_SYS_PTRACE"
-            ),
-            Self { too_many: true, .. } => {
-                format!("the namespace has no name, and none of {PROCESSES} processes is in it")
-            }
-            Self { .. } => "the namespace has no name and no process".to_owned(),
-        }
+        let others = if self.too_many {
+            format!("only {PROCESSES} were looked at")
+        } else if self.denied > 0 && !self.may_trace {
+            format!("{} of others need CAP_SYS_PTRACE", self.denied)
+        } else if self.denied > 0 {
+            format!("{} could not be looked at", self.denied)
+        } else {
+            return "the peer's namespace has no name and no process".to_owned();
+        };
+        format!("the peer's namespace has no name and none of the known processes; {others}")
     }
 }
 
@@ -153,6 +156,22 @@ impl Candidates {
                 name: Some(name),
                 pid: None,
             });
+        }
+    }
+
+    /// Those that only threads of a process live in, as of the demo.
+    fn add_threads(&mut self, tasks: &Path) {
+        for entry in fs::read_dir(tasks).into_iter().flatten().flatten() {
+            let path = entry.path().join("ns/net");
+            let target = fs::read_link(&path).ok();
+            if let Some(inode) = target.and_then(|target| inode_in(&target)) {
+                self.by_inode.entry(inode).or_insert(Place {
+                    path,
+                    inode,
+                    name: None,
+                    pid: None,
+                });
+            }
         }
     }
 

@@ -38,6 +38,17 @@ fn a_namespace_has_its_name_and_its_first_process() {
 }
 
 #[test]
+fn a_namespace_of_a_thread_is_found() {
+    let tasks = proc(&[(20, 4_026_531_840), (21, 4_026_531_999)]);
+    let mut candidates = Candidates::default();
+    candidates.add_threads(tasks.path());
+    let places: Vec<_> = candidates.by_inode.values().collect();
+    assert_eq!(places.len(), 2);
+    assert_eq!(places[1].path, tasks.path().join("21/ns/net"));
+    assert_eq!(places[1].pid, None);
+}
+
+#[test]
 fn a_path_that_stands_for_another_namespace_is_not_entered() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let inode = file.as_file().metadata().unwrap().ino();
@@ -58,6 +69,16 @@ fn it_says_what_would_have_to_be_allowed() {
         denied: 3,
         ..Places::default()
     };
-    assert!(places.why_not_found().contains("CAP_SYS_PTRACE"));
+    assert!(
+        places
+            .why_not_found()
+            .contains("3 of others need CAP_SYS_PTRACE")
+    );
+    let places = Places {
+        denied: 3,
+        may_trace: true,
+        ..Places::default()
+    };
+    assert!(!places.why_not_found().contains("CAP"));
     assert!(!Places::default().why_not_found().contains("CAP"));
 }
