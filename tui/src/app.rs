@@ -22,6 +22,7 @@ pub mod packets;
 pub mod picture;
 mod preferences;
 mod update;
+pub mod usage;
 
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ use notices::Notices;
 use own::OwnSession;
 use packets::PacketsView;
 use picture::{Picture, Trust};
+use usage::Usage;
 
 pub use preferences::{Colours, Look, Preferences};
 
@@ -95,6 +97,8 @@ pub struct App {
     pub packets: PacketsView,
     /// The host table's state.
     pub hosts: HostsView,
+    /// What the process uses.
+    pub usage: Option<Usage>,
     /// How far the probe view is scrolled.
     pub probe: Scroll,
     /// How far the help is scrolled.
@@ -124,6 +128,7 @@ impl App {
             flows: FlowsView::default(),
             packets: PacketsView::default(),
             hosts: HostsView::default(),
+            usage: None,
             probe: Scroll::default(),
             help: Scroll::default(),
             live: Picture::default(),

@@ -2,6 +2,7 @@
 
 mod attach;
 mod clsact;
+mod cost;
 mod counters;
 mod devices;
 pub mod doctor;

@@ -27,6 +27,7 @@ use crate::ui::{self, geometry::Geometry};
 use resolve::{Dns, Lookup, Questions};
 
 mod resolve;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -141,6 +142,7 @@ where
     let mut frame = Frame::new(draw_rate);
     let mut heard = true;
     let mut questions = Questions::new(lookup);
+    let mut meter = usage::Meter::new();
     loop {
         let wanted = frame.wanted;
         let action = tokio::select! {
@@ -164,6 +166,11 @@ where
         let Some(action) = action else {
             continue;
         };
+        if let Action::Source(Event::Interval(_)) = action
+            && let Some(usage) = meter.read(terminal.backend().written())
+        {
+            app.update(Action::Used(usage));
+        }
         for effect in app.update(action) {
             match effect {
                 Effect::Quit => return Ok(()),

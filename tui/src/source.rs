@@ -107,6 +107,17 @@ pub struct ProbeCounts {
     pub ring_capacity: u64,
     /// How long it took to read the counters.
     pub read: Duration,
+    /// What the programs cost, while that is measured.
+    pub cost: Option<Cost>,
+}
+
+/// What the programs cost in an interval, as the kernel measures it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How often one of them ran.
+    pub runs: u64,
+    /// How long that took in all.
+    pub time: Duration,
 }
 
 /// A network device, watched or not.
@@ -466,4 +477,7 @@ pub enum Command {
     Watch(String),
     /// Stop watching it; its flows stay until they are over.
     Unwatch(String),
+    /// Measure what the programs cost, or stop that: it costs a little itself.
+    /// A source without programs passes over it.
+    Measure(bool),
 }

@@ -8,7 +8,7 @@ use probe_common::parse::number::{ether, ip, tcp};
 use probe_common::{Counters, Direction, FlowKey, FlowValue, LinkLayer, Reason};
 
 use crate::source::{
-    Container, Device, DeviceKind, DeviceTotals, Event, FlowCounts, HookChain, HookPoint,
+    Container, Cost, Device, DeviceKind, DeviceTotals, Event, FlowCounts, HookChain, HookPoint,
     HookProgram, Hooks, Interval, LinkCounters, LinkSide, Moment, Namespace, Netkit, Packet, Peer,
     PeerEnd, ProbeCounts, Session, Totals, Watch,
 };
@@ -278,6 +278,10 @@ impl Synthetic {
                 ring_bytes: 24_576,
                 ring_capacity: 1 << 20,
                 read: Duration::from_micros(1_300),
+                cost: Some(Cost {
+                    runs: 4_000,
+                    time: Duration::from_nanos(4_000 * 187),
+                }),
             },
         }
     }

@@ -9,6 +9,7 @@ use super::columns::{Column, Shift};
 use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
+use super::usage::Usage;
 use crate::source::{Command, Event};
 
 /// Everything that can happen: a binding of the keyboard, a click, text that
@@ -101,6 +102,8 @@ pub enum Action {
     Accept,
     /// The source says something.
     Source(Event),
+    /// What the process has used lately.
+    Used(Usage),
     /// A frame was drawn, and so much of the view was visible.
     Drawn(Extent),
     /// So much of the detail was visible.

@@ -1,5 +1,7 @@
 //! What the source has told about the traffic.
 
+use std::time::Duration;
+
 use super::packets::Packets;
 use crate::flow::{FlowTable, Sums};
 use crate::source::{Interval, ProbeCounts};
@@ -15,6 +17,8 @@ pub struct Picture {
     pub packets: Packets,
     /// What the probe did in the last interval.
     pub probe: ProbeCounts,
+    /// How long that was.
+    pub interval: Duration,
 }
 
 /// The packets of the trust line. `seen` is the sum of all others but `lost`,
@@ -42,6 +46,7 @@ impl Picture {
     pub fn ingest(&mut self, interval: &Interval) {
         self.flows.ingest(interval);
         self.probe = interval.probe;
+        self.interval = interval.length;
     }
 
     /// Where all packets are when so many are shown.

@@ -446,3 +446,19 @@ fn ones_own_session_is_hidden_and_stays_counted() {
     app.update(Action::RemovePartAt(1));
     assert_eq!(app.filtering.parts(), ["no closed flows"]);
 }
+
+#[test]
+fn costs_are_measured_while_the_probe_view_is_open() {
+    let (mut app, _) = told(5);
+    let measure = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Source(Command::Measure(measure)) => Some(measure),
+            _ => None,
+        })
+    };
+    assert_eq!(measure(app.update(Action::Show(View::Probe))), Some(true));
+    assert_eq!(measure(app.update(Action::Show(View::Probe))), None);
+    assert_eq!(measure(app.update(Action::Pause)), None);
+    assert_eq!(measure(app.update(Action::NextView)), Some(false));
+    assert_eq!(measure(app.update(Action::Show(View::Hosts))), None);
+}

@@ -9,7 +9,7 @@ use super::flows::FlowsView;
 use super::hosts::HostsView;
 use super::{App, Overlay, WINDOWS, copy, criteria, ends};
 use crate::filter::Seen;
-use crate::source::{Event, Level, Notice};
+use crate::source::{Command, Event, Level, Notice};
 
 /// Addresses that are proposed to complete a filter, at most.
 const PROPOSED: usize = 2000;
@@ -17,6 +17,16 @@ const PROPOSED: usize = 2000;
 impl App {
     /// Lets something happen.
     pub fn update(&mut self, action: Action) -> Vec<Effect> {
+        let was_probe = self.view == View::Probe;
+        let mut effects = self.apply(action);
+        let is_probe = self.view == View::Probe;
+        if was_probe != is_probe {
+            effects.push(Effect::Source(Command::Measure(is_probe)));
+        }
+        effects
+    }
+
+    fn apply(&mut self, action: Action) -> Vec<Effect> {
         let mut effects = match action {
             Action::Source(event) => return self.hear(event),
             Action::Drawn(extent) => {
@@ -33,6 +43,10 @@ impl App {
                 } else {
                     Vec::new()
                 };
+            }
+            Action::Used(usage) => {
+                self.usage = Some(usage);
+                return Vec::new();
             }
             Action::Quit => return vec![Effect::Quit],
             Action::Redraw => return vec![Effect::Clear],
@@ -122,6 +136,7 @@ impl App {
             Action::Accept => self.filter(Filtering::accept),
             Action::Source(_)
             | Action::Named(..)
+            | Action::Used(_)
             | Action::Drawn(_)
             | Action::DetailDrawn(_)
             | Action::Quit

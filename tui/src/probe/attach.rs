@@ -19,7 +19,7 @@ use super::clsact::Filters;
 use super::devices::{BLACKHOLE, Link};
 use super::object::{Object, ObjectError, Program};
 use super::preflight;
-use super::sys::{self, Chain, HookPoint};
+use super::sys::{self, Chain, HookPoint, ProgramInfo};
 use crate::source::{DeviceKind, Hooks, Netkit};
 
 /// How often an attachment is tried while others change the chain.
@@ -58,7 +58,7 @@ pub enum Attached {
         /// The filters.
         _filters: Filters,
         /// The programs.
-        _programs: [Program; 2],
+        programs: [Program; 2],
     },
 }
 
@@ -101,7 +101,7 @@ impl Attached {
                 let fds = [programs[0].as_fd(), programs[1].as_fd()];
                 return Ok(Self::Filters {
                     _filters: Filters::attach(link.index, fds).map_err(AttachError::Filters)?,
-                    _programs: programs,
+                    programs,
                 });
             }
         };
@@ -114,6 +114,16 @@ impl Attached {
             Hook::attach(load(Direction::In)?, link.index, inward, in_closed)?,
             Hook::attach(load(Direction::Out)?, link.index, outward, out_closed)?,
         ]))
+    }
+
+    /// What the kernel knows of both programs.
+    pub fn infos(&self) -> impl Iterator<Item = ProgramInfo> {
+        let programs = match self {
+            Self::Chained(hooks) => hooks.each_ref().map(|hook| &hook.program),
+            Self::Filters { programs, .. } => programs.each_ref(),
+        };
+        let info = |program: &Program| sys::program_info(program.as_fd()).ok();
+        programs.into_iter().filter_map(info)
     }
 
     /// The ids of the programs in chains.

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::attach::Change;
 use super::clsact;
+use super::cost::Meter;
 use super::counters::{Budget, Counters};
 use super::devices::{Devices, Link};
 use super::inventory::{Inventory, Lookup};
@@ -159,6 +160,7 @@ impl Live {
             counters,
             ring,
             ring_capacity: options.sizes.ring,
+            meter: None,
             start,
             lookup: Lookup::new(),
             inventory: Inventory::default(),
@@ -287,19 +289,16 @@ impl Selection {
             || (!is_peer && self.globs.iter().any(|glob| glob.is_match(&link.name)))
     }
 
-    fn apply(&mut self, command: Command) {
-        match command {
-            Command::Watch(name) => {
-                self.removed.retain(|removed| *removed != name);
-                if !self.added.contains(&name) {
-                    self.added.push(name);
-                }
-            }
-            Command::Unwatch(name) => {
-                self.added.retain(|added| *added != name);
-                self.removed.push(name);
-            }
+    fn add(&mut self, name: String) {
+        self.removed.retain(|removed| *removed != name);
+        if !self.added.contains(&name) {
+            self.added.push(name);
         }
+    }
+
+    fn remove(&mut self, name: String) {
+        self.added.retain(|added| *added != name);
+        self.removed.push(name);
     }
 }
 
@@ -329,6 +328,7 @@ struct Source {
     counters: Counters,
     ring: Ring,
     ring_capacity: u32,
+    meter: Option<Meter>,
     start: Instant,
     lookup: Lookup,
     inventory: Inventory,
@@ -373,8 +373,13 @@ impl Source {
                 _ = turns.tick() => self.turn().await?,
                 _ = readings.tick() => self.read().await?,
                 command = commands.recv() => match command {
-                    Some(command) => {
-                        self.selection.apply(command);
+                    Some(Command::Measure(measure)) => self.measure(measure).await?,
+                    Some(Command::Watch(name)) => {
+                        self.selection.add(name);
+                        self.reconcile().await?;
+                    }
+                    Some(Command::Unwatch(name)) => {
+                        self.selection.remove(name);
                         self.reconcile().await?;
                     }
                     None => break,
@@ -393,6 +398,26 @@ impl Source {
         self.turn().await
     }
 
+    /// Begins to measure what the programs cost, or stops it.
+    async fn measure(&mut self, measure: bool) -> Result<(), Over> {
+        self.meter = None;
+        if !measure {
+            return Ok(());
+        }
+        match Meter::start() {
+            Ok(meter) => self.meter = Some(meter),
+            Err(error) => {
+                let text = format!(
+                    "cannot measure what the programs cost: {}; it takes CAP_SYS_ADMIN and \
+                     Linux 5.8",
+                    error.io_error
+                );
+                self.notice(Level::Info, text).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the counters.
     async fn turn(&mut self) -> Result<(), Over> {
         let slots = self.watched.slots();
@@ -401,6 +426,9 @@ impl Source {
                 self.watched.turned();
                 interval.probe.ring_bytes = self.ring.take_peak();
                 interval.probe.ring_capacity = self.ring_capacity.into();
+                if let Some(meter) = &mut self.meter {
+                    interval.probe.cost = Some(meter.read(self.watched.infos()));
+                }
                 self.tell(Event::Interval(interval)).await
             }
             Err(error) => {

@@ -230,6 +230,10 @@ pub struct ProgramInfo {
     pub tag: [u8; 8],
     /// Instructions that the verifier followed to accept it (5.16 and later).
     pub verified_instructions: u32,
+    /// How often it ran while the kernel measured that.
+    pub runs: u64,
+    /// How long those runs took.
+    pub run_time: Duration,
 }
 
 /// What the kernel knows of the program behind a file descriptor.
@@ -252,6 +256,8 @@ pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
         name: name.to_string_lossy().into_owned(),
         tag: info.tag,
         verified_instructions: info.verified_insns,
+        runs: info.run_cnt,
+        run_time: Duration::from_nanos(info.run_time_ns),
     })
 }
 

@@ -13,7 +13,7 @@ use super::devices::Link;
 use super::inventory::Inventory;
 use super::object::Object;
 use super::preflight;
-use super::sys::HookPoint;
+use super::sys::{HookPoint, ProgramInfo};
 use crate::source::{Device, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
@@ -175,6 +175,15 @@ impl Watched {
             .iter()
             .filter(|entry| !matches!(entry.state, State::Gone(_)));
         moving.map(|entry| entry.slot).collect()
+    }
+
+    /// What the kernel knows of all programs that are attached.
+    pub fn infos(&self) -> impl Iterator<Item = ProgramInfo> {
+        let attached = self.devices.iter().filter_map(|entry| match &entry.state {
+            State::Attached(attached) => Some(attached),
+            State::Ending | State::Gone(_) => None,
+        });
+        attached.flat_map(|attached| attached.infos())
     }
 
     /// All counters were read after the last change.

@@ -10,7 +10,7 @@ use super::graph;
 use crate::app::App;
 use crate::app::list::Extent;
 use crate::flow::Ledger;
-use crate::source::Level;
+use crate::source::{Cost, Level};
 
 type Line = Vec<(String, Style)>;
 
@@ -139,7 +139,7 @@ fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
             palette.inward
         };
         vec![
-            (format!("{label:<20}"), palette.dim),
+            (format!("{label:<21}"), palette.dim),
             (format!("{bar:<cells$} "), style),
             (text, palette.text),
         ]
@@ -159,10 +159,13 @@ fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
         ));
     }
     if probe.ring_capacity > 0 {
+        let total = app.picture().flows.total();
+        let lost = Direction::BOTH.map(|direction| total.totals(direction).lost);
         let text = format!(
-            "{} of {}",
+            "{} of {}, {} events lost",
             format::bytes(probe.ring_bytes),
-            format::bytes(probe.ring_capacity)
+            format::bytes(probe.ring_capacity),
+            count(lost.iter().sum())
         );
         lines.push(gauge(
             "ring buffer",
@@ -171,15 +174,43 @@ fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
             text,
         ));
     }
-    lines.push(vec![
-        (format!("{:<20}", "reading took"), palette.dim),
-        (
-            format!("{:.1} ms", probe.read.as_secs_f64() * 1e3),
-            palette.text,
+    let fact = |label: &str, text: String| -> Line {
+        vec![(format!("{label:<21}"), palette.dim), (text, palette.text)]
+    };
+    let cost = match probe.cost {
+        None => "measured while you look, from the next interval on".to_owned(),
+        Some(Cost { runs: 0, .. }) => "no packet in this interval".to_owned(),
+        Some(Cost { runs, time }) => format!(
+            "{} ns a packet, {} of a CPU; measured while you look",
+            time.as_nanos() / u128::from(runs),
+            percent(time.as_secs_f64() / app.picture().interval.as_secs_f64()),
         ),
-    ]);
+    };
+    lines.push(fact("eBPF programs", cost));
+    let read = probe.read.as_secs_f64() * 1e3;
+    lines.push(fact("reading the counters", format!("{read:.1} ms")));
+    lines.push(Vec::new());
+    lines.push(heading(canvas, "This process, last second"));
+    if let Some(usage) = app.usage {
+        lines.push(fact("CPU", format!("{} of a CPU", percent(usage.cpu))));
+        if let Some(memory) = usage.memory {
+            lines.push(fact("memory", format::bytes(memory)));
+        }
+        let drawn = match format::rate(usage.drawn, false) {
+            none if none.is_empty() => "nothing".to_owned(),
+            rate => rate,
+        };
+        lines.push(fact("drawn", format!("{drawn} to the terminal")));
+    } else {
+        lines.push(fact("", "known after the next interval".to_owned()));
+    }
     lines.push(Vec::new());
     lines
+}
+
+/// A share as `12.3 %`.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
 
 /// What was said, newest first, wrapped.

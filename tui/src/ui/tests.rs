@@ -3,6 +3,7 @@ use ratatui::backend::TestBackend;
 
 use crate::app::action::{Action, ColumnEdit, Edit, Motion, View};
 use crate::app::columns::{Column, Shift};
+use crate::app::usage::Usage;
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::source::{Event, Level, Moment, Notice};
@@ -306,7 +307,12 @@ fn probe() {
         })));
     }
     app.update(Action::Show(View::Probe));
-    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    app.update(Action::Used(Usage {
+        cpu: 0.021,
+        memory: Some(21_400_000),
+        drawn: 870.0,
+    }));
+    insta::assert_snapshot!(screen(&mut app, 80, 40));
 }
 
 #[test]
