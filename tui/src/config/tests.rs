@@ -100,3 +100,17 @@ fn the_file_is_where_xdg_says() {
     assert_eq!(relative, file("/h/.config/nkview/config.toml"));
     assert_eq!(at(&[]), None);
 }
+
+#[test]
+fn the_setting_is_read_back_as_the_columns_that_are_shown() {
+    let mut columns = crate::app::columns::Columns::new([Column::Remote, Column::In]);
+    columns.choose(Column::Age);
+    columns.toggle();
+    let text = format!("[flows]\n{}", columns.setting());
+    let config = Config::parse(&text).unwrap();
+    assert_eq!(config.flows.columns, columns.shown().collect::<Vec<_>>());
+    for column in Column::ALL {
+        let value = Value::try_from(column).unwrap();
+        assert_eq!(value.as_str(), Some(column.name()));
+    }
+}

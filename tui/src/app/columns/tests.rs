@@ -1,20 +1,6 @@
 use super::*;
 
 #[test]
-fn the_setting_is_read_back_as_the_columns_that_are_shown() {
-    let mut columns = Columns::new([Column::Remote, Column::In]);
-    columns.choose(Column::Age);
-    columns.toggle();
-    let text = format!("[flows]\n{}", columns.setting());
-    let config = crate::config::Config::parse(&text).unwrap();
-    assert_eq!(config.flows.columns, columns.shown().collect::<Vec<_>>());
-    for column in Column::ALL {
-        let value = toml::Value::try_from(column).unwrap();
-        assert_eq!(value.as_str(), Some(column.name()));
-    }
-}
-
-#[test]
 fn a_column_keeps_its_place_while_it_is_hidden() {
     let mut columns = Columns::default();
     columns.choose(Column::State);
