@@ -95,8 +95,8 @@ impl Demo {
     #[must_use]
     pub fn remark(&self) -> String {
         let pair = match self.kind {
-            Kind::Netkit => "a private netkit pair",
-            Kind::Veth => "this kernel has no netkit; a private veth pair, watched through tcx",
+            Kind::Netkit => "netkit, a private pair",
+            Kind::Veth => "veth and tcx, for this kernel has no netkit",
         };
         let families = if self.has_ipv6 { "" } else { ", without IPv6" };
         format!("demo: {pair}{families}")
