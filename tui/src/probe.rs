@@ -13,6 +13,7 @@ pub mod object;
 mod owner;
 pub mod pair;
 pub mod preflight;
+pub mod privileges;
 mod ring;
 pub mod sys;
 mod watch;

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustix::thread::CapabilitySet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::app::own::OwnSession;
 use crate::cli::{
     Cli, Command, DevicesArgs, DoctorArgs, EventArgs, PairArgs, ProbeArgs, ScreenArgs, StreamArgs,
 };
@@ -14,7 +16,7 @@ use crate::demo::Demo;
 use crate::listing;
 use crate::probe::live::{Events, Live, Options};
 use crate::probe::pair::PairRequest;
-use crate::probe::{Sizes, doctor, inventory, preflight};
+use crate::probe::{Sizes, doctor, inventory, preflight, privileges};
 use crate::runtime;
 use crate::stream::Stream;
 use crate::terminal;
@@ -40,10 +42,13 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 ..options(&args.probe, &args.events)
             };
             terminal::check()?;
-            block_on(|signals| screen(options, args.screen, signals))
+            let user = User::read()?;
+            block_on(|signals| screen(options, args.screen, user, signals))
         }
         Some(Command::Demo(args)) => {
             terminal::check()?;
+            let user = User::read()?;
+            give_up_all_but(privileges::for_demo())?;
             // Before the runtime's threads, which then live in its namespace.
             let demo = Demo::enter()?;
             let options = Options {
@@ -51,7 +56,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 remark: Some(demo.remark()),
                 ..options(&args.probe, &args.events)
             };
-            block_on(|signals| screen(options, args.screen, signals))
+            block_on(|signals| screen(options, args.screen, user, signals))
         }
         Some(Command::Stream(args)) => block_on(|signals| stream(args, signals)),
         Some(Command::Devices(args)) => block_on(|_| devices(args)),
@@ -62,11 +67,40 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// What is known of the user, from files that only privileges that are given up
+/// later may open.
+struct User {
+    config: Config,
+    own: Option<OwnSession>,
+}
+
+impl User {
+    fn read() -> anyhow::Result<Self> {
+        Ok(Self {
+            config: Config::load(variable)?,
+            own: own::session(),
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn give_up_all_but(keep: CapabilitySet) -> anyhow::Result<()> {
+    privileges::give_up_all_but(keep).context(
+        "cannot give up the capabilities that are not needed; a sandbox that forbids capset() \
+         or prctl() must allow them",
+    )
+}
+
 /// Carries out `work` in a runtime. From here on no signal ends the process
-/// before it has cleaned up.
+/// before it has cleaned up, and no thread has more privileges than watching
+/// needs.
 fn block_on<W: Future<Output = anyhow::Result<()>>>(
     work: impl FnOnce(Signals) -> W,
 ) -> anyhow::Result<()> {
+    give_up_all_but(privileges::for_watching())?;
     tokio::runtime::Builder::new_multi_thread()
         // The screen has the main thread; the source waits for the kernel.
         .worker_threads(1)
@@ -77,9 +111,12 @@ fn block_on<W: Future<Output = anyhow::Result<()>>>(
 }
 
 /// Shows what a live source tells.
-async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> anyhow::Result<()> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let config = Config::load(variable)?;
+async fn screen(
+    options: Options,
+    args: ScreenArgs,
+    User { config, own }: User,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     let preferences = config.preferences()?;
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
@@ -90,7 +127,7 @@ async fn screen(options: Options, args: ScreenArgs, mut signals: Signals) -> any
         filter: args.filter,
         keep_screen: args.keep_screen,
         preferences: Some(preferences),
-        own: own::session(),
+        own,
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
     let shown = runtime::run(session, events, commands, options, signals.any()).await;

@@ -467,6 +467,8 @@ pub struct Session {
     /// A sentence for the header when the session is special: a demo and what
     /// it runs on, a pair that was made for it, a recording.
     pub remark: Option<String>,
+    /// What the watching process may do, in words; nothing for a recording.
+    pub privileges: Option<String>,
 }
 
 /// What the user asks of a source. A source that cannot do it, like a

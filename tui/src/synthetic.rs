@@ -68,6 +68,7 @@ pub fn session() -> Session {
         host: "node-3".to_owned(),
         started: "2026-03-04T05:06:07Z".parse().unwrap(),
         remark: None,
+        privileges: Some("CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN; no more can be gained".to_owned()),
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::devices::Devices;
 use super::object::{Object, Sizes};
 use super::preflight;
+use super::privileges::{self, Held};
 use super::sys::HookPoint;
 
 /// How a thing stands.
@@ -88,7 +89,7 @@ impl fmt::Display for Finding {
 
 /// Looks at everything. Nothing is attached or changed.
 pub async fn examine() -> Vec<Finding> {
-    let mut findings = vec![kernel(), capabilities(), programs()];
+    let mut findings = vec![kernel(), capabilities(), inventory(), programs()];
     findings.push(netkit());
     findings.push(tcx());
     findings.push(grace());
@@ -113,16 +114,32 @@ fn kernel() -> Finding {
 fn capabilities() -> Finding {
     let missing = preflight::missing_capabilities();
     if missing.is_empty() {
-        return Finding::ok(
-            "capabilities",
-            "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are there",
-        );
+        let held = Held::now().map_or_else(|error| error.to_string(), |held| held.to_string());
+        return Finding::ok("capabilities", format!("all that is needed; held: {held}"));
     }
     Finding::missing(
         "capabilities",
         State::Fatal,
         format!("missing: {}", missing.join(", ")),
         "start it with sudo, or: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
+    )
+}
+
+/// What is not known for want of capabilities.
+fn inventory() -> Finding {
+    const WHAT: &str = "inventory";
+    let missing: Vec<_> = privileges::missing(&privileges::HELPFUL)
+        .iter()
+        .map(|(_, name, purpose)| format!("{purpose} ({name})"))
+        .collect();
+    if missing.is_empty() {
+        return Finding::ok(WHAT, "containers and other programs can be named");
+    }
+    Finding::missing(
+        WHAT,
+        State::Without,
+        format!("not known here: {}", missing.join("; ")),
+        "start it with sudo to know them; counting does not need it",
     )
 }
 

@@ -19,6 +19,7 @@ use super::inventory::{Inventory, Lookup};
 use super::object::{Object, Sizes};
 use super::pair::{self, Pair, PairRequest};
 use super::preflight;
+use super::privileges::Held;
 use super::ring::Ring;
 use super::watch::Watched;
 use crate::source::{Command, DeviceKind, Event, Level, Moment, Notice, Session};
@@ -174,6 +175,7 @@ impl Live {
                 .into_owned(),
             started,
             remark,
+            privileges: Held::now().ok().map(|held| held.to_string()),
         };
         let task = tokio::spawn(source.run(options.interval, notices, command_receiver, stopped));
         Ok(Self {

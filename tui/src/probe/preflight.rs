@@ -4,9 +4,9 @@
 use std::io;
 
 use anyhow::anyhow;
-use rustix::thread::{CapabilitySet, capabilities};
 
 use super::object::ObjectError;
+use super::privileges;
 use super::sys::{self, HookPoint};
 
 /// The loopback device, which every namespace has, by its index.
@@ -15,13 +15,6 @@ const LOOPBACK: u32 = 1;
 /// What to do where there is no netkit.
 pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); \
                              any device can be watched through tcx: choose some here";
-
-/// What nkview needs of the kernel's capabilities, and what for.
-const NEEDED: [(CapabilitySet, &str); 3] = [
-    (CapabilitySet::BPF, "CAP_BPF"),
-    (CapabilitySet::PERFMON, "CAP_PERFMON"),
-    (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
-];
 
 /// Whether the kernel has the netkit hooks, as far as can be told.
 #[must_use]
@@ -50,17 +43,8 @@ pub fn has(hook: HookPoint) -> Option<bool> {
 /// The capabilities that are missing, by name.
 #[must_use]
 pub fn missing_capabilities() -> Vec<&'static str> {
-    let Ok(sets) = capabilities(None) else {
-        return Vec::new();
-    };
-    // Before 5.8, and still, CAP_SYS_ADMIN stands for the two new ones.
-    let has = |capability: CapabilitySet| {
-        sets.effective.contains(capability)
-            || (capability != CapabilitySet::NET_ADMIN
-                && sets.effective.contains(CapabilitySet::SYS_ADMIN))
-    };
-    let missing = NEEDED.iter().filter(|(capability, _)| !has(*capability));
-    missing.map(|&(_, name)| name).collect()
+    let missing = privileges::missing(&privileges::NEEDED);
+    missing.iter().map(|(_, name, _)| *name).collect()
 }
 
 /// Whether this user namespace is not the first, in which users are themselves

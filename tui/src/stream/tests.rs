@@ -25,6 +25,7 @@ fn session() -> Session {
         host: "node-3".to_owned(),
         started: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         remark: None,
+        privileges: None,
     }
 }
 

@@ -17,7 +17,7 @@ type Line = Vec<(String, Style)>;
 /// Draws the view: text that scrolls.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let mut lines = sums(canvas, app, usize::from(area.width));
-    lines.extend(probe(canvas, app));
+    lines.extend(probe(canvas, app, usize::from(area.width)));
     lines.extend(notices(canvas, app, usize::from(area.width)));
     canvas.geometry.extent = Extent {
         page: usize::from(area.height),
@@ -127,7 +127,7 @@ fn cells(canvas: &Canvas<'_>, ledger: &Ledger, direction: Direction) -> Vec<(Str
 }
 
 /// How full the kernel's maps are.
-fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
+fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
     let probe = app.picture().probe;
     let gauge = |label: &str, used: u64, of: u64, text: String| -> Line {
@@ -203,6 +203,12 @@ fn probe(canvas: &Canvas<'_>, app: &App) -> Vec<Line> {
         lines.push(fact("drawn", format!("{drawn} to the terminal")));
     } else {
         lines.push(fact("", "known after the next interval".to_owned()));
+    }
+    let privileges = app.session.privileges.iter();
+    let texts = privileges.flat_map(|text| super::wrap(text, width.saturating_sub(23)));
+    for (number, text) in texts.enumerate() {
+        let label = if number == 0 { "privileges" } else { "" };
+        lines.push(fact(label, text));
     }
     lines.push(Vec::new());
     lines

@@ -22,6 +22,7 @@ mod inventory;
 mod lab;
 mod namespace;
 mod need;
+mod privileges;
 mod program;
 mod report;
 mod screen;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         demo::tests(),
         following::tests(),
         input::tests(),
+        privileges::tests(),
         inventory::tests(),
         screen::tests(),
     ];

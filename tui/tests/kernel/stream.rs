@@ -48,7 +48,11 @@ pub struct Stream {
 impl Stream {
     /// Starts it in a namespace and waits until it counts.
     pub fn start(namespace: &Namespace, args: &[&str]) -> Self {
-        let mut command = Command::new(NKVIEW);
+        Self::run(namespace, Command::new(NKVIEW), args)
+    }
+
+    /// As [`Self::start`], by a command that ends with the binary.
+    pub fn run(namespace: &Namespace, mut command: Command, args: &[&str]) -> Self {
         command.args(["stream", "--json"]).args(args);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = namespace.enter(|| command.spawn().unwrap());
@@ -102,7 +106,8 @@ impl Stream {
         self.child.wait().unwrap();
     }
 
-    fn pid(&self) -> Pid {
+    /// Its process.
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 }
