@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use ipnet::IpNet;
-use probe_common::Direction;
 
 use super::action::{HostGroup, Side};
 use super::ends;
-use super::flows::{Criteria, Order, count, ordered};
+use super::flows::{Criteria, Order, ordered};
 use super::list::List;
 use crate::flow::{Count, FlowTable};
+use tree::{Node, Tree};
 
 #[cfg(test)]
 mod tests;
+mod tree;
 
 /// The columns of the table, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,119 +117,38 @@ impl Default for HostsView {
     }
 }
 
-/// The sums of each group, and the groups that are directly in each.
-#[derive(Default)]
-struct Tree {
-    sums: HashMap<HostGroup, HostSums>,
-    children: HashMap<HostGroup, Vec<HostGroup>>,
-    roots: Vec<HostGroup>,
-}
-
-impl Tree {
-    fn add(&mut self, group: HostGroup, sums: &HostSums) -> bool {
-        let is_new = !self.sums.contains_key(&group);
-        self.sums.entry(group).or_default().add(sums);
-        is_new
-    }
-}
-
-/// The steps of [`ends::LENGTHS`], from addresses to the widest prefixes.
-const WIDEST: usize = ends::LENGTHS.len() - 1;
-
 impl HostsView {
     /// Recomputes the rows.
     pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
-        let tree = self.tree(flows, criteria, window);
+        let tree = Tree::new(flows, criteria, self.side, window);
+        let roots = tree.roots();
         self.total = HostSums::default();
-        for root in &tree.roots {
-            self.total.add(&tree.sums[root]);
+        for root in &roots {
+            self.total.add(&root.sums);
         }
         self.branches.clear();
         let mut rows = Vec::new();
-        self.list_groups(&tree, &tree.roots, 0, &mut rows);
+        self.list_groups(roots, 0, &mut rows);
         self.list.settle(rows);
     }
 
-    fn tree(&self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) -> Tree {
-        let mut hosts: HashMap<Result<std::net::IpAddr, u16>, HostSums> = HashMap::new();
-        for flow in flows.iter() {
-            let shows = criteria.shows(flow);
-            if !Criteria::has_row(flow, shows) {
-                continue;
-            }
-            let host = ends::address(&flow.key, self.side).ok_or(flow.key.ether_type);
-            let rate = |direction: Direction| match shows[direction as usize] {
-                true => flow.rate(direction, window, flows.clock()),
-                false => 0.0,
-            };
-            hosts.entry(host).or_default().add(&HostSums {
-                flows: 1,
-                rates: Direction::BOTH.map(rate),
-                counts: count(flow, shows),
-            });
-        }
-        let mut tree = Tree::default();
-        for (host, sums) in &hosts {
-            let address = match host {
-                Ok(address) => *address,
-                Err(ether_type) => {
-                    let group = HostGroup::EtherType(*ether_type);
-                    tree.add(group, sums);
-                    tree.roots.push(group);
-                    continue;
-                }
-            };
-            let mut within = None;
-            for step in (0..=WIDEST).rev() {
-                let Some(prefix) = ends::prefix(address, step) else {
-                    continue;
-                };
-                let group = HostGroup::Prefix(prefix);
-                if tree.add(group, sums) {
-                    match within {
-                        None => tree.roots.push(group),
-                        Some(within) => tree.children.entry(within).or_default().push(group),
-                    }
-                }
-                within = Some(group);
-            }
-        }
-        tree
-    }
-
     /// Lists groups in their order, and below each that is open those in it.
-    fn list_groups(
-        &mut self,
-        tree: &Tree,
-        groups: &[HostGroup],
-        depth: usize,
-        rows: &mut Vec<HostGroup>,
-    ) {
-        let mut ranked: Vec<(u128, HostGroup)> = groups
-            .iter()
-            .map(|group| {
-                let group = lone(tree, *group);
-                (self.rank(&tree.sums[&group]), group)
-            })
+    fn list_groups(&mut self, groups: Vec<Node<'_>>, depth: usize, rows: &mut Vec<HostGroup>) {
+        let mut ranked: Vec<(u128, Node<'_>)> = groups
+            .into_iter()
+            .map(|node| (self.rank(&node.sums), node))
             .collect();
-        ranked.sort_unstable();
+        ranked.sort_unstable_by_key(|(rank, node)| (*rank, node.group));
         if self.order.column == HostColumn::Group && self.order.descending {
             ranked.reverse();
         }
-        for (_, group) in ranked {
-            let children = tree.children.get(&group);
-            let open = children.map(|_| self.is_open(group));
+        for (_, node) in ranked {
+            let open = node.has_children().then(|| self.is_open(node.group));
+            let Node { group, sums, .. } = node;
             rows.push(group);
-            self.branches.insert(
-                group,
-                Branch {
-                    sums: tree.sums[&group],
-                    depth,
-                    open,
-                },
-            );
-            if let (Some(children), Some(true)) = (children, open) {
-                self.list_groups(tree, children, depth + 1, rows);
+            self.branches.insert(group, Branch { sums, depth, open });
+            if open == Some(true) {
+                self.list_groups(node.children(), depth + 1, rows);
             }
         }
     }
@@ -335,14 +255,4 @@ impl HostsView {
         let next = (self.order.column as usize + 1) % HostColumn::ALL.len();
         self.sort_by(HostColumn::ALL[next]);
     }
-}
-
-/// The narrowest group that has all of this one's hosts: prefixes with one
-/// prefix in them say nothing.
-fn lone(tree: &Tree, group: HostGroup) -> HostGroup {
-    let mut group = group;
-    while let Some([child]) = tree.children.get(&group).map(Vec::as_slice) {
-        group = *child;
-    }
-    group
 }

@@ -1,0 +1,139 @@
+//! Prefixes as ranges of sorted hosts: only those that are shown cost anything.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt};
+use ipnet::IpNet;
+use probe_common::Direction;
+
+use super::HostSums;
+use crate::app::action::{HostGroup, Side};
+use crate::app::ends;
+use crate::app::flows::{Criteria, count};
+use crate::flow::{Flow, FlowTable};
+
+/// The steps of [`ends::LENGTHS`], from addresses to the widest prefixes.
+const WIDEST: usize = ends::LENGTHS.len() - 1;
+
+/// What the flows with an address come to.
+type Host = (IpAddr, HostSums);
+
+/// All hosts, in the order of their addresses, so that those of a prefix stand
+/// together.
+pub(super) struct Tree {
+    hosts: Vec<Host>,
+    /// Flows without addresses.
+    others: HashMap<u16, HostSums>,
+}
+
+/// A group of the tree and the hosts in it.
+pub(super) struct Node<'a> {
+    pub group: HostGroup,
+    pub sums: HostSums,
+    hosts: &'a [Host],
+    /// The step of its length.
+    step: usize,
+}
+
+impl Tree {
+    pub fn new(flows: &FlowTable, criteria: Criteria<'_>, side: Side, window: Duration) -> Self {
+        let mut tree = Self {
+            hosts: Vec::with_capacity(flows.len()),
+            others: HashMap::new(),
+        };
+        for flow in flows.iter() {
+            let shows = criteria.shows(flow);
+            if !Criteria::has_row(flow, shows) {
+                continue;
+            }
+            let sums = of_flow(flow, shows, flows, window);
+            match ends::address(&flow.key, side) {
+                Some(address) => tree.hosts.push((address, sums)),
+                None => tree
+                    .others
+                    .entry(flow.key.ether_type)
+                    .or_default()
+                    .add(&sums),
+            }
+        }
+        tree.hosts.sort_unstable_by_key(|(address, _)| *address);
+        tree.hosts.dedup_by(|(address, sums), (kept, sum)| {
+            let same = address == kept;
+            if same {
+                sum.add(sums);
+            }
+            same
+        });
+        tree
+    }
+
+    /// The widest groups.
+    pub fn roots(&self) -> Vec<Node<'_>> {
+        let others = self.others.iter().map(|(ether_type, sums)| Node {
+            group: HostGroup::EtherType(*ether_type),
+            sums: *sums,
+            hosts: &[],
+            step: 0,
+        });
+        split(&self.hosts, WIDEST).chain(others).collect()
+    }
+}
+
+impl<'a> Node<'a> {
+    /// Whether there are groups in it.
+    pub const fn has_children(&self) -> bool {
+        self.hosts.len() > 1
+    }
+
+    /// The groups that are directly in it.
+    pub fn children(&self) -> Vec<Node<'a>> {
+        match self.step.checked_sub(1) {
+            Some(step) => split(self.hosts, step).collect(),
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Splits hosts into prefixes of a step's length. Each is then named by the
+/// narrowest prefix with all of its hosts: prefixes with one prefix in them say
+/// nothing.
+fn split(hosts: &[Host], step: usize) -> impl Iterator<Item = Node<'_>> {
+    hosts
+        .chunk_by(move |(a, _), (b, _)| ends::prefix(*a, step) == ends::prefix(*b, step))
+        .filter_map(move |hosts| {
+            let (step, prefix) = narrowest(hosts, step)?;
+            let mut sums = HostSums::default();
+            for (_, host) in hosts {
+                sums.add(host);
+            }
+            Some(Node {
+                group: HostGroup::Prefix(prefix),
+                sums,
+                hosts,
+                step,
+            })
+        })
+}
+
+/// The narrowest prefix of all hosts, not wider than that of a step: what the
+/// first and the last have in common, all have.
+fn narrowest(hosts: &[Host], step: usize) -> Option<(usize, IpNet)> {
+    let ((first, _), (last, _)) = (hosts.first()?, hosts.last()?);
+    (0..=step).find_map(|step| {
+        let prefix = ends::prefix(*first, step)?;
+        (ends::prefix(*last, step) == Some(prefix)).then_some((step, prefix))
+    })
+}
+
+fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, window: Duration) -> HostSums {
+    let rate = |direction: Direction| match shows[direction as usize] {
+        true => flow.rate(direction, window, flows.clock()),
+        false => 0.0,
+    };
+    HostSums {
+        flows: 1,
+        rates: Direction::BOTH.map(rate),
+        counts: count(flow, shows),
+    }
+}
