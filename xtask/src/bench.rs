@@ -21,18 +21,24 @@ pub struct Args {
 enum Bench {
     /// Nanoseconds a packet, by `BPF_PROG_TEST_RUN`: the counting path, an event a packet, other maps
     Kernel,
+    /// Throughput and exactness at floods, and CPU, memory and bytes drawn, beside bandwhich, rustnet and netwatch where they are in PATH
+    Traffic,
+    /// Time of update and draw, from a key to the screen, and bytes drawn
+    Ui,
 }
 
 impl Bench {
     const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
+            Self::Traffic => "traffic",
+            Self::Ui => "ui",
         }
     }
 
     /// Whether it loads programs or makes devices.
     const fn needs_root(self) -> bool {
-        matches!(self, Self::Kernel)
+        matches!(self, Self::Kernel | Self::Traffic)
     }
 }
 
