@@ -58,6 +58,10 @@ pub struct DeviceTotals {
     pub slot: u32,
     /// In and out, indexed by [`Direction`].
     pub directions: [Totals; 2],
+    /// The device's own counters at the end of the interval.
+    pub counters: Option<LinkCounters>,
+    /// Those of its peer.
+    pub peer_counters: Option<LinkCounters>,
 }
 
 /// What one hook saw in an interval, counted apart from the flows.
@@ -79,6 +83,26 @@ pub struct Totals {
     pub lost: u64,
     /// Packets that deserved an event but were over the budget.
     pub over_budget: u64,
+    /// What became of the packets; nothing where the far end cannot be known.
+    pub fate: Option<Fate>,
+}
+
+/// What became of packets, by the counters of the end that receives them. Both
+/// are what is certain: when packets of both kinds come together, there were more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// Packets that the hook saw and the far end did not receive: dropped or
+    /// redirected behind it.
+    pub diverted: u64,
+    /// Packets that the far end received and the hook did not see.
+    pub bypassed: u64,
+}
+
+impl std::ops::AddAssign for Fate {
+    fn add_assign(&mut self, other: Self) {
+        self.diverted += other.diverted;
+        self.bypassed += other.bypassed;
+    }
 }
 
 impl std::ops::AddAssign for Totals {
@@ -91,6 +115,9 @@ impl std::ops::AddAssign for Totals {
         self.events += other.events;
         self.lost += other.lost;
         self.over_budget += other.over_budget;
+        if let Some(fate) = other.fate {
+            *self.fate.get_or_insert_default() += fate;
+        }
     }
 }
 

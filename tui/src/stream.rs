@@ -9,10 +9,11 @@
 //! | `start` | first: from here on all is counted | `time`, `version`, `host`, `remark`?, `devices` |
 //! | `device` | a device came, went or failed later | `time`, `name`, `index`, `hooks`?, `gone`?, `error`? |
 //! | `flow` | each interval, for each flow that had a packet in it | see below |
+//! | `fate` | each interval, for each device of which packets were not delivered, or came past a hook | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`? |
 //! | `packet` | with packets asked for, for each that got an event | see below |
 //! | `notice` | something that the user must know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | the source has nothing more to say | `time`, `text` |
-//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `untracked`, `ring` |
+//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`? |
 //!
 //! `devices` has the members of `device` lines from `name` on. `hooks` is
 //! `netkit` or `tcx` where the device is watched, `error` says why it is not.
@@ -43,7 +44,12 @@
 //! in each direction the sum of the device's flow lines and of its untracked
 //! packets. `flows` is how many different flows there were, `untracked` the
 //! `packets` and `bytes` of both directions that the kernel's flow map had no
-//! room for, `ring` the packet `events` that were written and those `lost`.
+//! room for, `ring` the packet `events` that were written and those `lost`. Of
+//! netkit pairs, by the counters of the end that receives them and for each
+//! direction in which that can be read: `dropped_or_redirected` are packets that
+//! the hook saw and that end did not receive, `past_the_hook` those that it
+//! received and the hook did not see. Both are what is certain: packets of one
+//! kind can hide as many of the other.
 
 mod line;
 
@@ -59,7 +65,7 @@ use serde::Serialize;
 
 use crate::{
     flow::{FlowTable, Limits},
-    source::{Device, Event, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
+    source::{Device, Event, Fate, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
 };
 use line::Line;
 
@@ -213,6 +219,18 @@ impl<W: Write> Stream<W> {
         self.table.ingest(interval);
         let time = self.time(interval.at);
         let seconds = interval.length.as_secs_f64();
+        for device in &interval.devices {
+            let mut fates = device.directions.iter().filter_map(|totals| totals.fate);
+            if fates.any(|fate| fate != Fate::default()) {
+                let line = Line::Fate {
+                    time,
+                    seconds,
+                    device: &self.kept[self.slots[&device.slot]].name,
+                    fate: (&device.directions).into(),
+                };
+                write_line(&mut self.writer, &line)?;
+            }
+        }
         for counts in &interval.flows {
             let name = &self.kept[self.slots[&counts.key.device]].name;
             let flow = self.table.get(&counts.key);

@@ -8,9 +8,9 @@ use probe_common::parse::number::{ether, ip, tcp};
 use probe_common::{Counters, Direction, FlowKey, FlowValue, LinkLayer, Reason};
 
 use crate::source::{
-    Container, Cost, Device, DeviceKind, DeviceTotals, Event, FlowCounts, HookChain, HookPoint,
-    HookProgram, Hooks, Interval, LinkCounters, LinkSide, Moment, Namespace, Netkit, Packet, Peer,
-    PeerEnd, ProbeCounts, Session, Totals, Watch,
+    Container, Cost, Device, DeviceKind, DeviceTotals, Event, Fate, FlowCounts, HookChain,
+    HookPoint, HookProgram, Hooks, Interval, LinkCounters, LinkSide, Moment, Namespace, Netkit,
+    Packet, Peer, PeerEnd, ProbeCounts, Session, Totals, Watch,
 };
 
 /// The devices that are watched, by slot.
@@ -256,6 +256,13 @@ impl Synthetic {
             flows.push(FlowCounts {
                 key: traffic.key,
                 value,
+            });
+        }
+        for pair in &mut totals[..2] {
+            pair.directions[0].fate = Some(Fate::default());
+            pair.directions[1].fate = Some(Fate {
+                diverted: 2,
+                bypassed: 0,
             });
         }
         let eth0 = &mut totals[2].directions[0];

@@ -8,7 +8,7 @@ use crate::app::action::{Effect, Motion};
 use crate::app::list::{List, Scroll};
 use crate::dissect::clean;
 use crate::filter::DeviceName;
-use crate::source::{Command, Device, Watch};
+use crate::source::{Command, Device, DeviceTotals, Watch};
 
 /// Devices as the source told them last, and the selection among them.
 #[derive(Debug, Default)]
@@ -102,6 +102,21 @@ impl Devices {
             self.list.step(Motion::First);
         }
         choose
+    }
+
+    /// Takes over what the devices themselves have counted.
+    pub fn count(&mut self, totals: &[DeviceTotals]) {
+        for totals in totals {
+            let is_meant = |device: &&mut Device| matches!(device.watch, Watch::Yes { slot, .. } if slot == totals.slot);
+            let Some(device) = self.all.iter_mut().find(is_meant) else {
+                continue;
+            };
+            device.counters = totals.counters.unwrap_or(device.counters);
+            let end = device.peer.as_mut().and_then(|peer| peer.end.as_mut());
+            if let (Some(end), Some(counters)) = (end, totals.peer_counters) {
+                end.counters = counters;
+            }
+        }
     }
 
     /// All devices, watched ones first.

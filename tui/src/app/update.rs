@@ -155,6 +155,7 @@ impl App {
             }
             Event::Interval(interval) => {
                 self.live.ingest(&interval);
+                self.devices.count(&interval.devices);
                 self.notices.tick(interval.at);
                 if self.frozen.is_none() {
                     self.recompute(FlowsView::advance);

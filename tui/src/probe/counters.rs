@@ -64,13 +64,14 @@ impl Counters {
     }
 
     /// Ends the epoch and returns what was counted in it. `slots` are the
-    /// devices whose programs were attached at any time in it.
+    /// devices whose programs were attached at any time in it. `settled` is
+    /// called when no program runs any more that counted in it.
     ///
     /// It blocks for a grace period of the kernel, usually 10 to 40 ms.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn turn(&mut self, slots: &[u32]) -> io::Result<Interval> {
+    pub fn turn(&mut self, slots: &[u32], settled: impl FnOnce()) -> io::Result<Interval> {
         // The map of the epoch before the present one: read long ago, and
         // written to by nobody since.
         let next = self.epoch.wrapping_add(1);
@@ -81,6 +82,7 @@ impl Counters {
         self.publish()?;
         let now = Instant::now();
         grace_period()?;
+        settled();
 
         let mut flows = Vec::new();
         sys::for_each(self.flows(ended), Batch::Read, |key, value| {
@@ -152,6 +154,7 @@ impl Counters {
             events: now.events - last.events,
             lost: now.lost - last.lost,
             over_budget: now.over_budget - last.over_budget,
+            fate: None,
         })
     }
 }

@@ -13,6 +13,7 @@ use anyhow::Context;
 use tokio::task::block_in_place;
 
 use super::devices::{Devices, Link, OtherEnd};
+use super::link_counters::FarEnd;
 use super::netns;
 use crate::source::{Device, HookChain, HookPoint, Namespace, Peer, PeerEnd, Watch};
 
@@ -23,6 +24,7 @@ mod namespaces;
 mod pins;
 
 pub(super) use lookup::Lookup;
+pub use namespaces::Place;
 use namespaces::Places;
 
 /// All devices of this thread's namespace, none of them watched.
@@ -41,6 +43,7 @@ pub async fn list() -> anyhow::Result<Vec<Device>> {
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     peers: HashMap<u32, Peer>,
+    places: HashMap<i32, Place>,
     chains: HashMap<u32, Vec<HookChain>>,
     /// Why the chains are not known.
     chains_unknown: Option<String>,
@@ -85,6 +88,7 @@ impl Inventory {
         }
         Self {
             peers,
+            places: places.found,
             chains,
             chains_unknown,
         }
@@ -109,6 +113,18 @@ impl Inventory {
             },
             watch,
         }
+    }
+
+    /// Where the counters of a device's peer can be read.
+    #[must_use]
+    pub fn far_end(&self, link: &Link) -> Option<FarEnd> {
+        let peer = self.peer(link)?;
+        let place = match peer.namespace {
+            Some(namespace) => Some(self.places.get(&namespace.id)?.clone()),
+            None => None,
+        };
+        let name = peer.end?.name;
+        Some(FarEnd { place, name })
     }
 
     fn peer(&self, link: &Link) -> Option<Peer> {

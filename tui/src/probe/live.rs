@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
+use probe_common::Direction;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,7 +16,9 @@ use super::clsact;
 use super::cost::Meter;
 use super::counters::{Budget, Counters};
 use super::devices::{Devices, Link};
+use super::fate::{Blind, Fates};
 use super::inventory::{Inventory, Lookup};
+use super::link_counters::Readings;
 use super::object::{Object, Sizes};
 use super::pair::{self, Pair, PairRequest};
 use super::preflight;
@@ -165,6 +168,7 @@ impl Live {
             start,
             lookup: Lookup::new(),
             inventory: Inventory::default(),
+            fates: Fates::default(),
             events: event_sender,
             _pair: pair,
         };
@@ -334,6 +338,7 @@ struct Source {
     start: Instant,
     lookup: Lookup,
     inventory: Inventory,
+    fates: Fates,
     events: mpsc::Sender<Event>,
     _pair: Option<Pair>,
 }
@@ -372,7 +377,10 @@ impl Source {
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
-                _ = turns.tick() => self.turn().await?,
+                _ = turns.tick() => {
+                    let before = block_in_place(|| self.fates.read());
+                    self.turn(before).await?;
+                }
                 _ = readings.tick() => self.read().await?,
                 command = commands.recv() => match command {
                     Some(Command::Measure(measure)) => self.measure(measure).await?,
@@ -390,14 +398,20 @@ impl Source {
                 () = self.devices.changed() => self.reconcile().await?,
                 inventory = self.lookup.next() => {
                     self.inventory = inventory;
+                    self.fates.follow(self.watched.with_peers(&self.inventory));
                     self.tell_devices(self.lookup.links()).await?;
                 }
             }
         }
         // What is counted up to here is told; after this nothing is.
-        block_in_place(|| self.watched.detach_all());
+        let before = block_in_place(|| {
+            // After this, packets come past the hooks.
+            let before = self.fates.read();
+            self.watched.detach_all();
+            before
+        });
         self.read().await?;
-        self.turn().await
+        self.turn(before).await
     }
 
     /// Begins to measure what the programs cost, or stops it.
@@ -420,18 +434,25 @@ impl Source {
         Ok(())
     }
 
-    /// Reads the counters.
-    async fn turn(&mut self) -> Result<(), Over> {
+    /// Reads the counters. The readings of the far ends were made just before.
+    async fn turn(&mut self, before: Readings) -> Result<(), Over> {
         let slots = self.watched.slots();
-        match block_in_place(|| self.counters.turn(&slots)) {
+        let mut after = Readings::default();
+        let settled = || after = self.fates.read();
+        match block_in_place(|| self.counters.turn(&slots, settled)) {
             Ok(mut interval) => {
                 self.watched.turned();
+                let blind = self.fates.settle(&mut interval.devices, &before, &after);
                 interval.probe.ring_bytes = self.ring.take_peak();
                 interval.probe.ring_capacity = self.ring_capacity.into();
                 if let Some(meter) = &mut self.meter {
                     interval.probe.cost = Some(meter.read(self.watched.infos()));
                 }
-                self.tell(Event::Interval(interval)).await
+                self.tell(Event::Interval(interval)).await?;
+                for blind in blind {
+                    self.notice(Level::Warning, past_the_hook(&blind)).await?;
+                }
+                Ok(())
             }
             Err(error) => {
                 let text = format!("cannot read the counters: {error}; start nkview again");
@@ -510,6 +531,7 @@ impl Source {
                 self.notice(Level::Warning, text).await?;
             }
         }
+        self.fates.follow(self.watched.with_peers(&self.inventory));
         self.lookup.ask(&links, self.watched.programs());
         self.tell_devices(&links).await
     }
@@ -527,6 +549,22 @@ impl Source {
 
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over)
+    }
+}
+
+/// A warning that a hook is blind.
+fn past_the_hook(blind: &Blind) -> String {
+    let Blind {
+        device,
+        direction,
+        packets,
+    } = blind;
+    match direction {
+        Direction::In => format!(
+            "{device}: {packets} packets came in without passing the hook, as \
+             bpf_redirect_peer() lets them; no flow shows them"
+        ),
+        Direction::Out => format!("{device}: {packets} packets went out without passing the hook"),
     }
 }
 

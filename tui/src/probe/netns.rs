@@ -39,6 +39,28 @@ pub fn within<T: Send>(
     })
 }
 
+/// Carries out `work` in each of these namespaces, one after the other. Those
+/// that cannot be entered have an error in its place.
+pub fn each<T: Send>(
+    namespaces: impl ExactSizeIterator<Item = anyhow::Result<File>> + Send,
+    work: impl Fn() -> anyhow::Result<T> + Sync,
+) -> Vec<anyhow::Result<T>> {
+    if namespaces.len() == 0 {
+        return Vec::new();
+    }
+    let inside = |namespace: anyhow::Result<File>| {
+        let kind = LinkNameSpaceType::Network;
+        move_into_link_name_space(namespace?.as_fd(), Some(kind))?;
+        work()
+    };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| namespaces.map(inside).collect());
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Carries out asynchronous `work` where there is no runtime, or one that must
 /// not be waited for: while dropping.
 ///

@@ -10,6 +10,7 @@ use probe_common::{LinkLayer, limits};
 
 use super::attach::{AttachError, Attached, Change, hooks_of};
 use super::devices::Link;
+use super::fate;
 use super::inventory::Inventory;
 use super::object::Object;
 use super::preflight;
@@ -215,6 +216,22 @@ impl Watched {
             }
         }
         changes
+    }
+
+    /// The devices that are watched now, with what their peers count.
+    #[must_use]
+    pub fn with_peers(&self, inventory: &Inventory) -> Vec<fate::Watched> {
+        let entries = self.devices.iter();
+        let attached = entries.filter(|entry| matches!(entry.state, State::Attached(_)));
+        attached
+            .map(|entry| fate::Watched {
+                slot: entry.slot,
+                index: entry.link.index,
+                name: entry.link.name.clone(),
+                peer: inventory.far_end(&entry.link),
+                comparable: [entry.hooks == Hooks::Netkit; 2],
+            })
+            .collect()
     }
 
     /// The ids of our programs.

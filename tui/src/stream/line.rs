@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
     flow, source,
-    source::{FlowCounts, Level, Moment, Totals, Watch},
+    source::{Fate, FlowCounts, Level, Moment, Totals, Watch},
 };
 
 /// A moment of the wall clock, to the millisecond.
@@ -32,6 +32,13 @@ impl Serialize for Time {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Line<'a> {
+    Fate {
+        time: Time,
+        seconds: f64,
+        device: &'a str,
+        #[serde(flatten)]
+        fate: Fates,
+    },
     Start {
         time: Time,
         version: &'static str,
@@ -287,6 +294,42 @@ pub(super) struct DeviceTotals<'a> {
     flows: usize,
     untracked: Untracked,
     ring: Ring,
+    #[serde(flatten)]
+    fate: Fates,
+}
+
+/// What became of packets.
+#[derive(Serialize)]
+pub(super) struct Fates {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_or_redirected: Option<Known>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past_the_hook: Option<Known>,
+}
+
+impl From<&[Totals; 2]> for Fates {
+    fn from(directions: &[Totals; 2]) -> Self {
+        Self {
+            dropped_or_redirected: Known::new(directions, |fate| fate.diverted),
+            past_the_hook: Known::new(directions, |fate| fate.bypassed),
+        }
+    }
+}
+
+/// Packets, of the directions in which they are known.
+#[derive(Serialize)]
+struct Known {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out: Option<u64>,
+}
+
+impl Known {
+    fn new(directions: &[Totals; 2], packets: fn(Fate) -> u64) -> Option<Self> {
+        let [r#in, out] = directions.map(|totals| totals.fate.map(packets));
+        (r#in.is_some() || out.is_some()).then_some(Self { r#in, out })
+    }
 }
 
 #[derive(Serialize)]
@@ -319,6 +362,7 @@ impl<'a> DeviceTotals<'a> {
                 events: both.events,
                 lost: both.lost,
             },
+            fate: directions.into(),
         }
     }
 }

@@ -94,7 +94,9 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
                 events: 2,
                 lost: 1,
                 over_budget: 0,
+                fate: None,
             }; 2],
+            ..DeviceTotals::default()
         });
         for (totals, counters) in device.directions.iter_mut().zip(value.directions) {
             totals.packets += counters.packets;

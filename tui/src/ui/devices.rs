@@ -160,9 +160,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
             }
             Watch::No => Cell::new(canvas.glyph("○", "."), palette.dim),
         },
-        Field::Name if listing::facts(device).iter().any(|fact| fact.warns) => {
-            Cell::new(format!("{} !", device.name), palette.warn)
-        }
+        Field::Name if warns(app, device) => Cell::new(format!("{} !", device.name), palette.warn),
         Field::Name => Cell::new(&device.name, palette.strong),
         Field::Container => Cell::new(device.leads_to().map_or_else(String::new, clean), text),
         Field::Kind => match &device.kind {
@@ -191,6 +189,15 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
             Cell::new(format::short_count(packets.iter().sum()), text)
         }),
     }
+}
+
+/// Whether there is something that the user had better know.
+fn warns(app: &App, device: &Device) -> bool {
+    let came_past = ledger(app, device).is_some_and(|ledger| {
+        let fates = Direction::BOTH.map(|direction| ledger.totals(direction).fate);
+        fates.into_iter().flatten().any(|fate| fate.bypassed > 0)
+    });
+    came_past || listing::facts(device).iter().any(|fact| fact.warns)
 }
 
 /// What holds for the primary and for the peer.

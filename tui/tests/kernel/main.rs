@@ -16,6 +16,7 @@ mod cleanup;
 mod counting;
 mod demo;
 mod device;
+mod fate;
 mod following;
 mod input;
 mod inventory;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         chain::tests(),
         cleanup::tests(),
         demo::tests(),
+        fate::tests(),
         following::tests(),
         input::tests(),
         privileges::tests(),

@@ -91,6 +91,16 @@ impl Stream {
         }
     }
 
+    /// A line that is wanted, among those that were said by now.
+    pub fn poll(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        let new = self.said.len();
+        self.said.extend(self.lines.try_iter());
+        self.said[new..]
+            .iter()
+            .find(|line| is_wanted(line))
+            .cloned()
+    }
+
     /// Sends a signal, and returns all that was said until the end.
     pub fn end(mut self, signal: Signal) -> Report {
         kill_process(self.pid(), signal).unwrap();

@@ -31,7 +31,7 @@ const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
 const PROCESSES: usize = 65_536;
 
 /// Where a namespace can be entered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// A file that stands for it.
     path: PathBuf,

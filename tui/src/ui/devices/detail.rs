@@ -12,12 +12,12 @@ use crate::app::App;
 use crate::app::list::Extent;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
-use crate::source::{Device, DeviceKind, Watch};
+use crate::source::{Device, DeviceKind, Fate, Watch};
 
 /// Lines of the detail while it is not open.
 pub const LINES: u16 = 14;
 /// Lines and columns of the counters.
-const COUNTERS: u16 = 5;
+const COUNTERS: u16 = 7;
 const COLUMNS: u16 = 56;
 /// The history has more lines where the detail is open.
 const HISTORY: u16 = 10;
@@ -34,7 +34,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
     if let Some(ledger) = ledger(app, device) {
         let graph = indent(area, COLUMNS);
         let has_graph = graph.width >= 24 && app.devices.detail && area.height > 2 * HISTORY;
-        let height = if has_graph { HISTORY } else { COUNTERS };
+        let height = match has_graph {
+            true => HISTORY,
+            false if fates(ledger).is_some() => COUNTERS,
+            false => COUNTERS - 2,
+        };
         let top = Rect {
             height: height.min(area.height),
             ..area
@@ -80,7 +84,7 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
     let [inward, outward] = heads;
     canvas.text(
         indent(line(&mut area), 1),
-        &format!("{:<12}{inward:>18}{outward:>18}", ""),
+        &format!("{:<22}{inward:>15}{outward:>15}", ""),
         palette.dim,
     );
     let sums = Direction::BOTH.map(|direction| ledger.sums(direction));
@@ -91,10 +95,37 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
         ("untracked", sums.map(|sums| sums.untracked.packets)),
     ] {
         let place = indent(line(&mut area), 1);
-        let rest = canvas.text(place, &format!("{label:<12}"), palette.dim);
+        let rest = canvas.text(place, &format!("{label:<22}"), palette.dim);
         let [inward, outward] = values.map(format::count);
-        canvas.text(rest, &format!("{inward:>18}{outward:>18}"), palette.text);
+        canvas.text(rest, &format!("{inward:>15}{outward:>15}"), palette.text);
     }
+    let Some(fates) = fates(ledger) else {
+        return;
+    };
+    // When packets come past the hook, others may be missing unnoticed.
+    let diverted = fates.map(|fate| match fate {
+        Some(fate) if fate.bypassed == 0 => format::count(fate.diverted),
+        _ => "unknown".to_owned(),
+    });
+    let bypassed = fates.map(|fate| fate.map(|fate| fate.bypassed));
+    let warns = bypassed.iter().flatten().any(|packets| *packets > 0);
+    let bypassed = bypassed.map(|it| it.map_or_else(|| "unknown".to_owned(), format::count));
+    let style = if warns { palette.warn } else { palette.text };
+    for (label, values, style) in [
+        ("dropped or redirected", diverted, palette.text),
+        ("past the hook", bypassed, style),
+    ] {
+        let place = indent(line(&mut area), 1);
+        let rest = canvas.text(place, &format!("{label:<22}"), palette.dim);
+        let [inward, outward] = values;
+        canvas.text(rest, &format!("{inward:>15}{outward:>15}"), style);
+    }
+}
+
+/// What became of the packets in both directions, where that is known of one.
+fn fates(ledger: &Ledger) -> Option<[Option<Fate>; 2]> {
+    let fates = Direction::BOTH.map(|direction| ledger.totals(direction).fate);
+    fates.iter().any(Option::is_some).then_some(fates)
 }
 
 /// The lines of what is known: label, text, style.

@@ -1,0 +1,197 @@
+//! What became of packets that a hook has seen: its counts against those of the
+//! pair's other end.
+//!
+//! A netkit end counts as received what its peer sent and no program kept
+//! (`netkit_xmit()` in `drivers/net/netkit.c`). What was seen and not received was
+//! dropped or redirected by programs behind ours, or by the policy. What was
+//! received and not seen came past the hook (`bpf_redirect_peer()`).
+//!
+//! The two are never read at the same moment. So the far end is read before the
+//! epoch ends, when all that it has received was seen, and after it has, when all
+//! that was seen has met its fate. Either gives a bound that holds for the sums
+//! since the pair is watched; what one reading cannot claim yet, a later one will.
+
+use std::collections::HashMap;
+
+use probe_common::Direction;
+
+use super::link_counters::{FarEnd, Readings};
+use crate::source::{DeviceTotals, Fate, LinkCounters};
+
+#[cfg(test)]
+mod tests;
+
+/// A watched device, and where it is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its slot.
+    pub slot: u32,
+    /// Its interface index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its peer, as far as it can be reached.
+    pub peer: Option<FarEnd>,
+    /// For each direction, whether its hook and the counters of the end that
+    /// receives it are of the same packets.
+    pub comparable: [bool; 2],
+}
+
+/// The bookkeeping of all watched devices.
+#[derive(Debug, Default)]
+pub struct Fates {
+    devices: Vec<Watched>,
+    balances: HashMap<u32, Balances>,
+}
+
+#[derive(Debug)]
+struct Balances {
+    /// Interface index of the device that they are of.
+    index: u32,
+    directions: [Balance; 2],
+}
+
+/// Packets came past a hook for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blind {
+    /// The name of the device.
+    pub device: String,
+    /// Where they went.
+    pub direction: Direction,
+    /// How many there were, at least.
+    pub packets: u64,
+}
+
+impl Fates {
+    /// These are the devices from now on.
+    pub fn follow(&mut self, devices: Vec<Watched>) {
+        self.balances.retain(|slot, balances| {
+            let mut same = devices.iter();
+            same.any(|device| device.slot == *slot && device.index == balances.index)
+        });
+        self.devices = devices;
+    }
+
+    /// Reads the counters of all ends.
+    #[must_use]
+    pub fn read(&self) -> Readings {
+        let names = self.devices.iter().map(|device| device.name.as_str());
+        let peers = self.devices.iter().filter_map(|it| it.peer.as_ref());
+        Readings::take(names, peers)
+    }
+
+    /// Adds to the totals of an epoch what the ends have counted, and what became
+    /// of the packets. The readings are of before the epoch's end, and of after
+    /// no program wrote to it any more. Returns where a hook was found to be blind.
+    pub fn settle(
+        &mut self,
+        totals: &mut [DeviceTotals],
+        before: &Readings,
+        after: &Readings,
+    ) -> Vec<Blind> {
+        let mut blind = Vec::new();
+        for totals in totals {
+            let slot = totals.slot;
+            let Some(device) = self.devices.iter().find(|it| it.slot == slot) else {
+                continue;
+            };
+            let peer = device.peer.as_ref();
+            totals.counters = after.of(&device.name);
+            totals.peer_counters = peer.and_then(|peer| after.of_peer(peer));
+            let fresh = || Balances {
+                index: device.index,
+                directions: Default::default(),
+            };
+            let balances = self.balances.entry(slot).or_insert_with(fresh);
+            for direction in Direction::BOTH {
+                let receiver = |readings: &Readings| match direction {
+                    Direction::In => peer.and_then(|peer| readings.of_peer(peer)),
+                    Direction::Out => readings.of(&device.name),
+                };
+                let side = direction as usize;
+                let received = match (receiver(before), receiver(after)) {
+                    (Some(before), Some(after)) if device.comparable[side] => {
+                        Some(Received::new(before, after))
+                    }
+                    _ => None,
+                };
+                let totals = &mut totals.directions[side];
+                let balance = &mut balances.directions[side];
+                totals.fate = balance.settle(totals.packets, received);
+                let packets = balance.told.bypassed;
+                if packets > 0 && !std::mem::replace(&mut balance.is_blind, true) {
+                    blind.push(Blind {
+                        device: device.name.clone(),
+                        direction,
+                        packets,
+                    });
+                }
+            }
+        }
+        blind
+    }
+}
+
+/// What the far end had received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Received {
+    /// At a moment before the epoch's end.
+    before: u64,
+    /// At one when all that was seen in it had met its fate.
+    after: u64,
+}
+
+impl Received {
+    const fn new(before: LinkCounters, after: LinkCounters) -> Self {
+        Self {
+            before: before.rx.packets,
+            after: after.rx.packets,
+        }
+    }
+}
+
+/// One direction of one device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Balance {
+    /// All that was seen.
+    seen: u64,
+    /// Where both were when the comparing began.
+    start: Option<(u64, Received)>,
+    /// The largest counter that was read.
+    last: u64,
+    /// What has been told since.
+    told: Fate,
+    /// Whether packets have come past the hook.
+    is_blind: bool,
+}
+
+impl Balance {
+    /// Takes over what was seen in an epoch. Returns what became certain; nothing
+    /// where the far end cannot be read.
+    fn settle(&mut self, seen: u64, received: Option<Received>) -> Option<Fate> {
+        self.seen += seen;
+        let Some(received) = received else {
+            self.start = None;
+            return None;
+        };
+        // A counter that goes back is another device's.
+        let start = self.start.filter(|_| received.before >= self.last);
+        self.last = received.after;
+        let Some((seen_then, then)) = start else {
+            self.start = Some((self.seen, received));
+            self.told = Fate::default();
+            return Some(Fate::default());
+        };
+        let seen = self.seen - seen_then;
+        let certain = Fate {
+            diverted: seen.saturating_sub(received.after - then.before),
+            bypassed: (received.before - then.after).saturating_sub(seen),
+        };
+        let new = Fate {
+            diverted: certain.diverted.saturating_sub(self.told.diverted),
+            bypassed: certain.bypassed.saturating_sub(self.told.bypassed),
+        };
+        self.told += new;
+        Some(new)
+    }
+}
