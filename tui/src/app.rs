@@ -29,7 +29,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowTable};
+use crate::flow::{Flow, FlowTable, Span};
 use crate::keys::{Context, Keymap};
 use crate::source::Session;
 
@@ -97,6 +97,10 @@ pub struct App {
     pub packets: PacketsView,
     /// The host table's state.
     pub hosts: HostsView,
+    /// How far back graphs reach.
+    pub zoom: Span,
+    /// Whether the graph of all that is watched is open.
+    pub whole: bool,
     /// What the process uses.
     pub usage: Option<Usage>,
     /// How far the probe view is scrolled.
@@ -128,6 +132,8 @@ impl App {
             flows: FlowsView::default(),
             packets: PacketsView::default(),
             hosts: HostsView::default(),
+            zoom: Span::default(),
+            whole: false,
             usage: None,
             probe: Scroll::default(),
             help: Scroll::default(),
@@ -247,7 +253,9 @@ impl App {
         let window = WINDOWS[self.window];
         flows(&mut self.flows, &picture.flows, criteria, window);
         match self.view {
-            View::Hosts => self.hosts.refresh(&picture.flows, criteria, window),
+            View::Hosts => self
+                .hosts
+                .refresh(&picture.flows, criteria, window, self.zoom),
             View::Packets => self.packets.refresh(&picture.packets, criteria),
             View::Flows | View::Devices | View::Probe => (),
         }

@@ -10,6 +10,8 @@ mod count;
 mod history;
 mod ledger;
 mod order;
+mod ring;
+mod series;
 mod table;
 mod tcp;
 
@@ -21,6 +23,7 @@ pub use clock::{Clock, SLOTS};
 pub use count::Count;
 pub use history::History;
 pub use ledger::{Ledger, Sums, Untracked};
+pub use series::{Series, Span};
 pub use table::{FlowTable, Limits};
 pub use tcp::TcpState;
 

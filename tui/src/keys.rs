@@ -204,6 +204,13 @@ impl Keymap {
             .filter(move |binding| binding.context == context)
     }
 
+    /// The first key that does this, wherever.
+    #[must_use]
+    pub fn key(&self, action: &Action) -> Option<Key> {
+        let binding = self.bindings.iter().find(|b| b.action == *action)?;
+        binding.keys.first().copied()
+    }
+
     /// The bindings that the footer tells in a context, what matters most
     /// first.
     pub fn hints(&self, context: Context) -> impl Iterator<Item = &Binding> {

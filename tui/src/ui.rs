@@ -16,8 +16,10 @@ mod help;
 mod hosts;
 mod packets;
 pub mod palette;
+mod plot;
 mod probe;
 mod table;
+mod whole;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -51,6 +53,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Geometry {
     header::draw(&mut canvas, app, &mut area);
     let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
+    if app.whole {
+        let lines = whole::lines(area.height);
+        let place = canvas::bottom(&mut area, lines);
+        whole::draw(&mut canvas, app, place);
+    }
     match app.view() {
         View::Flows => flows::draw(&mut canvas, app, area),
         View::Packets => packets::draw(&mut canvas, app, area),

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use probe_common::FlowKey;
 
 use super::columns::{Column, Shift};
+use super::ends;
 use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
@@ -56,6 +57,14 @@ pub enum Action {
     Column(ColumnEdit),
     /// Go on to the next window for rates.
     Window,
+    /// Show graphs of a shorter time.
+    ZoomIn,
+    /// Show graphs of a longer time.
+    ZoomOut,
+    /// Open or close the graph of all that is watched.
+    Whole,
+    /// Open or close the detail of the selected group of hosts.
+    HostDetail,
     /// Show rates in bits or in bytes.
     Units,
     /// Go on to what happens to closed flows next.
@@ -294,6 +303,16 @@ pub enum HostGroup {
 }
 
 impl HostGroup {
+    /// Whether a flow is in it by the address of this side.
+    #[must_use]
+    pub fn has(&self, key: &FlowKey, side: Side) -> bool {
+        match (self, ends::address(key, side)) {
+            (Self::Prefix(prefix), Some(address)) => prefix.contains(&address),
+            (Self::EtherType(number), None) => key.ether_type == *number,
+            _ => false,
+        }
+    }
+
     /// The address, where the group is a single one.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {

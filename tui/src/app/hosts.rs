@@ -9,7 +9,7 @@ use super::action::{HostGroup, Side};
 use super::ends;
 use super::flows::{Criteria, Order, ordered};
 use super::list::List;
-use crate::flow::{Count, FlowTable};
+use crate::flow::{Count, FlowTable, Series, Span};
 use tree::{Node, Tree};
 
 #[cfg(test)]
@@ -101,6 +101,9 @@ pub struct HostsView {
     pub order: Order<HostColumn>,
     /// The end whose addresses make the groups.
     pub side: Side,
+    /// Whether the selected group is shown in full.
+    pub detail: bool,
+    series: Series,
 }
 
 impl Default for HostsView {
@@ -113,13 +116,21 @@ impl Default for HostsView {
             list: List::default(),
             order: Order::<HostColumn>::by(HostColumn::Share),
             side: Side::Remote,
+            detail: false,
+            series: Series::default(),
         }
     }
 }
 
 impl HostsView {
     /// Recomputes the rows.
-    pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
+    pub fn refresh(
+        &mut self,
+        flows: &FlowTable,
+        criteria: Criteria<'_>,
+        window: Duration,
+        zoom: Span,
+    ) {
         let tree = Tree::new(flows, criteria, self.side, window);
         let roots = tree.roots();
         self.total = HostSums::default();
@@ -130,6 +141,31 @@ impl HostsView {
         let mut rows = Vec::new();
         self.list_groups(roots, 0, &mut rows);
         self.list.settle(rows);
+        self.series = self.selected_series(flows, criteria, zoom);
+    }
+
+    /// The graph of the selected group, while its detail is open.
+    fn selected_series(&self, flows: &FlowTable, criteria: Criteria<'_>, zoom: Span) -> Series {
+        let mut sum = Series::default();
+        let Some(group) = self.list.selected().filter(|_| self.detail) else {
+            return sum;
+        };
+        for flow in flows.iter().filter(|flow| group.has(&flow.key, self.side)) {
+            let shows = criteria.shows(flow);
+            if shows != [false; 2] {
+                let mut series = flow.history.series(zoom, flows.clock());
+                for (values, _) in series
+                    .values
+                    .iter_mut()
+                    .zip(shows)
+                    .filter(|(_, shows)| !shows)
+                {
+                    values.fill(0.0);
+                }
+                sum.add(&series);
+            }
+        }
+        sum
     }
 
     /// Lists groups in their order, and below each that is open those in it.
@@ -180,6 +216,12 @@ impl HostsView {
     #[must_use]
     pub fn branch(&self, group: &HostGroup) -> Branch {
         self.branches.get(group).copied().unwrap_or_default()
+    }
+
+    /// What the graph of the selected group is drawn of.
+    #[must_use]
+    pub const fn series(&self) -> &Series {
+        &self.series
     }
 
     /// What all groups come to.

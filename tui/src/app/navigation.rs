@@ -27,8 +27,10 @@ impl App {
             View::Flows => std::mem::take(&mut self.flows.detail),
             View::Packets => std::mem::take(&mut self.packets.detail),
             View::Devices => std::mem::take(&mut self.devices.detail),
-            View::Hosts | View::Probe => false,
+            View::Hosts => std::mem::take(&mut self.hosts.detail),
+            View::Probe => false,
         };
+        let detail = detail || std::mem::take(&mut self.whole);
         if detail || self.notices.dismiss() {
             return;
         }
@@ -125,7 +127,12 @@ impl App {
         match self.view {
             View::Flows => self.flows.list.step(motion),
             View::Packets => self.packets.step(motion),
-            View::Hosts => self.hosts.list.step(motion),
+            View::Hosts => {
+                self.hosts.list.step(motion);
+                if self.hosts.detail {
+                    self.refresh();
+                }
+            }
             View::Devices => self.devices.step(motion),
             View::Probe => self.probe.step(motion),
         }
@@ -158,7 +165,10 @@ impl App {
         match item {
             Item::Flow(key) => self.flows.list.select(key),
             Item::Packet(number) => self.packets.select(number),
-            Item::Host(group) => self.hosts.list.select(group),
+            Item::Host(group) => {
+                self.hosts.list.select(group);
+                self.refresh();
+            }
             Item::Device(index) => self.devices.select(index),
         }
         None

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::action::{Action, ColumnEdit, Edit, Effect, Side, View};
+use super::action::{Action, ColumnEdit, Edit, Effect, Motion, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
 use super::flows::FlowsView;
 use super::hosts::HostsView;
@@ -75,6 +75,22 @@ impl App {
             Action::Column(edit) => effects.extend(self.edit_columns(edit)),
             Action::Window => {
                 self.window = (self.window + 1) % WINDOWS.len();
+                self.refresh();
+            }
+            Action::ZoomIn => {
+                self.zoom = self.zoom.shorter();
+                self.refresh();
+            }
+            Action::ZoomOut => {
+                self.zoom = self.zoom.longer();
+                self.refresh();
+            }
+            Action::Whole => self.whole = !self.whole,
+            Action::HostDetail => {
+                if self.hosts.list.selected().is_none() {
+                    self.step(Motion::Down);
+                }
+                self.hosts.detail = !self.hosts.detail && self.hosts.list.selected().is_some();
                 self.refresh();
             }
             Action::Units => self.look.bits = !self.look.bits,

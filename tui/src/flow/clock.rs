@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use super::series::Span;
 use crate::source::Moment;
 
 /// Slots that are remembered.
@@ -24,6 +25,9 @@ pub struct Clock {
     /// The current slot's number; numbers begin at 1.
     slot: u32,
     slots: [Slot; SLOTS],
+    /// The time that blocks of several slots cover, by their number.
+    tens: [Duration; Span::TenMinutes.values()],
+    hour: [Duration; Span::Hour.values()],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +43,8 @@ impl Default for Clock {
             now: Moment::ZERO,
             slot: 0,
             slots: [Slot::default(); SLOTS],
+            tens: [Duration::ZERO; Span::TenMinutes.values()],
+            hour: [Duration::ZERO; Span::Hour.values()],
         }
     }
 }
@@ -53,13 +59,46 @@ impl Clock {
     /// Goes on by an interval.
     pub(super) fn advance(&mut self, at: Moment, length: Duration) {
         self.now = at;
-        if self.slot == 0 || self.at(self.slot).length >= FULL {
+        let begins = self.slot == 0 || self.at(self.slot).length >= FULL;
+        if begins {
             self.slot += 1;
             *self.at_mut(self.slot) = Slot { end: at, length };
         } else {
             let slot = self.at_mut(self.slot);
             slot.end = at;
             slot.length = slot.length.saturating_add(length);
+        }
+        for (span, lengths) in [
+            (Span::TenMinutes, &mut self.tens[..]),
+            (Span::Hour, &mut self.hour[..]),
+        ] {
+            let block = self.slot / span.slots_each();
+            let sum = &mut lengths[block as usize % span.values()];
+            if begins && self.slot.is_multiple_of(span.slots_each()) {
+                *sum = Duration::ZERO;
+            }
+            *sum = sum.saturating_add(length);
+        }
+    }
+
+    /// The numbers of the blocks that are remembered, oldest first.
+    pub(super) fn blocks(&self, span: Span) -> Range<u32> {
+        if span == Span::Minute {
+            return self.remembered();
+        }
+        if self.slot == 0 {
+            return 0..0;
+        }
+        let newest = self.slot / span.slots_each();
+        newest.saturating_sub(span.values() as u32 - 1)..newest + 1
+    }
+
+    /// The time that a block covers.
+    pub(super) fn block_length(&self, span: Span, block: u32) -> Duration {
+        match span {
+            Span::Minute => self.length(block),
+            Span::TenMinutes => self.tens[block as usize % self.tens.len()],
+            Span::Hour => self.hour[block as usize % self.hour.len()],
         }
     }
 

@@ -1,12 +1,13 @@
 //! What was counted lately, in few bytes.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use probe_common::Direction;
 
 use super::{
     clock::{Clock, SLOTS},
-    compact::Compact,
+    ring::Ring,
+    series::{Long, Series, Span},
 };
 use crate::source::Moment;
 
@@ -19,7 +20,8 @@ const BLOCKS: usize = SLOTS / BLOCK as usize;
 /// The bytes of each of the last [`SLOTS`] slots of the [`Clock`], and the
 /// packets of the last minute, for both directions.
 ///
-/// There are many histories, so they are small: 300 bytes. Counts are 16-bit
+/// There are many histories, so they are small: 312 bytes. One that is longer
+/// than a minute gets 128 more, for ten minutes in blocks. Counts are 16-bit
 /// floating point numbers with an 11-bit mantissa, off by at most 1 in 4,096 a
 /// slot. Packets, which no graph needs, are held for each of the last 10 slots
 /// and further back in blocks of 15. A history without traffic is not touched
@@ -29,10 +31,13 @@ pub struct History {
     /// The slot of the last record; 0 for none. What the rings hold of later
     /// slots is of no meaning.
     newest: u32,
+    /// The slot of the first record.
+    first: u32,
     sides: [Side; 2],
+    long: Option<Box<Long>>,
 }
 
-const _: () = assert!(size_of::<History>() <= 300);
+const _: () = assert!(size_of::<History>() <= 312);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Side {
@@ -55,12 +60,48 @@ impl History {
     /// Adds to the current slot. Arrays are indexed by [`Direction`].
     pub(super) fn record(&mut self, bytes: [u64; 2], packets: [u64; 2], clock: &Clock) {
         let (last, now) = (self.newest, clock.slot());
+        if last == 0 {
+            self.first = now;
+        }
+        if self.long.is_none() && now >= self.first + SLOTS as u32 {
+            self.long = Some(Box::new(self.lengthened()));
+        }
+        if let Some(long) = &mut self.long {
+            long.add(now, bytes);
+        }
         for (side, (bytes, packets)) in self.sides.iter_mut().zip(bytes.into_iter().zip(packets)) {
             side.bytes.add(last, now, bytes);
             side.packets.add(last, now, packets);
             side.packet_blocks.add(last / BLOCK, now / BLOCK, packets);
         }
         self.newest = now;
+    }
+
+    /// The minute so far, for a history that becomes longer.
+    fn lengthened(&self) -> Long {
+        let mut long = Long::default();
+        for slot in self.newest.saturating_sub(SLOTS as u32 - 1)..=self.newest {
+            let bytes = self
+                .sides
+                .each_ref()
+                .map(|side| side.bytes.get(self.newest, slot));
+            long.add(slot, bytes);
+        }
+        long
+    }
+
+    /// What a graph over a span is drawn of; over ten minutes at most.
+    #[must_use]
+    pub fn series(&self, span: Span, clock: &Clock) -> Series {
+        let span = span.min(Span::TenMinutes);
+        let each = span.slots_each();
+        Series::new(span, clock, |side, block| match &self.long {
+            Some(long) if span == Span::TenMinutes => long.get(side, block),
+            _ => {
+                let slots = block * each..=block * each + (each - 1);
+                self.sides[side].bytes.sum(self.newest, slots)
+            }
+        })
     }
 
     /// Bytes per second over about the last `window`: exactly over the whole
@@ -130,37 +171,6 @@ fn per_second(sum: u64, time: impl FnOnce() -> Duration) -> f64 {
         sum as f64 / seconds
     } else {
         0.0
-    }
-}
-
-/// The counts of the `N` slots up to the newest, each at its number modulo `N`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ring<const N: usize>([Compact; N]);
-
-impl<const N: usize> Ring<N> {
-    const EMPTY: Self = Self([Compact::ZERO; N]);
-
-    /// Adds to slot `now` when `last` was the newest so far.
-    fn add(&mut self, last: u32, now: u32, value: u64) {
-        let passed = now.saturating_sub(last).min(N as u32);
-        for slot in (now + 1 - passed)..=now {
-            self.0[slot as usize % N] = Compact::ZERO;
-        }
-        self.0[now as usize % N].add(value);
-    }
-
-    fn get(&self, newest: u32, slot: u32) -> u64 {
-        match newest.checked_sub(slot) {
-            Some(behind) if (behind as usize) < N => self.0[slot as usize % N].value(),
-            _ => 0,
-        }
-    }
-
-    fn sum(&self, newest: u32, slots: RangeInclusive<u32>) -> u64 {
-        let end = newest.min(*slots.end());
-        (*slots.start()..=end)
-            .map(|slot| self.get(newest, slot))
-            .sum()
     }
 }
 

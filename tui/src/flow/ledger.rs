@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use probe_common::Direction;
 
+use super::series::{Hour, Series, Span};
 use super::{Clock, Count, Flow, History};
 use crate::source::{Moment, Totals};
 
@@ -57,6 +58,7 @@ pub struct Ledger {
     sums: [Sums; 2],
     totals: [Totals; 2],
     history: History,
+    hour: Hour,
 }
 
 impl Ledger {
@@ -66,6 +68,7 @@ impl Ledger {
             sums: Default::default(),
             totals: Default::default(),
             history: History::default(),
+            hour: Hour::default(),
         }
     }
 
@@ -94,6 +97,15 @@ impl Ledger {
             .packet_rate(direction, window, self.since, clock)
     }
 
+    /// What a graph over a span is drawn of.
+    #[must_use]
+    pub fn series(&self, span: Span, clock: &Clock) -> Series {
+        match span {
+            Span::Minute | Span::TenMinutes => self.history.series(span, clock),
+            Span::Hour => Series::new(span, clock, |side, block| self.hour.get(side, block)),
+        }
+    }
+
     /// What was seen lately.
     #[must_use]
     pub fn history(&self) -> &History {
@@ -113,6 +125,7 @@ impl Ledger {
         let bytes = totals.map(|t| t.bytes);
         let packets = totals.map(|t| t.packets);
         self.history.record(bytes, packets, clock);
+        self.hour.add(clock.slot(), bytes);
     }
 
     /// Something was added to a flow of the table.

@@ -58,6 +58,9 @@ const MAIN: &[Row] = &[
     ("n", A::Names, "", "Names of hosts from DNS, or addresses; nothing is asked until then"),
     ("y", A::CopySelected, "", "Copy the selected row to your clipboard (OSC 52)"),
     ("Y", A::CopyFilter, "", "Copy the filter to your clipboard"),
+    ("+ =", A::ZoomIn, "", "Graphs of the last minute rather than of ten, or of an hour"),
+    ("-", A::ZoomOut, "", "Graphs of ten minutes; of all and of devices also of an hour"),
+    ("v", A::Whole, "", "Open or close the graph of all that is watched"),
     ("b", A::Units, "", "Rates in bits or in bytes"),
     ("?", A::Help, "help", "This help"),
     ("q", A::Quit, "quit", "Leave; nothing stays behind"),
@@ -104,9 +107,10 @@ const PACKETS: &[Row] = &[
 #[rustfmt::skip]
 const HOSTS: &[Row] = &[
     ("Enter", A::Open, "flows", "Show the flows of the selected prefix"),
-    ("Right +", A::Unfold, "open", "Show what is in the selected prefix"),
-    ("Left -", A::Fold, "close", "Hide what is in the selected prefix, or go to the one around it"),
+    ("Right", A::Unfold, "open", "Show what is in the selected prefix"),
+    ("Left", A::Fold, "close", "Hide what is in the selected prefix, or go to the one around it"),
     ("a", A::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
+    ("i", A::HostDetail, "detail", "Open or close the detail of the selected prefix"),
     ("p", A::HostPrefix, "prefix", "Open all down to wider prefixes, and then down to addresses"),
     ("l", A::HostSide, "side", "Group by the remote or by the local address"),
     ("s", A::SortNext, "sort", "Sort by the next column"),

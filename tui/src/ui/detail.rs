@@ -3,16 +3,14 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, indent, line};
 use super::format::{self, count};
-use super::graph;
-use super::header::newest;
+use super::plot;
 use crate::app::action::Side;
 use crate::app::{App, ends, names};
 use crate::dissect::tcp_flags_text;
-use crate::flow::{Flow, History, SLOTS};
+use crate::flow::Flow;
 
 /// Lines that the text needs.
 const TEXT: u16 = 12;
@@ -50,7 +48,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     table(canvas, app, flow, facts);
     let graphs = indent(area, FACTS + 1);
     if graphs.width >= 24 && graphs.height >= 6 {
-        plot(canvas, app, &flow.history, graphs);
+        let series = flow.history.series(app.zoom, app.picture().flows.clock());
+        plot::draw(canvas, app, &series, graphs);
     }
 }
 
@@ -186,46 +185,5 @@ fn row(
             canvas.right(field, value, style);
         }
         rest = indent(rest, VALUE);
-    }
-}
-
-/// Both directions' last minute, each with its scale.
-pub fn plot(canvas: &mut Canvas<'_>, app: &App, history: &History, mut area: Rect) {
-    let palette = canvas.palette;
-    let axis = super::canvas::bottom(&mut area, 1);
-    let clock = app.picture().flows.clock();
-    let scale = super::header::width(app) as u16 + 1;
-    let cells = SLOTS.min(usize::from(area.width.saturating_sub(scale + 1)));
-    let inward = area.height.div_ceil(2);
-    for (direction, lines, style) in [
-        (Direction::In, inward, palette.inward),
-        (Direction::Out, area.height - inward, palette.outward),
-    ] {
-        let values: Vec<f64> = history.values(direction, clock).collect();
-        let cells = graph::cells(&values, cells, SLOTS, newest(app));
-        let max = format::rate(graph::max(&cells), app.look.bits);
-        for (number, bars) in graph::bars(&cells, usize::from(lines), canvas.ascii)
-            .into_iter()
-            .enumerate()
-        {
-            let place = line(&mut area);
-            let label = Rect {
-                width: scale.saturating_sub(1),
-                ..place
-            };
-            if number == 0 {
-                canvas.right(label, &max, palette.dim);
-            }
-            canvas.text(indent(place, scale), &bars, style);
-        }
-    }
-    let axis = Rect {
-        width: (cells as u16).min(axis.width.saturating_sub(scale)),
-        ..indent(axis, scale)
-    };
-    let ago = "1 min ago";
-    if ago.width() + 4 < usize::from(axis.width) {
-        canvas.text(axis, ago, palette.dim);
-        canvas.right(axis, "now", palette.dim);
     }
 }

@@ -105,7 +105,7 @@ pub fn max(cells: &[Option<f64>]) -> f64 {
 
 /// Where a value stands between 0 and `steps`; above 0 if there is any.
 fn level(value: f64, max: f64, steps: usize) -> usize {
-    if value > 0.0 && max > 0.0 {
+    if value > 0.0 && max > 0.0 && steps > 0 {
         ((value / max * steps as f64).ceil() as usize).clamp(1, steps)
     } else {
         0

@@ -2,9 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, line};
+use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, graph, table};
+use super::{empty, format, graph, plot, table};
 use crate::app::App;
 use crate::app::action::{Action, HostGroup, Item, Side};
 use crate::app::hosts::HostColumn;
@@ -13,6 +13,11 @@ use crate::dissect::ether_type_name;
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let palette = canvas.palette;
+    if app.hosts.detail {
+        let lines = (area.height / 2).min(12);
+        let place = bottom(&mut area, lines);
+        detail(canvas, app, place);
+    }
     let [v4, v6] = app.hosts.lengths();
     let place = line(&mut area);
     let side = app.hosts.side.name();
@@ -44,6 +49,29 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
             "1 shows the flows and says why there is none.",
         );
     }
+}
+
+/// The selected group in full.
+fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let palette = canvas.palette;
+    let place = line(&mut area);
+    canvas.rule(place);
+    let Some(group) = app.hosts.list.selected() else {
+        return;
+    };
+    let sums = app.hosts.branch(&group).sums;
+    let title = format!(" {} {} ", app.hosts.side.name(), name(app, group));
+    let facts = format!(
+        "{}, {} packets, {} ",
+        format::plural(sums.flows, "flow"),
+        format::count(sums.counts.packets),
+        format::bytes(sums.counts.bytes)
+    );
+    canvas.texts(
+        indent(place, 1),
+        [(title.as_str(), palette.strong), (&facts, palette.text)],
+    );
+    plot::draw(canvas, app, app.hosts.series(), area);
 }
 
 fn columns(app: &App) -> Vec<Column<HostColumn>> {

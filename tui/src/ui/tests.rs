@@ -96,10 +96,11 @@ fn no_size_is_too_small_to_survive() {
         app.update(Action::Show(view));
         app.update(Action::Move(Motion::Down));
         app.update(Action::Open);
+        app.update(Action::HostDetail);
         for (width, height) in [(1, 1), (40, 10), (41, 11), (300, 10), (40, 100)] {
             screen(&mut app, width, height);
         }
-        for overlay in [Action::Help, Action::Columns] {
+        for overlay in [Action::Help, Action::Columns, Action::Whole] {
             app.update(overlay);
             screen(&mut app, 40, 10);
             app.update(Action::Back);
@@ -275,6 +276,43 @@ fn hosts() {
     app.update(Action::Show(View::Hosts));
     app.update(Action::HostPrefix);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn a_prefix_in_full() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Hosts));
+    app.update(Action::HostDetail);
+    insta::assert_snapshot!(screen(&mut app, 140, 30));
+    app.update(Action::Back);
+    assert!(!app.hosts.detail);
+}
+
+#[test]
+fn all_traffic_over_ten_minutes_and_an_hour() {
+    let mut source = Synthetic::new(3, 40);
+    let mut app = empty(Look::default());
+    for event in source.story(900) {
+        app.update(Action::Source(event));
+    }
+    app.update(Action::Whole);
+    app.update(Action::ZoomOut);
+    insta::assert_snapshot!(screen(&mut app, 140, 30));
+    app.update(Action::ZoomOut);
+    let hour = screen(&mut app, 80, 24);
+    assert!(
+        hour.contains("1 h ago") && !hour.contains("further"),
+        "{hour}"
+    );
+    app.update(Action::ZoomIn);
+    app.update(Action::ZoomIn);
+    let minute = screen(&mut app, 80, 24);
+    assert!(
+        minute.contains("1 min ago") && !minute.contains("nearer"),
+        "{minute}"
+    );
+    app.update(Action::Back);
+    assert!(!screen(&mut app, 80, 24).contains("all traffic"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::app::action::{Action, HostGroup, Motion, View};
+use crate::app::action::{Action, HostGroup, Item, Motion, View};
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::source::{Event, FlowCounts, Interval};
@@ -113,4 +113,24 @@ fn enter_narrows_the_filter_to_the_prefix() {
     assert_eq!(app.view(), View::Flows);
     assert_eq!(app.flows.list.rows().len(), 3);
     assert_eq!(app.filtering.parts(), ["remote 10.1.0.0/16"]);
+}
+
+#[test]
+fn the_graph_of_a_prefix_is_the_sum_of_its_flows() {
+    let mut app = app(&["10.1.1.1", "10.1.2.2", "10.9.9.9", "192.0.2.1"]);
+    let ten: ipnet::IpNet = "10.0.0.0/8".parse().unwrap();
+    app.update(Action::Select(Item::Host(HostGroup::Prefix(ten))));
+    assert!(
+        app.hosts.series().values[0].is_empty(),
+        "only while it is looked at"
+    );
+    app.update(Action::HostDetail);
+    assert_eq!(app.hosts.series().values, [vec![3.0], vec![0.0]]);
+    app.update(Action::Direction);
+    app.update(Action::Direction);
+    assert!(
+        app.hosts.series().values[0]
+            .iter()
+            .all(|value| *value == 0.0)
+    );
 }

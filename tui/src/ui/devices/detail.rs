@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, indent, line};
-use super::super::{detail::plot, format, wrap};
+use super::super::{format, plot, wrap};
 use super::ledger;
 use crate::app::App;
 use crate::app::list::Extent;
@@ -48,7 +48,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
                 height: HISTORY - 1,
                 ..graph
             };
-            plot(canvas, app, ledger.history(), top);
+            let series = ledger.series(app.zoom, app.picture().flows.clock());
+            plot::draw(canvas, app, &series, top);
         }
         counters(canvas, ledger, top);
         area.y += top.height;

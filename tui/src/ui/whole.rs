@@ -1,0 +1,35 @@
+//! The graph of all that is watched.
+
+use probe_common::Direction;
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, indent, line};
+use super::{format, plot};
+use crate::app::App;
+
+/// Lines that it takes where the screen has so many.
+#[must_use]
+pub const fn lines(height: u16) -> u16 {
+    let half = height / 2;
+    if half < 12 { half } else { 12 }
+}
+
+/// Draws it.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+    let palette = canvas.palette;
+    let place = line(&mut area);
+    canvas.rule(place);
+    let flows = &app.picture().flows;
+    let devices = format::plural(app.devices.watched().count(), "device");
+    let title = format!(" all traffic of {devices} ");
+    let mut rest = canvas.text(indent(place, 1), &title, palette.strong);
+    for (direction, arrow, style) in [
+        (Direction::In, canvas.glyph("↓ ", "in "), palette.inward),
+        (Direction::Out, canvas.glyph("↑ ", "out "), palette.outward),
+    ] {
+        let bytes = format::bytes(flows.total().sums(direction).seen.bytes);
+        rest = canvas.text(rest, &format!("{arrow}{bytes} "), style);
+    }
+    let series = flows.total().series(app.zoom, flows.clock());
+    plot::draw(canvas, app, &series, area);
+}
