@@ -7,7 +7,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt};
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
@@ -26,7 +26,7 @@ use super::owner::Owner;
 const PRIORITY: u32 = 1;
 /// All protocols (`ETH_P_ALL`).
 const ALL: u16 = 0x0003;
-/// Behind the signature where nkview has also made the queueing discipline.
+/// Behind the signature where an nkview has also made the queueing discipline.
 const WITH_QDISC: &str = " +clsact";
 /// The parents of the filters of a device: ingress and egress.
 const PARENTS: [TcHandle; 2] = [
@@ -108,7 +108,8 @@ fn connect() -> anyhow::Result<Handle> {
     Ok(handle)
 }
 
-/// Whether there was none.
+/// Makes sure that there is one; whether it is to be removed after its last
+/// filter: then it was made here, or by another nkview that still uses it.
 async fn add_qdisc(handle: &Handle, device: u32) -> anyhow::Result<bool> {
     let mut message = message(device, TcHandle::CLSACT);
     message.header.handle.major = u16::MAX;
@@ -117,10 +118,50 @@ async fn add_qdisc(handle: &Handle, device: u32) -> anyhow::Result<bool> {
     match added {
         Ok(()) => Ok(true),
         Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -libc::EEXIST => {
-            Ok(false)
+            // The same place, and the kernel takes a filter for egress there, but
+            // runs it at ingress.
+            ensure!(
+                !has_ingress_qdisc(handle, device).await?,
+                "an ingress queueing discipline stands where clsact has to; \
+                 `tc qdisc delete dev DEVICE ingress` removes it, and what filters it has"
+            );
+            made_by_another(handle, device).await
         }
         Err(error) => Err(error).context("cannot add a clsact queueing discipline"),
     }
+}
+
+/// Whether there is the older queueing discipline that clsact replaces.
+async fn has_ingress_qdisc(handle: &Handle, device: u32) -> anyhow::Result<bool> {
+    let mut qdiscs = handle.qdisc().get().execute();
+    let mut is_there = false;
+    // To its end: the answer is not to be left half read.
+    while let Some(qdisc) = qdiscs
+        .try_next()
+        .await
+        .context("cannot list the queueing disciplines")?
+    {
+        let is_ingress = |attribute: &TcAttribute| matches!(attribute, TcAttribute::Kind(kind) if kind == "ingress");
+        is_there |=
+            qdisc.header.index == device.cast_signed() && qdisc.attributes.iter().any(is_ingress);
+    }
+    Ok(is_there)
+}
+
+/// Whether the queueing discipline was made by an nkview that still uses it.
+async fn made_by_another(handle: &Handle, device: u32) -> anyhow::Result<bool> {
+    for parent in PARENTS {
+        let filters = filters(handle, device, parent).await?;
+        if filters.iter().filter_map(name_of).any(is_of_maker) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_of_maker(name: &str) -> bool {
+    let signature = name.strip_suffix(WITH_QDISC);
+    signature.and_then(Owner::parse).is_some()
 }
 
 async fn add_filter(

@@ -146,7 +146,7 @@ impl Live {
                     ));
                     Some(pair)
                 } else {
-                    remark = Some("this kernel has no netkit: choose devices for tcx".to_owned());
+                    remark = Some("this kernel has no netkit: choose devices".to_owned());
                     notices.push(preflight::NO_NETKIT.to_owned());
                     None
                 }

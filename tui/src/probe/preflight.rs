@@ -14,7 +14,7 @@ const LOOPBACK: u32 = 1;
 
 /// What to do where there is no netkit.
 pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); \
-                             any device can be watched through tcx: choose some here";
+                             any device can be watched: choose some here";
 
 /// Whether the kernel has the netkit hooks, as far as can be told.
 #[must_use]
