@@ -33,7 +33,8 @@ enum Task {
     Shots(shots::Args),
     /// Run every test that this machine can run, and count them
     Test(test::Args),
-    /// Run a command under another kernel, in a virtual machine that shows this machine's files
+    /// Run a command, or the kernel tests, under another kernel, in a virtual machine that shows
+    /// this machine's files
     Vm(vm::Args),
 }
 
@@ -45,7 +46,12 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&args),
         Task::Shots(args) => shots::run(&args),
         Task::Test(args) => return test::run(&args),
-        Task::Vm(args) => return vm::run(&args).unwrap_or_else(|error| failure(&error)),
+        Task::Vm(args) => {
+            return match args.tested_kernels() {
+                Some(kernels) => test::run_under(kernels),
+                None => vm::run(&args).unwrap_or_else(|error| failure(&error)),
+            };
+        }
     };
     done.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use crate::{
 mod libtest;
 mod report;
 
-use libtest::Count;
+use libtest::Ran;
 use report::{Layer, Outcome};
 
 /// The test program that needs root, for it sends real packets through hooks in
@@ -36,8 +36,8 @@ const TOOLS: [(&str, &str); 6] = [
     ("unshare", "util-linux"),
 ];
 
-/// What the other kernels have, so that tests of it must not be ignored there.
-const REQUIRED: (&str, &str) = ("NKVIEW_REQUIRE", "netkit,vlan");
+/// Names what a kernel has, so that tests of it must not be ignored there.
+const REQUIRED: &str = "NKVIEW_REQUIRE";
 
 /// The oldest and the newest kernel that have all that the kernel tests need.
 const KERNELS: [Kernel; 2] = [Kernel::V6_12, Kernel::V7_3];
@@ -60,21 +60,39 @@ pub fn run(args: &Args) -> ExitCode {
     match kernel_tests() {
         Ok(tests) => {
             layers.push(layer("kernel, this machine's", || here(&tests)));
-            for kernel in KERNELS {
-                let name = format!("kernel {}", kernel.series());
-                layers.push(layer(&name, || under(kernel, &tests)));
-            }
+            layers.extend(KERNELS.map(|kernel| kernel_layer(kernel, &tests)));
         }
         Err(error) => layers.push(layer("kernel", || Err(error))),
     }
-    print!("{}", report::table(&layers, args.strict));
-    let sum = report::sum(&layers, args.strict);
+    conclude(&layers, args.strict)
+}
+
+/// Runs the kernel tests under other kernels, all of which must be there.
+pub fn run_under(kernels: &[Kernel]) -> ExitCode {
+    let layers: Vec<_> = match kernel_tests() {
+        Ok(tests) => kernels
+            .iter()
+            .map(|&kernel| kernel_layer(kernel, &tests))
+            .collect(),
+        Err(error) => vec![layer("kernel", || Err(error))],
+    };
+    conclude(&layers, true)
+}
+
+fn conclude(layers: &[Layer], strict: bool) -> ExitCode {
+    print!("{}", report::table(layers, strict));
+    let sum = report::sum(layers, strict);
     println!("{sum}");
     if sum.failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn kernel_layer(kernel: Kernel, tests: &Program) -> Layer {
+    let name = format!("kernel {}", kernel.series());
+    layer(&name, || under(kernel, tests))
 }
 
 fn layer(name: &str, run: impl FnOnce() -> anyhow::Result<Outcome>) -> Layer {
@@ -148,9 +166,8 @@ fn under(kernel: Kernel, tests: &Program) -> anyhow::Result<Outcome> {
         project::root().join("tui").into(),
         tests.path.clone().into(),
     ];
-    let (variable, value) = REQUIRED;
-    let environment = [(variable.into(), value.into())];
+    let environment = [(REQUIRED.into(), kernel.required().into())];
     let ended = vm::run_command(kernel, &command, &environment, Some(PATIENCE))?;
     let said = String::from_utf8_lossy(&ended.stdout);
-    Ok(Outcome::Ran(Count::of(&said, ended.status == 0)))
+    Ok(Outcome::Ran(Ran::of(&said, ended.status == 0)))
 }

@@ -1,6 +1,7 @@
 //! Programs that report as Rust's test programs do.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Display, Formatter},
     io::{self, BufRead, BufReader, Read, Write},
     ops::AddAssign,
@@ -63,16 +64,38 @@ impl Count {
     }
 }
 
+/// What test programs came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    pub count: Count,
+    /// Why tests were skipped, and how many for each reason.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+impl Ran {
+    /// As what test programs printed has it, which ended well or not.
+    pub fn of(output: &str, success: bool) -> Self {
+        let mut reasons = BTreeMap::new();
+        for reason in output.lines().filter_map(reason) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+        Self {
+            count: Count::of(output, success),
+            reasons,
+        }
+    }
+}
+
 /// Runs test programs, shows their output as it comes, and counts.
 ///
 /// # Errors
 /// The command cannot be started or its output not be read.
-pub fn run(command: &mut Command) -> anyhow::Result<Count> {
+pub fn run(command: &mut Command) -> anyhow::Result<Ran> {
     run_to(command, &mut io::stdout())
 }
 
 /// As [`run`], shown on `screen`.
-fn run_to(command: &mut Command, screen: &mut impl Write) -> anyhow::Result<Count> {
+fn run_to(command: &mut Command, screen: &mut impl Write) -> anyhow::Result<Ran> {
     let program = command.get_program().display().to_string();
     let mut child = command
         .stdout(Stdio::piped())
@@ -83,7 +106,7 @@ fn run_to(command: &mut Command, screen: &mut impl Write) -> anyhow::Result<Coun
     let status = child
         .wait()
         .with_context(|| format!("waiting for {program}"))?;
-    Ok(Count::of(&output, status.success()))
+    Ok(Ran::of(&output, status.success()))
 }
 
 /// Copies lines as they come, and returns them all.
@@ -116,4 +139,17 @@ fn summary(line: &str) -> Option<Count> {
         failed: of("failed")?,
         skipped: of("ignored")?,
     })
+}
+
+/// The reason in a line such as `test chain::closed ... ignored (no netkit)`,
+/// also as Rust's own test programs have it, behind a comma.
+fn reason(line: &str) -> Option<String> {
+    let line = strip_str(line).to_string();
+    let (_, reason) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    let reason = reason.trim().trim_start_matches([',', ' ']);
+    let bare = reason
+        .strip_prefix('(')
+        .and_then(|reason| reason.strip_suffix(')'))
+        .unwrap_or(reason);
+    (!bare.is_empty()).then(|| bare.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::libtest::Count;
+use super::libtest::{Count, Ran};
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ pub struct Layer {
 /// How a layer went.
 pub enum Outcome {
     /// Its tests ran.
-    Ran(Count),
+    Ran(Ran),
     /// This machine cannot run it, for this reason.
     Unable(String),
     /// It ought to have run, but this went wrong.
@@ -29,7 +29,7 @@ impl Layer {
     /// skipped if it cannot run here, unless all must run.
     fn count(&self, strict: bool) -> Count {
         match &self.outcome {
-            Outcome::Ran(count) => *count,
+            Outcome::Ran(ran) => ran.count,
             Outcome::Unable(_) if !strict => Count {
                 skipped: 1,
                 ..Count::default()
@@ -51,7 +51,7 @@ pub fn sum(layers: &[Layer], strict: bool) -> Count {
     sum
 }
 
-/// A line a layer, and why those that did not run did not.
+/// A line a layer, and why layers and tests that did not run did not.
 pub fn table(layers: &[Layer], strict: bool) -> String {
     let width = layers
         .iter()
@@ -76,7 +76,11 @@ pub fn table(layers: &[Layer], strict: bool) -> String {
             layer.took.as_secs_f64()
         );
         match &layer.outcome {
-            Outcome::Ran(_) => {}
+            Outcome::Ran(ran) => {
+                for (reason, number) in &ran.reasons {
+                    let _ = write!(table, "\n{:width$}  {number} skipped: {reason}", "");
+                }
+            }
             Outcome::Unable(why) => {
                 let _ = write!(table, "  cannot run: {}", why.trim());
             }

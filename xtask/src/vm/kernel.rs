@@ -50,6 +50,15 @@ impl Kernel {
         }
     }
 
+    /// What it has and has not, in the words of the kernel tests: there a test
+    /// that needs it must not be ignored.
+    pub const fn required(self) -> &'static str {
+        match self {
+            Self::V6_1 => "no-netkit,no-tcx,vlan",
+            Self::V6_12 | Self::V6_18 | Self::V7_3 => "netkit,tcx,vlan",
+        }
+    }
+
     fn suite(self) -> &'static str {
         match self {
             Self::V6_1 => "bookworm",

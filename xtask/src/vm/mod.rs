@@ -1,4 +1,4 @@
-//! `cargo xtask vm`: runs a command under another kernel.
+//! `cargo xtask vm`: runs a command, or the kernel tests, under another kernel.
 //!
 //! The kernel is Debian's and runs in an emulated machine. The command sees this
 //! machine's files, but what it writes, and the network devices that it makes,
@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use vm_init::{Size, Spec};
 
 use image::Image;
@@ -53,9 +53,25 @@ pub struct Args {
     /// End COMMAND after this time with status 124
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
-    /// What to run as root in the current directory; without, your shell
+    /// What to run as root in the current directory; without, your shell, or the kernel tests
+    /// where there is no terminal or more than one kernel
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl Args {
+    /// The kernels whose tests are to be run, if that and no command is asked for.
+    pub fn tested_kernels(&self) -> Option<&[Kernel]> {
+        let kernels = &self.kernel.0;
+        let has_shell = kernels.len() == 1 && self.terminal().is_some();
+        (self.command.is_empty() && !has_shell).then_some(kernels)
+    }
+
+    /// The size of the command's terminal, if it is to have one.
+    fn terminal(&self) -> Option<Size> {
+        self.size
+            .or_else(|| terminal::is_there().then(|| terminal::size().unwrap_or(DEFAULT_SIZE)))
+    }
 }
 
 /// One kernel or more.
@@ -89,11 +105,8 @@ impl FromStr for Kernels {
 /// A machine cannot be prepared, does not boot or crashes.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let timeout = args.timeout.map(Duration::from_secs);
-    let terminal = args
-        .size
-        .or_else(|| terminal::is_there().then(|| terminal::size().unwrap_or(DEFAULT_SIZE)));
+    let terminal = args.terminal();
     let command = match args.command.as_slice() {
-        [] if terminal.is_none() => bail!("no terminal for a shell: give a command after --"),
         [] => vec![env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
         command => command.to_vec(),
     };

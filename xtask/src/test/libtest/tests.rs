@@ -70,5 +70,21 @@ fn a_real_program_is_counted() {
     command.arg("-c").arg(format!("echo '{GOOD}'; exit 3"));
     // Not on standard output, where it would be counted with this test.
     let counted = run_to(&mut command, &mut io::sink()).expect("there is a shell");
-    assert_eq!(counted, count(3, 1, 1));
+    assert_eq!(counted.count, count(3, 1, 1));
+}
+
+#[test]
+fn reasons_of_skipped_tests_are_counted() {
+    let output = "test one ... ok\n\
+                  test two::veth   ... ignored (there is no netkit (6.7) here)\n\
+                  test three ... ignored (there is no netkit (6.7) here)\r\n\
+                  test four ... ignored, needs a display\n\
+                  test five ... \u{1b}[33mignored\u{1b}[0m\n\
+                  a test says: test six ... ignored (no)\n";
+    let reasons = Ran::of(output, true).reasons;
+    let expected = [
+        ("needs a display".to_owned(), 1),
+        ("there is no netkit (6.7) here".to_owned(), 2),
+    ];
+    assert_eq!(reasons, expected.into());
 }

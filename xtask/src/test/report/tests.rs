@@ -1,10 +1,13 @@
 use super::*;
 
 fn layers() -> [Layer; 3] {
-    let ran = Count {
-        passed: 212,
-        failed: 0,
-        skipped: 1,
+    let ran = Ran {
+        count: Count {
+            passed: 212,
+            failed: 0,
+            skipped: 1,
+        },
+        reasons: [("there is no netkit here".to_owned(), 1)].into(),
     };
     [
         Layer {
@@ -30,6 +33,7 @@ fn a_layer_that_does_not_run_says_why() {
     let lines = "
 layer        passed  failed skipped  seconds
 workspace       212       0       1     12.3
+            1 skipped: there is no netkit here
 kernel            0       0       1      0.0  cannot run: there is no sudo
 kernel 7.3        0       1       0      4.0  broken: the kernel panics
 ";
