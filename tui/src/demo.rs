@@ -96,7 +96,7 @@ impl Demo {
     pub fn remark(&self) -> String {
         let pair = match self.kind {
             Kind::Netkit => "netkit, a private pair",
-            Kind::Veth => "veth and tcx, for this kernel has no netkit",
+            Kind::Veth => "veth, for this kernel has no netkit",
         };
         let families = if self.has_ipv6 { "" } else { ", without IPv6" };
         format!("demo: {pair}{families}")

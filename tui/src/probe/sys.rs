@@ -285,8 +285,32 @@ pub struct TestRun {
 /// (`BPF_PROG_TEST_RUN`). The packet starts with its Ethernet header.
 ///
 /// # Errors
-/// The kernel's: `EINVAL` for a packet of less than 14 bytes.
+/// The kernel's: `EINVAL` for a packet of less than 14 bytes, or without the
+/// whole IP header that its ethertype announces (6.18).
 pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Result<TestRun> {
+    run_with(program, packet, repeat, &[])
+}
+
+/// As [`test_run`], once, with a packet of which only `linear` bytes lie where a
+/// program can read them directly (6.18 and later; `bpf_prog_test_run_skb()` in
+/// `net/bpf/test_run.c`).
+///
+/// # Errors
+/// As there; `EINVAL` also for less than 14 linear bytes, and from kernels that
+/// do not know it.
+pub fn test_run_paged(program: BorrowedFd<'_>, packet: &[u8], linear: u32) -> io::Result<TestRun> {
+    // A `struct __sk_buff` whose `data_end` says so; all else is to be zero.
+    let mut context = [0u32; 48];
+    context[20] = linear;
+    run_with(program, packet, 1, &context)
+}
+
+fn run_with(
+    program: BorrowedFd<'_>,
+    packet: &[u8],
+    repeat: u32,
+    context: &[u32],
+) -> io::Result<TestRun> {
     let mut attr = empty_attr();
     // SAFETY: all members of the union are plain integers.
     let test = unsafe { &mut attr.test };
@@ -294,6 +318,10 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Resu
     test.data_in = packet.as_ptr() as u64;
     test.data_size_in = u32::try_from(packet.len()).unwrap_or(u32::MAX);
     test.repeat = repeat;
+    if !context.is_empty() {
+        test.ctx_in = context.as_ptr() as u64;
+        test.ctx_size_in = size_of_val(context) as u32;
+    }
     bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr)?;
     // SAFETY: as above; the kernel has written the answer there.
     let test = unsafe { attr.test };

@@ -3,10 +3,10 @@
 
 use rustix::process::Signal;
 
-use crate::lab::{End, Kind, Lab, Layout, NEAR};
+use crate::lab::{self, End, Family, Kind, Lab, Layout, NEAR};
 use crate::program::{self, Attached, DROP, NEXT, PASS};
 use crate::stream::Stream;
-use crate::{Test, traffic, wait};
+use crate::{Test, device, traffic, wait};
 
 /// Without MAC addresses: nothing is sent that a test has not sent.
 const NETKIT: Layout = Layout::apart(Kind::NetkitL3);
@@ -17,10 +17,11 @@ pub fn tests() -> Vec<Test> {
     for layout in [VETH, NETKIT] {
         let mut add = |name: &str, run: fn(Layout)| {
             let name = format!("chain::{name}::{layout}");
-            tests.push(Test::new(name, layout.needs(), move || run(layout)));
+            tests.push(Test::new(name, [layout.chained()], move || run(layout)));
         };
         add("it_runs_first_and_others_decide", runs_first);
         add("one_that_comes_before_it_is_told", comes_before);
+        add("one_that_redirects_redirects", redirects);
     }
     let mut add = |name: &str, run: fn()| {
         tests.push(Test::new(format!("chain::{name}"), NETKIT.needs(), run));
@@ -63,7 +64,7 @@ fn runs_first(layout: Layout) {
     let sender = End::Near;
     for (verdict, passes) in [(DROP, false), (PASS, true), (NEXT, true)] {
         let lab = Lab::up(layout);
-        traffic::ping(&lab, sender, crate::lab::Family::V4, 1);
+        traffic::ping(&lab, sender, Family::V4, 1);
         let guard = lab.attach(sender, verdict);
         let alone = lab.programs(lab.hook(sender));
         assert_eq!(traffic::passes(&lab, sender), passes, "without nkview");
@@ -86,6 +87,34 @@ fn runs_first(layout: Layout) {
         stream.end(Signal::INT);
         assert_eq!(traffic::passes(&lab, sender), passes, "after nkview");
     }
+}
+
+/// What another program sends elsewhere goes there, and is counted. (What the
+/// far end sends: netkit looks for the other device where the packet goes to.)
+fn redirects(layout: Layout) {
+    let sender = End::Far;
+    let lab = Lab::up(layout);
+    let near = lab.namespace(End::Near);
+    // The receiver first: then the sender has somebody to send to at once.
+    near.ip("link add other0 type veth peer name other1\nlink set other1 up\nlink set other0 up");
+    traffic::ping(&lab, sender, Family::V4, 1);
+    let target = lab::index(near, "other0");
+    let hook = lab.hook(sender);
+    let _redirect = program::redirect_to(near, lab.index(End::Near), hook, target);
+    let arrived = || {
+        let count = || device::counters(near, "other1").received.packets;
+        let before = count();
+        traffic::passes(&lab, sender);
+        count() - before
+    };
+    assert_eq!(arrived(), 1, "without nkview");
+    let stream = lab.watch();
+    assert_eq!(arrived(), 1, "while it is watched");
+    let report = stream.end(Signal::INT);
+    let is_ours = |flow: &serde_json::Value| flow["protocol"] == "udp";
+    let counted = report.sum(lab.direction(sender), is_ours);
+    assert_eq!(counted.packets, 1);
+    assert_eq!(arrived(), 1, "after nkview");
 }
 
 /// Another that goes to the head later can keep packets from it: the user must

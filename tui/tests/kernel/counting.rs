@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::Test;
 use crate::device;
 use crate::lab::{End, Ends, Family, Lab, Layout, NEAR};
-use crate::need::Need;
 use crate::report::{Count, Report};
 use crate::stream::Stream;
 use crate::traffic;
@@ -20,30 +19,23 @@ const UDP_V6: u64 = 14 + 40 + 8;
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let mut add = |name: &str, layouts: &[Layout], needs: &[Need], run: fn(Layout)| {
+    let mut add = |name: &str, layouts: &[Layout], run: fn(Layout)| {
         for &layout in layouts {
-            let needs = [layout.needs(), needs.to_vec()].concat();
-            tests.push(Test::new(
-                format!("counting::{name}::{layout}"),
-                needs,
-                move || run(layout),
-            ));
+            let name = format!("counting::{name}::{layout}");
+            tests.push(Test::new(name, layout.needs(), move || run(layout)));
         }
     };
-    add("pings", &Layout::ALL, &[], pings);
-    add("udp_both_ways", &Layout::ALL, &[], udp_both_ways);
-    add("bulk_tcp_in_segments", &Layout::ALL, &[], bulk_tcp);
-    add("short_connections", &Layout::APART, &[], short_connections);
-    add("fragments", &Layout::APART, &[], fragments);
-    add("extension_headers", &Layout::APART, &[], extension_headers);
-    add("vlan", &Layout::ETHERNET, &[Need::Vlan], vlan);
-    add("more_flows_than_fit", &Layout::APART, &[], overflow);
+    add("pings", &Layout::ALL, pings);
+    add("udp_both_ways", &Layout::ALL, udp_both_ways);
+    add("bulk_tcp_in_segments", &Layout::ALL, bulk_tcp);
+    add("short_connections", &Layout::APART, short_connections);
+    add("more_flows_than_fit", &Layout::APART, overflow);
     tests
 }
 
 /// Counts the traffic through a pair from its first packet to its last, and
 /// proves that the sums are right.
-fn count(layout: Layout, args: &[&str], traffic: impl FnOnce(&Lab)) -> (Lab, Report) {
+pub fn count(layout: Layout, args: &[&str], traffic: impl FnOnce(&Lab)) -> (Lab, Report) {
     let lab = Lab::new(layout);
     let stream = Stream::start(lab.namespace(End::Near), &[args, &[NEAR]].concat());
     lab.bring_up();
@@ -72,7 +64,7 @@ fn check_sums(lab: &Lab, report: &Report) {
 }
 
 /// A count of packets that are all of one length.
-const fn packets(number: u64, bytes: u64) -> Count {
+pub const fn packets(number: u64, bytes: u64) -> Count {
     Count {
         packets: number,
         segments: number,
@@ -82,16 +74,16 @@ const fn packets(number: u64, bytes: u64) -> Count {
 
 /// Makes the ends know each other's MAC addresses, so that what is sent next is
 /// sent at once.
-fn introduce(lab: &Lab, family: Family) {
+pub fn introduce(lab: &Lab, family: Family) {
     traffic::ping(lab, End::Near, family, 1);
 }
 
-fn has_port(flow: &Value, port: u16) -> bool {
+pub fn has_port(flow: &Value, port: u16) -> bool {
     flow["local"]["port"] == port || flow["remote"]["port"] == port
 }
 
 /// Whether the flow's addresses are those of the lab's ends, the right way round.
-fn is_between_ends(flow: &Value, lab: &Lab, family: Family) -> bool {
+pub fn is_between_ends(flow: &Value, lab: &Lab, family: Family) -> bool {
     let local = lab.local();
     let is = |end: &Value, ip: IpAddr| end["address"] == ip.to_string();
     is(&flow["local"], lab.ip(local, family)) && is(&flow["remote"], lab.ip(local.other(), family))
@@ -236,127 +228,6 @@ fn short_connections(layout: Layout) {
     let is_tcp = |flow: &Value| flow["protocol"] == "tcp";
     let [near, far] = End::BOTH.map(|end| report.sum(lab.direction(end), is_tcp));
     check_tcp_segments(&lab, near, far);
-}
-
-/// The first fragment has the ports; the others have a flow of their own.
-fn fragments(layout: Layout) {
-    const NUMBER: u64 = 20;
-    const SIZE: u64 = 4000;
-    let mut ports = Vec::new();
-    let (lab, report) = count(layout, &[], |lab| {
-        for &family in lab.families() {
-            introduce(lab, family);
-            let sockets = End::BOTH.map(|end| traffic::udp(lab, end, family));
-            let to = traffic::towards(lab, End::Far, &sockets[1]);
-            for _ in 0..NUMBER {
-                sockets[0].send_to(&[0; SIZE as usize], to).unwrap();
-            }
-            ports.push((family, sockets[0].local_addr().unwrap().port()));
-        }
-    });
-    let direction = lab.direction(End::Near);
-    for (family, port) in ports {
-        // A fragment's data is a multiple of 8 bytes long, behind IP's headers
-        // (IPv6 has one for fragments).
-        let (headers, data) = match family {
-            Family::V4 => (14 + 20, 1480),
-            Family::V6 => (14 + 40 + 8, 1448),
-        };
-        let is_first = |flow: &Value| {
-            flow["protocol"] == "udp" && has_port(flow, port) && is_between_ends(flow, &lab, family)
-        };
-        let is_other = |flow: &Value| {
-            flow["protocol"] == "udp"
-                && flow["fragments"] == true
-                && is_between_ends(flow, &lab, family)
-        };
-        let first = report.sum(direction, is_first);
-        assert_eq!(first, packets(NUMBER, headers + data), "{family:?}");
-        let others = report.sum(direction, is_other);
-        assert_eq!(others.packets, 2 * NUMBER, "{family:?}");
-        assert_eq!(
-            others.bytes,
-            NUMBER * (2 * headers + SIZE + 8 - data),
-            "{family:?}"
-        );
-    }
-}
-
-/// A datagram behind a chain of extension headers has its ports.
-fn extension_headers(layout: Layout) {
-    const NUMBER: u64 = 20;
-    const FROM: u16 = 4321;
-    const TO: u16 = 1234;
-    let mut size = 0;
-    let (lab, report) = count(layout, &[], |lab| {
-        introduce(lab, Family::V6);
-        // The checksum is wrong, which ends the packet at the receiver.
-        let [IpAddr::V6(source), IpAddr::V6(destination)] =
-            End::BOTH.map(|end| lab.ip(end, Family::V6))
-        else {
-            panic!("an IPv6 address");
-        };
-        let udp = [FROM.to_be_bytes(), TO.to_be_bytes(), [0, 24], [1, 1]].concat();
-        let payload = [
-            // Hop-by-hop options, an atomic fragment, destination options: each
-            // names the next, and has only padding.
-            &[44, 0, 1, 4, 0, 0, 0, 0][..],
-            &[60, 0, 0, 0, 0, 0, 0, 7],
-            &[17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            &udp,
-            &[0; 16],
-        ]
-        .concat();
-        let header = [
-            &[0x60, 0, 0, 0][..],
-            &u16::try_from(payload.len()).unwrap().to_be_bytes(),
-            &[0, 64],
-            &source.octets(),
-            &destination.octets(),
-        ]
-        .concat();
-        let packet = [header, payload].concat();
-        size = packet.len() as u64;
-        for _ in 0..NUMBER {
-            traffic::send_raw_ipv6(lab, &packet, destination);
-        }
-    });
-    let is_ours = |flow: &Value| {
-        flow["protocol"] == "udp"
-            && has_port(flow, FROM)
-            && has_port(flow, TO)
-            && is_between_ends(flow, &lab, Family::V6)
-            && flow["malformed"] != true
-    };
-    let counted = report.sum(lab.direction(End::Near), is_ours);
-    assert_eq!(counted, packets(NUMBER, 14 + size));
-}
-
-/// Pings between VLAN devices on top of the pair.
-fn vlan(layout: Layout) {
-    const REQUESTS: u64 = 20;
-    let (lab, report) = count(layout, &[], |lab| {
-        for end in End::BOTH {
-            let device = end.device();
-            let number = if end == End::Near { 1 } else { 2 };
-            lab.namespace(end).ip(&format!(
-                "link add link {device} name vlan7 type vlan id 7\n\
-                 link set vlan7 up\n\
-                 address add 10.7.0.{number}/24 dev vlan7\n"
-            ));
-        }
-        traffic::ping_to(lab, End::Near, "10.7.0.2", REQUESTS);
-    });
-    let is_echo = |flow: &Value| flow["protocol"] == "icmp" && flow["icmp"]["id"].is_u64();
-    // A tag is in the packet or beside it: 4 bytes or none.
-    for direction in ["in", "out"] {
-        let counted = report.sum(direction, is_echo);
-        assert_eq!(counted.packets, REQUESTS, "{direction}");
-        let tag = counted.bytes / REQUESTS - 98;
-        assert!(tag == 0 || tag == 4, "{counted:?}");
-    }
-    assert!(!report.flows(|flow| flow["protocol"] == "arp").is_empty());
-    drop(lab);
 }
 
 /// With room for 100 flows the rest of 1,000 is untracked, and the sum holds.

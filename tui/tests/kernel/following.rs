@@ -22,6 +22,8 @@ pub fn tests() -> Vec<Test> {
         add("a_device_that_goes", goes);
         add("a_device_that_goes_on_the_screen", goes_on_the_screen);
         add("a_device_that_matches_comes", matches_comes);
+        add("a_namespace_that_goes", namespace_goes);
+        add("a_peer_that_moves", peer_moves);
     }
     tests.push(Test::new(
         "following::netkit_pairs_come_and_go",
@@ -29,14 +31,6 @@ pub fn tests() -> Vec<Test> {
         netkit_pairs,
     ));
     tests
-}
-
-/// How a layout's device is watched.
-fn hooks(layout: Layout) -> &'static str {
-    match layout.kind {
-        Kind::Veth => "tcx",
-        Kind::NetkitL2 | Kind::NetkitL3 => "netkit",
-    }
 }
 
 fn is_watched(line: &Value, name: &str, hooks: &str) -> bool {
@@ -75,6 +69,44 @@ fn goes(layout: Layout) {
     }
 }
 
+/// As when a container ends: its namespace takes the pair with it.
+fn namespace_goes(layout: Layout) {
+    const BEFORE: u64 = 10;
+    let mut lab = Lab::up(layout);
+    let arguments = ["--interval", "0.2", NEAR];
+    let mut stream = Stream::start(lab.namespace(End::Near), &arguments);
+    traffic::ping(&lab, End::Near, Family::V4, BEFORE);
+    lab.remove_far();
+    stream.wait_for("that it is gone", |line| is_gone(line, NEAR));
+    let report = stream.end(Signal::INT);
+    for direction in ["in", "out"] {
+        assert_eq!(
+            report.sum(direction, is_echo).packets,
+            BEFORE,
+            "{direction}"
+        );
+    }
+}
+
+/// As when a container gets its device: the programs stay, and go on counting.
+fn peer_moves(layout: Layout) {
+    const EACH: u64 = 10;
+    let mut lab = Lab::up(layout);
+    let stream = Stream::start(lab.namespace(End::Near), &["--interval", "0.2", NEAR]);
+    traffic::ping(&lab, End::Near, Family::V4, EACH);
+    lab.move_far();
+    for from in End::BOTH {
+        traffic::ping(&lab, from, Family::V4, EACH);
+    }
+    assert_eq!(lab.program_counts(), [1, 1]);
+    let report = stream.end(Signal::INT);
+    for direction in ["in", "out"] {
+        let counted = report.sum(direction, is_echo).packets;
+        assert_eq!(counted, 3 * EACH, "{direction}");
+    }
+    assert_eq!(lab.program_counts(), [0, 0]);
+}
+
 /// It is shown as gone, its flows stay, and nkview goes on.
 fn goes_on_the_screen(layout: Layout) {
     let lab = Lab::up(layout);
@@ -105,7 +137,7 @@ fn matches_comes(layout: Layout) {
     let mut stream = Stream::start(near, &["lab*"]);
     near.ip(&format!("link set other0 name {NEAR}"));
     stream.wait_for("that it is watched", |line| {
-        is_watched(line, NEAR, hooks(layout))
+        is_watched(line, NEAR, layout.hooks())
     });
     assert_eq!(lab.program_counts(), [1, 1]);
     lab.bring_up();

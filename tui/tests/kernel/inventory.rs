@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lab::{End, FAR, Kind, Lab, Layout, NEAR};
+use crate::need::Need;
 use crate::program::{self, PASS};
 use crate::stream::{self, Stream};
 use crate::{Test, wait};
@@ -16,12 +17,17 @@ use crate::{Test, wait};
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for layout in Layout::ALL {
-        let mut add = |name: &str, run: fn(Layout)| {
+        let mut add = |name: &str, needs: Vec<Need>, run: fn(Layout)| {
             let name = format!("inventory::{name}::{layout}");
-            tests.push(Test::new(name, layout.needs(), move || run(layout)));
+            tests.push(Test::new(name, needs, move || run(layout)));
         };
-        add("both_ends_and_where_the_far_one_is", both_ends);
-        add("programs_in_their_order", programs);
+        let chained = vec![layout.chained()];
+        add(
+            "both_ends_and_where_the_far_one_is",
+            layout.needs(),
+            both_ends,
+        );
+        add("programs_in_their_order", chained, programs);
     }
     for layout in Layout::APART {
         let name = format!("inventory::the_container_behind_it::{layout}");

@@ -1,6 +1,5 @@
 //! Two ends of a pair of devices, to send packets between.
 
-use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
@@ -9,99 +8,16 @@ use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::device;
+use crate::filter::{self, PARENTS};
 use crate::namespace::Namespace;
-use crate::need::Need;
 use crate::wait;
+
+pub use crate::layout::{Ends, Kind, Layout};
 
 /// The device that is watched: of a netkit pair the primary.
 pub const NEAR: &str = "lab0";
 /// Its other end.
 pub const FAR: &str = "eth0";
-
-/// What the pair is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Watched through tcx.
-    Veth,
-    /// With MAC addresses, watched through both netkit hooks.
-    NetkitL2,
-    /// The same without MAC addresses.
-    NetkitL3,
-}
-
-/// Where its ends are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// In namespaces of their own.
-    Apart,
-    /// In the same namespace, where only link-local addresses get across.
-    Together,
-}
-
-/// A kind of pair, and where its ends are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    pub kind: Kind,
-    pub ends: Ends,
-}
-
-impl Layout {
-    /// Every kind, with its ends apart.
-    pub const APART: [Self; 3] = [
-        Self::apart(Kind::Veth),
-        Self::apart(Kind::NetkitL2),
-        Self::apart(Kind::NetkitL3),
-    ];
-
-    /// Every kind, and both places of the ends of netkit.
-    pub const ALL: [Self; 5] = [
-        Self::apart(Kind::Veth),
-        Self::apart(Kind::NetkitL2),
-        Self::apart(Kind::NetkitL3),
-        Self::together(Kind::NetkitL2),
-        Self::together(Kind::NetkitL3),
-    ];
-
-    /// The kinds whose packets have MAC addresses.
-    pub const ETHERNET: [Self; 2] = [Self::apart(Kind::Veth), Self::apart(Kind::NetkitL2)];
-
-    /// Two namespaces.
-    pub const fn apart(kind: Kind) -> Self {
-        Self {
-            kind,
-            ends: Ends::Apart,
-        }
-    }
-
-    const fn together(kind: Kind) -> Self {
-        Self {
-            kind,
-            ends: Ends::Together,
-        }
-    }
-
-    /// What the kernel must have for it.
-    pub fn needs(self) -> Vec<Need> {
-        match self.kind {
-            Kind::Veth => Vec::new(),
-            Kind::NetkitL2 | Kind::NetkitL3 => vec![Need::Netkit],
-        }
-    }
-}
-
-impl Display for Layout {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Veth => "veth",
-            Kind::NetkitL2 => "netkit_l2",
-            Kind::NetkitL3 => "netkit_l3",
-        })?;
-        match self.ends {
-            Ends::Apart => Ok(()),
-            Ends::Together => f.write_str("_in_one_namespace"),
-        }
-    }
-}
 
 /// An end of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,23 +102,27 @@ impl Lab {
     /// device drops what it has nobody to send to, and does not count it.
     pub fn bring_up(&self) {
         for end in [End::Far, End::Near] {
-            let device = end.device();
-            let number = end.number();
-            let addresses = match self.layout.ends {
-                Ends::Apart => format!(
-                    "address add 10.9.0.{number}/24 dev {device}\n\
-                     address add fd09::{number}/64 dev {device} nodad\n"
-                ),
-                Ends::Together => {
-                    format!("address add fe80::{number}/64 dev {device} nodad\n")
-                }
-            };
-            self.namespace(end)
-                .ip(&format!("link set {device} up\n{addresses}"));
+            self.bring_up_end(end);
         }
         for end in End::BOTH {
             wait::until_true("the IPv6 address is good", || self.is_ready(end));
         }
+    }
+
+    fn bring_up_end(&self, end: End) {
+        let device = end.device();
+        let number = end.number();
+        let addresses = match self.layout.ends {
+            Ends::Apart => format!(
+                "address add 10.9.0.{number}/24 dev {device}\n\
+                 address add fd09::{number}/64 dev {device} nodad\n"
+            ),
+            Ends::Together => {
+                format!("address add fe80::{number}/64 dev {device} nodad\n")
+            }
+        };
+        self.namespace(end)
+            .ip(&format!("link set {device} up\n{addresses}"));
     }
 
     /// Switches the pair off, the near end first: from here on nothing is counted
@@ -225,6 +145,21 @@ impl Lab {
             let flags = u32::from_str_radix(columns[4], 16).unwrap();
             columns[5] == end.device() && flags & TENTATIVE == 0
         })
+    }
+
+    /// Removes the namespace of the far end, and with it the pair.
+    pub fn remove_far(&mut self) {
+        self.far = None;
+    }
+
+    /// Moves the far device, switched on, into another namespace.
+    pub fn move_far(&mut self) {
+        let to = Namespace::new();
+        let from = self.namespace(End::Far);
+        from.ip(&format!("link set {FAR} netns {}", to.name()));
+        self.far = Some(to);
+        self.bring_up_end(End::Far);
+        wait::until_true("the IPv6 address is good", || self.is_ready(End::Far));
     }
 
     /// What it is.
@@ -295,7 +230,7 @@ impl Lab {
         if sender == self.local() { "out" } else { "in" }
     }
 
-    /// The hooks of the near device, of what comes in first.
+    /// The hooks of the near device that chain programs, of what comes in first.
     pub const fn hooks(&self) -> [HookPoint; 2] {
         match self.layout.kind {
             Kind::Veth => [HookPoint::TcxIngress, HookPoint::TcxEgress],
@@ -318,8 +253,11 @@ impl Lab {
         programs(&self.near, NEAR, hook)
     }
 
-    /// How many programs are on the hooks.
+    /// How many programs are on the hooks, or filters where there are none.
     pub fn program_counts(&self) -> [usize; 2] {
+        if self.layout.hooks() == "clsact" {
+            return PARENTS.map(|parent| filter::programs(&self.near, NEAR, parent).len());
+        }
         self.hooks().map(|hook| self.programs(hook).len())
     }
 

@@ -4,7 +4,7 @@
 //!
 //! What not every kernel has, such as netkit, is asked for: a test that needs
 //! what is not there is ignored with the reason, but fails where the variable
-//! `NKVIEW_REQUIRE` names it (`NKVIEW_REQUIRE=netkit,vlan`).
+//! `NKVIEW_REQUIRE` names it (`NKVIEW_REQUIRE=netkit,tcx`).
 
 #![allow(
     clippy::unwrap_used,
@@ -13,16 +13,22 @@
 
 mod chain;
 mod cleanup;
+mod clsact;
 mod counting;
 mod demo;
 mod device;
 mod fate;
+mod filter;
 mod following;
+mod headers;
+mod hooks;
 mod input;
 mod inventory;
 mod lab;
+mod layout;
 mod namespace;
 mod need;
+mod packets;
 mod privileges;
 mod program;
 mod report;
@@ -85,12 +91,16 @@ fn main() -> ExitCode {
         counting::tests(),
         chain::tests(),
         cleanup::tests(),
+        clsact::tests(),
         demo::tests(),
         fate::tests(),
         following::tests(),
+        headers::tests(),
+        hooks::tests(),
         input::tests(),
         privileges::tests(),
         inventory::tests(),
+        packets::tests(),
         screen::tests(),
     ];
     let tests = groups.into_iter().flatten();

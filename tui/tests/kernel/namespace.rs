@@ -89,7 +89,7 @@ impl Drop for Namespace {
 }
 
 /// Runs a command to its end; an error is what it said.
-fn run(command: &mut Command, input: &str) -> Result<(), String> {
+pub fn run(command: &mut Command, input: &str) -> Result<(), String> {
     let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let written = child.stdin.take().unwrap().write_all(input.as_bytes());

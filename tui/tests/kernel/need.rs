@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
+use nkview::probe::sys::{HookPoint, chain};
+
 use crate::namespace::Namespace;
+use crate::program;
 
 /// Something that a kernel has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,17 +14,33 @@ pub enum Need {
     Netkit,
     /// No netkit devices: what nkview does then.
     NoNetkit,
+    /// The hooks of any device.
+    Tcx,
+    /// No such hooks: the filters that nkview uses then.
+    NoTcx,
+    /// Programs can be tested on packets that are not linear.
+    PagedTests,
     /// VLAN devices.
     Vlan,
 }
 
 impl Need {
-    const ALL: [Self; 3] = [Self::Netkit, Self::NoNetkit, Self::Vlan];
+    const ALL: [Self; 6] = [
+        Self::Netkit,
+        Self::NoNetkit,
+        Self::Tcx,
+        Self::NoTcx,
+        Self::PagedTests,
+        Self::Vlan,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Netkit => "netkit",
             Self::NoNetkit => "no-netkit",
+            Self::Tcx => "tcx",
+            Self::NoTcx => "no-tcx",
+            Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
         }
     }
@@ -29,12 +48,28 @@ impl Need {
     /// Why it is not there, found by trying.
     pub fn missing(self) -> Option<&'static str> {
         static NETKIT: OnceLock<Option<String>> = OnceLock::new();
+        static TCX: OnceLock<bool> = OnceLock::new();
+        static PAGED_TESTS: OnceLock<bool> = OnceLock::new();
         static VLAN: OnceLock<Option<String>> = OnceLock::new();
         let (found, command) = match self {
             Self::Netkit => (&NETKIT, "link add try0 type netkit mode l3 peer name try1"),
             Self::NoNetkit => {
                 let has = Self::Netkit.missing().is_none();
                 return has.then_some("there is netkit here");
+            }
+            Self::Tcx => {
+                // The loopback device has the index 1 everywhere.
+                let ask = || chain(1, HookPoint::TcxIngress).is_ok();
+                let has = *TCX.get_or_init(|| Namespace::new().enter(ask));
+                return (!has).then_some("there is no tcx here");
+            }
+            Self::NoTcx => {
+                let has = Self::Tcx.missing().is_none();
+                return has.then_some("there is tcx here");
+            }
+            Self::PagedTests => {
+                let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);
+                return (!has).then_some("programs are tested on linear packets only here");
             }
             Self::Vlan => (
                 &VLAN,

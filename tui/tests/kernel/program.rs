@@ -1,10 +1,10 @@
-//! The smallest programs: each packet's fate is a constant.
+//! The smallest programs: what becomes of a packet does not depend on it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use aya_obj::generated::bpf_insn;
-use nkview::probe::sys::{HookPoint, attach_at_head, chain, load_program};
+use nkview::probe::sys::{HookPoint, attach_at_head, chain, load_program, test_run_paged};
 
 use crate::namespace::Namespace;
 
@@ -32,23 +32,32 @@ pub fn try_attach(
     hook: HookPoint,
     verdict: i32,
 ) -> io::Result<Attached> {
-    // mov64 r0, verdict; exit
-    let code = [insn(0xb7, 0, verdict), insn(0x95, 0, 0)];
-    attach_code(namespace, index, hook, "constant", &code)
+    attach_code(namespace, index, hook, "constant", &constant(verdict))
 }
 
 /// Attaches to tcx ingress of `nic` a program that gives each packet to the peer
 /// of the device `index`, as a container's network program does.
 pub fn redirect_to_peer(namespace: &Namespace, nic: u32, index: u32) -> Attached {
-    let index = index.cast_signed();
-    let code = [
-        // mov64 r1, index; mov64 r2, flags; call bpf_redirect_peer; exit
-        insn(0xb7, 1, index),
-        insn(0xb7, 2, 0),
-        insn(0x85, 0, 155),
-        insn(0x95, 0, 0),
-    ];
+    const BPF_FUNC_REDIRECT_PEER: i32 = 155;
+    let code = redirect(BPF_FUNC_REDIRECT_PEER, index);
     attach_code(namespace, nic, HookPoint::TcxIngress, "redirect", &code).unwrap()
+}
+
+/// Attaches a program that sends each packet out of the device `target` instead.
+pub fn redirect_to(namespace: &Namespace, index: u32, hook: HookPoint, target: u32) -> Attached {
+    const BPF_FUNC_REDIRECT: i32 = 23;
+    let code = redirect(BPF_FUNC_REDIRECT, target);
+    attach_code(namespace, index, hook, "redirect", &code).unwrap()
+}
+
+/// Loads a program that always returns `verdict`.
+pub fn load(verdict: i32) -> OwnedFd {
+    load_program("constant", &constant(verdict), c"GPL").unwrap()
+}
+
+/// Whether the kernel makes packets that are not linear for a program's test.
+pub fn can_be_tested_paged() -> bool {
+    test_run_paged(load(NEXT).as_fd(), &[0; 100], 14).is_ok()
 }
 
 fn attach_code(
@@ -64,6 +73,21 @@ fn attach_code(
         let link = attach_at_head(program.as_fd(), index, hook, revision)?;
         Ok(Attached { _link: link })
     })
+}
+
+/// r0 = verdict; exit
+fn constant(verdict: i32) -> [bpf_insn; 2] {
+    [insn(0xb7, 0, verdict), insn(0x95, 0, 0)]
+}
+
+/// r1 = target; r2 = flags; r0 = helper(r1, r2); exit
+fn redirect(helper: i32, target: u32) -> [bpf_insn; 4] {
+    [
+        insn(0xb7, 1, target.cast_signed()),
+        insn(0xb7, 2, 0),
+        insn(0x85, 0, helper),
+        insn(0x95, 0, 0),
+    ]
 }
 
 fn insn(code: u8, register: u8, imm: i32) -> bpf_insn {
