@@ -13,6 +13,7 @@ pub mod hostnames;
 pub mod hosts;
 pub mod line;
 pub mod list;
+pub mod measure;
 pub mod named;
 pub mod names;
 mod navigation;
@@ -41,6 +42,7 @@ use flows::{Criteria, FlowsView, Order};
 use hostnames::HostNames;
 use hosts::HostsView;
 use list::Scroll;
+use measure::Measure;
 use notices::Notices;
 use own::OwnSession;
 use packets::PacketsView;
@@ -51,13 +53,6 @@ pub use preferences::{Colours, Look, Preferences};
 
 #[cfg(test)]
 mod tests;
-
-/// The windows that rates are computed over.
-pub const WINDOWS: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(10),
-    Duration::from_secs(60),
-];
 
 /// What lies over the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +106,7 @@ pub struct App {
     frozen: Option<Box<Picture>>,
     view: View,
     overlay: Option<Overlay>,
-    window: usize,
+    measure: Measure,
     ended: Option<String>,
 }
 
@@ -141,7 +136,7 @@ impl App {
             frozen: None,
             view: View::Flows,
             overlay: None,
-            window: 1,
+            measure: Measure::ALL[1],
             ended: None,
         }
     }
@@ -155,10 +150,7 @@ impl App {
             .flows
             .keep_closed(preferences.closed == Closed::Keep);
         self.filtering.set_closed(preferences.closed);
-        let window = WINDOWS
-            .iter()
-            .position(|window| *window == preferences.window);
-        self.window = window.unwrap_or(self.window);
+        self.measure = Measure::Rate(preferences.window);
         self.filtering.named = preferences.filters;
     }
 
@@ -199,10 +191,19 @@ impl App {
         self.overlay == Some(Overlay::Columns)
     }
 
-    /// The window that rates are computed over.
+    /// What the columns *in* and *out* tell.
+    #[must_use]
+    pub const fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    /// The window that rates are computed over, also where totals are told.
     #[must_use]
     pub const fn window(&self) -> Duration {
-        WINDOWS[self.window]
+        match self.measure {
+            Measure::Rate(window) => window,
+            Measure::Total => Duration::from_secs(60),
+        }
     }
 
     /// Why the source has nothing more to say.
@@ -247,15 +248,15 @@ impl App {
         self.recompute(FlowsView::refresh);
     }
 
-    fn recompute(&mut self, flows: fn(&mut FlowsView, &FlowTable, Criteria<'_>, Duration)) {
+    fn recompute(&mut self, flows: fn(&mut FlowsView, &FlowTable, Criteria<'_>, Measure)) {
         let picture = self.frozen.as_deref().unwrap_or(&self.live);
         let criteria = criteria(&self.filtering, &self.devices, self.own);
-        let window = WINDOWS[self.window];
-        flows(&mut self.flows, &picture.flows, criteria, window);
+        let measure = self.measure;
+        flows(&mut self.flows, &picture.flows, criteria, measure);
         match self.view {
             View::Hosts => self
                 .hosts
-                .refresh(&picture.flows, criteria, window, self.zoom),
+                .refresh(&picture.flows, criteria, measure, self.zoom),
             View::Packets => self.packets.refresh(&picture.packets, criteria),
             View::Flows | View::Devices | View::Probe => (),
         }

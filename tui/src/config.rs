@@ -10,10 +10,11 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::app::Preferences;
 use crate::app::columns::Column;
 use crate::app::filtering::Closed;
+use crate::app::measure::Measure;
 use crate::app::named::NamedFilters;
-use crate::app::{Preferences, WINDOWS};
 use crate::filter::Filter;
 use crate::keys::{Context, Keymap};
 
@@ -140,7 +141,7 @@ impl Config {
     /// When something in it cannot be meant.
     pub fn preferences(&self) -> anyhow::Result<Preferences> {
         let window = Duration::from_secs(self.screen.window);
-        if !WINDOWS.contains(&window) {
+        if !Measure::ALL.contains(&Measure::Rate(window)) {
             bail!(
                 "screen.window: expected 1, 10 or 60, found {}",
                 self.screen.window

@@ -1,7 +1,5 @@
 //! The flow table's state: which flows pass the filter, and in which order.
 
-use std::time::Duration;
-
 use probe_common::{Direction, FlowKey};
 
 use super::action::Side;
@@ -9,6 +7,7 @@ use super::columns::{Column, Columns};
 use super::devices::SlotNames;
 use super::ends;
 use super::list::List;
+use super::measure::Measure;
 use super::names;
 use super::own::OwnSession;
 use crate::filter::Filter;
@@ -123,8 +122,8 @@ const CALM: u64 = 4;
 
 impl FlowsView {
     /// Recomputes the rows and sorts them.
-    pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
-        let mut ranked = self.rank_rows(flows, criteria, window, |_| true);
+    pub fn refresh(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
+        let mut ranked = self.rank_rows(flows, criteria, measure, |_| true);
         ranked.sort_unstable();
         self.sorted = flows.now();
         self.known = flows.now();
@@ -134,12 +133,12 @@ impl FlowsView {
 
     /// Recomputes the rows some time later: those that are there keep their
     /// order for a while, and new ones take the places that they deserve.
-    pub fn advance(&mut self, flows: &FlowTable, criteria: Criteria<'_>, window: Duration) {
+    pub fn advance(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
         if flows.now().as_secs() / CALM != self.sorted.as_secs() / CALM {
-            return self.refresh(flows, criteria, window);
+            return self.refresh(flows, criteria, measure);
         }
         let known = self.known;
-        let mut new = self.rank_rows(flows, criteria, window, |flow| flow.first_seen >= known);
+        let mut new = self.rank_rows(flows, criteria, measure, |flow| flow.first_seen >= known);
         new.sort_unstable();
         let mut rows: Vec<FlowKey> = Vec::with_capacity(self.list.rows().len() + new.len());
         let kept = self.list.rows().iter().filter_map(|key| {
@@ -150,7 +149,7 @@ impl FlowsView {
         let mut new = new.into_iter().peekable();
         for (flow, shows) in kept {
             if new.peek().is_some() {
-                let rank = self.rank(flow, shows, flows, criteria, window);
+                let rank = self.rank(flow, shows, flows, criteria, measure);
                 while let Some((_, key)) = new.next_if(|(new, _)| *new < rank) {
                     rows.push(key);
                 }
@@ -168,7 +167,7 @@ impl FlowsView {
         &mut self,
         flows: &FlowTable,
         criteria: Criteria<'_>,
-        window: Duration,
+        measure: Measure,
         wanted: impl Fn(&Flow) -> bool,
     ) -> Vec<(u128, FlowKey)> {
         self.shown = Count::default();
@@ -177,7 +176,7 @@ impl FlowsView {
             let shows = criteria.shows(flow);
             self.shown += count(flow, shows);
             if Criteria::has_row(flow, shows) && wanted(flow) {
-                ranked.push((self.rank(flow, shows, flows, criteria, window), flow.key));
+                ranked.push((self.rank(flow, shows, flows, criteria, measure), flow.key));
             }
         }
         ranked
@@ -190,11 +189,11 @@ impl FlowsView {
         shows: [bool; 2],
         flows: &FlowTable,
         criteria: Criteria<'_>,
-        window: Duration,
+        measure: Measure,
     ) -> u128 {
         let rate = |direction: Direction| {
             if shows[direction as usize] {
-                flow.rate(direction, window, flows.clock())
+                measure.of_flow(flow, direction, flows.clock())
             } else {
                 0.0
             }

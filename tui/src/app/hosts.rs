@@ -1,7 +1,5 @@
 //! Flows grouped by the addresses of one end: a tree of prefixes.
 
-use std::time::Duration;
-
 use foldhash::{HashMap, HashMapExt, HashSet};
 use ipnet::IpNet;
 
@@ -9,6 +7,7 @@ use super::action::{HostGroup, Side};
 use super::ends;
 use super::flows::{Criteria, Order, ordered};
 use super::list::List;
+use super::measure::Measure;
 use crate::flow::{Count, FlowTable, Series, Span};
 use tree::{Node, Tree};
 
@@ -59,7 +58,7 @@ impl Order<HostColumn> {
 pub struct HostSums {
     /// How many flows.
     pub flows: usize,
-    /// In and out, in bytes per second.
+    /// In and out, as the [`Measure`] has it.
     pub rates: [f64; 2],
     /// Counted so far, in and out.
     pub counts: Count,
@@ -128,10 +127,10 @@ impl HostsView {
         &mut self,
         flows: &FlowTable,
         criteria: Criteria<'_>,
-        window: Duration,
+        measure: Measure,
         zoom: Span,
     ) {
-        let tree = Tree::new(flows, criteria, self.side, window);
+        let tree = Tree::new(flows, criteria, self.side, measure);
         let roots = tree.roots();
         self.total = HostSums::default();
         for root in &roots {

@@ -202,7 +202,15 @@ impl App {
                 let rows = self.hosts.list.visible(extent.page).iter();
                 self.hostnames.ask(rows.filter_map(HostGroup::address))
             }
-            View::Packets | View::Devices | View::Probe => return None,
+            View::Packets => {
+                let rows = self.packets.list.visible(extent.page).iter();
+                let packets = rows.filter_map(|number| self.live.packets.get(*number));
+                let ends = packets.flat_map(|packet| {
+                    [Side::Local, Side::Remote].map(|side| ends::address(&packet.key, side))
+                });
+                self.hostnames.ask(ends.flatten())
+            }
+            View::Devices | View::Probe => return None,
         };
         (!visible.is_empty()).then_some(Effect::Resolve(visible))
     }

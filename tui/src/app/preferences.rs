@@ -31,7 +31,7 @@ pub struct Preferences {
     pub sort: Column,
     /// What happens to closed flows.
     pub closed: Closed,
-    /// The window that rates are computed over, one of [`super::WINDOWS`].
+    /// The window that rates are computed over, one of those of [`Measure::ALL`](super::measure::Measure::ALL).
     pub window: Duration,
     /// Filters by name.
     pub filters: NamedFilters,

@@ -462,3 +462,20 @@ fn costs_are_measured_while_the_probe_view_is_open() {
     assert_eq!(measure(app.update(Action::NextView)), Some(false));
     assert_eq!(measure(app.update(Action::Show(View::Hosts))), None);
 }
+
+#[test]
+fn totals_come_after_the_windows_and_sort_the_rows() {
+    let (mut app, _) = told(30);
+    assert_eq!(app.window(), Duration::from_secs(10));
+    app.update(Action::Window);
+    app.update(Action::Window);
+    assert_eq!(app.measure(), Measure::Total);
+    app.update(Action::SortFlows(Column::In));
+    let bytes = |key: &probe_common::FlowKey| {
+        let flow = app.picture().flows.get(key).unwrap();
+        std::cmp::Reverse(flows::rounded(flow.counts[0].bytes as f64) as u64)
+    };
+    assert!(app.flows.list.rows().is_sorted_by_key(bytes));
+    app.update(Action::Window);
+    assert_eq!(app.window(), Duration::from_secs(1));
+}

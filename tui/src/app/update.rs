@@ -7,7 +7,7 @@ use super::action::{Action, ColumnEdit, Edit, Effect, Motion, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
 use super::flows::FlowsView;
 use super::hosts::HostsView;
-use super::{App, Overlay, WINDOWS, copy, criteria, ends};
+use super::{App, Overlay, copy, criteria, ends};
 use crate::filter::Seen;
 use crate::source::{Command, Event, Level, Notice};
 
@@ -74,7 +74,7 @@ impl App {
             Action::Columns => self.overlay = Some(Overlay::Columns),
             Action::Column(edit) => effects.extend(self.edit_columns(edit)),
             Action::Window => {
-                self.window = (self.window + 1) % WINDOWS.len();
+                self.measure = self.measure.next();
                 self.refresh();
             }
             Action::ZoomIn => {

@@ -52,7 +52,7 @@ const MAIN: &[Row] = &[
     ("x", A::RemovePart, "remove filter", "Remove a part of the filter"),
     ("X", A::ClearFilter, "", "Remove the whole filter"),
     ("Space", A::Pause, "pause", "Freeze the picture; counting goes on"),
-    ("w", A::Window, "window", "Rates over the last 1, 10 or 60 seconds"),
+    ("w", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     ("c", A::Closed, "", "Closed flows: leave after ten seconds, stay, or are hidden"),
     ("o", A::OwnSession, "", "Hide or show your own SSH session"),
     ("n", A::Names, "", "Names of hosts from DNS, or addresses; nothing is asked until then"),

@@ -95,13 +95,17 @@ async fn names_come_when_they_are_wanted() {
     let mut session = Session::new(140, 45).hears(story());
     session.runs().await;
     assert!(!session.screen().contains(".example"));
-    let mut session = Session::new(140, 45).hears(story()).types("n");
+    for keys in ["n", "2n", "3nppp"] {
+        let mut session = Session::new(140, 45).hears(story()).types(keys);
+        session.runs().await;
+        let screen = session.screen();
+        assert!(screen.contains(".example"), "{keys}: {screen}");
+    }
+    let mut session = Session::new(140, 45).hears(story()).types("nj");
+    session = session.presses(key(KeyCode::Enter));
     session.runs().await;
-    assert!(
-        session.screen().contains(".example"),
-        "{}",
-        session.screen()
-    );
+    let screen = session.screen();
+    assert!(screen.contains(".example) ↔ "), "{screen}");
 }
 
 thread_local! {

@@ -56,10 +56,14 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
     let palette = canvas.palette;
     canvas.rule(place);
-    let ends = match (
-        ends::text(&flow.key, Side::Local),
-        ends::text(&flow.key, Side::Remote),
-    ) {
+    let end = |side| {
+        let name = ends::address(&flow.key, side).and_then(|address| app.hostnames.name(address));
+        match name {
+            Some(name) => format!("{} ({name})", ends::text(&flow.key, side)),
+            None => ends::text(&flow.key, side),
+        }
+    };
+    let ends = match (end(Side::Local), end(Side::Remote)) {
         (local, remote) if local.is_empty() && remote.is_empty() => String::new(),
         (local, remote) => format!("{local} {} {remote} ", canvas.glyph("↔", "<->")),
     };

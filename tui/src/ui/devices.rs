@@ -220,8 +220,9 @@ fn rate(canvas: &Canvas<'_>, app: &App, device: &Device, direction: Direction) -
     let Some(ledger) = ledger(app, device) else {
         return Cell::default();
     };
-    let rate = ledger.rate(direction, app.window(), app.picture().flows.clock());
-    match format::short_rate(rate, app.look.bits) {
+    let clock = app.picture().flows.clock();
+    let amount = app.measure().of_ledger(ledger, direction, clock);
+    match format::short_amount(amount, app.measure(), app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),
     }

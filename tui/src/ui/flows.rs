@@ -179,8 +179,9 @@ fn rate(
     if !shows[direction as usize] {
         return Cell::default();
     }
-    let rate = flow.rate(direction, app.window(), app.picture().flows.clock());
-    match format::short_rate(rate, app.look.bits) {
+    let clock = app.picture().flows.clock();
+    let amount = app.measure().of_flow(flow, direction, clock);
+    match format::short_amount(amount, app.measure(), app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
     }

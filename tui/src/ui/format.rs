@@ -8,6 +8,7 @@ use humansize::{BaseUnit, DECIMAL, FormatSizeOptions, ISizeFormatter};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::flows::rounded;
+use crate::app::measure::Measure;
 
 #[cfg(test)]
 mod tests;
@@ -16,18 +17,31 @@ mod tests;
 /// `64.8 Mbit/s`. Nothing where it is 0.
 #[must_use]
 pub fn rate(bytes: f64, bits: bool) -> String {
-    per_second(bytes, bits, 99.95)
+    size_of(bytes, bits, 99.95, "/s")
 }
 
-/// A rate for tables, with two digits: `12 MB/s`, `210 kB/s`. A calm table is
+/// What a measure tells, with three digits: a rate, or bytes or bits so far.
+#[must_use]
+pub fn amount(bytes: f64, measure: Measure, bits: bool) -> String {
+    size_of(bytes, bits, 99.95, suffix(measure))
+}
+
+/// The same for tables, with two digits: `12 MB/s`, `210 kB`. A calm table is
 /// read more easily, and drawn with fewer bytes.
 #[must_use]
-pub fn short_rate(bytes: f64, bits: bool) -> String {
-    per_second(bytes, bits, 9.95)
+pub fn short_amount(bytes: f64, measure: Measure, bits: bool) -> String {
+    size_of(bytes, bits, 9.95, suffix(measure))
 }
 
-/// A rate; one decimal where the number is below `decimal`.
-fn per_second(bytes: f64, bits: bool, decimal: f64) -> String {
+const fn suffix(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Rate(_) => "/s",
+        Measure::Total => "",
+    }
+}
+
+/// Bytes as bytes or bits; one decimal where the number is below `decimal`.
+fn size_of(bytes: f64, bits: bool, decimal: f64, suffix: &'static str) -> String {
     let (value, unit) = if bits {
         (bytes * 8.0, BaseUnit::Bit)
     } else {
@@ -41,7 +55,10 @@ fn per_second(bytes: f64, bits: bool, decimal: f64) -> String {
     } else {
         value
     };
-    size(value, options(value, decimal).base_unit(unit).suffix("/s"))
+    size(
+        value,
+        options(value, decimal).base_unit(unit).suffix(suffix),
+    )
 }
 
 /// Bytes: `3.1 GB`.

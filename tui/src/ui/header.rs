@@ -9,6 +9,7 @@ use super::canvas::{Canvas, line};
 use super::{format, graph};
 use crate::app::App;
 use crate::app::action::{Action, View};
+use crate::app::measure::Measure;
 use crate::flow::SLOTS;
 use crate::source::Level;
 
@@ -51,11 +52,11 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
     let ledger = flows.total();
     let palette = canvas.palette;
     let roomy = place.width >= 100;
-    let seconds = app.window().as_secs();
-    let window = if roomy {
-        format!(" over {seconds} s ")
-    } else {
-        format!(" {seconds} s ")
+    let window = match (app.measure(), roomy) {
+        (Measure::Rate(window), true) => format!(" over {} s ", window.as_secs()),
+        (Measure::Rate(window), false) => format!(" {} s ", window.as_secs()),
+        (Measure::Total, true) => " in total ".to_owned(),
+        (Measure::Total, false) => " total ".to_owned(),
     };
     let sides = match (roomy, canvas.ascii) {
         (true, false) => ["↓ in", "↑ out"],
@@ -72,8 +73,9 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (Direction::Out, sides[1], palette.outward),
         (Direction::In, sides[0], palette.inward),
     ] {
-        let rate = ledger.rate(direction, app.window(), flows.clock());
-        let rate = some(format::rate(rate, app.look.bits), app.look.bits);
+        let amount = app.measure().of_ledger(ledger, direction, flows.clock());
+        let amount = format::amount(amount, app.measure(), app.look.bits);
+        let rate = some(amount, app);
         let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
         let graph = graph::cells(&values, cells.into(), SLOTS, newest(app));
         let graph = graph::sparkline(&graph, canvas.ascii);
@@ -98,12 +100,18 @@ pub const fn width(app: &App) -> usize {
     if app.look.bits { 11 } else { 9 }
 }
 
-/// A rate for a place where an empty one would be missed.
-fn some(rate: String, bits: bool) -> String {
-    match (rate.is_empty(), bits) {
-        (false, _) => rate,
-        (true, false) => "0 B/s".to_owned(),
-        (true, true) => "0 bit/s".to_owned(),
+/// An amount for a place where an empty one would be missed.
+fn some(amount: String, app: &App) -> String {
+    let none = match (app.measure(), app.look.bits) {
+        (Measure::Rate(_), false) => "0 B/s",
+        (Measure::Rate(_), true) => "0 bit/s",
+        (Measure::Total, false) => "0 B",
+        (Measure::Total, true) => "0 bit",
+    };
+    if amount.is_empty() {
+        none.to_owned()
+    } else {
+        amount
     }
 }
 

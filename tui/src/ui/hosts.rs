@@ -109,7 +109,7 @@ fn cell(
     let palette = canvas.palette;
     let branch = app.hosts.branch(&group);
     let sums = branch.sums;
-    let rate = |rate: f64| match format::short_rate(rate, app.look.bits) {
+    let rate = |rate: f64| match format::short_amount(rate, app.measure(), app.look.bits) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };

@@ -137,7 +137,13 @@ fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: us
     let palette = canvas.palette;
     let text = palette.text;
     let [from, to] = ends::sides(packet.direction);
-    let end = |side| format::shorten(&ends::text(&packet.key, side), width, canvas.ellipsis());
+    let end = |side| {
+        format::shorten(
+            &app.hostnames.end(&packet.key, side),
+            width,
+            canvas.ellipsis(),
+        )
+    };
     match field {
         Field::Time if width < 12 => {
             Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)

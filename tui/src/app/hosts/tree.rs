@@ -1,16 +1,15 @@
 //! Prefixes as ranges of sorted hosts: only those that are shown cost anything.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use foldhash::{HashMap, HashMapExt};
 use ipnet::IpNet;
 use probe_common::Direction;
+use std::net::IpAddr;
 
 use super::HostSums;
 use crate::app::action::{HostGroup, Side};
 use crate::app::ends;
 use crate::app::flows::{Criteria, count};
+use crate::app::measure::Measure;
 use crate::flow::{Flow, FlowTable};
 
 /// The steps of [`ends::LENGTHS`], from addresses to the widest prefixes.
@@ -37,7 +36,7 @@ pub(super) struct Node<'a> {
 }
 
 impl Tree {
-    pub fn new(flows: &FlowTable, criteria: Criteria<'_>, side: Side, window: Duration) -> Self {
+    pub fn new(flows: &FlowTable, criteria: Criteria<'_>, side: Side, measure: Measure) -> Self {
         let mut tree = Self {
             hosts: Vec::with_capacity(flows.len()),
             others: HashMap::new(),
@@ -47,7 +46,7 @@ impl Tree {
             if !Criteria::has_row(flow, shows) {
                 continue;
             }
-            let sums = of_flow(flow, shows, flows, window);
+            let sums = of_flow(flow, shows, flows, measure);
             match ends::address(&flow.key, side) {
                 Some(address) => tree.hosts.push((address, sums)),
                 None => tree
@@ -126,9 +125,9 @@ fn narrowest(hosts: &[Host], step: usize) -> Option<(usize, IpNet)> {
     })
 }
 
-fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, window: Duration) -> HostSums {
+fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, measure: Measure) -> HostSums {
     let rate = |direction: Direction| match shows[direction as usize] {
-        true => flow.rate(direction, window, flows.clock()),
+        true => measure.of_flow(flow, direction, flows.clock()),
         false => 0.0,
     };
     HostSums {

@@ -1,6 +1,13 @@
 use super::*;
 
 #[test]
+fn totals_have_no_time() {
+    assert_eq!(amount(12_345.0, Measure::Total, false), "12.3 kB");
+    assert_eq!(short_amount(12_345.0, Measure::Total, true), "99 kbit");
+    assert_eq!(amount(0.0, Measure::Total, false), "");
+}
+
+#[test]
 fn rates_are_short_and_never_wider_than_their_column() {
     for (bytes, text) in [
         (0.0, ""),
@@ -17,10 +24,10 @@ fn rates_are_short_and_never_wider_than_their_column() {
         assert_eq!(rate(bytes, false), text);
     }
     assert_eq!(rate(1_250_000.0, true), "10.0 Mbit/s");
-    assert_eq!(short_rate(12_345.0, false), "12 kB/s");
-    assert_eq!(short_rate(996_000.0, false), "1.0 MB/s");
-    assert_eq!(short_rate(217_000.0, false), "220 kB/s");
-    assert_eq!(short_rate(7.0, false), "7 B/s");
+    assert_eq!(short_amount(12_345.0, Measure::ALL[0], false), "12 kB/s");
+    assert_eq!(short_amount(996_000.0, Measure::ALL[0], false), "1.0 MB/s");
+    assert_eq!(short_amount(217_000.0, Measure::ALL[0], false), "220 kB/s");
+    assert_eq!(short_amount(7.0, Measure::ALL[0], false), "7 B/s");
     let mut bytes = 1.0;
     while bytes < 1e14 {
         assert!(rate(bytes, false).width() <= 9, "{}", rate(bytes, false));
