@@ -146,6 +146,11 @@ pub struct ProbeArgs {
     /// room is counted as untracked
     #[arg(long, value_name = "FLOWS", default_value_t = 131_072, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_flows: u32,
+    /// Count what comes to a container at its own end of the netkit pair, in its
+    /// namespace, instead of at the primary's hook: packets that are redirected
+    /// past that hook (bpf_redirect_peer) are seen, those dropped behind it not
+    #[arg(long)]
+    pub cover_redirect: bool,
 }
 
 /// How many packets to look at.

@@ -4,6 +4,7 @@ mod attach;
 mod clsact;
 mod cost;
 mod counters;
+mod cover;
 mod devices;
 pub mod doctor;
 mod fate;

@@ -244,6 +244,7 @@ fn options(probe: &ProbeArgs, events: &EventArgs) -> Options {
         devices: Vec::new(),
         create: None,
         interval: probe.interval,
+        cover_redirect: probe.cover_redirect,
         events: if events.every_packet {
             Events::Every
         } else {

@@ -16,7 +16,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use probe_common::{Attachment, Direction, verdict};
 
 use super::clsact::Filters;
+use super::cover::Far;
 use super::devices::{BLACKHOLE, Link};
+use super::netns;
 use super::object::{Object, ObjectError, Program};
 use super::preflight;
 use super::sys::{self, Chain, HookPoint, ProgramInfo};
@@ -37,6 +39,9 @@ pub enum AttachError {
     /// The filters of a kernel without tcx were refused.
     #[error("{0:#}")]
     Filters(anyhow::Error),
+    /// The namespace of the far end cannot be entered.
+    #[error("cannot enter the namespace of the peer: {0:#}; it needs CAP_SYS_ADMIN")]
+    Namespace(anyhow::Error),
     /// The hook refused it.
     #[error("cannot attach to {hook}: {error}; {cure}")]
     Hook {
@@ -68,6 +73,9 @@ pub struct Hook {
     device: u32,
     /// Whether the hook is closed by its policy.
     is_closed: bool,
+    /// Whether it is in another namespace, where its chain is not followed:
+    /// that would take entering it each time.
+    is_elsewhere: bool,
     program: Program,
     id: u32,
     chain: Chain,
@@ -87,11 +95,18 @@ pub fn hooks_of(kind: &DeviceKind) -> Hooks {
 }
 
 impl Attached {
-    /// Attaches to both hooks of a device; to both or to none.
+    /// Attaches to both hooks of a device; to both or to none. With a far end,
+    /// what comes in is counted there.
     ///
     /// # Errors
     /// When a program is refused or a hook does not take it.
-    pub fn new(object: &Object, link: &Link, slot: u32, hooks: Hooks) -> Result<Self, AttachError> {
+    pub fn new(
+        object: &Object,
+        link: &Link,
+        slot: u32,
+        hooks: Hooks,
+        far: Option<&Far>,
+    ) -> Result<Self, AttachError> {
         let load = |direction| load(object, link, slot, direction);
         let (inward, outward) = match hooks {
             Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
@@ -110,8 +125,12 @@ impl Attached {
         };
         let in_closed = is_closed(|pair| &pair.policy);
         let out_closed = is_closed(|pair| &pair.peer_policy);
+        let inbound = load(Direction::In)?;
         Ok(Self::Chained([
-            Hook::attach(load(Direction::In)?, link.index, inward, in_closed)?,
+            match far {
+                Some(far) => Hook::attach_far(inbound, far)?,
+                None => Hook::attach(inbound, link.index, inward, in_closed)?,
+            },
             Hook::attach(load(Direction::Out)?, link.index, outward, out_closed)?,
         ]))
     }
@@ -143,7 +162,8 @@ impl Attached {
         };
         // A device that is going is let go when the kernel says so.
         let change = |hook: &mut Hook| Some((hook.point, hook.follow().ok()??));
-        hooks.iter_mut().filter_map(change).collect()
+        let here = hooks.iter_mut().filter(|hook| !hook.is_elsewhere);
+        here.filter_map(change).collect()
     }
 }
 
@@ -173,6 +193,19 @@ pub enum Change {
 }
 
 impl Hook {
+    /// Attaches to where the far end of a pair receives.
+    fn attach_far(program: Program, far: &Far) -> Result<Self, AttachError> {
+        let attach = || Self::attach(program, far.index, HookPoint::TcxIngress, false);
+        let Some(place) = &far.place else {
+            return attach();
+        };
+        let namespace = place.open().map_err(AttachError::Namespace)?;
+        let hook = netns::enter(&namespace, attach);
+        let mut hook = hook.map_err(|error| AttachError::Namespace(error.into()))??;
+        hook.is_elsewhere = true;
+        Ok(hook)
+    }
+
     fn attach(
         mut program: Program,
         device: u32,
@@ -207,6 +240,7 @@ impl Hook {
                         point,
                         device,
                         is_closed,
+                        is_elsewhere: false,
                         program,
                         id,
                         chain,

@@ -24,8 +24,7 @@ mod namespaces;
 mod pins;
 
 pub(super) use lookup::Lookup;
-pub use namespaces::Place;
-use namespaces::Places;
+pub use namespaces::{Place, Places};
 
 /// All devices of this thread's namespace, none of them watched.
 ///

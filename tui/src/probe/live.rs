@@ -50,6 +50,8 @@ pub struct Options {
     pub interval: Duration,
     /// Packets that get an event.
     pub events: Events,
+    /// Count what comes in through netkit at the far end.
+    pub cover_redirect: bool,
     /// Sizes of the maps.
     pub sizes: Sizes,
     /// A sentence for the header.
@@ -124,7 +126,7 @@ impl Live {
             .map(|what| format!("removed {what}, which a killed nkview had left"))
             .collect();
 
-        let mut watched = Watched::new(object);
+        let mut watched = Watched::new(object, options.cover_redirect);
         // Devices that are named must be watchable; this also proves that the
         // programs load before the screen is taken.
         let named: Vec<_> = links.iter().filter(|link| selection.names(link)).collect();
@@ -531,6 +533,13 @@ impl Source {
                 self.notice(Level::Warning, text).await?;
             }
         }
+        for (name, reason) in self.watched.take_uncovered() {
+            let text = format!(
+                "{name}: --cover-redirect has to leave it out, what is redirected to it is not \
+                 seen: {reason}"
+            );
+            self.notice(Level::Warning, text).await?;
+        }
         self.fates.follow(self.watched.with_peers(&self.inventory));
         self.lookup.ask(&links, self.watched.programs());
         self.tell_devices(&links).await
@@ -562,7 +571,7 @@ fn past_the_hook(blind: &Blind) -> String {
     match direction {
         Direction::In => format!(
             "{device}: {packets} packets came in without passing the hook, as \
-             bpf_redirect_peer() lets them; no flow shows them"
+             bpf_redirect_peer() lets them; no flow shows them, but with --cover-redirect"
         ),
         Direction::Out => format!("{device}: {packets} packets went out without passing the hook"),
     }

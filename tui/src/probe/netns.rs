@@ -39,6 +39,22 @@ pub fn within<T: Send>(
     })
 }
 
+/// Carries out `work` in a namespace.
+///
+/// # Errors
+/// When the namespace cannot be entered.
+pub fn enter<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            Ok(work())
+        });
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Carries out `work` in each of these namespaces, one after the other. Those
 /// that cannot be entered have an error in its place.
 pub fn each<T: Send>(

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use probe_common::{LinkLayer, limits};
 
 use super::attach::{AttachError, Attached, Change, hooks_of};
+use super::cover;
 use super::devices::Link;
 use super::fate;
 use super::inventory::Inventory;
@@ -27,6 +28,10 @@ const THREADS: usize = 8;
 /// The devices that are or were watched.
 pub struct Watched {
     object: Object,
+    /// Whether what comes in through netkit is counted at the far end.
+    covers: bool,
+    /// Where that was not possible, since it was last told: device and reason.
+    uncovered: Vec<(String, String)>,
     devices: Vec<Entry>,
     /// Why a device could not be watched, by interface index.
     failed: HashMap<u32, String>,
@@ -36,6 +41,8 @@ struct Entry {
     slot: u32,
     link: Link,
     hooks: Hooks,
+    /// Whether what comes in is counted at the far end.
+    is_covered: bool,
     state: State,
 }
 
@@ -50,9 +57,11 @@ enum State {
 impl Watched {
     /// None yet.
     #[must_use]
-    pub fn new(object: Object) -> Self {
+    pub fn new(object: Object, covers: bool) -> Self {
         Self {
             object,
+            covers,
+            uncovered: Vec::new(),
             devices: Vec::new(),
             failed: HashMap::new(),
         }
@@ -77,12 +86,27 @@ impl Watched {
                 )),
             }
         }
+        let mut fars = HashMap::new();
+        if self.covers {
+            for (index, far) in cover::find(links) {
+                match far {
+                    Ok(far) => drop(fars.insert(index, far)),
+                    Err(reason) => self.not_covered(links, index, reason),
+                }
+            }
+        }
         let object = &self.object;
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             while let Some(&(link, slot, hooks)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((link, slot, hooks, Attached::new(object, link, slot, hooks)));
+                let attach = |far| Attached::new(object, link, slot, hooks, far);
+                let (attached, refused) = match fars.get(&link.index).map(|far| attach(Some(far))) {
+                    Some(Ok(attached)) => (Ok(attached), None),
+                    Some(Err(error)) => (attach(None), Some(error)),
+                    None => (attach(None), None),
+                };
+                done.push((link, slot, hooks, attached, refused));
             }
             done
         };
@@ -99,7 +123,11 @@ impl Watched {
                 })
                 .collect::<Vec<_>>()
         });
-        for (link, slot, hooks, attached) in done {
+        for (link, slot, hooks, attached, refused) in done {
+            let is_covered = fars.contains_key(&link.index) && refused.is_none();
+            if let Some(error) = refused {
+                self.not_covered(links, link.index, error.to_string());
+            }
             match attached {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
@@ -107,6 +135,7 @@ impl Watched {
                         slot,
                         link: link.clone(),
                         hooks,
+                        is_covered,
                         state: State::Attached(Box::new(attached)),
                     });
                     self.failed.remove(&link.index);
@@ -120,6 +149,18 @@ impl Watched {
             (link.name.clone(), error)
         };
         errors.into_iter().map(keep).collect()
+    }
+
+    fn not_covered(&mut self, links: &[&Link], index: u32, reason: String) {
+        let link = links.iter().find(|link| link.index == index);
+        self.uncovered
+            .extend(link.map(|link| (link.name.clone(), reason)));
+    }
+
+    /// Devices whose far end was not to be reached since this was last asked, and
+    /// why. They are counted at the primary's hook.
+    pub fn take_uncovered(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.uncovered)
     }
 
     /// A slot that was never used, or else the one that is unused for longest;
@@ -229,7 +270,7 @@ impl Watched {
                 index: entry.link.index,
                 name: entry.link.name.clone(),
                 peer: inventory.far_end(&entry.link),
-                comparable: [entry.hooks == Hooks::Netkit; 2],
+                comparable: [!entry.is_covered, true].map(|it| it && entry.hooks == Hooks::Netkit),
             })
             .collect()
     }

@@ -1,9 +1,10 @@
 //! What becomes of packets behind a hook, and of those that come past it.
 
+use nkview::probe::sys::HookPoint;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
+use crate::lab::{End, FAR, Family, Kind, Lab, Layout, NEAR};
 use crate::namespace::Namespace;
 use crate::program::{self, DROP};
 use crate::report::Report;
@@ -24,6 +25,8 @@ pub fn tests() -> Vec<Test> {
     add("dropped_on_the_way_out", || dropped(End::Far));
     add("nothing_is_missing", nothing_is_missing);
     add("past_the_hook", past_the_hook);
+    add("covered", covered);
+    add("covered_and_killed", covered_and_killed);
     tests
 }
 
@@ -167,4 +170,44 @@ fn past_the_hook() {
     assert!(told <= received(), "{told}");
     assert_eq!(sum(&report, "dropped_or_redirected", "in"), 0);
     assert_eq!(report.total(NEAR, "in").packets, 0);
+}
+
+/// The programs where the far end receives.
+fn far_programs(lab: &Lab) -> usize {
+    crate::lab::programs(lab.namespace(End::Far), FAR, HookPoint::TcxIngress).len()
+}
+
+/// Redirected or not, each packet that arrives is counted once.
+fn covered() {
+    let lab = Lab::up(NETKIT);
+    let nic = Redirecting::new(&lab);
+    let stream = watch(&lab, &["--cover-redirect"]);
+    assert_eq!(lab.program_counts(), [0, 1], "not at the primary's hook");
+    assert_eq!(far_programs(&lab), 1);
+    let received = || lab.counters(End::Far).received;
+    let before = received();
+    nic.send(PACKETS);
+    traffic::ping(&lab, End::Near, Family::V4, 7);
+    traffic::converse(&lab, End::Near, Family::V4, 1, 100_000, 100_000);
+    let after = received();
+    let report = stream.end(Signal::INT);
+    let seen = report.total(NEAR, "in");
+    assert_eq!(seen.packets, after.packets - before.packets);
+    assert_eq!(seen.bytes, after.bytes - before.bytes);
+    let is_redirected = |flow: &Value| flow["protocol"] == "udp" && flow["local"]["port"] == 9;
+    assert_eq!(report.sum("in", is_redirected).packets, PACKETS);
+    let is_ping = |flow: &Value| flow["protocol"] == "icmp";
+    assert_eq!(report.sum("in", is_ping).packets, 7);
+    assert_eq!(report.sum("out", is_ping).packets, 7);
+    assert_eq!(far_programs(&lab), 0, "nothing is left");
+    assert_eq!(lab.program_counts(), [0, 0]);
+}
+
+fn covered_and_killed() {
+    let lab = Lab::up(NETKIT);
+    let stream = watch(&lab, &["--cover-redirect"]);
+    assert_eq!(far_programs(&lab), 1);
+    stream.kill();
+    wait::until_true("the program has gone", || far_programs(&lab) == 0);
+    assert_eq!(lab.program_counts(), [0, 0]);
 }
