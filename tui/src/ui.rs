@@ -101,23 +101,16 @@ fn time_of_day(app: &App, moment: Moment, format: &str) -> String {
 
 /// An empty view: what is the matter, and what to do next.
 fn empty(canvas: &mut Canvas<'_>, area: Rect, matter: &str, cure: &str) {
-    let place = Rect {
+    let mut place = Rect {
+        x: area.x + 3.min(area.width),
         y: area.y + area.height / 3,
-        height: 2.min(area.height - area.height / 3),
-        ..area
+        width: area.width.saturating_sub(6),
+        height: area.height - area.height / 3,
     };
-    for (offset, text, style) in [
-        (0, matter, canvas.palette.strong),
-        (1, cure, canvas.palette.text),
-    ] {
-        if offset < place.height {
-            let row = Rect {
-                x: place.x + 3.min(place.width),
-                width: place.width.saturating_sub(6),
-                y: place.y + offset,
-                height: 1,
-            };
-            canvas.text(row, text, style);
+    let (strong, text) = (canvas.palette.strong, canvas.palette.text);
+    for (words, style) in [(matter, strong), (cure, text)] {
+        for words in wrap(words, place.width.into()) {
+            canvas.text(canvas::line(&mut place), &words, style);
         }
     }
 }

@@ -24,29 +24,33 @@ pub struct Meter {
 type Readings = HashMap<u32, Cost>;
 
 impl Meter {
-    /// Begins to measure.
+    /// Begins to measure these programs.
     ///
     /// # Errors
     /// The kernel's: `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` before 5.8.
-    pub fn start() -> Result<Self, SyscallError> {
+    pub fn start(programs: impl Iterator<Item = ProgramInfo>) -> Result<Self, SyscallError> {
         Ok(Self {
             _stats: enable_stats(Stats::RunTime)?,
-            last: Readings::new(),
+            last: readings(programs),
         })
     }
 
     /// What these programs cost since the last time. Those that were not there
     /// then do not count.
-    pub fn read(&mut self, programs: impl IntoIterator<Item = ProgramInfo>) -> Cost {
-        let readings = programs.into_iter().map(|program| {
-            let (runs, time) = (program.runs, program.run_time);
-            (program.id, Cost { runs, time })
-        });
-        let readings = readings.collect();
-        let cost = since(&self.last, &readings);
-        self.last = readings;
+    pub fn read(&mut self, programs: impl Iterator<Item = ProgramInfo>) -> Cost {
+        let now = readings(programs);
+        let cost = since(&self.last, &now);
+        self.last = now;
         cost
     }
+}
+
+fn readings(programs: impl Iterator<Item = ProgramInfo>) -> Readings {
+    let reading = |program: ProgramInfo| {
+        let (runs, time) = (program.runs, program.run_time);
+        (program.id, Cost { runs, time })
+    };
+    programs.map(reading).collect()
 }
 
 fn since(last: &Readings, now: &Readings) -> Cost {

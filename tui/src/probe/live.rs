@@ -422,7 +422,7 @@ impl Source {
         if !measure {
             return Ok(());
         }
-        match Meter::start() {
+        match Meter::start(self.watched.infos()) {
             Ok(meter) => self.meter = Some(meter),
             Err(error) => {
                 let text = format!(

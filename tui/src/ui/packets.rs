@@ -102,11 +102,14 @@ fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
 
 /// The columns, with what is left to the words as wide as can be.
 fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
-    let (time, words) = match width {
-        ..100 => (9, 30),
-        100..160 => (12, 44),
-        160.. => (12, 80),
+    let (time, end, words) = match width {
+        ..70 => (9, 14, 22),
+        70..100 => (9, 16, 30),
+        100..160 => (12, 17, 44),
+        160.. => (12, 17, 80),
     };
+    // In ASCII it is a word.
+    let arrow = if app.look.ascii { 3 } else { 2 };
     let column = |id, title, right, min, max, keep| Column {
         id,
         title,
@@ -118,10 +121,10 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
     let mut columns = vec![
         column(Field::Time, "TIME", false, time, time, 6),
         column(Field::Device, "DEVICE", false, 8, 10, 3),
-        column(Field::Direction, "", false, 2, 2, 8),
+        column(Field::Direction, "", false, arrow, arrow, 8),
         column(Field::Protocol, "PROTO", false, 5, 5, 5),
-        column(Field::Source, "FROM", false, 17, 21, 11),
-        column(Field::Destination, "TO", false, 17, 21, 10),
+        column(Field::Source, "FROM", false, end, 21, 11),
+        column(Field::Destination, "TO", false, end, 21, 10),
         column(Field::Length, "BYTES", true, 6, 6, 4),
         column(Field::Segments, "SEGS", true, 4, 4, 2),
         column(Field::Summary, "WHAT", false, words, 200, 9),

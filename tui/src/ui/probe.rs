@@ -52,18 +52,29 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         "OVER BUDGET",
     ];
     // The last columns leave where it is narrow: they are about events.
-    let fit = |number: usize| number < 5 || 24 + (number + 1) * 13 <= width;
+    let (label, size) = match width {
+        ..78 => (9, 9),
+        78..90 => (15, 11),
+        90.. => (15, 13),
+    };
+    let fit = |number: usize| number < 5 || label + 9 + (number + 1) * 13 <= width;
     let row = |name: &str, way: &str, cells: Vec<(String, Style)>| -> Line {
-        let mut parts = vec![(format!("{name:<15} {way:<4}"), palette.text)];
+        let name = format::truncate(name, label, canvas.ellipsis());
+        let mut parts = vec![(format!("{name:<label$} {way:<4}"), palette.text)];
         let cells = cells
             .into_iter()
             .enumerate()
             .filter(|(number, _)| fit(*number));
-        let size = if width < 90 { 11 } else { 13 };
         parts.extend(cells.map(|(_, (text, style))| (format!("{text:>size$}"), style)));
         parts
     };
-    let head = titles.map(|title| (title.to_owned(), palette.dim)).to_vec();
+    let number = if size < 11 {
+        format::short_count
+    } else {
+        count
+    };
+    let title = |title| format::truncate(title, size - 1, canvas.ellipsis());
+    let head = titles.map(|it| (title(it), palette.dim)).to_vec();
     let mut lines = vec![
         heading(
             canvas,
@@ -76,14 +87,13 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         .map(|(slot, ledger)| (app.devices.names().get(slot).to_owned(), ledger))
         .chain(std::iter::once(("all".to_owned(), flows.total())));
     for (name, ledger) in ledgers {
-        let name = format::truncate(&name, 15, canvas.ellipsis());
         for (direction, way) in [(Direction::In, "in"), (Direction::Out, "out")] {
             let name = if direction == Direction::In {
                 name.as_str()
             } else {
                 ""
             };
-            lines.push(row(name, way, cells(canvas, ledger, direction)));
+            lines.push(row(name, way, cells(canvas, ledger, direction, number)));
             let unaccounted = ledger.sums(direction).unaccounted();
             if unaccounted != 0 {
                 let text = format!(" {unaccounted} packets are nowhere: a bug, please report ");
@@ -95,7 +105,12 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     lines
 }
 
-fn cells(canvas: &Canvas<'_>, ledger: &Ledger, direction: Direction) -> Vec<(String, Style)> {
+fn cells(
+    canvas: &Canvas<'_>,
+    ledger: &Ledger,
+    direction: Direction,
+    text: fn(u64) -> String,
+) -> Vec<(String, Style)> {
     let palette = canvas.palette;
     let (sums, totals) = (ledger.sums(direction), ledger.totals(direction));
     let plain = |number: u64| {
@@ -104,7 +119,7 @@ fn cells(canvas: &Canvas<'_>, ledger: &Ledger, direction: Direction) -> Vec<(Str
         } else {
             palette.text
         };
-        (count(number), style)
+        (text(number), style)
     };
     let wrong = |number: u64| {
         let style = if number == 0 {
@@ -112,7 +127,7 @@ fn cells(canvas: &Canvas<'_>, ledger: &Ledger, direction: Direction) -> Vec<(Str
         } else {
             palette.warn
         };
-        (count(number), style)
+        (text(number), style)
     };
     vec![
         plain(sums.seen.packets),

@@ -9,6 +9,8 @@ use crate::filter::Filter;
 use crate::source::{Event, Level, Moment, Notice};
 use crate::synthetic::{self, Synthetic};
 
+mod views;
+
 fn empty(look: Look) -> App {
     App::new(synthetic::session(), look, Filter::everything())
 }
@@ -29,18 +31,22 @@ fn typed(app: &mut App, text: &str) {
     }
 }
 
-/// What is on a screen of this size, once the application knows the size.
-fn screen(app: &mut App, width: u16, height: u16) -> String {
+/// A screen of this size, once the application knows the size.
+fn terminal(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     for _ in 0..2 {
-        let mut geometry = None;
+        let mut extent = None;
         terminal
-            .draw(|frame| geometry = Some(super::draw(app, frame)))
+            .draw(|frame| extent = Some(super::draw(app, frame).extent))
             .unwrap();
-        let geometry = geometry.unwrap();
-        app.update(Action::Drawn(geometry.extent));
-        app.update(Action::DetailDrawn(geometry.detail));
+        app.update(Action::Drawn(extent.unwrap()));
     }
+    terminal
+}
+
+/// What is on it.
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    let terminal = terminal(app, width, height);
     let buffer = terminal.backend().buffer();
     let lines = buffer.content().chunks(usize::from(width)).map(|cells| {
         let line: String = cells.iter().map(|cell| cell.symbol()).collect();

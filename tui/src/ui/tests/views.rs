@@ -1,0 +1,115 @@
+//! Each view on each kind of screen, and in each state that it can be in.
+
+use ratatui::style::{Color, Modifier};
+
+use super::{busy, empty, screen, terminal};
+use crate::app::action::{Action, View};
+use crate::app::{App, Colours, Look};
+use crate::source::Event;
+
+/// Compares a picture of each view with the one that is kept.
+fn each_view(state: &str, app: impl Fn() -> App, picture: impl Fn(&mut App) -> String) {
+    for view in View::ALL {
+        let mut app = app();
+        app.update(Action::Show(view));
+        let name = format!("{}_{state}", view.name().to_lowercase());
+        insta::assert_snapshot!(name, picture(&mut app));
+    }
+}
+
+#[test]
+fn wide() {
+    each_view("200", || busy(Look::default()), |app| screen(app, 200, 50));
+}
+
+#[test]
+fn usual() {
+    each_view("80", || busy(Look::default()), |app| screen(app, 80, 24));
+}
+
+#[test]
+fn narrow() {
+    each_view("60", || busy(Look::default()), |app| screen(app, 60, 15));
+}
+
+#[test]
+fn without_any_packet() {
+    let app = || {
+        let mut app = empty(Look::default());
+        app.update(Action::Source(Event::Devices(crate::synthetic::devices())));
+        app
+    };
+    each_view("empty", app, |app| screen(app, 80, 24));
+}
+
+#[test]
+fn after_an_error_of_the_source() {
+    let app = || {
+        let mut app = busy(Look::default());
+        let text = "cannot read the counters: out of memory; start nkview again";
+        app.update(Action::Source(Event::Ended(text.to_owned())));
+        app
+    };
+    each_view("error", app, |app| screen(app, 80, 24));
+}
+
+#[test]
+fn paused() {
+    let app = || {
+        let mut app = busy(Look::default());
+        app.update(Action::Pause);
+        app
+    };
+    each_view("paused", app, |app| screen(app, 80, 24));
+}
+
+#[test]
+fn ascii() {
+    let look = Look {
+        ascii: true,
+        ..Look::default()
+    };
+    each_view("ascii", || busy(look), |app| screen(app, 80, 24));
+}
+
+#[test]
+fn light() {
+    let look = Look {
+        light: true,
+        colours: Colours::True,
+        ..Look::default()
+    };
+    each_view("light", || busy(look), |app| styled(app, 80, 24));
+}
+
+/// A screen with its styles in brackets where they change.
+fn styled(app: &mut App, width: u16, height: u16) -> String {
+    let terminal = terminal(app, width, height);
+    let mut text = String::new();
+    for row in terminal.backend().buffer().content().chunks(width.into()) {
+        let mut last = None;
+        for cell in row {
+            let style = (cell.fg, cell.bg, cell.modifier);
+            if last != Some(style) {
+                text.push_str(&tag(style));
+                last = Some(style);
+            }
+            text.push_str(cell.symbol());
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+fn tag((fg, bg, modifier): (Color, Color, Modifier)) -> String {
+    let mut words = Vec::new();
+    if fg != Color::Reset {
+        words.push(fg.to_string());
+    }
+    if bg != Color::Reset {
+        words.push(format!("on {bg}"));
+    }
+    words.extend(modifier.iter_names().map(|(name, _)| name.to_lowercase()));
+    format!("[{}]", words.join(" "))
+}
