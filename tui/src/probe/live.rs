@@ -533,6 +533,9 @@ impl Source {
                 self.notice(Level::Warning, text).await?;
             }
         }
+        self.fates.follow(self.watched.with_peers(&self.inventory));
+        self.lookup.ask(&links, self.watched.programs());
+        self.tell_devices(&links).await?;
         for (name, reason) in self.watched.take_uncovered() {
             let text = format!(
                 "{name}: --cover-redirect has to leave it out, what is redirected to it is not \
@@ -540,9 +543,7 @@ impl Source {
             );
             self.notice(Level::Warning, text).await?;
         }
-        self.fates.follow(self.watched.with_peers(&self.inventory));
-        self.lookup.ask(&links, self.watched.programs());
-        self.tell_devices(&links).await
+        Ok(())
     }
 
     async fn tell_devices(&self, links: &[Link]) -> Result<(), Over> {
