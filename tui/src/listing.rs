@@ -115,7 +115,6 @@ fn kind(device: &Device) -> String {
     match &device.kind {
         DeviceKind::Netkit(pair) => format!("netkit {}", pair.mode),
         DeviceKind::NetkitPeer => "netkit peer".to_owned(),
-        DeviceKind::Other(kind) if kind.is_empty() => "physical".to_owned(),
         DeviceKind::Other(kind) => kind.clone(),
     }
 }

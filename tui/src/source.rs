@@ -374,8 +374,8 @@ pub enum DeviceKind {
     Netkit(Netkit),
     /// A netkit peer: watched through its primary.
     NetkitPeer,
-    /// Any other device, with the kernel's name of its kind (`veth`, `bridge`)
-    /// or nothing for a physical one.
+    /// Any other device, with the kernel's name of its kind (`veth`, `bridge`),
+    /// or `loopback` or `physical`.
     Other(String),
 }
 

@@ -105,14 +105,14 @@ pub fn devices() -> Vec<Device> {
         device(
             "lo",
             1,
-            DeviceKind::Other(String::new()),
+            DeviceKind::Other("loopback".to_owned()),
             Watch::No,
             &[0; 6],
         ),
         device(
             "eth0",
             2,
-            DeviceKind::Other(String::new()),
+            DeviceKind::Other("physical".to_owned()),
             yes(2, Hooks::Tcx),
             &[2, 0x42, 0xac, 0x11, 0, 2],
         ),

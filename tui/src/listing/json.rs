@@ -116,7 +116,6 @@ impl<'a> From<&'a source::Device> for Device<'a> {
             kind: match &device.kind {
                 DeviceKind::Netkit(_) => "netkit",
                 DeviceKind::NetkitPeer => "netkit peer",
-                DeviceKind::Other(kind) if kind.is_empty() => "physical",
                 DeviceKind::Other(kind) => kind,
             },
             up: device.up,

@@ -164,7 +164,11 @@ fn link(message: &LinkMessage) -> Link {
     link.kind = match kind {
         Some(InfoKind::Netkit) => pair(netkit),
         Some(kind) => DeviceKind::Other(kind.to_string()),
-        None => DeviceKind::Other(String::new()),
+        // The kernel has no name for the kind of what no link type made.
+        None if message.header.flags.contains(LinkFlags::Loopback) => {
+            DeviceKind::Other("loopback".to_owned())
+        }
+        None => DeviceKind::Other("physical".to_owned()),
     };
     // Devices of other kinds refer to the one that they are on top of.
     if matches!(kind, Some(InfoKind::Netkit | InfoKind::Veth)) {

@@ -166,7 +166,6 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
         Field::Kind => match &device.kind {
             DeviceKind::Netkit(_) => Cell::new("netkit", text),
             DeviceKind::NetkitPeer => Cell::new("netkit peer", text),
-            DeviceKind::Other(kind) if kind.is_empty() => Cell::new("physical", text),
             DeviceKind::Other(kind) => Cell::new(kind.as_str(), text),
         },
         Field::Mode => Cell::new(pair.map_or("", |pair| pair.mode.as_str()), text),

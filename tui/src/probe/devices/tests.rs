@@ -76,3 +76,12 @@ fn a_tunnel_has_no_link_layer() {
     assert_eq!(link.kind, DeviceKind::Other("wireguard".to_owned()));
     assert_eq!(link.link_layer, LinkLayer::None);
 }
+
+#[test]
+fn a_device_that_no_link_type_made_has_a_kind_all_the_same() {
+    let mut message = LinkMessage::default();
+    let kind = |message: &LinkMessage| link(message).kind;
+    assert_eq!(kind(&message), DeviceKind::Other("physical".to_owned()));
+    message.header.flags = LinkFlags::Loopback;
+    assert_eq!(kind(&message), DeviceKind::Other("loopback".to_owned()));
+}
