@@ -19,6 +19,9 @@ pub mod map {
     pub const TOTALS: &str = "TOTALS";
     /// One [`FlowValue`](super::FlowValue) of zeros, which new flows start from.
     pub const ZEROS: &str = "ZEROS";
+    /// Longest-prefix trie of addresses as flow keys have them: see
+    /// [`Settings::push_down`](super::Settings::push_down).
+    pub const PREFIXES: &str = "PREFIXES";
     /// Per-CPU budget of events.
     pub const BUDGET: &str = "BUDGET";
     /// Ring buffer of [`PacketEvent`](super::PacketEvent).
@@ -31,6 +34,8 @@ pub mod limits {
     pub const DEVICES: u32 = 1024;
     /// Entries of TOTALS: two epoch parities, two directions a device.
     pub const TOTALS: u32 = DEVICES * 4;
+    /// Prefixes that can be pushed down; the trie allocates only those there are.
+    pub const PREFIXES: u32 = 4096;
 
     /// The entry of TOTALS for a device slot, a direction's number and an epoch.
     #[must_use]
@@ -113,6 +118,9 @@ pub struct Settings {
     pub samples: u32,
     /// Not 0: every packet gets an event, whatever the budgets.
     pub every_packet: u32,
+    /// Not 0: only packets with an end in one of PREFIXES have flows and events;
+    /// the others are counted as filtered.
+    pub push_down: u32,
 }
 
 /// Bits of [`FlowKey::flags`].
@@ -197,6 +205,10 @@ pub struct TotalsValue {
     pub untracked_packets: u64,
     /// Their bytes.
     pub untracked_bytes: u64,
+    /// Packets with no end in PREFIXES, while that was asked for.
+    pub filtered_packets: u64,
+    /// Their bytes.
+    pub filtered_bytes: u64,
     /// Events written to PACKETS.
     pub events: u64,
     /// Events that PACKETS had no room for.

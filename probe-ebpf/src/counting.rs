@@ -28,12 +28,7 @@ pub fn count(
     epoch: u32,
     totals: &mut TotalsValue,
 ) -> Flow {
-    let len = skb.len();
-    let extra_segments = u64::from(skb.gso_segs().saturating_sub(1));
-    totals.packets += 1;
-    totals.extra_segments += extra_segments;
-    totals.bytes += u64::from(len);
-
+    let (len, extra_segments) = see(skb, totals);
     let mut flow = Flow::Known;
     let mut value = maps::flow(epoch, &headers.key);
     if value.is_none() {
@@ -53,6 +48,26 @@ pub fn count(
     };
     add(value, headers, side, len, extra_segments);
     flow
+}
+
+/// Counts a packet that is to have no flow.
+#[inline(always)]
+pub fn count_filtered(skb: &Skb, totals: &mut TotalsValue) {
+    let (len, _) = see(skb, totals);
+    totals.filtered_packets += 1;
+    totals.filtered_bytes += u64::from(len);
+}
+
+/// Counts the packet in the totals; returns its bytes, and its segments beyond
+/// one.
+#[inline(always)]
+fn see(skb: &Skb, totals: &mut TotalsValue) -> (u32, u64) {
+    let len = skb.len();
+    let extra_segments = u64::from(skb.gso_segs().saturating_sub(1));
+    totals.packets += 1;
+    totals.extra_segments += extra_segments;
+    totals.bytes += u64::from(len);
+    (len, extra_segments)
 }
 
 /// Adds the packet to its flow, which other CPUs may do at the same time.

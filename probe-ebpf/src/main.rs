@@ -36,6 +36,10 @@ pub fn nkview(ctx: TcContext) -> i32 {
     let headers = parse(&skb, link_layer, attachment.device, direction);
     let side = attachment.direction & 1;
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
+        if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {
+            counting::count_filtered(&skb, totals);
+            return attachment.verdict;
+        }
         let flow = counting::count(&skb, &headers, side, epoch, totals);
         if let Some(reason) = event::reason(&headers, flow, &settings) {
             event::send(&skb, &attachment, reason, &settings, totals);

@@ -3,7 +3,7 @@
 use aya_ebpf::{
     bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST},
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, lpm_trie::Key},
 };
 use probe_common::{Attachment, FlowKey, FlowValue, Settings, TotalsValue, limits};
 
@@ -28,6 +28,8 @@ static TOTALS: PerCpuArray<TotalsValue> = PerCpuArray::with_max_entries(limits::
 static ZEROS: Array<FlowValue> = Array::with_max_entries(1, 0);
 #[map]
 static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+static PREFIXES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(limits::PREFIXES, 0);
 // User space sets the sizes of these when it creates them.
 #[map]
 static FLOWS_EVEN: HashMap<FlowKey, FlowValue> =
@@ -96,4 +98,11 @@ pub fn insert(epoch: u32, key: &FlowKey) -> Result<(), i32> {
     } else {
         FLOWS_ODD.insert(key, zeros, flags)
     }
+}
+
+/// Whether one of the flow's ends is in one of the prefixes.
+#[inline(always)]
+pub fn is_in_prefixes(key: &FlowKey) -> bool {
+    let is_in = |address| PREFIXES.get(Key::new(128, address)).is_some();
+    is_in(key.local) || is_in(key.remote)
 }

@@ -22,6 +22,7 @@ pub mod own;
 pub mod packets;
 pub mod picture;
 mod preferences;
+pub mod push_down;
 mod update;
 pub mod usage;
 
@@ -47,6 +48,7 @@ use notices::Notices;
 use own::OwnSession;
 use packets::PacketsView;
 use picture::{Picture, Trust};
+use push_down::PushDown;
 use usage::Usage;
 
 pub use preferences::{Colours, Look, Preferences};
@@ -84,6 +86,8 @@ pub struct App {
     pub notices: Notices,
     /// What is filtered.
     pub filtering: Filtering,
+    /// The part of it that the source applies.
+    pub push_down: PushDown,
     /// The names of hosts.
     pub hostnames: HostNames,
     /// The flow table's state.
@@ -123,6 +127,7 @@ impl App {
             devices: Devices::default(),
             notices: Notices::default(),
             filtering: Filtering::new(filter),
+            push_down: PushDown::default(),
             hostnames: HostNames::default(),
             flows: FlowsView::default(),
             packets: PacketsView::default(),

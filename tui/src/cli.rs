@@ -172,6 +172,11 @@ pub struct ScreenArgs {
     /// Show what matches only, as 10.0.0.0/8 or "fd00::/8 and not port 22"
     #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
     pub filter: Filter,
+    /// Let the kernel apply the prefixes of the filter: what has no end in them
+    /// is counted as filtered and takes no room among the flows, but is not
+    /// there when the filter is made wider
+    #[arg(long)]
+    pub push_down: bool,
     /// Rates in bits a second
     #[arg(long)]
     pub bits: bool,

@@ -22,7 +22,7 @@ use probe_common::{Counters, Direction, FlowKey, FlowValue};
 pub use clock::{Clock, SLOTS};
 pub use count::Count;
 pub use history::History;
-pub use ledger::{Ledger, Sums, Untracked};
+pub use ledger::{Flowless, Ledger, Sums};
 pub use series::{Series, Span};
 pub use table::{FlowTable, Limits};
 pub use tcp::TcpState;

@@ -125,6 +125,7 @@ async fn screen(
     let options = runtime::Options {
         look: look::look(&args, config.screen, variable, look::ask_background),
         filter: args.filter,
+        push_down: args.push_down,
         keep_screen: args.keep_screen,
         preferences: Some(preferences),
         own,

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::app::action::{Action, Effect};
 use crate::app::own::OwnSession;
+use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
 use crate::keys::Context;
@@ -45,6 +46,8 @@ pub struct Options {
     pub look: Look,
     /// The filter to start with.
     pub filter: Filter,
+    /// Whether the source applies the prefixes of the filter.
+    pub push_down: bool,
     /// Whether the last picture is left in the terminal.
     pub keep_screen: bool,
     /// What the user prefers of the rest.
@@ -71,6 +74,7 @@ pub async fn run(
     let mut app = App::new(session, options.look, options.filter);
     app.zone = TimeZone::system();
     app.own = options.own;
+    app.push_down = PushDown::new(options.push_down);
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
     }
@@ -212,7 +216,10 @@ fn silence() -> Event {
 
 /// Tells the source. A source that does not listen is no reason to wait.
 fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
-    if commands.try_send(command).is_err() {
+    if let Err(error) = commands.try_send(command) {
+        if matches!(error.into_inner(), Command::PushDown(_)) {
+            app.push_down.lost();
+        }
         app.notices.push(crate::source::Notice {
             at: app.picture().flows.now(),
             level: crate::source::Level::Warning,

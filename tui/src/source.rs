@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use probe_common::{Direction, FlowKey, FlowValue, LinkLayer, Reason};
 use serde::Serialize;
 
@@ -26,8 +27,8 @@ pub enum Event {
 }
 
 /// What was counted between two moments: complete and coherent. For each
-/// device and direction the flows' packets and the untracked packets add up to
-/// the packets seen.
+/// device and direction the flows' packets, the untracked and the filtered ones
+/// add up to the packets seen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Interval {
     /// The end of the interval.
@@ -77,6 +78,10 @@ pub struct Totals {
     pub untracked_packets: u64,
     /// Their bytes.
     pub untracked_bytes: u64,
+    /// Packets that were kept out of the flows by [`Command::PushDown`].
+    pub filtered_packets: u64,
+    /// Their bytes.
+    pub filtered_bytes: u64,
     /// Packet events written.
     pub events: u64,
     /// Packet events that the ring buffer had no room for.
@@ -112,6 +117,8 @@ impl std::ops::AddAssign for Totals {
         self.bytes += other.bytes;
         self.untracked_packets += other.untracked_packets;
         self.untracked_bytes += other.untracked_bytes;
+        self.filtered_packets += other.filtered_packets;
+        self.filtered_bytes += other.filtered_bytes;
         self.events += other.events;
         self.lost += other.lost;
         self.over_budget += other.over_budget;
@@ -506,6 +513,9 @@ pub enum Command {
     Watch(String),
     /// Stop watching it; its flows stay until they are over.
     Unwatch(String),
+    /// Keep flows and packets only of what has an end in one of these prefixes,
+    /// and count the rest as filtered; of everything again when there are none.
+    PushDown(Option<Vec<IpNet>>),
     /// Measure what the programs cost, or stop that: it costs a little itself.
     /// A source without programs passes over it.
     Measure(bool),

@@ -50,6 +50,7 @@ impl Loaded {
             },
             samples: 0,
             every_packet: u32::from(matches!(events, Events::All)),
+            push_down: 0,
         };
         maps.set_settings(settings).unwrap();
         let identity = Attachment {

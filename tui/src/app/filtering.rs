@@ -89,6 +89,12 @@ impl Filtering {
         self.closed
     }
 
+    /// The filter without what is being typed.
+    #[must_use]
+    pub const fn kept(&self) -> &Filter {
+        &self.kept
+    }
+
     /// The line that is being typed.
     #[must_use]
     pub const fn typing(&self) -> Option<&Typing> {

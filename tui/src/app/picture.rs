@@ -29,7 +29,8 @@ pub struct Trust {
     pub seen: u64,
     /// Those of the flows that are shown.
     pub shown: u64,
-    /// Those of flows and directions that are filtered out.
+    /// Those of flows and directions that are filtered out, here or by the
+    /// kernel.
     pub filtered: u64,
     /// Those of flows that are over and have left the table.
     pub expired: u64,
@@ -57,7 +58,7 @@ impl Picture {
             ..Trust::default()
         };
         let ledger = self.flows.total();
-        let mut live = 0;
+        let (mut live, mut filtered) = (0, 0);
         for direction in Direction::BOTH {
             let sums: Sums = ledger.sums(direction);
             trust.seen += sums.seen.packets;
@@ -66,8 +67,9 @@ impl Picture {
             trust.unaccounted += sums.unaccounted();
             trust.lost += ledger.totals(direction).lost;
             live += sums.live.packets;
+            filtered += sums.filtered.packets;
         }
-        trust.filtered = live.saturating_sub(shown);
+        trust.filtered = live.saturating_sub(shown) + filtered;
         trust
     }
 }

@@ -23,6 +23,8 @@ impl App {
         if was_probe != is_probe {
             effects.push(Effect::Source(Command::Measure(is_probe)));
         }
+        let push_down = self.push_down.follow(self.filtering.kept());
+        effects.extend(push_down.map(Effect::Source));
         effects
     }
 

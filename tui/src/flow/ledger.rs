@@ -9,7 +9,7 @@ use super::{Clock, Count, Flow, History};
 use crate::source::{Moment, Totals};
 
 /// Where the packets of one direction went. Always
-/// `seen = live + expired + overflow + untracked`.
+/// `seen = live + expired + overflow + untracked + filtered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// All that the hooks saw, counted apart from the flows.
@@ -21,16 +21,25 @@ pub struct Sums {
     /// What the table had no room for.
     pub overflow: Count,
     /// What the kernel's flow map had no room for.
-    pub untracked: Untracked,
+    pub untracked: Flowless,
+    /// What the kernel was told to keep out of its flow map.
+    pub filtered: Flowless,
 }
 
-/// What the kernel's flow map had no room for.
+/// What is in no flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Untracked {
+pub struct Flowless {
     /// Packets.
     pub packets: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+impl Flowless {
+    fn add(&mut self, packets: u64, bytes: u64) {
+        self.packets = self.packets.saturating_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
 }
 
 impl Sums {
@@ -40,7 +49,8 @@ impl Sums {
     pub fn unaccounted(&self) -> i64 {
         let accounted = (self.live + self.expired + self.overflow)
             .packets
-            .saturating_add(self.untracked.packets);
+            .saturating_add(self.untracked.packets)
+            .saturating_add(self.filtered.packets);
         let difference = self.seen.packets.abs_diff(accounted);
         let difference = i64::try_from(difference).unwrap_or(i64::MAX);
         if accounted > self.seen.packets {
@@ -118,9 +128,10 @@ impl Ledger {
             self.totals[side] += *seen;
             let sums = &mut self.sums[side];
             sums.seen += Count::from(seen);
-            let untracked = &mut sums.untracked;
-            untracked.packets = untracked.packets.saturating_add(seen.untracked_packets);
-            untracked.bytes = untracked.bytes.saturating_add(seen.untracked_bytes);
+            sums.untracked
+                .add(seen.untracked_packets, seen.untracked_bytes);
+            sums.filtered
+                .add(seen.filtered_packets, seen.filtered_bytes);
         }
         let bytes = totals.map(|t| t.bytes);
         let packets = totals.map(|t| t.packets);

@@ -9,6 +9,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use probe_common::{Direction, FlowKey, FlowValue, Settings, TotalsValue, limits};
 use rustix::thread::{MembarrierCommand, membarrier};
 
@@ -33,6 +34,8 @@ pub struct Counters {
     /// Flows that an epoch can hold.
     capacity: u32,
     budget: Budget,
+    /// Whether the programs look at PREFIXES.
+    push_down: bool,
     epoch: u32,
     /// When the source and when the epoch started.
     started: Instant,
@@ -52,6 +55,7 @@ impl Counters {
             maps,
             capacity,
             budget,
+            push_down: false,
             // Not 0, which is what the programs' budgets start with: theirs would
             // be used up.
             epoch: 1,
@@ -115,6 +119,29 @@ impl Counters {
         Ok(interval)
     }
 
+    /// Makes the programs keep flows only of packets with an end in one of
+    /// `prefixes`, or of all packets again.
+    ///
+    /// No packet is judged by a set that is half of the old and half of the new
+    /// one: while the set changes, all packets have flows. It blocks for a grace
+    /// period.
+    ///
+    /// # Errors
+    /// The kernel's. All packets have flows then.
+    pub fn push_down(&mut self, prefixes: Option<&[IpNet]>) -> io::Result<()> {
+        if self.push_down {
+            self.push_down = false;
+            self.publish()?;
+            grace_period()?;
+        }
+        let Some(prefixes) = prefixes else {
+            return Ok(());
+        };
+        self.maps.set_prefixes(prefixes).map_err(io::Error::other)?;
+        self.push_down = true;
+        self.publish()
+    }
+
     fn moment(&self, at: Instant) -> Moment {
         at.duration_since(self.started)
     }
@@ -135,6 +162,7 @@ impl Counters {
                 events,
                 samples,
                 every_packet: u32::from(every_packet),
+                push_down: u32::from(self.push_down),
             })
             .map_err(io::Error::other)
     }
@@ -151,6 +179,8 @@ impl Counters {
             bytes: now.bytes - last.bytes,
             untracked_packets: now.untracked_packets - last.untracked_packets,
             untracked_bytes: now.untracked_bytes - last.untracked_bytes,
+            filtered_packets: now.filtered_packets - last.filtered_packets,
+            filtered_bytes: now.filtered_bytes - last.filtered_bytes,
             events: now.events - last.events,
             lost: now.lost - last.lost,
             over_budget: now.over_budget - last.over_budget,

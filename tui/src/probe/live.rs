@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use globset::{Glob, GlobMatcher};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use probe_common::Direction;
 use tokio::sync::{mpsc, oneshot};
@@ -386,6 +387,7 @@ impl Source {
                 _ = readings.tick() => self.read().await?,
                 command = commands.recv() => match command {
                     Some(Command::Measure(measure)) => self.measure(measure).await?,
+                    Some(Command::PushDown(prefixes)) => self.push_down(prefixes).await?,
                     Some(Command::Watch(name)) => {
                         self.selection.add(name);
                         self.reconcile().await?;
@@ -414,6 +416,20 @@ impl Source {
         });
         self.read().await?;
         self.turn(before).await
+    }
+
+    /// Lets the programs keep flows of what is in these prefixes only.
+    async fn push_down(&mut self, prefixes: Option<Vec<IpNet>>) -> Result<(), Over> {
+        match block_in_place(|| self.counters.push_down(prefixes.as_deref())) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let text = format!(
+                    "cannot push the filter down to the kernel: {error}; flows are kept of all \
+                     packets, and filtered here"
+                );
+                self.notice(Level::Warning, text).await
+            }
+        }
     }
 
     /// Begins to measure what the programs cost, or stops it.

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
+use ipnet::IpNet;
 use probe_common::{Attachment, Settings, TotalsValue, map};
 
 use super::sys;
@@ -70,13 +72,15 @@ type Words<const N: usize> = Array<MapData, [u32; N]>;
 pub struct Maps {
     /// FLOWS of even and odd epochs.
     pub flows: [MapData; 2],
-    settings: Words<4>,
+    settings: Words<SETTINGS_WORDS>,
     totals: PerCpuArray<MapData, [u64; TOTALS_WORDS]>,
+    prefixes: LpmTrie<MapData, [u8; 16], u32>,
     /// The zeros that new flows start from, and the events' budgets: nothing
     /// that user space looks at, but the programs' while they live.
     _private: [MapData; 2],
 }
 
+const SETTINGS_WORDS: usize = size_of::<Settings>() / size_of::<u32>();
 const TOTALS_WORDS: usize = size_of::<TotalsValue>() / size_of::<u64>();
 
 impl Maps {
@@ -86,7 +90,22 @@ impl Maps {
     /// The kernel's.
     pub fn set_settings(&mut self, settings: Settings) -> Result<(), MapError> {
         self.settings
-            .set(0, bytemuck::cast::<_, [u32; 4]>(settings), 0)
+            .set(0, bytemuck::cast::<_, [u32; SETTINGS_WORDS]>(settings), 0)
+    }
+
+    /// Replaces the prefixes. The programs must not be looking at them.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_prefixes(&mut self, prefixes: &[IpNet]) -> Result<(), MapError> {
+        let old: Vec<_> = self.prefixes.keys().collect::<Result<_, _>>()?;
+        for key in old {
+            self.prefixes.remove(&key)?;
+        }
+        for prefix in prefixes {
+            self.prefixes.insert(&trie_key(prefix), 0, 0)?;
+        }
+        Ok(())
     }
 
     /// One entry of TOTALS, summed over the CPUs.
@@ -144,12 +163,14 @@ impl Object {
             Ok::<_, ObjectError>(data)
         };
         let settings = create(map::SETTINGS)?;
+        let prefixes = create(map::PREFIXES)?;
         let totals = create(map::TOTALS)?;
         let packets = create(map::PACKETS)?;
         let maps = Maps {
             flows: [create(map::FLOWS_EVEN)?, create(map::FLOWS_ODD)?],
             _private: [create(map::ZEROS)?, create(map::BUDGET)?],
             settings: Array::try_from(Map::Array(settings)).map_err(in_map(map::SETTINGS))?,
+            prefixes: LpmTrie::try_from(Map::LpmTrie(prefixes)).map_err(in_map(map::PREFIXES))?,
             totals: PerCpuArray::try_from(Map::PerCpuArray(totals)).map_err(in_map(map::TOTALS))?,
         };
         let ring = RingBuf::try_from(Map::RingBuf(packets)).map_err(in_map(map::PACKETS))?;
@@ -218,6 +239,21 @@ impl Program {
     }
 }
 
+/// A prefix of addresses as flow keys have them: IPv4 as mapped into IPv6. A
+/// short IPv6 prefix then holds IPv4 addresses, too; the filter that comes behind
+/// knows better.
+fn trie_key(prefix: &IpNet) -> Key<[u8; 16]> {
+    /// Bits before a mapped IPv4 address (RFC 4291, 2.5.5.2).
+    const MAPPED: u32 = 96;
+    match prefix {
+        IpNet::V4(v4) => Key::new(
+            MAPPED + u32::from(v4.prefix_len()),
+            v4.network().to_ipv6_mapped().octets(),
+        ),
+        IpNet::V6(v6) => Key::new(u32::from(v6.prefix_len()), v6.network().octets()),
+    }
+}
+
 fn parse() -> Result<aya_obj::Object, ObjectError> {
     aya_obj::Object::parse(OBJECT).map_err(unusable)
 }
@@ -262,6 +298,7 @@ mod tests {
             map::FLOWS_EVEN,
             map::FLOWS_ODD,
             map::PACKETS,
+            map::PREFIXES,
             map::SETTINGS,
             map::TOTALS,
             map::ZEROS,

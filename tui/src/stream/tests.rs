@@ -91,6 +91,8 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
                 bytes: 180,
                 untracked_packets: 3,
                 untracked_bytes: 180,
+                filtered_packets: 0,
+                filtered_bytes: 0,
                 events: 2,
                 lost: 1,
                 over_budget: 0,

@@ -37,28 +37,43 @@ fn heading(canvas: &Canvas<'_>, text: &str) -> Line {
     vec![(text.to_owned(), canvas.palette.strong)]
 }
 
+/// The column of what the kernel keeps out of the flows, of all columns.
+const FILTERED: usize = 5;
+
 /// Where each device's packets are, a direction a line.
 fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
     let flows = &app.picture().flows;
+    // Where it is not, that column would be all zeros.
+    let is_pushed_down = app.push_down.prefixes().is_some()
+        || Direction::BOTH
+            .iter()
+            .any(|&direction| flows.total().sums(direction).filtered.packets > 0);
     let titles = [
         "SEEN",
         "IN FLOWS",
         "EXPIRED",
         "OVERFLOW",
         "UNTRACKED",
+        "FILTERED",
         "EVENTS",
         "LOST",
         "OVER BUDGET",
     ];
     // The last columns leave where it is narrow: they are about events.
-    let (label, size) = match width {
-        ..78 => (9, 9),
-        78..90 => (15, 11),
-        90.. => (15, 13),
+    let (label, size) = match (width, is_pushed_down) {
+        (..78, false) => (9, 9),
+        (78..90, false) => (15, 11),
+        (..78, true) => (5, 9),
+        (78..98, true) => (13, 10),
+        (90.., _) => (15, 13),
     };
-    let fit = |number: usize| number < 5 || label + 9 + (number + 1) * 13 <= width;
-    let row = |name: &str, way: &str, cells: Vec<(String, Style)>| -> Line {
+    let sums = if is_pushed_down { 6 } else { 5 };
+    let fit = |number: usize| number < sums || label + 9 + (number + 1) * 13 <= width;
+    let row = |name: &str, way: &str, mut cells: Vec<(String, Style)>| -> Line {
+        if !is_pushed_down {
+            cells.remove(FILTERED);
+        }
         let name = format::truncate(name, label, canvas.ellipsis());
         let mut parts = vec![(format!("{name:<label$} {way:<4}"), palette.text)];
         let cells = cells
@@ -78,7 +93,11 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     let mut lines = vec![
         heading(
             canvas,
-            "Packets: seen = in flows + expired + overflow + untracked",
+            if is_pushed_down {
+                "Packets: seen = in flows + expired + overflow + untracked + filtered"
+            } else {
+                "Packets: seen = in flows + expired + overflow + untracked"
+            },
         ),
         row("", "", head),
     ];
@@ -135,6 +154,7 @@ fn cells(
         plain(sums.expired.packets),
         wrong(sums.overflow.packets),
         wrong(sums.untracked.packets),
+        plain(sums.filtered.packets),
         plain(totals.events),
         wrong(totals.lost),
         plain(totals.over_budget),
@@ -202,6 +222,14 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         ),
     };
     lines.push(fact("eBPF programs", cost));
+    if let Some(prefixes) = app.push_down.prefixes() {
+        let prefixes: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
+        let text = format!("{}; what has no end there is filtered", prefixes.join(", "));
+        lines.push(fact(
+            "pushed down",
+            format::truncate(&text, width.saturating_sub(23), canvas.ellipsis()),
+        ));
+    }
     let read = probe.read.as_secs_f64() * 1e3;
     lines.push(fact("reading the counters", format!("{read:.1} ms")));
     lines.push(Vec::new());

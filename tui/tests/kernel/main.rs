@@ -31,6 +31,7 @@ mod need;
 mod packets;
 mod privileges;
 mod program;
+mod push_down;
 mod report;
 mod screen;
 mod stream;
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
         hooks::tests(),
         input::tests(),
         privileges::tests(),
+        push_down::tests(),
         inventory::tests(),
         packets::tests(),
         screen::tests(),

@@ -7,6 +7,7 @@ fn seen(variables: &[(&str, &str)]) -> Look {
 /// The look where the terminal gives this answer.
 fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
     let args = ScreenArgs {
+        push_down: false,
         filter: crate::filter::Filter::everything(),
         bits: false,
         ascii: false,

@@ -42,6 +42,7 @@ impl Bench {
             events: 0,
             samples: 0,
             every_packet: 1,
+            push_down: 0,
         };
         maps.set_settings(settings).unwrap();
         let mut copies = Vec::new();
