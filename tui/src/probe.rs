@@ -1,6 +1,7 @@
 //! All that touches the kernel.
 
 mod attach;
+mod change;
 mod clsact;
 mod cost;
 mod counters;

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use probe_common::{Attachment, Direction, verdict};
 
+use super::change::{self, Change};
 use super::clsact::Filters;
 use super::cover::Far;
 use super::devices::{BLACKHOLE, Link};
@@ -79,6 +80,7 @@ pub struct Hook {
     program: Program,
     id: u32,
     chain: Chain,
+    programs: Vec<change::Program>,
     // After the program: a hook that is closed must not lose its only program
     // while that still drops. The kernel orders it anyway.
     _link: OwnedFd,
@@ -156,12 +158,12 @@ impl Attached {
 
     /// What has changed on the hooks. Nothing is known of filters: their kernels
     /// have no chains to ask for.
-    pub fn follow(&mut self) -> Vec<(HookPoint, Change)> {
+    pub fn follow(&mut self) -> Vec<Change> {
         let Self::Chained(hooks) = self else {
             return Vec::new();
         };
         // A device that is going is let go when the kernel says so.
-        let change = |hook: &mut Hook| Some((hook.point, hook.follow().ok()??));
+        let change = |hook: &mut Hook| hook.follow().ok()?;
         let here = hooks.iter_mut().filter(|hook| !hook.is_elsewhere);
         here.filter_map(change).collect()
     }
@@ -179,17 +181,6 @@ fn load(
         verdict: verdict::NEXT,
         link_layer: link.link_layer as u32,
     })
-}
-
-/// What has changed on a hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Programs came or went; so many others are there now.
-    Others(usize),
-    /// Programs came before ours, which now does not see what they keep.
-    Behind(usize),
-    /// Our program is not there any more.
-    Detached,
 }
 
 impl Hook {
@@ -243,6 +234,7 @@ impl Hook {
                         is_elsewhere: false,
                         program,
                         id,
+                        programs: change::Program::all(chain.ids(), &[]),
                         chain,
                         _link: fd,
                     });
@@ -264,24 +256,16 @@ impl Hook {
         if chain == self.chain {
             return Ok(None);
         }
-        let others = chain.programs.len().saturating_sub(1);
-        let place = chain
-            .programs
-            .iter()
-            .position(|program| program.id == self.id);
-        self.chain = chain;
-        let Some(place) = place else {
-            return Ok(Some(Change::Detached));
-        };
-        let verdict = verdict_for(self.is_closed, others == 0);
+        // First of all: until then packets have another fate.
+        let verdict = verdict_for(self.is_closed, chain.programs.len() <= 1);
         self.program
             .set_verdict(verdict)
             .map_err(io::Error::other)?;
-        Ok(Some(if place > 0 {
-            Change::Behind(place)
-        } else {
-            Change::Others(others)
-        }))
+        let now = change::Program::all(chain.ids(), &self.programs);
+        let change = Change::between(self.point, &self.programs, &now, self.id);
+        self.chain = chain;
+        self.programs = now;
+        Ok(Some(change))
     }
 }
 

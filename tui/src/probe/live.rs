@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::attach::Change;
 use super::clsact;
 use super::cost::Meter;
 use super::counters::{Budget, Counters};
@@ -496,29 +495,9 @@ impl Source {
             let links = self.lookup.links().to_vec();
             self.lookup.ask(&links, self.watched.programs());
         }
-        for (device, point, change) in changes {
-            let (level, text) = match change {
-                Change::Others(0) => (
-                    Level::Info,
-                    format!("{device}: nkview is alone on {point} now"),
-                ),
-                Change::Others(others) => (
-                    Level::Info,
-                    format!("{device}: {others} other programs on {point} now, behind nkview"),
-                ),
-                Change::Behind(place) => (
-                    Level::Warning,
-                    format!(
-                        "{device}: {place} programs run before nkview on {point} now; packets \
-                         that they keep are not counted"
-                    ),
-                ),
-                Change::Detached => (
-                    Level::Warning,
-                    format!("{device}: nkview's program was taken off {point}"),
-                ),
-            };
-            self.notice(level, text).await?;
+        for (device, change) in changes {
+            self.notice(change.level(), format!("{device}: {change}"))
+                .await?;
         }
         Ok(())
     }

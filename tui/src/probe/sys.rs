@@ -51,6 +51,13 @@ pub struct Chain {
     pub programs: Vec<ChainProgram>,
 }
 
+impl Chain {
+    /// The programs' ids, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = u32> {
+        self.programs.iter().map(|program| program.id)
+    }
+}
+
 /// A program of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainProgram {

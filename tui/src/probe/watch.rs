@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use probe_common::{LinkLayer, limits};
 
-use super::attach::{AttachError, Attached, Change, hooks_of};
+use super::attach::{AttachError, Attached, hooks_of};
+use super::change::Change;
 use super::cover;
 use super::devices::Link;
 use super::fate;
 use super::inventory::Inventory;
 use super::object::Object;
 use super::preflight;
-use super::sys::{HookPoint, ProgramInfo};
+use super::sys::ProgramInfo;
 use crate::source::{Device, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
@@ -246,14 +247,14 @@ impl Watched {
     }
 
     /// What has changed on the hooks of the devices, by the devices' names.
-    pub fn follow(&mut self) -> Vec<(String, HookPoint, Change)> {
+    pub fn follow(&mut self) -> Vec<(String, Change)> {
         let mut changes = Vec::new();
         for entry in &mut self.devices {
             let State::Attached(attached) = &mut entry.state else {
                 continue;
             };
-            for (point, change) in attached.follow() {
-                changes.push((entry.link.name.clone(), point, change));
+            for change in attached.follow() {
+                changes.push((entry.link.name.clone(), change));
             }
         }
         changes

@@ -126,6 +126,7 @@ fn comes_before(layout: Layout) {
     let notice = stream.wait_for("a warning", |line| line["level"] == "warning");
     let text = notice["text"].as_str().unwrap();
     assert!(text.contains("before nkview"), "{text}");
+    assert!(text.contains("constant"), "it has no name: {text}");
     assert!(text.contains(NEAR), "{text}");
     drop(other);
     stream.wait_for("the end of it", |line| {

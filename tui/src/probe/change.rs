@@ -1,0 +1,130 @@
+//! What has changed on a hook, in words.
+
+use std::fmt;
+
+use super::sys;
+use crate::source::{HookPoint, Level};
+
+#[cfg(test)]
+mod tests;
+
+/// A program of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    id: u32,
+    name: String,
+}
+
+impl Program {
+    /// The programs with these ids, in their order. Names of those that are in
+    /// `known` are not asked for; a name that the kernel does not tell, as to
+    /// those without `CAP_SYS_ADMIN`, is empty.
+    pub fn all(ids: impl IntoIterator<Item = u32>, known: &[Self]) -> Vec<Self> {
+        let named = |id| {
+            let known = known.iter().find(|program| program.id == id);
+            known.cloned().unwrap_or_else(|| Self {
+                id,
+                name: sys::program_info_of(id).map_or_else(|_| String::new(), |info| info.name),
+            })
+        };
+        ids.into_iter().map(named).collect()
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            "" => write!(f, "program {}", self.id),
+            name => write!(f, "{name} (program {})", self.id),
+        }
+    }
+}
+
+/// What has changed on a hook that a program of ours is, or was, attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    point: HookPoint,
+    came: Vec<Program>,
+    left: Vec<Program>,
+    place: Place,
+}
+
+/// Where our program is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the head, before so many others.
+    First(usize),
+    /// Behind these, whose packets it only sees when they leave them to it.
+    Behind(Vec<Program>),
+    /// It is not there any more.
+    Gone,
+}
+
+impl Change {
+    /// From one chain to another, of which `ours` was a program.
+    #[must_use]
+    pub fn between(point: HookPoint, before: &[Program], now: &[Program], ours: u32) -> Self {
+        let only_in = |these: &[Program], those: &[Program]| -> Vec<Program> {
+            let other = |program: &&Program| program.id != ours && !those.contains(program);
+            these.iter().filter(other).cloned().collect()
+        };
+        let place = match now.iter().position(|program| program.id == ours) {
+            None => Place::Gone,
+            Some(0) => Place::First(now.len() - 1),
+            Some(place) => Place::Behind(now[..place].to_vec()),
+        };
+        Self {
+            point,
+            came: only_in(now, before),
+            left: only_in(before, now),
+            place,
+        }
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        match self.place {
+            Place::First(_) => Level::Info,
+            Place::Behind(_) | Place::Gone => Level::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let point = self.point;
+        for (programs, what) in [(&self.came, "came"), (&self.left, "left")] {
+            if !programs.is_empty() {
+                write!(f, "{} {what}; ", list(programs))?;
+            }
+        }
+        match &self.place {
+            Place::First(0) => write!(f, "nkview is alone on {point} now"),
+            Place::First(1) => write!(f, "another program is on {point} now, behind nkview"),
+            Place::First(others) => {
+                write!(
+                    f,
+                    "{others} other programs are on {point} now, behind nkview"
+                )
+            }
+            Place::Behind(programs) => {
+                let (verb, them) = match programs.len() {
+                    1 => ("runs", "it keeps"),
+                    _ => ("run", "they keep"),
+                };
+                write!(
+                    f,
+                    "{} {verb} before nkview on {point} now; packets that {them} are not counted",
+                    list(programs)
+                )
+            }
+            Place::Gone => write!(f, "nkview's program was taken off {point}"),
+        }
+    }
+}
+
+fn list(programs: &[Program]) -> String {
+    let programs: Vec<String> = programs.iter().map(ToString::to_string).collect();
+    programs.join(", ")
+}
