@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod build_ebpf;
 mod check;
+mod fuzz;
 mod imports;
 mod process;
 mod program;
@@ -27,6 +28,8 @@ enum Task {
     BuildEbpf(build_ebpf::Args),
     /// Check the format, the lints, the imports and the committed eBPF object
     Check,
+    /// Try the packet parser and the filter language on what a fuzzer thinks of
+    Fuzz(fuzz::Args),
     /// Build nkview and start it as root; all arguments are its own
     Run(run::Args),
     /// Make the pictures in assets/screenshots/ from the program itself
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::BuildEbpf(args) => build_ebpf::run(&args),
         Task::Check => check::run(),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Run(args) => run::run(&args),
         Task::Shots(args) => shots::run(&args),
         Task::Test(args) => return test::run(&args),

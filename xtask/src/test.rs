@@ -10,7 +10,7 @@ use anyhow::Context;
 use cargo_metadata::{MetadataCommand, TargetKind};
 
 use crate::{
-    apt, process,
+    apt, fuzz, process,
     program::Program,
     project,
     vm::{self, Kernel},
@@ -19,7 +19,7 @@ use crate::{
 mod libtest;
 mod report;
 
-use libtest::Ran;
+use libtest::{Count, Ran};
 use report::{Layer, Outcome};
 
 /// The test program that needs root, for it sends real packets through hooks in
@@ -42,8 +42,11 @@ const REQUIRED: &str = "NKVIEW_REQUIRE";
 /// The oldest and the newest kernel that have all that the kernel tests need.
 const KERNELS: [Kernel; 2] = [Kernel::V6_12, Kernel::V7_3];
 
+/// How long each fuzz target is tried.
+const FUZZING: Duration = Duration::from_secs(20);
+
 /// After this time the tests under an emulated kernel hang.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// The options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -57,6 +60,7 @@ pub struct Args {
 /// The exit code tells whether a test failed.
 pub fn run(args: &Args) -> ExitCode {
     let mut layers = vec![layer("workspace", workspace)];
+    layers.push(layer("fuzz targets", fuzz_targets));
     match kernel_tests() {
         Ok(tests) => {
             layers.push(layer("kernel, this machine's", || here(&tests)));
@@ -122,6 +126,27 @@ fn workspace() -> anyhow::Result<Outcome> {
         .flat_map(|target| ["--test", &target.name]);
     let all = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"];
     libtest::run(process::cargo(&all).args(tests)).map(Outcome::Ran)
+}
+
+/// The fuzz targets, each for a while and each a test.
+fn fuzz_targets() -> anyhow::Result<Outcome> {
+    if let Err(error) = fuzz::prepare() {
+        return Ok(Outcome::Unable(format!("{error:#}")));
+    }
+    let mut count = Count::default();
+    for target in fuzz::build()? {
+        match fuzz::try_for(&target, FUZZING) {
+            Ok(()) => count.passed += 1,
+            Err(error) => {
+                eprintln!("{error:#}");
+                count.failed += 1;
+            }
+        }
+    }
+    Ok(Outcome::Ran(Ran {
+        count,
+        ..Ran::default()
+    }))
 }
 
 /// Compiles the kernel tests. With the features of the whole workspace, so that
