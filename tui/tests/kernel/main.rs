@@ -28,6 +28,7 @@ mod lab;
 mod layout;
 mod namespace;
 mod need;
+mod own_pair;
 mod packets;
 mod privileges;
 mod program;
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
         privileges::tests(),
         push_down::tests(),
         inventory::tests(),
+        own_pair::tests(),
         packets::tests(),
         screen::tests(),
     ];
