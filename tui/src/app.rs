@@ -16,6 +16,7 @@ pub mod list;
 pub mod measure;
 pub mod named;
 pub mod names;
+mod narrowing;
 mod navigation;
 pub mod notices;
 pub mod own;

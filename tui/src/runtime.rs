@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io::{self, Write as _};
-use std::net::IpAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -21,12 +20,13 @@ use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
-use crate::keys::Context;
 use crate::source::{Command, Event, Session};
 use crate::terminal::{self, Console};
-use crate::ui::{self, geometry::Geometry};
+use crate::ui;
+use frame::Frame;
 use resolve::{Dns, Lookup, Questions};
 
+mod frame;
 mod resolve;
 mod usage;
 
@@ -225,90 +225,5 @@ fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
             level: crate::source::Level::Warning,
             text: "the source takes no requests now; try it again".to_owned(),
         });
-    }
-}
-
-/// When to draw, and what was drawn.
-#[derive(Debug)]
-struct Frame {
-    wanted: Option<Instant>,
-    /// Bytes per second that may be written.
-    rate: Option<NonZero<u32>>,
-    /// When all that was written is paid for: until then, nothing is drawn that
-    /// nobody asked for.
-    paid: Instant,
-    geometry: Geometry,
-}
-
-impl Frame {
-    fn new(rate: Option<NonZero<u32>>) -> Self {
-        Self {
-            wanted: Some(Instant::now()),
-            rate,
-            paid: Instant::now(),
-            geometry: Geometry::default(),
-        }
-    }
-
-    fn pause(&self) -> Duration {
-        self.paid.saturating_duration_since(Instant::now())
-    }
-
-    /// Pays for a frame of so many bytes that was begun at `start`: with a share
-    /// of the time, and with its part of the byte budget.
-    fn pay(&mut self, start: Instant, bytes: u64) {
-        let now = Instant::now();
-        self.paid = self.paid.max(now + (now - start) * PATIENCE);
-        if let Some(rate) = self.rate {
-            let time = bytes as f64 / f64::from(rate.get());
-            self.paid = self.paid.max(now) + Duration::from_secs_f64(time);
-        }
-    }
-
-    fn want(&mut self, within: Duration) {
-        let at = Instant::now() + within;
-        self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
-    }
-
-    /// Draws; returns the addresses in sight whose names are to be asked for.
-    fn draw<B>(&mut self, terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<Vec<IpAddr>>
-    where
-        B: Console,
-        B::Error: Send + Sync + 'static,
-    {
-        let (start, before) = (Instant::now(), terminal.backend().written());
-        self.wanted = None;
-        let mut geometry = Geometry::default();
-        terminal
-            .draw(|frame| geometry = ui::draw(app, frame))
-            .context("cannot draw")?;
-        self.pay(start, terminal.backend().written() - before);
-        let drawn = [
-            Action::Drawn(geometry.extent),
-            Action::DetailDrawn(geometry.detail),
-        ];
-        self.geometry = geometry;
-        let mut addresses = Vec::new();
-        for effect in drawn.into_iter().flat_map(|action| app.update(action)) {
-            match effect {
-                Effect::Resolve(more) => addresses.extend(more),
-                _ => self.want(Duration::ZERO),
-            }
-        }
-        Ok(addresses)
-    }
-
-    /// What an input does.
-    fn action(&mut self, app: &App, input: Input) -> Option<Action> {
-        match input {
-            Input::Key(key) => app.keymap.action(app.context(), key),
-            Input::Mouse(mouse) => self.geometry.action(mouse),
-            Input::Paste(text) => (app.context() == Context::Filter).then_some(Action::Paste(text)),
-            Input::Resize(..) => {
-                self.want(Duration::ZERO);
-                None
-            }
-            Input::FocusGained | Input::FocusLost => None,
-        }
     }
 }

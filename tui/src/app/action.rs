@@ -1,17 +1,19 @@
 //! What can happen to the application, and what it asks for in return.
 
+mod edit;
+mod item;
+
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use probe_common::FlowKey;
-
-use super::columns::{Column, Shift};
-use super::ends;
+use super::columns::Column;
 use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
 use super::usage::Usage;
 use crate::source::{Command, Event};
+
+pub use edit::{ColumnEdit, Edit, Motion};
+pub use item::{HostGroup, Item, Side, View};
 
 /// Everything that can happen: a binding of the keyboard, a click, text that
 /// was typed, an event of the source.
@@ -140,188 +142,6 @@ impl Action {
             name.extend(character.to_lowercase());
         }
         name
-    }
-}
-
-/// A change of the line that is being typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edit {
-    /// Insert a character.
-    Insert(char),
-    /// Delete the character before the cursor.
-    Backspace,
-    /// Delete the character under the cursor.
-    Delete,
-    /// Delete the word before the cursor.
-    DeleteWord,
-    /// Delete all before the cursor.
-    DeleteToStart,
-    /// Delete all from the cursor on.
-    DeleteToEnd,
-    /// Move one character to the left.
-    Left,
-    /// Move one character to the right.
-    Right,
-    /// Move to the start.
-    Start,
-    /// Move to the end.
-    End,
-    /// Take up the filter that was kept before.
-    Earlier,
-    /// Take up the filter that was kept after.
-    Later,
-    /// Complete the word before the cursor; again: with the next proposal.
-    Complete,
-}
-
-/// A change of the columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnEdit {
-    /// Show the chosen one, or hide it.
-    Toggle,
-    /// Show this one, or hide it.
-    ToggleThis(Column),
-    /// Move it.
-    Move(Shift),
-    /// Sort by it.
-    Sort,
-    /// Copy the setting that keeps all of this.
-    Copy,
-}
-
-/// A movement of the selection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Motion {
-    /// One row up.
-    Up,
-    /// One row down.
-    Down,
-    /// A screen up.
-    PageUp,
-    /// A screen down.
-    PageDown,
-    /// The first row.
-    First,
-    /// The last row.
-    Last,
-}
-
-/// An end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The end that the device leads to.
-    Local,
-    /// The other end.
-    Remote,
-}
-
-impl Side {
-    /// The other side.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Local => Self::Remote,
-            Self::Remote => Self::Local,
-        }
-    }
-
-    /// The name that users see, which is the filter's word for it too.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Remote => "remote",
-        }
-    }
-}
-
-/// One of the views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum View {
-    /// The flow table.
-    Flows,
-    /// The packets that got an event.
-    Packets,
-    /// Flows grouped by prefix.
-    Hosts,
-    /// The network devices, watched or not.
-    Devices,
-    /// What the probe itself does, and whether the sums add up.
-    Probe,
-}
-
-impl View {
-    /// All views in the order of their tabs.
-    pub const ALL: [Self; 5] = [
-        Self::Flows,
-        Self::Packets,
-        Self::Hosts,
-        Self::Devices,
-        Self::Probe,
-    ];
-
-    /// The name in the tab.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Flows => "Flows",
-            Self::Packets => "Packets",
-            Self::Hosts => "Hosts",
-            Self::Devices => "Devices",
-            Self::Probe => "Probe",
-        }
-    }
-
-    /// The view whose tab is so many places to the right, around the end.
-    #[must_use]
-    pub const fn moved(self, places: usize) -> Self {
-        Self::ALL[(self as usize + places) % Self::ALL.len()]
-    }
-}
-
-/// Something that can be selected, by what it is and not by where it stands:
-/// rows move, and a key must never hit another one than was meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// A flow.
-    Flow(FlowKey),
-    /// A packet, by its number.
-    Packet(u64),
-    /// A group of hosts.
-    Host(HostGroup),
-    /// A device, by its interface index.
-    Device(u32),
-}
-
-/// What flows are grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum HostGroup {
-    /// Flows with an address in this prefix.
-    Prefix(IpNet),
-    /// Flows without addresses, by their ethertype.
-    EtherType(u16),
-}
-
-impl HostGroup {
-    /// Whether a flow is in it by the address of this side.
-    #[must_use]
-    pub fn has(&self, key: &FlowKey, side: Side) -> bool {
-        match (self, ends::address(key, side)) {
-            (Self::Prefix(prefix), Some(address)) => prefix.contains(&address),
-            (Self::EtherType(number), None) => key.ether_type == *number,
-            _ => false,
-        }
-    }
-
-    /// The address, where the group is a single one.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::Prefix(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
-                Some(prefix.addr())
-            }
-            _ => None,
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! found ([`ErrMode::Cut`]) and names what that place could hold. Only the
 //! values after the first of a list are tried ([`ErrMode::Backtrack`]).
 
-use std::ops::RangeInclusive;
+mod value;
 
 use winnow::combinator::{cut_err, not, opt, peek, preceded, repeat, separated, terminated};
 use winnow::error::{ErrMode, ParserError};
@@ -13,11 +13,12 @@ use winnow::stream::TokenSlice;
 use winnow::token::{any as any_token, one_of};
 
 use super::error::{Expected, FilterError, alternatives};
-use super::expression::{Expression, Pattern, Side, Term};
+use super::expression::{Expression, Side, Term};
+use super::hints;
 use super::lexer::{Kind, Token, tokens};
 use super::prefix::{Prefix, resembles_address};
-use super::vocabulary::{Keyword, PORTS, PROTOCOLS, by_name, names};
-use super::{hints, prefix};
+use super::vocabulary::{Keyword, names};
+use value::{address, device, ether_type, port_range, protocol};
 
 /// Parentheses that may be open at once, which bounds the depth of the tree.
 const NESTING: usize = 64;
@@ -288,89 +289,6 @@ fn alternatives_of<'t, 'i: 't, T>(
     })
 }
 
-fn address(input: &mut Input<'_, '_>) -> Parsed<Prefix> {
-    let before = *input;
-    let token = value_token(input, Expected::Address)?;
-    Prefix::parse(token.text).map_err(|error| {
-        ErrMode::Backtrack(if resembles_address(token.text) {
-            wrong_part(token, error)
-        } else {
-            unexpected(&before, &[Expected::Address], None)
-        })
-    })
-}
-
-fn port_range(input: &mut Input<'_, '_>) -> Parsed<RangeInclusive<u16>> {
-    let before = *input;
-    let token = value_token(input, Expected::Port)?;
-    let port = |text: &str| text.parse().ok().or_else(|| by_name(PORTS, text));
-    let range = port(token.text).map(|port: u16| port..=port).or_else(|| {
-        let (first, last) = token.text.split_once('-')?;
-        Some(port(first)?..=port(last)?)
-    });
-    match range {
-        Some(range) if range.start() <= range.end() => Ok(range),
-        range => {
-            let mut error = unexpected(&before, &[Expected::Port], None);
-            if let Some((first, last)) = range.map(RangeInclusive::into_inner) {
-                error.hint = Some(format!("a range goes upwards: write \"{last}-{first}\""));
-                // 90-80 may be the start of 90-800.
-                error.is_incomplete = token.is_last && last < 10_000;
-            }
-            Err(ErrMode::Backtrack(error))
-        }
-    }
-}
-
-fn protocol(input: &mut Input<'_, '_>) -> Parsed<u8> {
-    let before = *input;
-    let token = value_token(input, Expected::Protocol)?;
-    let number = token
-        .text
-        .parse()
-        .ok()
-        .or_else(|| by_name(PROTOCOLS, token.text));
-    number.ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::Protocol], None)))
-}
-
-fn ether_type(input: &mut Input<'_, '_>) -> Parsed<Expression> {
-    let before = *input;
-    let token = value_token(input, Expected::EtherType)?;
-    let number = match token.text.get(..2) {
-        Some("0x" | "0X") => u16::from_str_radix(&token.text[2..], 16).ok(),
-        _ => token.text.parse().ok(),
-    };
-    number
-        .map(|number| Expression::Term(Term::EtherType(number)))
-        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::EtherType], None)))
-}
-
-fn device(input: &mut Input<'_, '_>) -> Parsed<Pattern> {
-    let before = *input;
-    let token = value_token(input, Expected::Device)?;
-    let error = |hint: Option<String>| {
-        let mut error = unexpected(&before, &[Expected::Device], None);
-        error.hint = hint;
-        ErrMode::Backtrack(error)
-    };
-    if token.text.contains(char::is_control) {
-        return Err(error(None));
-    }
-    if token.text.contains(hints::QUOTES) {
-        return Err(error(Some(hints::UNQUOTE.to_owned())));
-    }
-    Pattern::new(token.text).map_err(|cause| error(Some(cause.kind().to_string())))
-}
-
-/// The next token, if it is a word.
-fn value_token<'t, 'i>(input: &mut Input<'t, 'i>, expected: Expected) -> Parsed<&'t Token<'i>> {
-    let token = peek(any_token).parse_next(input)?;
-    match token.kind {
-        Kind::Word | Kind::Keyword(_) => any_token.parse_next(input),
-        _ => Err(ErrMode::Backtrack(unexpected(input, &[expected], None))),
-    }
-}
-
 fn kind<'t, 'i: 't>(kind: Kind) -> impl Parser<Input<'t, 'i>, &'t Token<'i>, ErrMode<FilterError>> {
     one_of(move |token: &Token<'i>| token.kind == kind)
 }
@@ -403,25 +321,6 @@ fn unexpected(
         is_incomplete: token
             .is_none_or(|token| token.is_last && hints::is_unfinished(token.text, &expected)),
         expected,
-    }
-}
-
-/// The error that a part of `token` is.
-fn wrong_part(token: &Token<'_>, error: prefix::PrefixError) -> FilterError {
-    let part = token.text.get(error.part.clone()).unwrap_or_default();
-    let before = token.text.get(..error.part.start).unwrap_or_default();
-    let place = if part.is_empty() {
-        format!(" after \"{before}\"")
-    } else {
-        format!(", found \"{part}\"")
-    };
-    FilterError {
-        column: token.column + before.chars().count(),
-        length: part.chars().count(),
-        message: format!("expected {}{place}", error.expected),
-        expected: vec![error.expected],
-        hint: error.hint,
-        is_incomplete: token.is_last && error.is_unfinished,
     }
 }
 

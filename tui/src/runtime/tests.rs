@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use futures::{future, stream};
 use ratatui::backend::TestBackend;

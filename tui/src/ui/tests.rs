@@ -35,11 +35,13 @@ fn typed(app: &mut App, text: &str) {
 fn terminal(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     for _ in 0..2 {
-        let mut extent = None;
+        let mut geometry = None;
         terminal
-            .draw(|frame| extent = Some(super::draw(app, frame).extent))
+            .draw(|frame| geometry = Some(super::draw(app, frame)))
             .unwrap();
-        app.update(Action::Drawn(extent.unwrap()));
+        let geometry = geometry.unwrap();
+        app.update(Action::Drawn(geometry.extent));
+        app.update(Action::DetailDrawn(geometry.detail));
     }
     terminal
 }
