@@ -3,9 +3,9 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, bottom, line};
+use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, table};
+use super::{empty, format, table, wrap};
 use crate::app::App;
 use crate::app::action::Item;
 use crate::dissect::clean;
@@ -55,7 +55,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         let lines = if app.devices.detail {
             area.height.saturating_sub(TABLE)
         } else {
-            detail::LINES.min(area.height / 2)
+            // What the table leaves, but not so much that it moves with each row.
+            let rows = app.devices.list.rows().len() as u16;
+            let free = area.height.saturating_sub(rows + 2);
+            free.min(2 * detail::LINES)
+                .max(detail::LINES.min(area.height / 2))
         };
         let place = bottom(&mut area, lines);
         detail::draw(canvas, app, device, place);
@@ -99,13 +103,14 @@ fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     for (text, style) in [
         (reason, palette.strong),
         (
-            "Choose a device with the arrows and watch it with Enter; any kind will do.",
+            "Choose a device with the arrows, and watch it with Enter or t; any kind will do.",
             palette.text,
         ),
         ("", palette.text),
     ] {
-        let place = line(area);
-        canvas.text(place, &format!(" {text}"), style);
+        for text in wrap(text, usize::from(area.width).saturating_sub(2)) {
+            canvas.text(indent(line(area), 1), &text, style);
+        }
     }
 }
 

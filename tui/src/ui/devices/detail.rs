@@ -19,7 +19,7 @@ pub const LINES: u16 = 14;
 /// Lines and columns of the counters.
 const COUNTERS: u16 = 7;
 const COLUMNS: u16 = 56;
-/// The history has more lines where the detail is open.
+/// The history has more lines, where there is room.
 const HISTORY: u16 = 10;
 /// Columns of the labels of facts.
 const LABEL: usize = 10;
@@ -33,7 +33,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
     canvas.text(indent(place, 2), &title, palette.strong);
     if let Some(ledger) = ledger(app, device) {
         let graph = indent(area, COLUMNS);
-        let has_graph = graph.width >= 24 && app.devices.detail && area.height > 2 * HISTORY;
+        let has_graph = graph.width >= 24 && area.height > 2 * HISTORY;
         let height = match has_graph {
             true => HISTORY,
             false if fates(ledger).is_some() => COUNTERS,
