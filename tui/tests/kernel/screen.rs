@@ -182,7 +182,22 @@ fn keys(layout: Layout, size: (u16, u16)) {
     tty.press_until("a", "the flow's address filters", |picture| {
         picture.contains(&format!("{remote} ×")) && all_contain(picture, &remote)
     });
+    tty.press_until("t", "its protocol filters too", |picture| {
+        picture.contains(" tcp ×")
+    });
     tty.press_until("X", "no filter", |picture| shows_udp(picture));
+
+    // The columns, and the graph of all.
+    tty.press_until("Cjj ", "a column less", |picture| {
+        picture.contains("[ ] local") && !picture.contains("LOCAL")
+    });
+    tty.press_until(" \x1b", "all columns", |picture| {
+        picture.contains("LOCAL") && !picture.contains("[x]")
+    });
+    tty.press_until("v-", "the graph of all", |picture| {
+        picture.contains("all traffic of 1 device") && picture.contains("10 min ago")
+    });
+    tty.press_until("v", "no graph", |picture| !picture.contains("10 min ago"));
 
     tty.press_until("?", "the help", |picture| picture.contains("── help"));
     tty.press_until("?", "no help", |picture| !picture.contains("── help"));
@@ -191,6 +206,8 @@ fn keys(layout: Layout, size: (u16, u16)) {
         ("3", "fd09::"),
         ("4", NEAR),
         ("5", "seen"),
+        ("", "ns a packet"),
+        ("", "to the terminal"),
         ("1", "PROTO"),
     ] {
         tty.press(key.as_bytes());
