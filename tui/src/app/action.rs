@@ -5,7 +5,7 @@ mod item;
 
 use std::net::IpAddr;
 
-use super::columns::Column;
+use super::columns::{Column, Shift};
 use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
@@ -53,6 +53,8 @@ pub enum Action {
     SortFlows(Column),
     /// Sort hosts by this column, or turn the order around if they are.
     SortHosts(HostColumn),
+    /// Choose a cell of the selected flow, to be copied.
+    Cell(Shift),
     /// Choose the columns of the flow table.
     Columns,
     /// Change what columns are shown.

@@ -3,7 +3,7 @@
 use probe_common::{Direction, FlowKey};
 
 use super::action::Side;
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, Shift};
 use super::devices::SlotNames;
 use super::ends;
 use super::list::List;
@@ -100,6 +100,7 @@ pub struct FlowsView {
     pub order: Order<Column>,
     /// Whether the selected flow is shown in full.
     pub detail: bool,
+    cell: Option<Column>,
 }
 
 impl Default for FlowsView {
@@ -112,6 +113,7 @@ impl Default for FlowsView {
             columns: Columns::default(),
             order: Order::by(Column::Graph),
             detail: false,
+            cell: None,
         }
     }
 }
@@ -223,6 +225,33 @@ impl FlowsView {
     #[must_use]
     pub const fn shown(&self) -> Count {
         self.shown
+    }
+
+    /// The column of the chosen cell of the selected flow.
+    #[must_use]
+    pub fn cell(&self) -> Option<Column> {
+        self.cell
+            .filter(|cell| self.columns.shown().any(|c| c == *cell))
+    }
+
+    /// Chooses the next cell to a side; past the last one none, which is the
+    /// whole row.
+    pub fn move_cell(&mut self, to: Shift) {
+        let shown: Vec<Column> = self.columns.shown().collect();
+        let place = self
+            .cell()
+            .and_then(|cell| shown.iter().position(|c| *c == cell));
+        let next = match (to, place) {
+            (Shift::Left, None) => shown.len().checked_sub(1),
+            (Shift::Left, Some(place)) => place.checked_sub(1),
+            (Shift::Right, place) => Some(place.map_or(0, |place| place + 1)),
+        };
+        self.cell = next.and_then(|next| shown.get(next).copied());
+    }
+
+    /// Chooses the whole row again; returns whether a cell was chosen.
+    pub fn leave_cell(&mut self) -> bool {
+        self.cell.take().is_some()
     }
 
     /// Sorts by a column; by the same again the other way around.

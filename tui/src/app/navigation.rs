@@ -24,7 +24,7 @@ impl App {
             return self.filter(Filtering::restore);
         }
         let detail = match self.view {
-            View::Flows => std::mem::take(&mut self.flows.detail),
+            View::Flows => self.flows.leave_cell() || std::mem::take(&mut self.flows.detail),
             View::Packets => std::mem::take(&mut self.packets.detail),
             View::Devices => std::mem::take(&mut self.devices.detail),
             View::Hosts => std::mem::take(&mut self.hosts.detail),

@@ -66,6 +66,12 @@ impl App {
             ),
             Action::SortFlows(column) => self.sort(|flows| flows.sort_by(column), |_| ()),
             Action::SortHosts(column) => self.sort(|_| (), |hosts| hosts.sort_by(column)),
+            Action::Cell(to) => {
+                if self.flows.list.selected().is_none() {
+                    self.step(Motion::Down);
+                }
+                self.flows.move_cell(to);
+            }
             Action::Columns => self.overlay = Some(Overlay::Columns),
             Action::Column(edit) => effects.extend(self.edit_columns(edit)),
             Action::Window => {

@@ -56,7 +56,7 @@ const MAIN: &[Row] = &[
     ("c", A::Closed, "", "Closed flows: leave after ten seconds, stay, or are hidden"),
     ("o", A::OwnSession, "", "Hide or show your own SSH session"),
     ("n", A::Names, "", "Names of hosts from DNS, or addresses; nothing is asked until then"),
-    ("y", A::CopySelected, "", "Copy the selected row to your clipboard (OSC 52)"),
+    ("y", A::CopySelected, "", "Copy the selected row, or the chosen cell, to your clipboard (OSC 52)"),
     ("Y", A::CopyFilter, "", "Copy the filter to your clipboard"),
     ("+ =", A::ZoomIn, "", "Graphs of the last minute rather than of ten, or of an hour"),
     ("-", A::ZoomOut, "", "Graphs of ten minutes; of all and of devices also of an hour"),
@@ -89,6 +89,8 @@ const FLOWS: &[Row] = &[
     ("p", A::FilterBy(Subject::Port), "", "Filter by the service's port; again: by the other port"),
     ("s", A::SortNext, "sort", "Sort by the next column"),
     ("S", A::SortReverse, "", "Turn the order around"),
+    ("Left", A::Cell(Shift::Left), "", "Choose a cell of the selected flow to copy; past the last, the row"),
+    ("Right", A::Cell(Shift::Right), "", "Choose a cell of the selected flow to copy; past the last, the row"),
     ("C", A::Columns, "columns", "Choose the columns and their order"),
 ];
 

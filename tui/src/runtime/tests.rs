@@ -122,6 +122,18 @@ async fn y_copies_what_is_selected() {
     let remote = crate::app::ends::text(&flow, crate::app::action::Side::Remote);
     let copied = CLIPBOARD.take();
     assert!(copied.ends_with(&remote) && !remote.is_empty(), "{copied}");
+    let mut session = Session::new(80, 24)
+        .hears(story())
+        .types("j")
+        .presses(key(KeyCode::Right))
+        .presses(key(KeyCode::Right))
+        .types("y");
+    session.runs().await;
+    let flow = session.app.flows.list.selected().unwrap();
+    assert_eq!(CLIPBOARD.take(), crate::app::names::protocol(&flow));
+    session = session.presses(key(KeyCode::Esc)).types("y");
+    session.runs().await;
+    assert!(CLIPBOARD.take().contains(' '), "the row again");
     let mut session = Session::new(80, 24).hears(story()).types("Y/tcp");
     session = session.presses(key(KeyCode::Enter)).types("Y");
     session.runs().await;

@@ -26,6 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let behaviour = Behaviour {
         order: Some((app.flows.order.column, app.flows.order.descending)),
         sort: |column| Some(Action::SortFlows(column)),
+        cell: app.flows.cell(),
         item: Item::Flow,
     };
     let columns = columns(app, area.width);

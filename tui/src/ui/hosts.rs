@@ -30,6 +30,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let behaviour = Behaviour {
         order: Some((app.hosts.order.column, app.hosts.order.descending)),
         sort: |column| Some(Action::SortHosts(column)),
+        cell: None,
         item: Item::Host,
     };
     let columns = columns(app);

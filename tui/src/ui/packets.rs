@@ -43,6 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let behaviour = Behaviour {
         order: None,
         sort: |_| None,
+        cell: None,
         item: Item::Packet,
     };
     table::draw(

@@ -33,6 +33,8 @@ pub struct Palette {
     pub bad: Style,
     /// The selected row, laid over what is there.
     pub selected: Style,
+    /// The chosen cell of the selected row, laid over that.
+    pub cell: Style,
     /// A part of the filter.
     pub part: Style,
     /// Something that must not be overlooked, with a background of its own.
@@ -86,6 +88,14 @@ impl Palette {
                 plain.bg(colour(&SELECTED)).add_modifier(Modifier::BOLD)
             } else {
                 plain.add_modifier(Modifier::REVERSED)
+            },
+            // Against the reversed row of a poor terminal the cell stands upright.
+            cell: if rich {
+                plain.add_modifier(Modifier::REVERSED)
+            } else {
+                plain
+                    .remove_modifier(Modifier::REVERSED)
+                    .add_modifier(Modifier::UNDERLINED)
             },
             part: if rich {
                 plain.bg(colour(&PART))

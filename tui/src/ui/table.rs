@@ -55,6 +55,8 @@ pub struct Behaviour<C, I> {
     pub order: Option<(C, bool)>,
     /// What a click on a title does.
     pub sort: fn(C) -> Option<Action>,
+    /// The column of the chosen cell of the selected row.
+    pub cell: Option<C>,
     /// What a row stands for.
     pub item: fn(I) -> Item,
 }
@@ -139,6 +141,17 @@ pub fn draw<C, I>(
             let (mark, style) = (canvas.glyph("▌", ">"), canvas.palette.accent);
             canvas.text(place, mark, style);
             canvas.buffer.set_style(place, canvas.palette.selected);
+            let mut rest = indent(place, 1);
+            for (column, width) in &columns {
+                if behaviour.cell == Some(column.id) {
+                    let field = Rect {
+                        width: (*width).min(rest.width),
+                        ..rest
+                    };
+                    canvas.buffer.set_style(field, canvas.palette.cell);
+                }
+                rest = indent(rest, width + 1);
+            }
         }
     }
 }
