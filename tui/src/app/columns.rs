@@ -89,7 +89,7 @@ impl Column {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Device => "the device that saw it",
+            Self::Device => "its container, or the device that saw it",
             Self::Protocol => "tcp, udp, icmp and others",
             Self::Local => "address and port of the near end",
             Self::Remote => "address and port of the far end",

@@ -49,7 +49,7 @@ fn cell(app: &App, flow: &Flow, column: Column) -> Option<String> {
         format!("{amount:.0}")
     };
     let text = match column {
-        Column::Device => app.devices.names().get(key.device).to_owned(),
+        Column::Device => app.devices.names().label(key.device).to_owned(),
         Column::Protocol => names::protocol(key).into_owned(),
         Column::Local => app.hostnames.end(key, Side::Local),
         Column::Remote => app.hostnames.end(key, Side::Remote),

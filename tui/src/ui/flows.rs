@@ -5,6 +5,7 @@ use std::time::Duration;
 use probe_common::{Direction, FlowKey};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom};
 use super::header::newest;
@@ -15,6 +16,7 @@ use crate::app::columns::Column;
 use crate::app::flows::count;
 use crate::app::{App, names};
 use crate::flow::{Flow, SLOTS};
+use crate::source::Container;
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
@@ -87,7 +89,12 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
     let name = app
         .devices
         .watched()
-        .map(|device| device.name.len() as u16)
+        .map(|device| {
+            device
+                .container()
+                .map_or(device.name.as_str(), Container::label)
+        })
+        .map(|label| label.width() as u16)
         .fold(6, u16::max)
         .min(15);
     let column = |id, title, right, min, max, keep| Spec {
