@@ -149,33 +149,33 @@ where
     let mut meter = usage::Meter::new();
     loop {
         let wanted = frame.wanted;
-        let action = tokio::select! {
+        let mut actions = Vec::new();
+        tokio::select! {
             biased;
             () = &mut shutdown => return Ok(()),
             input = input.next() => match input {
-                Some(input) => frame.action(app, input.context("cannot read the terminal")?),
+                Some(input) => {
+                    actions.extend(frame.action(app, input.context("cannot read the terminal")?));
+                }
                 None => return Ok(()),
             },
             // Drawn once nothing more of the user's is waiting.
             () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {
-                questions.ask(frame.draw(terminal, app)?);
-                continue;
+                actions.extend(frame.draw(terminal, app)?);
             }
-            (address, name) = questions.answer() => Some(Action::Named(address, name)),
+            (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
             event = events.recv(), if heard => {
                 heard = event.is_some();
-                event.or_else(|| app.ended().is_none().then(silence)).map(Action::Source)
+                if let Some(Event::Interval(_)) = event {
+                    let usage = meter.read(terminal.backend().written());
+                    actions.extend(usage.map(Action::Used));
+                }
+                let event = event.or_else(|| app.ended().is_none().then(silence));
+                actions.extend(event.map(Action::Source));
             }
-        };
-        let Some(action) = action else {
-            continue;
-        };
-        if let Action::Source(Event::Interval(_)) = action
-            && let Some(usage) = meter.read(terminal.backend().written())
-        {
-            app.update(Action::Used(usage));
         }
-        for effect in app.update(action) {
+        let effects: Vec<_> = actions.into_iter().flat_map(|it| app.update(it)).collect();
+        for effect in effects {
             match effect {
                 Effect::Quit => return Ok(()),
                 Effect::Clear => {

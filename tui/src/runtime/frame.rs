@@ -1,6 +1,5 @@
 //! When to draw.
 
-use std::net::IpAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio::time::Instant;
 
 use super::PATIENCE;
 use crate::app::App;
-use crate::app::action::{Action, Effect};
+use crate::app::action::Action;
 use crate::keys::Context;
 use crate::terminal::Console;
 use crate::ui::{self, geometry::Geometry};
@@ -58,12 +57,12 @@ impl Frame {
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
     }
 
-    /// Draws; returns the addresses in sight whose names are to be asked for.
+    /// Draws; returns what the picture tells the state.
     pub(super) fn draw<B>(
         &mut self,
         terminal: &mut Terminal<B>,
         app: &mut App,
-    ) -> anyhow::Result<Vec<IpAddr>>
+    ) -> anyhow::Result<[Action; 2]>
     where
         B: Console,
         B::Error: Send + Sync + 'static,
@@ -80,14 +79,7 @@ impl Frame {
             Action::DetailDrawn(geometry.detail),
         ];
         self.geometry = geometry;
-        let mut addresses = Vec::new();
-        for effect in drawn.into_iter().flat_map(|action| app.update(action)) {
-            match effect {
-                Effect::Resolve(more) => addresses.extend(more),
-                _ => self.want(Duration::ZERO),
-            }
-        }
-        Ok(addresses)
+        Ok(drawn)
     }
 
     /// What an input does.

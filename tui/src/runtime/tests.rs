@@ -332,6 +332,19 @@ async fn watching_a_device_reaches_the_source() {
     );
 }
 
+/// Also when nothing has happened yet but the first frame.
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_is_to_be_pushed_down_reaches_the_source() {
+    let mut session = Session::new(80, 24);
+    let filter: Filter = "fd09::/64".parse().unwrap();
+    let prefixes = filter.prefixes();
+    session.app = App::new(synthetic::session(), Look::default(), filter);
+    session.app.push_down = PushDown::new(true);
+    let mut source = session.runs().await;
+    assert!(prefixes.is_some());
+    assert_eq!(source.try_recv().ok(), Some(Command::PushDown(prefixes)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_source_that_stops_is_told() {
     let mut session = Session::new(80, 24).hears(story());
