@@ -57,12 +57,6 @@ impl Lookup {
         self.due = Some(Instant::now());
     }
 
-    /// The devices of the last request.
-    #[must_use]
-    pub fn links(&self) -> &[Link] {
-        &self.links
-    }
-
     /// Waits for the next inventory, starting look-ups as they are due. It can
     /// be dropped at any time.
     pub async fn next(&mut self) -> Inventory {

@@ -1,0 +1,100 @@
+//! Which devices the user wants to be watched.
+
+use anyhow::{Context, bail};
+use globset::{Glob, GlobMatcher};
+
+use crate::probe::devices::Link;
+use crate::source::DeviceKind;
+
+/// What the user wants to be watched.
+pub struct Selection {
+    names: Vec<String>,
+    globs: Vec<GlobMatcher>,
+    /// Names that the user has added and taken out since.
+    added: Vec<String>,
+    removed: Vec<String>,
+}
+
+impl Selection {
+    /// # Errors
+    /// When a named device does not exist or is a netkit peer, or a glob cannot
+    /// be read.
+    pub fn new(patterns: &[String], links: &[Link]) -> anyhow::Result<Self> {
+        let mut names = Vec::new();
+        let mut globs = Vec::new();
+        for pattern in patterns {
+            if pattern.contains(['*', '?', '[', '{']) {
+                let glob = Glob::new(pattern)
+                    .with_context(|| format!("cannot read {pattern} as a glob of devices"))?;
+                globs.push(glob.compile_matcher());
+                continue;
+            }
+            let Some(link) = links.iter().find(|link| link.name == *pattern) else {
+                bail!(
+                    "there is no device {pattern} in this network namespace; `ip link` lists \
+                     those there are"
+                );
+            };
+            check_is_no_peer(link, links)?;
+            names.push(pattern.clone());
+        }
+        Ok(Self {
+            names,
+            globs,
+            added: Vec::new(),
+            removed: Vec::new(),
+        })
+    }
+
+    pub fn is_all_netkit(&self) -> bool {
+        self.names.is_empty() && self.globs.is_empty()
+    }
+
+    /// Whether the device was asked for by its name.
+    pub fn names(&self, link: &Link) -> bool {
+        self.names.contains(&link.name)
+    }
+
+    pub fn wants(&self, link: &Link) -> bool {
+        if self.removed.contains(&link.name) {
+            return false;
+        }
+        // A glob means the devices that can be watched.
+        let is_peer = link.kind == DeviceKind::NetkitPeer;
+        self.names(link)
+            || self.added.contains(&link.name)
+            || (self.is_all_netkit() && is_netkit(link))
+            || (!is_peer && self.globs.iter().any(|glob| glob.is_match(&link.name)))
+    }
+
+    pub fn add(&mut self, name: String) {
+        self.removed.retain(|removed| *removed != name);
+        if !self.added.contains(&name) {
+            self.added.push(name);
+        }
+    }
+
+    pub fn remove(&mut self, name: String) {
+        self.added.retain(|added| *added != name);
+        self.removed.push(name);
+    }
+}
+
+/// Whether the device is a netkit primary.
+pub fn is_netkit(link: &Link) -> bool {
+    link.netkit().is_some()
+}
+
+/// Both hooks of a pair are reached through its primary.
+fn check_is_no_peer(link: &Link, links: &[Link]) -> anyhow::Result<()> {
+    if link.kind != DeviceKind::NetkitPeer {
+        return Ok(());
+    }
+    let here = link.other_end.filter(|end| end.namespace.is_none());
+    let primary = here.and_then(|end| links.iter().find(|other| other.index == end.index));
+    let cure = primary.map_or_else(
+        || "watch it from the network namespace of its primary".to_owned(),
+        |primary| format!("name its primary, {}", primary.name),
+    );
+    bail!("{} is the peer of a netkit pair; {cure}", link.name)
+}
