@@ -24,6 +24,7 @@ pub mod packets;
 pub mod picture;
 mod preferences;
 pub mod push_down;
+pub mod units;
 mod update;
 pub mod usage;
 

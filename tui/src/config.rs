@@ -15,6 +15,7 @@ use crate::app::columns::Column;
 use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
 use crate::app::named::NamedFilters;
+use crate::app::units::Units;
 use crate::filter::Filter;
 use crate::keys::{Context, Keymap};
 
@@ -45,7 +46,7 @@ type Keys = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Screen {
-    /// The unit of rates.
+    /// The units of amounts.
     pub units: Units,
     /// The terminal's background.
     pub background: Background,
@@ -55,16 +56,6 @@ pub struct Screen {
     pub window: u64,
     /// Bytes per second that are written for what moves by itself.
     pub max_draw_rate: NonZero<u32>,
-}
-
-/// The unit of rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Units {
-    /// Bytes per second.
-    Bytes,
-    /// Bits per second.
-    Bits,
 }
 
 /// The terminal's background.

@@ -69,7 +69,7 @@ pub enum Action {
     Whole,
     /// Open or close the detail of the selected group of hosts.
     HostDetail,
-    /// Show rates in bits or in bytes.
+    /// Go on to the next units of amounts.
     Units,
     /// Go on to what happens to closed flows next.
     Closed,
@@ -121,6 +121,8 @@ pub enum Action {
     Drawn(Extent),
     /// So much of the detail was visible.
     DetailDrawn(Extent),
+    /// These columns of the flow table had room.
+    ColumnsDrawn(Vec<Column>),
 }
 
 impl Action {

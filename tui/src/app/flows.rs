@@ -101,6 +101,8 @@ pub struct FlowsView {
     /// Whether the selected flow is shown in full.
     pub detail: bool,
     cell: Option<Column>,
+    /// The columns that had room when the table was drawn last, if it was.
+    room: Option<Vec<Column>>,
 }
 
 impl Default for FlowsView {
@@ -114,6 +116,7 @@ impl Default for FlowsView {
             order: Order::by(Column::Graph),
             detail: false,
             cell: None,
+            room: None,
         }
     }
 }
@@ -230,23 +233,36 @@ impl FlowsView {
     /// The column of the chosen cell of the selected flow.
     #[must_use]
     pub fn cell(&self) -> Option<Column> {
-        self.cell
-            .filter(|cell| self.columns.shown().any(|c| c == *cell))
+        self.cell.filter(|cell| self.visible().any(|c| c == *cell))
+    }
+
+    /// From now on these columns have room.
+    pub fn give_room(&mut self, columns: Vec<Column>) {
+        self.room = Some(columns);
+    }
+
+    /// The columns that can be seen.
+    fn visible(&self) -> impl Iterator<Item = Column> {
+        let has_room = |column: &Column| {
+            let room = self.room.as_ref();
+            room.is_none_or(|columns| columns.contains(column))
+        };
+        self.columns.shown().filter(has_room)
     }
 
     /// Chooses the next cell to a side; past the last one none, which is the
     /// whole row.
     pub fn move_cell(&mut self, to: Shift) {
-        let shown: Vec<Column> = self.columns.shown().collect();
+        let visible: Vec<Column> = self.visible().collect();
         let place = self
             .cell()
-            .and_then(|cell| shown.iter().position(|c| *c == cell));
+            .and_then(|cell| visible.iter().position(|c| *c == cell));
         let next = match (to, place) {
-            (Shift::Left, None) => shown.len().checked_sub(1),
+            (Shift::Left, None) => visible.len().checked_sub(1),
             (Shift::Left, Some(place)) => place.checked_sub(1),
             (Shift::Right, place) => Some(place.map_or(0, |place| place + 1)),
         };
-        self.cell = next.and_then(|next| shown.get(next).copied());
+        self.cell = next.and_then(|next| visible.get(next).copied());
     }
 
     /// Chooses the whole row again; returns whether a cell was chosen.

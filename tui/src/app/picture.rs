@@ -50,6 +50,13 @@ impl Picture {
         self.interval = interval.length;
     }
 
+    /// The number of the newest slot of the histories, so that graphs move on
+    /// together.
+    #[must_use]
+    pub fn newest_slot(&self) -> usize {
+        self.flows.now().as_secs_f64().round() as usize
+    }
+
     /// Where all packets are when so many are shown.
     #[must_use]
     pub fn trust(&self, shown: u64) -> Trust {

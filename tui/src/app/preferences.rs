@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::columns::Column;
 use super::filtering::Closed;
 use super::named::NamedFilters;
+use super::units::Units;
 use crate::keys::Keymap;
 
 /// How the screen is to look, chosen at the start.
@@ -12,8 +13,8 @@ use crate::keys::Keymap;
 pub struct Look {
     /// Only ASCII characters.
     pub ascii: bool,
-    /// Rates in bits per second.
-    pub bits: bool,
+    /// The units of amounts.
+    pub units: Units,
     /// The colours that the terminal has.
     pub colours: Colours,
     /// Whether text is dark on a light background.

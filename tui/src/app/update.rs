@@ -39,6 +39,10 @@ impl App {
                     Vec::new()
                 };
             }
+            Action::ColumnsDrawn(columns) => {
+                self.flows.give_room(columns);
+                return Vec::new();
+            }
             Action::Used(usage) => {
                 self.usage = Some(usage);
                 return Vec::new();
@@ -94,7 +98,7 @@ impl App {
                 self.hosts.detail = !self.hosts.detail && self.hosts.list.selected().is_some();
                 self.refresh();
             }
-            Action::Units => self.look.bits = !self.look.bits,
+            Action::Units => self.look.units = self.look.units.next(),
             Action::OwnSession if self.own.is_none() => self.say(
                 Level::Info,
                 "No SSH session of yours is known here: SSH_CONNECTION is set in none of the \
@@ -156,6 +160,7 @@ impl App {
             | Action::Used(_)
             | Action::Drawn(_)
             | Action::DetailDrawn(_)
+            | Action::ColumnsDrawn(_)
             | Action::Quit
             | Action::Redraw => (),
         }

@@ -66,7 +66,7 @@ fn what_cannot_be_meant_is_an_error_that_helps() {
             "[keys.flows]\nopn = ['o']",
             "no keys.flows.opn; did you mean open?",
         ),
-        ("[screen]\nunits = 'nibbles'", "`bytes` or `bits`"),
+        ("[screen]\nunits = 'nibbles'", "`bits`, `binary-bytes`"),
         ("[screen]\nwindow = 7", "1, 10 or 60"),
         ("[flows]\ncolumns = []", "at least one"),
         ("[filters]\nweb = 'tcp porx 1'", "filters.web: "),

@@ -61,7 +61,7 @@ const MAIN: &[Row] = &[
     ("+ =", A::ZoomIn, "", "Graphs of the last minute rather than of ten, or of an hour"),
     ("-", A::ZoomOut, "", "Graphs of ten minutes; of all and of devices also of an hour"),
     ("v", A::Whole, "", "Open or close the graph of all that is watched"),
-    ("b", A::Units, "", "Rates in bits or in bytes"),
+    ("b", A::Units, "", "Rates in bytes, in bits, or in either with binary prefixes (KiB, Kibit)"),
     ("?", A::Help, "help", "This help"),
     ("q", A::Quit, "quit", "Leave; nothing stays behind"),
     ("Up k", A::Move(Motion::Up), "", "Up"),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
 
+use crate::app::units::Units;
 use crate::app::{Colours, Look};
 use crate::cli::ScreenArgs;
-use crate::config::{Background, Characters, Screen, Units};
+use crate::config::{Background, Characters, Screen};
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ pub fn look(
                 Characters::Unicode => false,
                 Characters::Ascii => true,
             },
-        bits: args.bits || config.units == Units::Bits,
+        units: if args.bits { Units::Bits } else { config.units },
         colours,
         light,
     }

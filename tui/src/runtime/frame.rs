@@ -62,7 +62,7 @@ impl Frame {
         &mut self,
         terminal: &mut Terminal<B>,
         app: &mut App,
-    ) -> anyhow::Result<[Action; 2]>
+    ) -> anyhow::Result<Vec<Action>>
     where
         B: Console,
         B::Error: Send + Sync + 'static,
@@ -74,12 +74,8 @@ impl Frame {
             .draw(|frame| geometry = ui::draw(app, frame))
             .context("cannot draw")?;
         self.pay(start, terminal.backend().written() - before);
-        let drawn = [
-            Action::Drawn(geometry.extent),
-            Action::DetailDrawn(geometry.detail),
-        ];
         self.geometry = geometry;
-        Ok(drawn)
+        Ok(self.geometry.told())
     }
 
     /// What an input does.

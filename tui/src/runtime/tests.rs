@@ -5,6 +5,7 @@ use futures::{future, stream};
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::app::units::Units;
 use crate::synthetic::{self, Synthetic};
 
 mod bytes;
@@ -29,7 +30,7 @@ async fn look() {
             ascii: has("ascii"),
             light: has("light"),
             colours,
-            bits: false,
+            units: Units::Bytes,
         },
         ..Options::default()
     };

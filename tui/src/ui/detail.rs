@@ -110,7 +110,7 @@ fn table(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
     let mut facts: Vec<(String, [String; 2])> = vec![
         (
             rate_label,
-            each(&|d| format::rate(flow.rate(d, app.window(), clock), app.look.bits)),
+            each(&|d| format::rate(flow.rate(d, app.window(), clock), app.look.units)),
         ),
         ("packets".to_owned(), each(&|d| count(counts(d).packets))),
         ("segments".to_owned(), each(&|d| count(counts(d).segments))),

@@ -116,29 +116,21 @@ fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
 }
 
 fn columns(app: &App) -> Vec<Column<Field>> {
-    let rate = super::header::width(app) as u16;
-    let column = |id, title, right, min, max, keep| Column {
-        id,
-        title,
-        right,
-        min,
-        max,
-        keep,
-    };
+    let rate = format::rate_width(app.look.units);
     vec![
-        column(Field::Watch, "WATCHED", false, 11, 13, 13),
-        column(Field::Name, "DEVICE", false, 10, 15, 12),
-        column(Field::Container, "LEADS TO", false, 8, 24, 9),
-        column(Field::Kind, "KIND", false, 8, 12, 8),
-        column(Field::Mode, "MODE", false, 4, 4, 5),
-        column(Field::Policy, "POLICY", false, 9, 19, 6),
-        column(Field::Scrub, "SCRUB", false, 12, 15, 2),
-        column(Field::Up, "LINK", false, 4, 4, 7),
-        column(Field::Mac, "MAC", false, 17, 17, 1),
-        column(Field::Mtu, "MTU", true, 5, 5, 3),
-        column(Field::In, "↓IN", true, rate, rate, 11),
-        column(Field::Out, "↑OUT", true, rate, rate, 10),
-        column(Field::Packets, "PACKETS", true, 7, 8, 4),
+        Column::left(Field::Watch, "WATCHED", 11..=13, 13),
+        Column::left(Field::Name, "DEVICE", 10..=15, 12),
+        Column::left(Field::Container, "LEADS TO", 8..=24, 9),
+        Column::left(Field::Kind, "KIND", 8..=12, 8),
+        Column::left(Field::Mode, "MODE", 4..=4, 5),
+        Column::left(Field::Policy, "POLICY", 9..=19, 6),
+        Column::left(Field::Scrub, "SCRUB", 12..=15, 2),
+        Column::left(Field::Up, "LINK", 4..=4, 7),
+        Column::left(Field::Mac, "MAC", 17..=17, 1),
+        Column::right(Field::Mtu, "MTU", 5..=5, 3),
+        Column::right(Field::In, "↓IN", rate..=rate, 11),
+        Column::right(Field::Out, "↑OUT", rate..=rate, 10),
+        Column::right(Field::Packets, "PACKETS", 7..=8, 4),
     ]
 }
 
@@ -227,7 +219,7 @@ fn rate(canvas: &Canvas<'_>, app: &App, device: &Device, direction: Direction) -
     };
     let clock = app.picture().flows.clock();
     let amount = app.measure().of_ledger(ledger, direction, clock);
-    match format::short_amount(amount, app.measure(), app.look.bits) {
+    match format::short_amount(amount, app.measure(), app.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),
     }

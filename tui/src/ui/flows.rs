@@ -8,7 +8,6 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom};
-use super::header::newest;
 use super::table::{Behaviour, Cell, Column as Spec};
 use super::{detail, empty, format, graph, table};
 use crate::app::action::{Action, Item, Side};
@@ -31,6 +30,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         cell: app.flows.cell(),
         item: Item::Flow,
     };
+    canvas.geometry.columns = Some(fitting(app, area.width));
     let columns = columns(app, area.width);
     table::draw(
         canvas,
@@ -79,7 +79,8 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         100..130 => (21, 10),
         130.. => (28, 10),
     };
-    let rate = super::header::width(app) as u16;
+    let rate = format::rate_width(app.look.units);
+    let bytes = format::bytes_width(app.look.units);
     // The device says nothing where there is only one.
     let device = if app.devices.watched().count() > 1 {
         10
@@ -97,28 +98,20 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         .map(|label| label.width() as u16)
         .fold(6, u16::max)
         .min(15);
-    let column = |id, title, right, min, max, keep| Spec {
-        id,
-        title,
-        right,
-        min,
-        max,
-        keep,
-    };
     let all = [
-        column(Column::Device, "DEVICE", false, name.min(9), name, device),
-        column(Column::Protocol, "PROTO", false, 5, 5, 11),
-        column(Column::Local, "LOCAL", false, end, END, 14),
-        column(Column::Remote, "REMOTE", false, end, END, 15),
-        column(Column::State, "STATE", false, state, 12, 9),
-        column(Column::In, "↓IN", true, rate, rate, 13),
-        column(Column::Out, "↑OUT", true, rate, rate, 12),
-        column(Column::Packets, "PACKETS", true, 7, 8, 6),
-        column(Column::Segments, "SEGMENTS", true, 8, 8, 2),
-        column(Column::Bytes, "BYTES", true, 7, 7, 5),
-        column(Column::Graph, "LAST MIN", false, 9, 14, 8),
-        column(Column::Age, "AGE", true, 4, 4, 4),
-        column(Column::Seen, "SEEN", true, 4, 4, 3),
+        Spec::left(Column::Device, "DEVICE", name.min(9)..=name, device),
+        Spec::left(Column::Protocol, "PROTO", 5..=5, 11),
+        Spec::left(Column::Local, "LOCAL", end..=END, 14),
+        Spec::left(Column::Remote, "REMOTE", end..=END, 15),
+        Spec::left(Column::State, "STATE", state..=12, 9),
+        Spec::right(Column::In, "↓IN", rate..=rate, 13),
+        Spec::right(Column::Out, "↑OUT", rate..=rate, 12),
+        Spec::right(Column::Packets, "PACKETS", 7..=8, 6),
+        Spec::right(Column::Segments, "SEGMENTS", 8..=8, 2),
+        Spec::right(Column::Bytes, "BYTES", bytes..=bytes, 5),
+        Spec::left(Column::Graph, "LAST MIN", 9..=14, 8),
+        Spec::right(Column::Age, "AGE", 4..=4, 4),
+        Spec::right(Column::Seen, "SEEN", 4..=4, 3),
     ];
     let spec = |column: &Column| all.iter().find(|spec| spec.id == *column).copied();
     app.flows.columns.shown().filter_map(|c| spec(&c)).collect()
@@ -148,7 +141,10 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
         Column::Out => rate(canvas, app, flow, Direction::Out, shows, text),
         Column::Packets => Cell::new(format::short_count(count(flow, shows).packets), text),
         Column::Segments => Cell::new(format::short_count(count(flow, shows).segments), text),
-        Column::Bytes => Cell::new(format::bytes(count(flow, shows).bytes), text),
+        Column::Bytes => Cell::new(
+            format::bytes(count(flow, shows).bytes, app.look.units),
+            text,
+        ),
         Column::Graph => {
             let style = if over { palette.dim } else { palette.graph };
             Cell::new(spark(canvas, app, flow, shows, width), style)
@@ -189,7 +185,7 @@ fn rate(
     }
     let clock = app.picture().flows.clock();
     let amount = app.measure().of_flow(flow, direction, clock);
-    match format::short_amount(amount, app.measure(), app.look.bits) {
+    match format::short_amount(amount, app.measure(), app.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
     }
@@ -211,7 +207,7 @@ fn spark(canvas: &Canvas<'_>, app: &App, flow: &Flow, shows: [bool; 2], cells: u
             }
         }
     }
-    let cells = graph::whole_cells(&values, cells, SLOTS, newest(app));
+    let cells = graph::whole_cells(&values, cells, SLOTS, app.picture().newest_slot());
     graph::sparkline(&cells, canvas.ascii)
 }
 

@@ -4,6 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use crate::app::action::Action;
+use crate::app::columns::Column;
 use crate::app::list::Extent;
 
 /// Rows that one turn of the wheel scrolls.
@@ -17,6 +18,8 @@ pub struct Geometry {
     pub extent: Extent,
     /// How much of the detail below it was visible.
     pub detail: Extent,
+    /// The columns of the flow table that had room, where it was drawn.
+    pub columns: Option<Vec<Column>>,
 }
 
 impl Geometry {
@@ -29,6 +32,14 @@ impl Geometry {
     /// lies over it.
     pub fn cover(&mut self) {
         self.zones.clear();
+    }
+
+    /// What the application is to be told of the frame.
+    #[must_use]
+    pub fn told(&self) -> Vec<Action> {
+        let mut told = vec![Action::Drawn(self.extent), Action::DetailDrawn(self.detail)];
+        told.extend(self.columns.clone().map(Action::ColumnsDrawn));
+        told
     }
 
     /// What a mouse event does.

@@ -64,8 +64,9 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (_, true) => ["in", "out"],
     };
     let packets = if place.width >= 120 { 10 } else { 0 };
+    let rate_width = format::rate_width(app.look.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
-    let texts = window.len() as u16 + labels + 2 * (width(app) as u16 + 3 + packets) + 4;
+    let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets) + 4;
     let room = place.width.saturating_sub(texts + wanted as u16) / 2;
     let cells = GRAPHS.into_iter().find(|cells| *cells <= room).unwrap_or(0);
     let mut rest = canvas.right(place, &window, palette.dim);
@@ -74,10 +75,9 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (Direction::In, sides[0], palette.inward),
     ] {
         let amount = app.measure().of_ledger(ledger, direction, flows.clock());
-        let amount = format::amount(amount, app.measure(), app.look.bits);
-        let rate = some(amount, app);
+        let rate = format::some_amount(amount, app.measure(), app.look.units);
         let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
-        let graph = graph::cells(&values, cells.into(), SLOTS, newest(app));
+        let graph = graph::cells(&values, cells.into(), SLOTS, app.picture().newest_slot());
         let graph = graph::sparkline(&graph, canvas.ascii);
         rest = canvas.right(rest, "  ", palette.text);
         rest = canvas.right(rest, &graph, style);
@@ -87,38 +87,12 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
             let rate = format::short_count(rate.round() as u64);
             rest = canvas.right(rest, &format!("{rate:>6} p/s"), palette.dim);
         }
-        let rate = format!("{rate:>width$}", width = width(app));
+        let rate = format!("{rate:>width$}", width = usize::from(rate_width));
         rest = canvas.right(rest, &rate, palette.strong);
         rest = canvas.right(rest, " ", palette.text);
         rest = canvas.right(rest, label, style);
     }
     canvas.right(rest, "  ", palette.text)
-}
-
-/// The cells that the widest rate needs.
-pub const fn width(app: &App) -> usize {
-    if app.look.bits { 11 } else { 9 }
-}
-
-/// An amount for a place where an empty one would be missed.
-fn some(amount: String, app: &App) -> String {
-    let none = match (app.measure(), app.look.bits) {
-        (Measure::Rate(_), false) => "0 B/s",
-        (Measure::Rate(_), true) => "0 bit/s",
-        (Measure::Total, false) => "0 B",
-        (Measure::Total, true) => "0 bit",
-    };
-    if amount.is_empty() {
-        none.to_owned()
-    } else {
-        amount
-    }
-}
-
-/// The number of the newest slot, so that graphs move on together.
-pub fn newest(app: &App) -> usize {
-    let seconds = app.picture().flows.now().as_secs_f64().round();
-    seconds as usize
 }
 
 fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {

@@ -66,7 +66,7 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         "{}, {} packets, {} ",
         format::plural(sums.flows, "flow"),
         format::count(sums.counts.packets),
-        format::bytes(sums.counts.bytes)
+        format::bytes(sums.counts.bytes, app.look.units)
     );
     canvas.texts(
         indent(place, 1),
@@ -76,26 +76,18 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 }
 
 fn columns(app: &App) -> Vec<Column<HostColumn>> {
-    let rate = super::header::width(app) as u16;
+    let rate = format::rate_width(app.look.units);
     let title = match app.hosts.side {
         Side::Local => "LOCAL",
         Side::Remote => "REMOTE",
     };
-    let column = |id, title, right, min, max, keep| Column {
-        id,
-        title,
-        right,
-        min,
-        max,
-        keep,
-    };
     vec![
-        column(HostColumn::Group, title, false, 22, 52, 9),
-        column(HostColumn::Flows, "FLOWS", true, 7, 8, 6),
-        column(HostColumn::In, "↓IN", true, rate, rate, 8),
-        column(HostColumn::Out, "↑OUT", true, rate, rate, 7),
-        column(HostColumn::Packets, "PACKETS", true, 8, 8, 4),
-        column(HostColumn::Share, "SHARE", false, 8, 40, 5),
+        Column::left(HostColumn::Group, title, 22..=52, 9),
+        Column::right(HostColumn::Flows, "FLOWS", 7..=8, 6),
+        Column::right(HostColumn::In, "↓IN", rate..=rate, 8),
+        Column::right(HostColumn::Out, "↑OUT", rate..=rate, 7),
+        Column::right(HostColumn::Packets, "PACKETS", 8..=8, 4),
+        Column::left(HostColumn::Share, "SHARE", 8..=40, 5),
     ]
 }
 
@@ -110,7 +102,7 @@ fn cell(
     let palette = canvas.palette;
     let branch = app.hosts.branch(&group);
     let sums = branch.sums;
-    let rate = |rate: f64| match format::short_amount(rate, app.measure(), app.look.bits) {
+    let rate = |rate: f64| match format::short_amount(rate, app.measure(), app.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };

@@ -111,25 +111,17 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
     };
     // In ASCII it is a word.
     let arrow = if app.look.ascii { 3 } else { 2 };
-    let column = |id, title, right, min, max, keep| Column {
-        id,
-        title,
-        right,
-        min,
-        max,
-        keep,
-    };
     let mut columns = vec![
-        column(Field::Time, "TIME", false, time, time, 6),
-        column(Field::Device, "DEVICE", false, 8, 10, 3),
-        column(Field::Direction, "", false, arrow, arrow, 8),
-        column(Field::Protocol, "PROTO", false, 5, 5, 5),
-        column(Field::Source, "FROM", false, end, 21, 11),
-        column(Field::Destination, "TO", false, end, 21, 10),
-        column(Field::Length, "BYTES", true, 6, 6, 4),
-        column(Field::Segments, "SEGS", true, 4, 4, 2),
-        column(Field::Summary, "WHAT", false, words, 200, 9),
-        column(Field::Why, "BECAUSE", false, 9, 9, 1),
+        Column::left(Field::Time, "TIME", time..=time, 6),
+        Column::left(Field::Device, "DEVICE", 8..=10, 3),
+        Column::left(Field::Direction, "", arrow..=arrow, 8),
+        Column::left(Field::Protocol, "PROTO", 5..=5, 5),
+        Column::left(Field::Source, "FROM", end..=21, 11),
+        Column::left(Field::Destination, "TO", end..=21, 10),
+        Column::right(Field::Length, "BYTES", 6..=6, 4),
+        Column::right(Field::Segments, "SEGS", 4..=4, 2),
+        Column::left(Field::Summary, "WHAT", words..=200, 9),
+        Column::left(Field::Why, "BECAUSE", 9..=9, 1),
     ];
     if app.devices.watched().count() < 2 {
         columns.retain(|column| column.id != Field::Device);

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom, indent, line};
-use super::{format, graph, header};
+use super::{format, graph};
 use crate::app::App;
 use crate::app::action::Action;
 use crate::flow::{Series, Span};
@@ -15,7 +15,7 @@ use crate::flow::{Series, Span};
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, series: &Series, mut area: Rect) {
     let palette = canvas.palette;
     let axis = bottom(&mut area, 1);
-    let scale = header::width(app) as u16 + 1;
+    let scale = format::rate_width(app.look.units) + 1;
     let room = usize::from(area.width.saturating_sub(scale + 1));
     let slots = series.span.values();
     let cells = slots.min(room);
@@ -28,7 +28,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, series: &Series, mut area: Rect)
     ] {
         let values = &series.values[direction as usize];
         let cells = graph::cells(values, cells, slots, series.newest);
-        let max = format::rate(graph::max(&cells), app.look.bits);
+        let max = format::rate(graph::max(&cells), app.look.units);
         let bars = graph::bars(&cells, usize::from(lines), canvas.ascii);
         for (number, bars) in bars.into_iter().enumerate() {
             let place = line(&mut area);

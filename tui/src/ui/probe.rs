@@ -198,8 +198,8 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         let lost = Direction::BOTH.map(|direction| total.totals(direction).lost);
         let text = format!(
             "{} of {}, {} events lost",
-            format::bytes(probe.ring_bytes),
-            format::bytes(probe.ring_capacity),
+            format::bytes(probe.ring_bytes, app.look.units),
+            format::bytes(probe.ring_capacity, app.look.units),
             count(lost.iter().sum())
         );
         lines.push(gauge(
@@ -237,9 +237,9 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     if let Some(usage) = app.usage {
         lines.push(fact("CPU", format!("{} of a CPU", percent(usage.cpu))));
         if let Some(memory) = usage.memory {
-            lines.push(fact("memory", format::bytes(memory)));
+            lines.push(fact("memory", format::bytes(memory, app.look.units)));
         }
-        let drawn = match format::rate(usage.drawn, false) {
+        let drawn = match format::rate(usage.drawn, app.look.units) {
             none if none.is_empty() => "nothing".to_owned(),
             rate => rate,
         };

@@ -1,6 +1,8 @@
 //! Tables: columns that leave in a fixed order where it is narrow, numbers at
 //! the right, a selected row, titles to sort by.
 
+use std::ops::RangeInclusive;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
@@ -27,6 +29,30 @@ pub struct Column<C> {
     pub max: u16,
     /// Columns with a low number leave first where it is narrow.
     pub keep: u8,
+}
+
+impl<C> Column<C> {
+    /// A column of text, which starts at the left, of so many cells.
+    #[must_use]
+    pub fn left(id: C, title: &'static str, width: RangeInclusive<u16>, keep: u8) -> Self {
+        Self {
+            id,
+            title,
+            right: false,
+            min: *width.start(),
+            max: *width.end(),
+            keep,
+        }
+    }
+
+    /// A column of numbers, which end at the right.
+    #[must_use]
+    pub fn right(id: C, title: &'static str, width: RangeInclusive<u16>, keep: u8) -> Self {
+        Self {
+            right: true,
+            ..Self::left(id, title, width, keep)
+        }
+    }
 }
 
 /// The text of a cell.

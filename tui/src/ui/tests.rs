@@ -3,6 +3,7 @@ use ratatui::backend::TestBackend;
 
 use crate::app::action::{Action, ColumnEdit, Edit, Motion, View};
 use crate::app::columns::{Column, Shift};
+use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
 use crate::filter::Filter;
@@ -39,9 +40,9 @@ fn terminal(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
         terminal
             .draw(|frame| geometry = Some(super::draw(app, frame)))
             .unwrap();
-        let geometry = geometry.unwrap();
-        app.update(Action::Drawn(geometry.extent));
-        app.update(Action::DetailDrawn(geometry.detail));
+        for action in geometry.unwrap().told() {
+            app.update(action);
+        }
     }
     terminal
 }
@@ -321,6 +322,40 @@ fn all_traffic_over_ten_minutes_and_an_hour() {
     );
     app.update(Action::Back);
     assert!(!screen(&mut app, 80, 24).contains("all traffic"));
+}
+
+/// Of all units these need the most room.
+#[test]
+fn binary_units() {
+    let mut app = busy(Look {
+        units: Units::BinaryBits,
+        ..Look::default()
+    });
+    insta::assert_snapshot!(screen(&mut app, 120, 16));
+}
+
+#[test]
+fn only_a_cell_that_is_in_sight_is_chosen() {
+    let mut app = busy(Look::default());
+    let mut cells = |width| -> Vec<Column> {
+        screen(&mut app, width, 24);
+        let right = || {
+            app.update(Action::Cell(Shift::Right));
+            app.flows.cell()
+        };
+        std::iter::from_fn(right).collect()
+    };
+    let narrow = [
+        Column::Device,
+        Column::Protocol,
+        Column::Local,
+        Column::Remote,
+        Column::State,
+        Column::In,
+        Column::Out,
+    ];
+    assert_eq!(cells(80), narrow);
+    assert_eq!(cells(200), Column::ALL);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         (Direction::In, canvas.glyph("↓ ", "in "), palette.inward),
         (Direction::Out, canvas.glyph("↑ ", "out "), palette.outward),
     ] {
-        let bytes = format::bytes(flows.total().sums(direction).seen.bytes);
+        let bytes = format::bytes(flows.total().sums(direction).seen.bytes, app.look.units);
         rest = canvas.text(rest, &format!("{arrow}{bytes} "), style);
     }
     let series = flows.total().series(app.zoom, flows.clock());

@@ -2,13 +2,16 @@ use super::*;
 
 #[test]
 fn totals_have_no_time() {
-    assert_eq!(amount(12_345.0, Measure::Total, false), "12.3 kB");
-    assert_eq!(short_amount(12_345.0, Measure::Total, true), "99 kbit");
-    assert_eq!(amount(0.0, Measure::Total, false), "");
+    assert_eq!(amount(12_345.0, Measure::Total, Units::Bytes), "12.3 kB");
+    assert_eq!(
+        short_amount(12_345.0, Measure::Total, Units::Bits),
+        "99 kbit"
+    );
+    assert_eq!(amount(0.0, Measure::Total, Units::Bytes), "");
 }
 
 #[test]
-fn rates_are_short_and_never_wider_than_their_column() {
+fn rates_are_short() {
     for (bytes, text) in [
         (0.0, ""),
         (0.4, ""),
@@ -21,19 +24,67 @@ fn rates_are_short_and_never_wider_than_their_column() {
         (8_100_000.0, "8.1 MB/s"),
         (12.5e9, "12.5 GB/s"),
     ] {
-        assert_eq!(rate(bytes, false), text);
+        assert_eq!(rate(bytes, Units::Bytes), text);
     }
-    assert_eq!(rate(1_250_000.0, true), "10.0 Mbit/s");
-    assert_eq!(short_amount(12_345.0, Measure::ALL[0], false), "12 kB/s");
-    assert_eq!(short_amount(996_000.0, Measure::ALL[0], false), "1.0 MB/s");
-    assert_eq!(short_amount(217_000.0, Measure::ALL[0], false), "220 kB/s");
-    assert_eq!(short_amount(7.0, Measure::ALL[0], false), "7 B/s");
-    let mut bytes = 1.0;
-    while bytes < 1e14 {
-        assert!(rate(bytes, false).width() <= 9, "{}", rate(bytes, false));
-        assert!(rate(bytes, true).width() <= 11, "{}", rate(bytes, true));
-        bytes *= 1.007;
+    assert_eq!(rate(1_250_000.0, Units::Bits), "10.0 Mbit/s");
+    assert_eq!(
+        short_amount(12_345.0, Measure::ALL[0], Units::Bytes),
+        "12 kB/s"
+    );
+    assert_eq!(
+        short_amount(996_000.0, Measure::ALL[0], Units::Bytes),
+        "1.0 MB/s"
+    );
+    assert_eq!(
+        short_amount(217_000.0, Measure::ALL[0], Units::Bytes),
+        "220 kB/s"
+    );
+    assert_eq!(short_amount(7.0, Measure::ALL[0], Units::Bytes), "7 B/s");
+}
+
+#[test]
+fn binary_prefixes_stand_for_powers_of_1024() {
+    let (bytes, bits) = (Units::BinaryBytes, Units::BinaryBits);
+    for (amount, units, text) in [
+        (999.0, bytes, "999 B/s"),
+        (1_023.0, bytes, "1023 B/s"),
+        (1_024.0, bytes, "1.0 KiB/s"),
+        (12_345.0, bytes, "12.1 KiB/s"),
+        (1_023.0 * 1_024.0, bytes, "1023 KiB/s"),
+        (1.5 * 1_048_576.0, bytes, "1.5 MiB/s"),
+        (1_024.0, bits, "8.0 Kibit/s"),
+    ] {
+        assert_eq!(rate(amount, units), text);
     }
+    let short = |amount| short_amount(amount, Measure::ALL[0], bytes);
+    assert_eq!(short(217.0 * 1_024.0), "220 KiB/s");
+    assert_eq!(short(5.27 * 1_048_576.0), "5.3 MiB/s");
+    assert_eq!(super::bytes(3_123_456_789, bytes), "2.9 GiB");
+    assert_eq!(super::bytes(3_123_456_789, bits), "2.9 GiB");
+    assert_eq!(some_amount(0.0, Measure::ALL[0], bytes), "0 B/s");
+    assert_eq!(some_amount(0.0, Measure::Total, bits), "0 bit");
+}
+
+#[test]
+fn no_amount_is_wider_than_its_column() {
+    let mut units = Units::default();
+    for _ in 0..4 {
+        let room = [rate_width(units), bytes_width(units)].map(usize::from);
+        let mut amount = 1.0;
+        while amount < 1e14 {
+            for text in [
+                rate(amount, units),
+                short_amount(amount, Measure::ALL[0], units),
+            ] {
+                assert!(text.width() <= room[0], "{text}");
+            }
+            let text = bytes(amount as u64, units);
+            assert!(text.width() <= room[1], "{text}");
+            amount *= 1.007;
+        }
+        units = units.next();
+    }
+    assert_eq!(units, Units::default());
 }
 
 #[test]
@@ -50,7 +101,7 @@ fn counts() {
         assert!(short_count(number).width() <= 6, "{}", short_count(number));
         number = next;
     }
-    assert_eq!(bytes(3_123_456_789), "3.1 GB");
+    assert_eq!(bytes(3_123_456_789, Units::Bytes), "3.1 GB");
     assert_eq!(plural(1, "flow"), "1 flow");
     assert_eq!(plural(1208, "flow"), "1,208 flows");
 }

@@ -1,22 +1,11 @@
 use super::*;
 
-fn column(id: char, min: u16, max: u16, keep: u8) -> Column<char> {
-    Column {
-        id,
-        title: "",
-        right: false,
-        min,
-        max,
-        keep,
-    }
-}
-
 fn fitted(width: u16) -> Vec<(char, u16)> {
     let columns = [
-        column('a', 5, 5, 1),
-        column('b', 10, 20, 9),
-        column('c', 10, 20, 8),
-        column('d', 4, 6, 2),
+        Column::left('a', "", 5..=5, 1),
+        Column::left('b', "", 10..=20, 9),
+        Column::left('c', "", 10..=20, 8),
+        Column::left('d', "", 4..=6, 2),
     ];
     fit(&columns, width)
         .into_iter()
