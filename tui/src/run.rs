@@ -14,7 +14,7 @@ use crate::cli::{
 use crate::config::{self, Config};
 use crate::demo::Demo;
 use crate::listing;
-use crate::probe::live::{Events, Live, Options};
+use crate::probe::live::{Ended, Events, Live, Options};
 use crate::probe::pair::PairRequest;
 use crate::probe::{Sizes, doctor, inventory, preflight, privileges};
 use crate::runtime;
@@ -26,6 +26,9 @@ mod own;
 
 /// Bytes of the ring buffer: about 6,000 packets.
 const RING: u32 = 1 << 20;
+
+/// How long nkview may take to leave without a word.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Carries out what the command line asks for.
 ///
@@ -132,7 +135,7 @@ async fn screen(
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
     let shown = runtime::run(session, events, commands, options, signals.any()).await;
-    let ended = stop.ask().wait().await;
+    let ended = finish(stop.ask()).await;
     shown.and(ended)
 }
 
@@ -215,6 +218,23 @@ async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
         bail!("nothing can be watched as things are");
     }
     Ok(())
+}
+
+/// Waits for the end of a source, and says so when that takes long: the kernel
+/// waits for its CPUs each time that it takes a program off.
+async fn finish(ended: Ended) -> anyhow::Result<()> {
+    let mut ended = std::pin::pin!(ended.wait());
+    tokio::select! {
+        biased;
+        outcome = &mut ended => return outcome,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    // Nobody may be left to read it.
+    let _ = writeln!(
+        io::stderr(),
+        "nkview: taking the programs off; this takes a moment"
+    );
+    ended.await
 }
 
 async fn elapsed(duration: Option<Duration>) {

@@ -248,7 +248,10 @@ impl Task {
     /// Tells that other devices are watched than before, or that there are others.
     async fn tell_change(&mut self) -> Result<(), Over> {
         self.fates.follow(self.watched.with_peers(&self.inventory));
-        self.lookup.ask(&self.links, self.watched.programs());
+        // Looking at the chains and attaching would wait for each other.
+        if self.waiting.is_empty() {
+            self.lookup.ask(&self.links, self.watched.programs());
+        }
         self.tell_devices().await?;
         for (name, reason) in self.watched.take_uncovered() {
             let text = format!(
