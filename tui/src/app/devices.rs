@@ -154,6 +154,17 @@ impl Devices {
             .filter(|device| matches!(device.watch, Watch::Yes { .. } | Watch::Starting))
     }
 
+    /// How many of how many devices are attached to, until all are.
+    #[must_use]
+    pub fn progress(&self) -> Option<(usize, usize)> {
+        let (mut done, mut all) = (0, 0);
+        for device in self.watched() {
+            all += 1;
+            done += usize::from(device.watch != Watch::Starting);
+        }
+        (done < all).then_some((done, all))
+    }
+
     /// The selected device.
     #[must_use]
     pub fn selected(&self) -> Option<&Device> {

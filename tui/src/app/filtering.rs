@@ -184,7 +184,7 @@ impl Filtering {
 
     /// Filters by the first of these parts. The same again takes the next, and
     /// after the last none.
-    pub fn by(&mut self, choices: Vec<Filter>) {
+    pub fn by(&mut self, subject: Subject, choices: Vec<Filter>) {
         let mut chosen = 0;
         if let Some(last) = self.offer.take()
             && last.choices == choices
@@ -198,14 +198,20 @@ impl Filtering {
             && !self.terms().contains(part)
         {
             self.add(part.clone());
-            self.offer = Some(Offer { choices, chosen });
+            self.offer = Some(Offer {
+                subject,
+                choices,
+                chosen,
+            });
         }
     }
 
-    /// The part that the same key as before would filter by next.
+    /// What the filter was narrowed by, and the parts that the same again would
+    /// take instead, one after the other.
     #[must_use]
-    pub fn offered(&self) -> Option<&Filter> {
-        self.offer.as_ref().and_then(Offer::next)
+    pub fn offered(&self) -> Option<(Subject, &[Filter])> {
+        let offer = self.offer.as_ref()?;
+        Some((offer.subject, offer.rest()))
     }
 
     /// Adds a part, if it is not there already.

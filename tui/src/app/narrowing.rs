@@ -54,7 +54,7 @@ impl App {
                 "What is selected has no such thing to filter by.",
             );
         }
-        self.filter(|filtering| filtering.by(choices));
+        self.filter(|filtering| filtering.by(subject, choices));
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {

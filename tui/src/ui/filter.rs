@@ -51,14 +51,39 @@ fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
         canvas.geometry.zone(zone, Action::RemovePartAt(number));
         rest = canvas.text(rest, " ", palette.text);
     }
-    let aside = if app.asks_part() {
-        " which part is to go?".to_owned()
-    } else if let Some(next) = app.filtering.offered() {
-        format!("{}; the same key again: {next}", shown(app))
-    } else {
-        shown(app)
+    if app.asks_part() {
+        canvas.text(rest, " which part is to go?", palette.dim);
+        return;
+    }
+    let rest = offer(canvas, app, rest);
+    let shown = shown(app);
+    if shown.width() <= usize::from(rest.width) {
+        canvas.text(rest, &shown, palette.dim);
+    }
+}
+
+/// What the key that has narrowed the filter would take instead, and after that.
+fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
+    let palette = canvas.palette;
+    let Some((subject, [next, later @ ..])) = app.filtering.offered() else {
+        return place;
     };
-    canvas.text(rest, &aside, palette.dim);
+    let again = Action::FilterBy(subject);
+    let Some(key) = app.keymap.key(&again) else {
+        return place;
+    };
+    let key = format!(" {} ", key.name(canvas.ascii));
+    let rest = canvas.button(place, &key, palette.accent, again.clone());
+    let mut rest = canvas.button(rest, &format!("again: {next}"), palette.text, again);
+    for filter in later {
+        // Of a wider prefix, how wide.
+        let text = filter.to_string();
+        let text = format!(", {}", text.rfind('/').map_or(&*text, |at| &text[at..]));
+        if text.width() <= usize::from(rest.width) {
+            rest = canvas.text(rest, &text, palette.dim);
+        }
+    }
+    canvas.text(rest, " ", palette.text)
 }
 
 fn shown(app: &App) -> String {

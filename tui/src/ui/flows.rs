@@ -218,6 +218,14 @@ fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
             format!("None of {} passes the filter.", format::plural(all, "flow")),
             "/ changes the filter, x removes a part of it.",
         )
+    } else if let Some((done, all)) = app.devices.progress() {
+        (
+            format!(
+                "Attaching: {done} of {} so far.",
+                format::plural(all, "device")
+            ),
+            "The kernel takes its time for each; traffic of these is counted already.",
+        )
     } else if !app.devices.told() {
         ("Looking for devices.".to_owned(), "This takes a moment.")
     } else if app.devices.watched().next().is_none() {

@@ -38,7 +38,10 @@ fn watched(app: &App) -> String {
         0 if !app.devices.told() => "looking for devices".to_owned(),
         0 => "no device watched".to_owned(),
         1..=2 => names.join(", "),
-        number => format!("{number} devices"),
+        number => match app.devices.progress() {
+            Some((done, all)) => format!("{done} of {all} devices"),
+            None => format!("{number} devices"),
+        },
     }
 }
 
@@ -137,7 +140,10 @@ fn aside(canvas: &Canvas<'_>, app: &App, view: View) -> String {
                 shown => format!(" {shown}/{all}"),
             }
         }
-        View::Devices => format!(" {}", app.devices.watched().count()),
+        View::Devices => match app.devices.progress() {
+            Some((done, all)) => format!(" {done}/{all}"),
+            None => format!(" {}", app.devices.watched().count()),
+        },
         View::Probe => {
             let warnings = app.notices.all().filter(|n| n.level == Level::Warning);
             match warnings.count() {

@@ -1,13 +1,15 @@
+use probe_common::parse::number::ether;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::app::action::{Action, ColumnEdit, Edit, Motion, View};
+use crate::app::action::{Action, ColumnEdit, Edit, Item, Motion, Side, View};
 use crate::app::columns::{Column, Shift};
+use crate::app::filtering::Subject;
 use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
 use crate::filter::Filter;
-use crate::source::{Event, Level, Moment, Notice};
+use crate::source::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 
 mod views;
@@ -170,6 +172,32 @@ fn a_filter_that_is_kept_shows_its_parts() {
     app.update(Action::Closed);
     app.update(Action::RemovePart);
     insta::assert_snapshot!(screen(&mut app, 100, 24));
+}
+
+#[test]
+fn an_address_is_offered_with_its_widening_prefixes() {
+    let mut app = busy(Look::default());
+    let of = |app: &App, version: u16| {
+        let mut rows = app.flows.list.rows().iter();
+        rows.find(|key| key.ether_type == version).copied()
+    };
+    let by = Action::FilterBy(Subject::Address(Side::Remote));
+    for (version, line) in [
+        (
+            ether::IPV4,
+            " filter  10.1.200.139 ×   a again: 10.1.200.0/24, /16, /8  1 of 33 flows",
+        ),
+        (
+            ether::IPV6,
+            " filter  2001:db8:0:11:75a9:b727:8000:0 ×   a again: 2001:db8:0:11::/64, /48",
+        ),
+    ] {
+        app.update(Action::Select(Item::Flow(of(&app, version).unwrap())));
+        app.update(by.clone());
+        let text = screen(&mut app, 80, 24);
+        assert_eq!(text.lines().nth(2), Some(line));
+        app.update(Action::ClearFilter);
+    }
 }
 
 #[test]
@@ -394,6 +422,28 @@ fn probe() {
         drawn: 870.0,
     }));
     insta::assert_snapshot!(screen(&mut app, 80, 40));
+}
+
+#[test]
+fn a_long_start_shows_how_far_it_is() {
+    let mut app = empty(Look::default());
+    let mut devices = synthetic::devices();
+    let mut watched = devices
+        .iter_mut()
+        .filter(|d| matches!(d.watch, Watch::Yes { .. }));
+    watched.next().unwrap().watch = Watch::Starting;
+    app.update(Action::Source(Event::Devices(devices)));
+    let text = screen(&mut app, 80, 24);
+    for part in [
+        " nkview node-3 · 2 of 3 devices ",
+        "  4 Devices 2/3  ",
+        "Attaching: 2 of 3 devices so far.",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains(" · 3 devices ") && text.contains("No packet yet."));
 }
 
 #[test]

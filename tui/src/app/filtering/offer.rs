@@ -22,6 +22,7 @@ pub enum Subject {
 /// Parts that were offered, one of which is in force.
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
+    pub(super) subject: Subject,
     pub(super) choices: Vec<Filter>,
     pub(super) chosen: usize,
 }
@@ -32,9 +33,9 @@ impl Offer {
         self.choices.get(self.chosen)
     }
 
-    /// The part that the same key would take next.
-    pub(super) fn next(&self) -> Option<&Filter> {
-        self.choices.get(self.chosen + 1)
+    /// The parts that the same key would take, one after the other.
+    pub(super) fn rest(&self) -> &[Filter] {
+        self.choices.get(self.chosen + 1..).unwrap_or_default()
     }
 }
 
