@@ -35,6 +35,14 @@ struct Slot {
     end: Moment,
     /// The time that its intervals cover.
     length: Duration,
+    /// The time that all slots up to this one have covered.
+    total: Duration,
+}
+
+impl Slot {
+    fn start(&self) -> Moment {
+        self.end.saturating_sub(self.length)
+    }
 }
 
 impl Default for Clock {
@@ -61,12 +69,18 @@ impl Clock {
         self.now = at;
         let begins = self.slot == 0 || self.at(self.slot).length >= FULL;
         if begins {
+            let total = self.at(self.slot).total.saturating_add(length);
             self.slot += 1;
-            *self.at_mut(self.slot) = Slot { end: at, length };
+            *self.at_mut(self.slot) = Slot {
+                end: at,
+                length,
+                total,
+            };
         } else {
             let slot = self.at_mut(self.slot);
             slot.end = at;
             slot.length = slot.length.saturating_add(length);
+            slot.total = slot.total.saturating_add(length);
         }
         for (span, lengths) in [
             (Span::TenMinutes, &mut self.tens[..]),
@@ -134,14 +148,21 @@ impl Clock {
         first.unwrap_or(self.slot)..=self.slot
     }
 
-    /// The time that slots cover, without what lies before `since`.
+    /// The time that slots cover, without what lies before `since`. Every rate
+    /// of every flow asks for it, so only the slots that `since` cuts are looked
+    /// at one by one.
     pub(super) fn covered(&self, slots: RangeInclusive<u32>, since: Moment) -> Duration {
-        slots
-            .map(|number| {
-                let slot = self.at(number);
-                slot.length.min(slot.end.saturating_sub(since))
-            })
-            .sum()
+        let (first, last) = slots.into_inner();
+        let mut covered = Duration::ZERO;
+        for number in first..=last {
+            let slot = self.at(number);
+            if slot.start() >= since {
+                let before = slot.total.saturating_sub(slot.length);
+                return covered + self.at(last).total.saturating_sub(before);
+            }
+            covered += slot.length.min(slot.end.saturating_sub(since));
+        }
+        covered
     }
 
     fn at(&self, number: u32) -> &Slot {
