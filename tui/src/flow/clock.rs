@@ -173,3 +173,6 @@ impl Clock {
         &mut self.slots[number as usize % SLOTS]
     }
 }
+
+#[cfg(test)]
+mod tests;
