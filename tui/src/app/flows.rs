@@ -6,7 +6,7 @@ use super::action::Side;
 use super::columns::{Column, Columns, Shift};
 use super::devices::SlotNames;
 use super::ends;
-use super::list::List;
+use super::list::{List, Scroll};
 use super::measure::Measure;
 use super::names;
 use super::own::OwnSession;
@@ -100,6 +100,8 @@ pub struct FlowsView {
     pub order: Order<Column>,
     /// Whether the selected flow is shown in full.
     pub detail: bool,
+    /// How far that is scrolled.
+    pub inside: Scroll,
     cell: Option<Column>,
     /// The columns that had room when the table was drawn last, if it was.
     room: Option<Vec<Column>>,
@@ -115,6 +117,7 @@ impl Default for FlowsView {
             columns: Columns::default(),
             order: Order::by(Column::Graph),
             detail: false,
+            inside: Scroll::default(),
             cell: None,
             room: None,
         }

@@ -112,6 +112,7 @@ impl App {
     /// How far the detail is scrolled.
     pub(super) fn inside(&mut self) -> &mut Scroll {
         match self.view {
+            View::Flows => &mut self.flows.inside,
             View::Devices => &mut self.devices.inside,
             _ => &mut self.packets.inside,
         }

@@ -92,6 +92,8 @@ const FLOWS: &[Row] = &[
     ("Left", A::Cell(Shift::Left), "", "Choose a cell of the selected flow to copy; past the last, the row"),
     ("Right", A::Cell(Shift::Right), "", "Choose a cell of the selected flow to copy; past the last, the row"),
     ("C", A::Columns, "columns", "Choose the columns and their order"),
+    ("J", A::ScrollDetail(Motion::Down), "", "Scroll the detail down"),
+    ("K", A::ScrollDetail(Motion::Up), "", "Scroll the detail up"),
 ];
 
 #[rustfmt::skip]

@@ -2,12 +2,12 @@
 
 use probe_common::Direction;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use super::canvas::{Canvas, indent, line};
 use super::format::{self, count};
 use super::plot;
 use crate::app::action::Side;
+use crate::app::list::Extent;
 use crate::app::{App, ends, names};
 use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
@@ -40,12 +40,23 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         return;
     };
     let place = line(&mut area);
+    let lines = facts(app, flow);
+    let page = usize::from(area.height.saturating_sub(1));
+    canvas.geometry.detail = Extent {
+        page,
+        rows: lines.len(),
+    };
+    let most = lines.len().saturating_sub(page);
+    let hidden = app.flows.inside.offset().min(most);
     title(canvas, app, flow, place);
-    let facts = Rect {
+    let mut text = Rect {
         width: area.width.min(FACTS),
         ..area
     };
-    table(canvas, app, flow, facts);
+    heads(canvas, line(&mut text), most - hidden);
+    for (label, values) in lines.iter().skip(hidden).take(page) {
+        row(canvas, line(&mut text), label, values);
+    }
     let graphs = indent(area, FACTS + 1);
     if graphs.width >= 24 && graphs.height >= 6 {
         let series = flow.history.series(app.zoom, app.picture().flows.clock());
@@ -89,66 +100,69 @@ fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
     );
 }
 
-/// The facts, a column a direction.
-fn table(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
-    let palette = canvas.palette;
+/// What the columns are, and how many lines are out of sight below.
+fn heads(canvas: &mut Canvas<'_>, place: Rect, below: usize) {
+    if below > 0 {
+        let below = format!("{} below", format::plural(below, "line"));
+        canvas.text(indent(place, 1), &below, canvas.palette.dim);
+    }
+    let (inward, outward) = (canvas.palette.inward, canvas.palette.outward);
+    let mut rest = indent(place, LABEL);
+    for (head, style) in [
+        (canvas.glyph("↓ in, to local", "in, to local"), inward),
+        (canvas.glyph("↑ out", "out"), outward),
+    ] {
+        let field = Rect {
+            width: VALUE.min(rest.width),
+            ..rest
+        };
+        canvas.right(field, head, style);
+        rest = indent(rest, VALUE);
+    }
+}
+
+/// What is told of a flow: of each direction, or of both.
+enum Values {
+    Each([Option<String>; 2]),
+    Both(String),
+}
+
+fn facts(app: &App, flow: &Flow) -> Vec<(String, Values)> {
     let clock = app.picture().flows.clock();
-    let heads = [
-        canvas.glyph("↓ in, to local", "in, to local").to_owned(),
-        canvas.glyph("↑ out", "out").to_owned(),
-    ];
-    row(
-        canvas,
-        &mut area,
-        "",
-        &heads,
-        [palette.inward, palette.outward],
-    );
-    let each = |value: &dyn Fn(Direction) -> String| Direction::BOTH.map(value);
+    let each = |value: &dyn Fn(Direction) -> Option<String>| {
+        Values::Each(Direction::BOTH.map(|d| value(d).filter(|text| !text.is_empty())))
+    };
     let counts = |direction: Direction| flow.counts[direction as usize];
+    let bytes = |bytes: u64| format!("{} B", count(bytes));
+    let rate = |d| format::rate(flow.rate(d, app.window(), clock), app.look.units);
+    let mean = |d| counts(d).bytes.checked_div(counts(d).packets).map(bytes);
+    let largest = |d: Direction| Some(u64::from(flow.largest[d as usize])).filter(|b| *b > 0);
+    let hops = |d: Direction| Some(flow.hop_limit[d as usize]).filter(|hops| *hops > 0);
     let rate_label = format!("rate, {} s", app.window().as_secs());
-    let mut facts: Vec<(String, [String; 2])> = vec![
+    let mut facts: Vec<(String, Values)> = vec![
+        (rate_label, each(&|d| Some(rate(d)))),
         (
-            rate_label,
-            each(&|d| format::rate(flow.rate(d, app.window(), clock), app.look.units)),
-        ),
-        ("packets".to_owned(), each(&|d| count(counts(d).packets))),
-        ("segments".to_owned(), each(&|d| count(counts(d).segments))),
-        ("bytes".to_owned(), each(&|d| count(counts(d).bytes))),
-        (
-            "mean size".to_owned(),
-            each(&|d| {
-                let mean = counts(d).bytes.checked_div(counts(d).packets);
-                mean.map(|mean| format!("{} B", count(mean)))
-                    .unwrap_or_default()
-            }),
+            "packets".to_owned(),
+            each(&|d| Some(count(counts(d).packets))),
         ),
         (
-            "largest".to_owned(),
-            each(&|d| match flow.largest[d as usize] {
-                0 => String::new(),
-                largest => format!("{} B", count(u64::from(largest))),
-            }),
+            "segments".to_owned(),
+            each(&|d| Some(count(counts(d).segments))),
         ),
+        ("bytes".to_owned(), each(&|d| Some(count(counts(d).bytes)))),
+        ("mean size".to_owned(), each(&mean)),
+        ("largest".to_owned(), each(&|d| largest(d).map(bytes))),
         (
             "hop limit".to_owned(),
-            each(&|d| match flow.hop_limit[d as usize] {
-                0 => String::new(),
-                hops => hops.to_string(),
-            }),
+            each(&|d| Some(hops(d)?.to_string())),
         ),
     ];
     if flow.tcp.is_some() {
-        facts.push((
-            "TCP flags".to_owned(),
-            each(&|d| tcp_flags_text(flow.tcp_flags[d as usize])),
-        ));
-    }
-    for (label, values) in &facts {
-        row(canvas, &mut area, label, values, [palette.text; 2]);
+        let flags = |d: Direction| Some(tcp_flags_text(flow.tcp_flags[d as usize]));
+        facts.push(("TCP flags".to_owned(), each(&flags)));
     }
     let now = clock.now();
-    let seen = format!(
+    let first = format!(
         "{} ago, {}",
         format::duration(flow.age(now)),
         super::time_of_day(app, flow.first_seen, "%T")
@@ -157,37 +171,31 @@ fn table(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, mut area: Rect) {
         idle if idle.is_zero() => "now".to_owned(),
         idle => format!("{} ago", format::duration(idle)),
     };
-    for (label, text) in [("first seen", seen), ("last seen", last)] {
-        let place = line(&mut area);
-        let rest = canvas.text(indent(place, 1), &pad(label), palette.dim);
-        canvas.text(rest, &format!("    {text}"), palette.text);
-    }
+    facts.push(("first seen".to_owned(), Values::Both(first)));
+    facts.push(("last seen".to_owned(), Values::Both(last)));
+    facts
 }
 
-fn pad(label: &str) -> String {
-    format!("{label:width$}", width = usize::from(LABEL) - 1)
-}
-
-fn row(
-    canvas: &mut Canvas<'_>,
-    area: &mut Rect,
-    label: &str,
-    values: &[String; 2],
-    styles: [Style; 2],
-) {
-    let place = line(area);
-    let mut rest = canvas.text(indent(place, 1), &pad(label), canvas.palette.dim);
-    for (value, style) in values.iter().zip(styles) {
-        let field = Rect {
-            width: VALUE.min(rest.width),
-            ..rest
-        };
-        if value.is_empty() {
-            let none = canvas.glyph("·", "-");
-            canvas.right(field, none, canvas.palette.dim);
-        } else {
-            canvas.right(field, value, style);
+fn row(canvas: &mut Canvas<'_>, place: Rect, label: &str, values: &Values) {
+    let palette = canvas.palette;
+    canvas.text(indent(place, 1), label, palette.dim);
+    let mut rest = indent(place, LABEL);
+    match values {
+        Values::Both(text) => {
+            canvas.text(indent(rest, 4), text, palette.text);
         }
-        rest = indent(rest, VALUE);
+        Values::Each(values) => {
+            let none = (canvas.glyph("·", "-"), palette.dim);
+            for value in values {
+                let field = Rect {
+                    width: VALUE.min(rest.width),
+                    ..rest
+                };
+                let told = value.as_deref().map(|value| (value, palette.text));
+                let (text, style) = told.unwrap_or(none);
+                canvas.right(field, text, style);
+                rest = indent(rest, VALUE);
+            }
+        }
     }
 }

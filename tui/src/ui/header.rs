@@ -98,6 +98,9 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
     canvas.right(rest, "  ", palette.text)
 }
 
+/// The least cells in which the start of a remark says something.
+const REMARK: u16 = 20;
+
 fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
     let palette = canvas.palette;
     let mut rest = marks(canvas, app, place);
@@ -114,7 +117,9 @@ fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
         rest = canvas.text(rest, &aside, palette.dim);
         rest = canvas.text(rest, " ", palette.text);
     }
-    if let Some(remark) = &app.session.remark {
+    if let Some(remark) = &app.session.remark
+        && rest.width >= REMARK
+    {
         rest = canvas.text(rest, "  ", palette.text);
         rest = canvas.text(rest, remark, palette.dim);
     }

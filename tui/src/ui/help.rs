@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::canvas::{Canvas, clear, indent, line};
+use super::wrap;
 use crate::app::App;
 use crate::app::list::Extent;
 use crate::keys::Context;
@@ -67,6 +68,9 @@ const FILTER: [(&str, &str); 7] = [
     ),
 ];
 
+/// The column in which the sentences begin.
+const TEXT: u16 = 28;
+
 /// Draws the help over the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
     canvas.geometry.cover();
@@ -80,7 +84,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
     let title = line(&mut area);
     canvas.rule(title);
     canvas.text(indent(title, 2), " help ", canvas.palette.accent);
-    let lines = lines(canvas, app);
+    let room = width.saturating_sub(TEXT + 1);
+    let lines = lines(canvas, app, room.into());
     canvas.geometry.extent = Extent {
         page: usize::from(area.height),
         rows: lines.len(),
@@ -92,11 +97,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
             break;
         }
         canvas.text(indent(place, 3), &label, style);
-        canvas.text(indent(place, 28), &text, canvas.palette.text);
+        canvas.text(indent(place, TEXT), &text, canvas.palette.text);
     }
 }
 
-fn lines(canvas: &Canvas<'_>, app: &App) -> Vec<(String, String, Style)> {
+/// The lines, with sentences of so many cells.
+fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<(String, String, Style)> {
     let palette = canvas.palette;
     let mut lines = Vec::new();
     let mut section = |title: &str, rows: Vec<(String, String)>| {
@@ -105,10 +111,11 @@ fn lines(canvas: &Canvas<'_>, app: &App) -> Vec<(String, String, Style)> {
         }
         lines.push((String::new(), String::new(), palette.text));
         lines.push((title.to_owned(), String::new(), palette.strong));
-        lines.extend(
-            rows.into_iter()
-                .map(|(label, text)| (label, text, palette.accent)),
-        );
+        for (mut label, text) in rows {
+            for text in wrap(&text, room) {
+                lines.push((std::mem::take(&mut label), text, palette.accent));
+            }
+        }
     };
     let words = |words: &[(&str, &str)]| -> Vec<(String, String)> {
         let row = |(word, text): &(&str, &str)| ((*word).to_owned(), (*text).to_owned());

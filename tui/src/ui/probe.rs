@@ -166,7 +166,7 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
     let probe = app.picture().probe;
     let gauge = |label: &str, used: u64, of: u64, text: String| -> Line {
-        let cells = 20;
+        let cells = if width < 80 { 8 } else { 20 };
         let bar = graph::share(used as f64, of as f64, cells, canvas.ascii);
         let style = if used * 10 > of * 9 {
             palette.warn

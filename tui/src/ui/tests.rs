@@ -363,6 +363,27 @@ fn binary_units() {
 }
 
 #[test]
+fn the_detail_of_a_flow_scrolls_where_it_has_no_room() {
+    let mut app = busy(Look::default());
+    app.update(Action::Open);
+    let text = screen(&mut app, 60, 15);
+    assert!(
+        text.contains("\n 5 lines below ") && !text.contains("last seen"),
+        "{text}"
+    );
+    for _ in 0..9 {
+        app.update(Action::ScrollDetail(Motion::Down));
+    }
+    let text = screen(&mut app, 60, 15);
+    assert!(
+        !text.contains("below") && text.contains("last seen"),
+        "{text}"
+    );
+    app.update(Action::ScrollDetail(Motion::Up));
+    assert!(screen(&mut app, 60, 15).contains(" 1 line below "));
+}
+
+#[test]
 fn only_a_cell_that_is_in_sight_is_chosen() {
     let mut app = busy(Look::default());
     let mut cells = |width| -> Vec<Column> {
