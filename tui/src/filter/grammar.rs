@@ -4,20 +4,21 @@
 //! found ([`ErrMode::Cut`]) and names what that place could hold. Only the
 //! values after the first of a list are tried ([`ErrMode::Backtrack`]).
 
+mod unexpected;
 mod value;
 
 use winnow::combinator::{cut_err, not, opt, peek, preceded, repeat, separated, terminated};
-use winnow::error::{ErrMode, ParserError};
+use winnow::error::ErrMode;
 use winnow::prelude::*;
 use winnow::stream::TokenSlice;
 use winnow::token::{any as any_token, one_of};
 
-use super::error::{Expected, FilterError, alternatives};
+use super::error::{Expected, FilterError};
 use super::expression::{Expression, Side, Term};
-use super::hints;
 use super::lexer::{Kind, Token, tokens};
 use super::prefix::{Prefix, resembles_address};
 use super::vocabulary::{Keyword, names};
+use unexpected::{unexpected, unexpected_after_term};
 use value::{address, device, ether_type, port_range, protocol};
 
 /// Parentheses that may be open at once, which bounds the depth of the tree.
@@ -144,17 +145,6 @@ const AFTER_TERM_IN_GROUP: [Expected; 3] = [
     Expected::Word("or"),
     Expected::Word(")"),
 ];
-
-/// The error that the next token is behind a term, where `named` may stand,
-/// and behind a kind of packet what narrows it.
-fn unexpected_after_term(input: &Input<'_, '_>, named: &[Expected]) -> FilterError {
-    let is_after_kind = matches!(
-        input.previous_tokens().next().map(|token| token.kind),
-        Some(Kind::Keyword(Keyword::Protocol(_) | Keyword::EtherType(_)))
-    );
-    let narrowing = names(|keyword| is_after_kind && narrows(keyword));
-    unexpected(input, named, narrowing.map(Expected::Word))
-}
 
 /// Whether a term that starts with `keyword` can follow a kind of packet
 /// without `and`.
@@ -291,55 +281,4 @@ fn alternatives_of<'t, 'i: 't, T>(
 
 fn kind<'t, 'i: 't>(kind: Kind) -> impl Parser<Input<'t, 'i>, &'t Token<'i>, ErrMode<FilterError>> {
     one_of(move |token: &Token<'i>| token.kind == kind)
-}
-
-/// The error that the next token is, where `named` could have stood, and
-/// `unnamed`, which would make the message too long.
-fn unexpected(
-    input: &Input<'_, '_>,
-    named: &[Expected],
-    unnamed: impl IntoIterator<Item = Expected>,
-) -> FilterError {
-    let mut expected = named.to_vec();
-    expected.extend(unnamed);
-    let wanted = alternatives(named);
-    let after = match input.previous_tokens().next() {
-        Some(token) => format!(" after \"{}\"", token.text),
-        None => String::new(),
-    };
-    let (column, length) = input.first().map_or((0, 0), |t| (t.column, t.length()));
-    let token = input.first().filter(|token| token.kind != Kind::End);
-    let found = match token {
-        Some(token) => format!(", found \"{}\"", token.text),
-        None => String::new(),
-    };
-    FilterError {
-        column,
-        length,
-        message: format!("expected {wanted}{after}{found}"),
-        hint: token.and_then(|token| hints::hint(token, &expected)),
-        is_incomplete: token
-            .is_none_or(|token| token.is_last && hints::is_unfinished(token.text, &expected)),
-        expected,
-    }
-}
-
-/// For winnow's own parsers, whose errors only end a repetition.
-impl<'t, 'i> ParserError<Input<'t, 'i>> for FilterError {
-    type Inner = Self;
-
-    fn from_input(_: &Input<'t, 'i>) -> Self {
-        Self {
-            column: 0,
-            length: 0,
-            message: String::new(),
-            expected: Vec::new(),
-            hint: None,
-            is_incomplete: false,
-        }
-    }
-
-    fn into_inner(self) -> Result<Self, Self> {
-        Ok(self)
-    }
 }

@@ -7,7 +7,8 @@ use winnow::error::ErrMode;
 use winnow::prelude::*;
 use winnow::token::any as any_token;
 
-use super::{Input, Parsed, unexpected};
+use super::unexpected::unexpected;
+use super::{Input, Parsed};
 use crate::filter::error::{Expected, FilterError};
 use crate::filter::expression::{Expression, Pattern, Term};
 use crate::filter::hints;
