@@ -16,6 +16,7 @@ mod netns;
 pub mod object;
 mod owner;
 pub mod pair;
+mod policy;
 pub mod preflight;
 pub mod privileges;
 mod ring;

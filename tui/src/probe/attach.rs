@@ -1,14 +1,12 @@
 //! Attaching the programs to a device's hooks, at the head of each chain, and
 //! keeping every packet's fate as it would be without them.
 //!
-//! A program that returns NEXT leaves the verdict to the programs behind it.
-//! With none behind it, NEXT lets the packet pass (`netkit_run()` in
-//! `drivers/net/netkit.c`), which would open a hook that is closed by its policy
-//! (blackhole). There the program drops the packet, as the policy would, for as
-//! long as it is alone: [`Attached::follow`] looks after that.
+//! [`policy`] says which verdict that takes; [`Attached::follow`] and
+//! [`Attached::heed`] look after it.
 //!
-//! The race that remains: after another program arrives at a closed hook, or
-//! the last one leaves, packets are dropped, or let pass, until the next look.
+//! The race that remains: after another program arrives at a closed hook, the
+//! last one leaves, or the policy changes, packets are dropped, or let pass,
+//! until the next look.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,12 +16,13 @@ use probe_common::{Attachment, Direction, verdict};
 use super::change::{self, Change};
 use super::clsact::Filters;
 use super::cover::Far;
-use super::devices::{BLACKHOLE, Link};
+use super::devices::Link;
 use super::netns;
-use super::object::{Object, ObjectError, Program};
+use super::object::{Object, ObjectError, PROGRAM, Program};
+use super::policy;
 use super::preflight;
 use super::sys::{self, Chain, HookPoint, ProgramInfo};
-use crate::source::{DeviceKind, Hooks, Netkit};
+use crate::source::{DeviceKind, Hooks};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;
@@ -122,18 +121,15 @@ impl Attached {
                 });
             }
         };
-        let is_closed = |policy: fn(&Netkit) -> &str| {
-            link.netkit().is_some_and(|pair| policy(pair) == BLACKHOLE)
-        };
-        let in_closed = is_closed(|pair| &pair.policy);
-        let out_closed = is_closed(|pair| &pair.peer_policy);
+        let attach =
+            |program, hook| Hook::attach(program, link.index, hook, policy::is_closed(link, hook));
         let inbound = load(Direction::In)?;
         Ok(Self::Chained([
             match far {
                 Some(far) => Hook::attach_far(inbound, far)?,
-                None => Hook::attach(inbound, link.index, inward, in_closed)?,
+                None => attach(inbound, inward)?,
             },
-            Hook::attach(load(Direction::Out)?, link.index, outward, out_closed)?,
+            attach(load(Direction::Out)?, outward)?,
         ]))
     }
 
@@ -166,6 +162,16 @@ impl Attached {
         let change = |hook: &mut Hook| hook.follow().ok()?;
         let here = hooks.iter_mut().filter(|hook| !hook.is_elsewhere);
         here.filter_map(change).collect()
+    }
+
+    /// Heeds the policies that the device has now.
+    pub fn heed(&mut self, link: &Link) {
+        if let Self::Chained(hooks) = self {
+            for hook in hooks {
+                // As above: only a device that is going does not take it.
+                let _ = hook.heed(policy::is_closed(link, hook.point));
+            }
+        }
     }
 }
 
@@ -212,21 +218,27 @@ impl Hook {
         let mut tries = 0;
         loop {
             let chain = sys::chain(device, point).map_err(refused)?;
-            let alone = chain.programs.is_empty();
-            let set_verdict = |program: &mut Program, alone| {
-                program
-                    .set_verdict(verdict_for(is_closed, alone))
-                    .map_err(|error| refused(io::Error::other(error)))
+            let set_verdict = |program: &mut Program, verdict| {
+                let set = program.set_verdict(verdict);
+                set.map_err(|error| refused(io::Error::other(error)))
             };
-            set_verdict(&mut program, alone)?;
+            let named = |chain: &Chain| change::Program::all(chain.ids(), &[]);
+            let mut programs = named(&chain);
+            programs.insert(0, change::Program::new(id, PROGRAM));
+            set_verdict(&mut program, policy::verdict(is_closed, &programs, id))?;
             // An empty netkit hook says 1, but remembers how often it has changed
             // and expects that (`netkit_entry_fetch()` with and without fallback).
-            let revision = if alone { ANY_REVISION } else { chain.revision };
+            let revision = if chain.programs.is_empty() {
+                ANY_REVISION
+            } else {
+                chain.revision
+            };
             match sys::attach_at_head(program.as_fd(), device, point, revision) {
                 Ok(fd) => {
                     let chain = sys::chain(device, point).map_err(refused)?;
                     // Others may have come in between.
-                    set_verdict(&mut program, chain.programs.len() <= 1)?;
+                    let programs = named(&chain);
+                    set_verdict(&mut program, policy::verdict(is_closed, &programs, id))?;
                     return Ok(Self {
                         point,
                         device,
@@ -234,7 +246,7 @@ impl Hook {
                         is_elsewhere: false,
                         program,
                         id,
-                        programs: change::Program::all(chain.ids(), &[]),
+                        programs,
                         chain,
                         _link: fd,
                     });
@@ -256,25 +268,31 @@ impl Hook {
         if chain == self.chain {
             return Ok(None);
         }
+        let now = change::Program::all(chain.ids(), &self.programs);
         // First of all: until then packets have another fate.
-        let verdict = verdict_for(self.is_closed, chain.programs.len() <= 1);
+        let verdict = policy::verdict(self.is_closed, &now, self.id);
         self.program
             .set_verdict(verdict)
             .map_err(io::Error::other)?;
-        let now = change::Program::all(chain.ids(), &self.programs);
         let change = Change::between(self.point, &self.programs, &now, self.id);
         self.chain = chain;
         self.programs = now;
         Ok(Some(change))
     }
-}
 
-/// What keeps the packet's fate as it would be without us.
-const fn verdict_for(is_closed: bool, alone: bool) -> i32 {
-    if is_closed && alone {
-        verdict::DROP
-    } else {
-        verdict::NEXT
+    /// Lets the program's verdict follow the hook's policy.
+    ///
+    /// # Errors
+    /// As [`Self::follow`].
+    fn heed(&mut self, is_closed: bool) -> io::Result<()> {
+        if is_closed != self.is_closed {
+            let verdict = policy::verdict(is_closed, &self.programs, self.id);
+            self.program
+                .set_verdict(verdict)
+                .map_err(io::Error::other)?;
+            self.is_closed = is_closed;
+        }
+        Ok(())
     }
 }
 

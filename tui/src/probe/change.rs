@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::object::PROGRAM;
 use super::sys;
 use crate::source::{HookPoint, Level};
 
@@ -16,15 +17,34 @@ pub struct Program {
 }
 
 impl Program {
+    /// A program with a name, which is empty where it is not known.
+    #[must_use]
+    pub fn new(id: u32, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { id, name }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Whether it is known to be of an nkview, this one or another.
+    #[must_use]
+    pub fn is_nkview(&self) -> bool {
+        self.name == PROGRAM
+    }
+
     /// The programs with these ids, in their order. Names of those that are in
     /// `known` are not asked for; a name that the kernel does not tell, as to
     /// those without `CAP_SYS_ADMIN`, is empty.
     pub fn all(ids: impl IntoIterator<Item = u32>, known: &[Self]) -> Vec<Self> {
         let named = |id| {
             let known = known.iter().find(|program| program.id == id);
-            known.cloned().unwrap_or_else(|| Self {
-                id,
-                name: sys::program_info_of(id).map_or_else(|_| String::new(), |info| info.name),
+            known.cloned().unwrap_or_else(|| {
+                let info = sys::program_info_of(id);
+                Self::new(id, info.map_or_else(|_| String::new(), |info| info.name))
             })
         };
         ids.into_iter().map(named).collect()
@@ -83,8 +103,9 @@ impl Change {
 
     /// How bad it is.
     #[must_use]
-    pub const fn level(&self) -> Level {
-        match self.place {
+    pub fn level(&self) -> Level {
+        match &self.place {
+            Place::Behind(programs) if programs.iter().all(Program::is_nkview) => Level::Info,
             Place::First(_) => Level::Info,
             Place::Behind(_) | Place::Gone => Level::Warning,
         }
@@ -108,6 +129,11 @@ impl fmt::Display for Change {
                     "{others} other programs are on {point} now, behind nkview"
                 )
             }
+            Place::Behind(programs) if programs.iter().all(Program::is_nkview) => write!(
+                f,
+                "before this nkview on {point} now: {}, which keeps no packets",
+                list(programs)
+            ),
             Place::Behind(programs) => {
                 let (verb, them) = match programs.len() {
                     1 => ("runs", "it keeps"),

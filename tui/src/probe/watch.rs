@@ -190,17 +190,21 @@ impl Watched {
             .any(|entry| entry.link.index == index && matches!(entry.state, State::Attached(_)))
     }
 
-    /// Detaches from devices that are gone or not wanted any more.
+    /// Detaches from devices that are gone or not wanted any more, and heeds what
+    /// has changed of the others.
     pub fn let_go(&mut self, links: &[Link], wanted: impl Fn(&Link) -> bool) {
         let find = |index| links.iter().find(|link| link.index == index);
         self.failed
             .retain(|&index, _| find(index).is_some_and(&wanted));
         for entry in &mut self.devices {
             match find(entry.link.index).filter(|link| wanted(link)) {
-                Some(link) if matches!(entry.state, State::Attached(_)) => {
-                    entry.link = link.clone();
+                Some(link) => {
+                    if let State::Attached(attached) = &mut entry.state {
+                        attached.heed(link);
+                        entry.link = link.clone();
+                    }
                 }
-                _ => entry.end(),
+                None => entry.end(),
             }
         }
     }

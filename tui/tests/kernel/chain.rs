@@ -30,6 +30,8 @@ pub fn tests() -> Vec<Test> {
     add("closed_with_a_guard", closed_with_a_guard);
     add("closed_and_a_guard_comes_and_goes", guard_comes_and_goes);
     add("closed_one_way", closed_one_way);
+    add("closed_and_another_nkview_comes_and_goes", another_nkview);
+    add("the_policy_changes", policy_changes);
     tests
 }
 
@@ -194,4 +196,45 @@ fn closed_one_way() {
     assert_eq!(lab.open(), [true, false], "while it is watched");
     stream.end(Signal::INT);
     assert_eq!(lab.open(), [true, false], "after nkview");
+}
+
+/// Two that watch are as none: neither leaves a packet to the other to pass. Both
+/// count it.
+fn another_nkview() {
+    let lab = closed();
+    let mut first = lab.watch();
+    let second = lab.watch();
+    // The first one looks at the chains four times a second.
+    first.wait_for("the second to be noticed", |line| {
+        let text = line["text"].as_str().unwrap_or_default();
+        text.contains("before this nkview on the netkit peer")
+    });
+    assert_eq!(lab.open(), [false, false], "while both watch");
+    let reports = [first.end(Signal::INT), second.end(Signal::INT)];
+    for report in reports {
+        let is_ours = |flow: &serde_json::Value| flow["protocol"] == "udp";
+        let seen = ["in", "out"].map(|direction| report.sum(direction, is_ours).packets);
+        assert_eq!(seen, [1, 1]);
+    }
+    assert_eq!(lab.open(), [false, false], "after both");
+}
+
+/// A hook that is closed, or opened, while it is watched is so without delay.
+fn policy_changes() {
+    let lab = closed();
+    let stream = lab.watch();
+    let set = |near, far| {
+        let near_end = lab.namespace(End::Near);
+        near_end.ip(&format!("link set {NEAR} type netkit {near} peer {far}"));
+    };
+    for _ in 0..2 {
+        set("forward", "forward");
+        wait::until_true("both ways are open", || lab.open() == [true, true]);
+        set("forward", "blackhole");
+        wait::until_true("one way is closed", || lab.open() == [true, false]);
+        set("blackhole", "blackhole");
+        wait::until_true("both ways are closed", || lab.open() == [false, false]);
+    }
+    stream.end(Signal::INT);
+    assert_eq!(lab.open(), [false, false], "after nkview");
 }

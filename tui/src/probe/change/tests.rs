@@ -3,13 +3,11 @@ use super::*;
 const OURS: u32 = 7;
 
 fn chain(ids: &[u32]) -> Vec<Program> {
-    let program = |&id: &u32| Program {
-        id,
-        name: match id {
-            OURS => "nkview".to_owned(),
-            8 => String::new(),
-            _ => format!("cil_{id}"),
-        },
+    let program = |&id: &u32| match id {
+        OURS => Program::new(id, "nkview"),
+        8 => Program::new(id, ""),
+        6 => Program::new(id, "nkview"),
+        _ => Program::new(id, format!("cil_{id}")),
     };
     ids.iter().map(program).collect()
 }
@@ -54,6 +52,20 @@ fn what_is_said_of_a_chain_that_has_changed() {
             Level::Warning,
             "cil_9 (program 9), cil_10 (program 10) run before nkview on tcx ingress now; \
              packets that they keep are not counted",
+        ),
+        (
+            &[7],
+            &[6, 7],
+            Level::Info,
+            "nkview (program 6) came; before this nkview on tcx ingress now: nkview (program 6), \
+             which keeps no packets",
+        ),
+        (
+            &[7],
+            &[6, 9, 7],
+            Level::Warning,
+            "nkview (program 6), cil_9 (program 9) came; nkview (program 6), cil_9 (program 9) run \
+             before nkview on tcx ingress now; packets that they keep are not counted",
         ),
         (
             &[7, 9],

@@ -1,0 +1,42 @@
+//! What a program of ours has to return, so that each packet's fate is as it
+//! would be without.
+//!
+//! A program that returns NEXT leaves the verdict to the programs behind it.
+//! With none behind it, NEXT lets the packet pass (`netkit_run()` in
+//! `drivers/net/netkit.c`), which would open a hook that is closed by its policy
+//! (blackhole). There the program drops the packet, as the policy would, for as
+//! long as no other program is there. Of several nkviews the last one does that:
+//! those before it leave the packet to it, and all of them count it.
+
+use probe_common::verdict;
+
+use super::change::Program;
+use super::devices::{BLACKHOLE, Link};
+use super::sys::HookPoint;
+
+#[cfg(test)]
+mod tests;
+
+/// Whether a hook of the device is closed by its policy, which can change at any
+/// time (`netkit_change_link()`). Only netkit's have one.
+#[must_use]
+pub fn is_closed(link: &Link, hook: HookPoint) -> bool {
+    link.netkit().is_some_and(|pair| match hook {
+        HookPoint::NetkitPrimary => pair.policy == BLACKHOLE,
+        HookPoint::NetkitPeer => pair.peer_policy == BLACKHOLE,
+        HookPoint::TcxIngress | HookPoint::TcxEgress => false,
+    })
+}
+
+/// The verdict of the program with the id `ours` in a chain. Without
+/// `CAP_SYS_ADMIN` another nkview has no name, and is taken for another program.
+#[must_use]
+pub fn verdict(is_closed: bool, chain: &[Program], ours: u32) -> i32 {
+    let is_last = chain.last().is_some_and(|program| program.id() == ours);
+    let is_nkview = |program: &Program| program.id() == ours || program.is_nkview();
+    if is_closed && is_last && chain.iter().all(is_nkview) {
+        verdict::DROP
+    } else {
+        verdict::NEXT
+    }
+}
