@@ -19,6 +19,7 @@ use ratatui::Terminal;
 
 pub use output::{Console, Output};
 
+mod cells;
 mod output;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
-use ratatui::style::Style;
+
+use super::cells;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ mod tests;
 pub struct Output<W: Write> {
     inner: CrosstermBackend<Collected<W>>,
     cursor: Option<Cursor>,
+    /// Columns of the screen when it was last asked.
+    width: Count<u16>,
     written: Rc<Count<u64>>,
 }
 
@@ -67,6 +70,7 @@ impl<W: Write> Output<W> {
                 out,
             }),
             cursor: None,
+            width: Count::new(u16::MAX),
         }
     }
 }
@@ -78,27 +82,15 @@ impl<W: Write> Backend for Output<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content: Vec<_> = content.collect();
-        if content.is_empty() {
+        let mut content = content.peekable();
+        if content.peek().is_none() {
             return Ok(());
         }
-        // A place is told in fewer bytes than a style.
-        let mut styles: Vec<Style> = Vec::new();
-        content.sort_by_cached_key(|(_, _, cell)| {
-            let style = cell.style();
-            styles
-                .iter()
-                .position(|known| *known == style)
-                .unwrap_or_else(|| {
-                    styles.push(style);
-                    styles.len() - 1
-                })
-        });
         if let Some(Cursor::At(_)) = self.cursor {
             // Writing moves it.
             self.cursor = Some(Cursor::Shown);
         }
-        self.inner.draw(content.into_iter())
+        cells::write(content, self.width.get(), &mut self.inner)
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -146,7 +138,9 @@ impl<W: Write> Backend for Output<W> {
     }
 
     fn size(&self) -> io::Result<Size> {
-        self.inner.size()
+        let size = self.inner.size()?;
+        self.width.set(size.width);
+        Ok(size)
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {

@@ -73,7 +73,7 @@ fn app() -> (App, Synthetic) {
 fn a_busy_table_takes_few_bytes() {
     let (mut app, mut source) = app();
     let sizes = bytes_an_interval(&mut app, 1, || source.interval());
-    assert!(sizes[30] <= 2_000, "median of {sizes:?}");
+    assert!(sizes[30] <= 1_024, "median of {sizes:?}");
 }
 
 #[test]
