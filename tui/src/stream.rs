@@ -16,7 +16,8 @@
 //! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`? |
 //!
 //! `devices` has the members of `device` lines from `name` on. `hooks` is
-//! `netkit` or `tcx` where the device is watched, `error` says why it is not.
+//! `netkit`, `tcx` or `clsact` where the device is watched, `error` says why it is
+//! not.
 //!
 //! A `flow` line has
 //! - `time`, the end of the interval, and `seconds`, its length;
