@@ -170,7 +170,8 @@ impl Balance {
     /// where the far end cannot be read.
     fn settle(&mut self, seen: u64, received: Option<Received>) -> Option<Fate> {
         self.seen += seen;
-        let Some(received) = received else {
+        // A pair can be replaced between the two readings.
+        let Some(received) = received.filter(|it| it.before <= it.after) else {
             self.start = None;
             return None;
         };

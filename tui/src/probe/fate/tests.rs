@@ -48,6 +48,10 @@ fn nothing_is_claimed_while_it_cannot_be_known() {
     // Another device.
     assert_eq!(balance.settle(0, received(3, 3)), fate(0, 0));
     assert_eq!(balance.settle(1, received(4, 4)), fate(0, 0));
+    // Another one between the two readings.
+    assert_eq!(balance.settle(1, received(5, 1)), None);
+    assert_eq!(balance.settle(1, received(2, 2)), fate(0, 0));
+    assert_eq!(balance.settle(1, received(2, 2)), fate(1, 0));
 }
 
 proptest! {
