@@ -4,6 +4,8 @@
 use std::os::unix::fs::MetadataExt;
 
 use anyhow::Context;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 #[cfg(test)]
 mod tests;
@@ -58,8 +60,19 @@ impl Owner {
     /// Whether it can be judged from here and does not live.
     #[must_use]
     pub fn is_gone(self) -> bool {
-        pid_namespace() == Some(self.namespace) && start_of(self.pid) != Some(self.started)
+        pid_namespace() == Some(self.namespace)
+            && match start_of(self.pid) {
+                Some(started) => started != self.started,
+                None => !exists(self.pid),
+            }
     }
+}
+
+/// Whether there is such a process. `/proc` can hide those of other users
+/// (`hidepid` in `proc(5)`); signals know all, also those that they may not reach.
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 fn pid_namespace() -> Option<u64> {

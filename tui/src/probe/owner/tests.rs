@@ -33,3 +33,12 @@ fn only_a_process_that_can_be_judged_is_gone() {
     assert!(me.after().is_gone());
     assert!(!me.after().elsewhere().is_gone());
 }
+
+/// Also where `/proc` would not tell.
+#[test]
+fn a_process_exists_whoever_asks() {
+    assert!(exists(std::process::id()));
+    assert!(exists(1));
+    assert!(!exists(u32::MAX));
+    assert!(!exists(i32::MAX.unsigned_abs()));
+}
