@@ -74,10 +74,11 @@ pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
 const END: u16 = 47;
 
 fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
-    let (end, state) = match width {
-        ..100 => (15, 8),
-        100..130 => (21, 10),
-        130.. => (28, 10),
+    let (end, state, graph) = match width {
+        ..100 => (15, 8, 9..=14),
+        100..130 => (21, 10, 9..=14),
+        130..160 => (28, 10, 9..=14),
+        160.. => (28, 10, 20..=30),
     };
     let rate = format::rate_width(app.look.units);
     let bytes = format::bytes_width(app.look.units);
@@ -109,7 +110,7 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         Spec::right(Column::Packets, "PACKETS", 7..=8, 6),
         Spec::right(Column::Segments, "SEGMENTS", 8..=8, 2),
         Spec::right(Column::Bytes, "BYTES", bytes..=bytes, 5),
-        Spec::left(Column::Graph, "LAST MIN", 9..=14, 8),
+        Spec::left(Column::Graph, "LAST MIN", graph, 8),
         Spec::right(Column::Age, "AGE", 4..=4, 4),
         Spec::right(Column::Seen, "SEEN", 4..=4, 3),
     ];
