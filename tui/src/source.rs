@@ -349,6 +349,9 @@ pub struct HookChain {
     pub programs: Vec<HookProgram>,
 }
 
+/// What the kernel lists the programs of any nkview as.
+pub const PROGRAM: &str = "nkview";
+
 /// A program on a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookProgram {
@@ -371,6 +374,13 @@ impl HookProgram {
     #[must_use]
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or("program")
+    }
+
+    /// Whether it is known to be of an nkview, this one or another, and keeps no
+    /// packets.
+    #[must_use]
+    pub fn is_nkview(&self) -> bool {
+        self.ours || self.name.as_deref() == Some(PROGRAM)
     }
 }
 

@@ -89,13 +89,17 @@ fn warnings(device: &Device) -> Vec<String> {
     let mut warnings = Vec::new();
     for chain in device.chains() {
         let ours = chain.programs.iter().position(|program| program.ours);
-        if let Some(place @ 1..) = ours {
-            warnings.push(format!(
-                "{} before nkview on {}: what they keep is not counted",
-                programs_run(place),
-                chain.hook
-            ));
-        }
+        let before = &chain.programs[..ours.unwrap_or(0)];
+        let others = before.iter().filter(|program| !program.is_nkview()).count();
+        let (run, they) = match others {
+            0 => continue,
+            1 => ("program runs", "it keeps"),
+            _ => ("programs run", "they keep"),
+        };
+        warnings.push(format!(
+            "{others} {run} before nkview on {}: what {they} is not counted",
+            chain.hook
+        ));
     }
     warnings.extend(device.chains.as_ref().err().cloned());
     let namespace = device.namespace();
@@ -117,13 +121,6 @@ fn warnings(device: &Device) -> Vec<String> {
         warnings.push("it has no peer".to_owned());
     }
     warnings
-}
-
-fn programs_run(number: usize) -> String {
-    match number {
-        1 => "1 program runs".to_owned(),
-        _ => format!("{number} programs run"),
-    }
 }
 
 fn counters(counters: &LinkCounters) -> String {

@@ -18,11 +18,11 @@ use super::clsact::Filters;
 use super::cover::Far;
 use super::devices::Link;
 use super::netns;
-use super::object::{Object, ObjectError, PROGRAM, Program};
+use super::object::{Object, ObjectError, Program};
 use super::policy;
 use super::preflight;
 use super::sys::{self, Chain, HookPoint, ProgramInfo};
-use crate::source::{DeviceKind, Hooks};
+use crate::source::{DeviceKind, Hooks, PROGRAM};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;

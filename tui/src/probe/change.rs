@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::object::PROGRAM;
 use super::sys;
-use crate::source::{HookPoint, Level};
+use crate::source::{HookPoint, Level, PROGRAM};
 
 #[cfg(test)]
 mod tests;

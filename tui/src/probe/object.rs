@@ -14,11 +14,10 @@ use ipnet::IpNet;
 use probe_common::{Attachment, Settings, TotalsValue, map};
 
 use super::sys;
+use crate::source::PROGRAM;
 
 /// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../assets/nkview.bpf.o");
-/// The program's name in the object, and what the kernel lists it as.
-pub const PROGRAM: &str = "nkview";
 
 /// Sizes of the maps that users choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,10 +27,19 @@ fn programs_before_ours_are_warned_of() {
     assert_eq!(
         warned(&device),
         [
-            "1 program runs before nkview on the netkit primary's hook: what they keep is not \
+            "1 program runs before nkview on the netkit primary's hook: what it keeps is not \
              counted"
         ]
     );
+}
+
+#[test]
+fn another_nkview_before_ours_keeps_nothing() {
+    let mut device = pair();
+    let programs = &mut device.chains.as_mut().unwrap()[0].programs;
+    programs.swap(0, 1);
+    programs[0].name = Some("nkview".to_owned());
+    assert_eq!(warned(&device), Vec::<String>::new());
 }
 
 #[test]
