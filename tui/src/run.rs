@@ -149,6 +149,8 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
     }
     let options = Options {
         devices: args.devices,
+        // From its first line on all is counted.
+        attach_first: true,
         create: pair(args.pair),
         ..options(&args.probe, &args.events)
     };
@@ -263,6 +265,7 @@ fn pair(args: PairArgs) -> Option<PairRequest> {
 fn options(probe: &ProbeArgs, events: &EventArgs) -> Options {
     Options {
         devices: Vec::new(),
+        attach_first: false,
         create: None,
         interval: probe.interval,
         cover_redirect: probe.cover_redirect,

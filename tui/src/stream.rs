@@ -181,6 +181,7 @@ impl<W: Write> Stream<W> {
                 self.slots.insert(slot, place);
             }
         }
+        let is_starting = |device: &Device| device.watch == Watch::Starting;
         if self.has_started {
             let time = self.time(self.table.now());
             for device in devices {
@@ -191,7 +192,7 @@ impl<W: Write> Stream<W> {
                     write_line(&mut self.writer, &Line::Device { time, device })?;
                 }
             }
-        } else {
+        } else if !devices.iter().any(is_starting) {
             self.start(devices)?;
         }
         self.devices = devices.to_vec();

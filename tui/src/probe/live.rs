@@ -37,6 +37,9 @@ const COMMANDS: usize = 16;
 pub struct Options {
     /// Names and globs of devices; empty for all netkit pairs.
     pub devices: Vec<String>,
+    /// Attach to all that is wanted before anything is counted, rather than while
+    /// what is counted is told.
+    pub attach_first: bool,
     /// The pair to make when none is asked for and there is none.
     pub create: Option<PairRequest>,
     /// How often the counters are read.
@@ -162,6 +165,7 @@ impl Live {
             ring_capacity: options.sizes.ring,
             meter: None,
             start,
+            attach_first: options.attach_first,
             waiting: Vec::new(),
             lookup: Lookup::new(),
             inventory: Inventory::default(),

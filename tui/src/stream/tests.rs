@@ -342,3 +342,15 @@ fn a_broken_pipe_is_told_as_such_at_the_first_event() {
     let error = stream.event(&interval(1, flows.collect())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
+
+#[test]
+fn it_starts_when_all_devices_are_watched() {
+    let first = vec![watched("lab0", 0), device("lab1", 11, Watch::Starting)];
+    let all = vec![watched("lab0", 0), watched("lab1", 1)];
+    let lines = lines(&[Event::Devices(first), Event::Devices(all)]);
+    let start: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(start["type"], "start");
+    let devices = start["devices"].as_array().unwrap().iter();
+    let names: Vec<_> = devices.map(|device| &device["name"]).collect();
+    assert_eq!(names, ["lab0", "lab1"]);
+}

@@ -43,6 +43,9 @@ pub struct Task {
     pub start: Instant,
     /// The devices of the last look.
     pub links: Vec<Link>,
+    /// Whether all of those that wait at the start are attached to before
+    /// anything else is done.
+    pub attach_first: bool,
     /// Those that are wanted and wait to be attached to.
     pub waiting: Vec<Link>,
     pub lookup: Lookup,
@@ -79,6 +82,9 @@ impl Task {
         mut stopped: oneshot::Receiver<()>,
     ) -> Result<(), Over> {
         self.reconcile().await?;
+        while self.attach_first && !self.waiting.is_empty() && stopped.is_empty() {
+            self.attach_some().await?;
+        }
         for text in notices {
             self.notice(Level::Info, text).await?;
         }
