@@ -117,18 +117,18 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// The pair that is made where there is none.
+/// The pair that is made where there is none, or where one is asked for.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "The pair that is made where there is none")]
+#[command(next_help_heading = "The pair that is made where there is none, or with one of these")]
 pub struct PairArgs {
-    /// Its name; the peer's is the same with a p behind
-    #[arg(long, value_name = "NAME", default_value = "nk0")]
-    pub create: String,
-    /// Whether its ends have MAC addresses
-    #[arg(long, value_enum, default_value_t)]
-    pub mode: Mode,
+    /// Its name; the peer's is the same with a p behind [default: nk0]
+    #[arg(long, value_name = "NAME", conflicts_with = "devices")]
+    pub create: Option<String>,
+    /// Whether its ends have MAC addresses [default: l3]
+    #[arg(long, value_enum, conflicts_with = "devices")]
+    pub mode: Option<Mode>,
     /// The network namespace of its peer, as `ip netns` names it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "devices")]
     pub peer_netns: Option<String>,
     /// Make none
     #[arg(long, conflicts_with_all = ["create", "mode", "peer_netns"])]

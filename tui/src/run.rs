@@ -255,10 +255,12 @@ fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
 }
 
 fn pair(args: PairArgs) -> Option<PairRequest> {
-    (!args.no_create).then_some(PairRequest {
-        name: args.create,
-        mode: args.mode,
+    let is_asked_for = args.create.is_some() || args.mode.is_some() || args.peer_netns.is_some();
+    (!args.no_create).then(|| PairRequest {
+        name: args.create.unwrap_or_else(|| "nk0".to_owned()),
+        mode: args.mode.unwrap_or_default(),
         peer_netns: args.peer_netns,
+        is_asked_for,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, block_in_place};
@@ -131,18 +131,29 @@ impl Live {
         }
         let mut remark = options.remark;
         let pair = match &options.create {
-            Some(request) if selection.is_all_netkit() && !links.iter().any(is_netkit) => {
+            Some(request)
+                if selection.is_all_netkit()
+                    && (request.is_asked_for || !links.iter().any(is_netkit)) =>
+            {
                 if preflight::has_netkit() {
                     let pair = Pair::create(&devices, request).await?;
                     let name = &request.name;
-                    remark = Some(format!(
-                        "there was no netkit pair: made {name}, removed on exit"
-                    ));
+                    remark = Some(if request.is_asked_for {
+                        format!("made the pair {name}, removed on exit")
+                    } else {
+                        format!("there was no netkit pair: made {name}, removed on exit")
+                    });
                     notices.push(format!(
                         "made the pair {name}/{name}p, removed on exit; try \
                          `ping -6 ff02::1%{name}p` in another terminal"
                     ));
                     Some(pair)
+                } else if request.is_asked_for {
+                    bail!(
+                        "cannot make the pair {}: this kernel has no netkit (it came with Linux \
+                         6.7, as CONFIG_NETKIT)",
+                        request.name
+                    );
                 } else {
                     remark = Some("this kernel has no netkit: choose devices".to_owned());
                     notices.push(preflight::NO_NETKIT.to_owned());
@@ -151,6 +162,12 @@ impl Live {
             }
             _ => None,
         };
+
+        for glob in selection.idle_globs(&links) {
+            notices.push(format!(
+                "no device matches {glob} yet; one that comes will be watched"
+            ));
+        }
 
         let (event_sender, events) = mpsc::channel(EVENTS);
         let (commands, command_receiver) = mpsc::channel(COMMANDS);

@@ -4,7 +4,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::thread::{Builder, ScopedJoinHandle};
 
+use anyhow::anyhow;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Opens a namespace that `ip netns` knows by name.
@@ -31,11 +33,11 @@ pub fn within<T: Send>(
     work: impl AsyncFnOnce() -> anyhow::Result<T> + Send,
 ) -> anyhow::Result<T> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        let thread = Builder::new().spawn_scoped(scope, || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
             block_on(work)
         });
-        joined(thread.join())
+        joined(thread?)
     })
 }
 
@@ -45,13 +47,11 @@ pub fn within<T: Send>(
 /// When the namespace cannot be entered.
 pub fn enter<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        let thread = Builder::new().spawn_scoped(scope, || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
             Ok(work())
         });
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        joined(thread?)
     })
 }
 
@@ -69,11 +69,15 @@ pub fn each<T: Send>(
         move_into_link_name_space(namespace?.as_fd(), Some(kind))?;
         work()
     };
+    let count = namespaces.len();
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| namespaces.map(inside).collect());
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let work = || namespaces.map(inside).collect();
+        match Builder::new().spawn_scoped(scope, work) {
+            Ok(thread) => joined(thread),
+            Err(error) => (0..count)
+                .map(|_| Err(anyhow!("cannot start a thread: {error}")))
+                .collect(),
+        }
     })
 }
 
@@ -83,7 +87,7 @@ pub fn each<T: Send>(
 /// # Errors
 /// Those of `work`.
 pub fn apart<T: Send>(work: impl AsyncFnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    std::thread::scope(|scope| joined(scope.spawn(|| block_on(work)).join()))
+    std::thread::scope(|scope| joined(Builder::new().spawn_scoped(scope, || block_on(work))?))
 }
 
 fn block_on<T>(work: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -93,6 +97,8 @@ fn block_on<T>(work: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<
         .block_on(async { work().await })
 }
 
-fn joined<T>(result: std::thread::Result<anyhow::Result<T>>) -> anyhow::Result<T> {
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

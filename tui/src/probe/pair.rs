@@ -51,6 +51,8 @@ pub struct PairRequest {
     pub mode: Mode,
     /// The namespace for the peer, as `ip netns` names it; else this one.
     pub peer_netns: Option<String>,
+    /// Whether it is made also where there are pairs.
+    pub is_asked_for: bool,
 }
 
 /// A pair that nkview makes or has made. Dropping it removes both ends.
@@ -71,6 +73,7 @@ impl Pair {
             name,
             mode,
             peer_netns,
+            is_asked_for: _,
         } = request;
         let peer = format!("{name}p");
         check_name(name, &peer)?;

@@ -70,7 +70,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         cell: None,
         item: Item::Device,
     };
-    let columns = columns(app);
+    let columns = columns(app, area.width);
     table::draw(
         canvas,
         area,
@@ -87,6 +87,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     );
 }
 
+/// From this width on policies are told in full: "forward/blackhole".
+const WIDE: u16 = 120;
 /// Lines that remain of the table while the detail is open.
 const TABLE: u16 = 4;
 
@@ -115,7 +117,9 @@ fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     }
 }
 
-fn columns(app: &App) -> Vec<Column<Field>> {
+fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
+    // A closed end must not be the part that has no room.
+    let policy = if width < WIDE { 9 } else { 17 };
     let rate = format::rate_width(app.look.units);
     vec![
         Column::left(Field::Watch, "WATCHED", 11..=13, 13),
@@ -123,7 +127,7 @@ fn columns(app: &App) -> Vec<Column<Field>> {
         Column::left(Field::Container, "LEADS TO", 8..=24, 9),
         Column::left(Field::Kind, "KIND", 8..=12, 8),
         Column::left(Field::Mode, "MODE", 4..=4, 5),
-        Column::left(Field::Policy, "POLICY", 9..=19, 6),
+        Column::left(Field::Policy, "POLICY", policy..=19, 6),
         Column::left(Field::Scrub, "SCRUB", 12..=15, 2),
         Column::left(Field::Up, "LINK", 4..=4, 7),
         Column::left(Field::Mac, "MAC", 17..=17, 1),

@@ -66,6 +66,7 @@ pub fn tests() -> Vec<Test> {
     };
     on_netkit("a_peer_in_another_namespace", peer_elsewhere);
     on_netkit("a_pair_that_cannot_be_made", impossible_pairs);
+    on_netkit("a_pair_beside_another", pair_beside_another);
     on_netkit("the_pair_of_a_killed_run", killed_run);
     on_netkit("the_pair_of_a_living_run", living_run);
     tests
@@ -211,6 +212,19 @@ fn peer_elsewhere() {
     assert!(!device::exists(&here, "my0") && !device::exists(&there, "my0p"));
 }
 
+/// One that is asked for is made also where there is one.
+fn pair_beside_another() {
+    let namespace = Namespace::new();
+    namespace.ip("link add web0 type netkit peer name web1");
+    let stream = Stream::start(&namespace, &["--create", "my0"]);
+    assert!(device::exists(&namespace, "my0"));
+    let report = stream.end(Signal::TERM);
+    // Both are watched: they have totals.
+    report.totals("web0");
+    report.totals("my0");
+    assert!(device::exists(&namespace, "web0") && !device::exists(&namespace, "my0"));
+}
+
 /// Nothing is made, changed or removed then.
 fn impossible_pairs() {
     let namespace = Namespace::new();
@@ -224,6 +238,7 @@ fn impossible_pairs() {
     refused(&["--peer-netns", "../etc"], "no slash");
     refused(&["--create", long], "too long");
     refused(&["--create", "a/b"], "cannot be the name of a device");
+    refused(&["--create", "my0", "lo"], "cannot be used with");
     assert_no_pair(&namespace);
     namespace.ip("link add nk0 type veth peer name other0");
     refused(&[], "there is a device nk0 that is not nkview's");

@@ -46,6 +46,7 @@ impl Selection {
         })
     }
 
+    /// Whether all netkit pairs are wanted, for nothing else was asked for.
     pub fn is_all_netkit(&self) -> bool {
         self.names.is_empty() && self.globs.is_empty()
     }
@@ -55,6 +56,7 @@ impl Selection {
         self.names.contains(&link.name)
     }
 
+    /// Whether the device is to be watched.
     pub fn wants(&self, link: &Link) -> bool {
         if self.removed.contains(&link.name) {
             return false;
@@ -67,6 +69,15 @@ impl Selection {
             || (!is_peer && self.globs.iter().any(|glob| glob.is_match(&link.name)))
     }
 
+    /// The globs that match no device there is.
+    pub fn idle_globs(&self, links: &[Link]) -> impl Iterator<Item = &Glob> {
+        self.globs
+            .iter()
+            .filter(|glob| !links.iter().any(|link| glob.is_match(&link.name)))
+            .map(GlobMatcher::glob)
+    }
+
+    /// Wants this one from now on.
     pub fn add(&mut self, name: String) {
         self.removed.retain(|removed| *removed != name);
         if !self.added.contains(&name) {
@@ -74,6 +85,7 @@ impl Selection {
         }
     }
 
+    /// Wants this one no more.
     pub fn remove(&mut self, name: String) {
         self.added.retain(|added| *added != name);
         self.removed.push(name);
