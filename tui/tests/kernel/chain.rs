@@ -98,7 +98,10 @@ fn redirects(layout: Layout) {
     let lab = Lab::up(layout);
     let near = lab.namespace(End::Near);
     // The receiver first: then the sender has somebody to send to at once.
-    near.ip("link add other0 type veth peer name other1\nlink set other1 up\nlink set other0 up");
+    // Without addresses they say nothing of their own.
+    near.ip("link add other0 type veth peer name other1\n\
+         link set other0 addrgenmode none\nlink set other1 addrgenmode none\n\
+         link set other1 up\nlink set other0 up");
     traffic::ping(&lab, sender, Family::V4, 1);
     let target = lab::index(near, "other0");
     let hook = lab.hook(sender);
