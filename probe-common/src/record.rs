@@ -80,7 +80,7 @@ impl Direction {
     }
 }
 
-/// What the packets of a device start with.
+/// What a packet starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum LinkLayer {
@@ -88,6 +88,18 @@ pub enum LinkLayer {
     Ethernet = 0,
     /// The IP header (`ARPHRD_NONE` and other devices without addresses).
     None = 1,
+}
+
+impl LinkLayer {
+    /// The link layer of a number.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Ethernet),
+            1 => Some(Self::None),
+            _ => None,
+        }
+    }
 }
 
 /// The identity of one attached copy of the program. Never `skb->ifindex`,
@@ -101,7 +113,8 @@ pub struct Attachment {
     pub direction: u32,
     /// What the program returns: see [`verdict`].
     pub verdict: i32,
-    /// A [`LinkLayer`] as a number.
+    /// What the device's packets start with, but for those that the kernel loops
+    /// back: a [`LinkLayer`] as a number.
     pub link_layer: u32,
 }
 
@@ -273,8 +286,8 @@ pub struct PacketEvent {
     pub direction: u16,
     /// A [`Reason`] as a number.
     pub reason: u16,
-    /// Zero.
-    pub reserved: u32,
-    /// The packet from its Ethernet header on.
+    /// What the packet starts with: a [`LinkLayer`] as a number.
+    pub link_layer: u32,
+    /// The packet from its Ethernet header on, or from its IP header.
     pub data: [u8; SNAPSHOT],
 }

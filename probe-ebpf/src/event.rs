@@ -1,7 +1,9 @@
 //! The packets that deserve a look, within a budget.
 
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::bpf_ktime_get_ns};
-use probe_common::{Attachment, PacketEvent, Reason, Settings, TotalsValue, parse::Headers};
+use probe_common::{
+    Attachment, LinkLayer, PacketEvent, Reason, Settings, TotalsValue, parse::Headers,
+};
 
 use crate::{
     counting::Flow,
@@ -33,6 +35,7 @@ pub fn reason(headers: &Headers, flow: Flow, settings: &Settings) -> Option<Reas
 pub fn send(
     skb: &Skb,
     attachment: &Attachment,
+    link_layer: LinkLayer,
     reason: Reason,
     settings: &Settings,
     totals: &mut TotalsValue,
@@ -59,7 +62,7 @@ pub fn send(
         (&raw mut (*event).vlan_tci).write(skb.vlan_tci());
         (&raw mut (*event).direction).write(attachment.direction as u16);
         (&raw mut (*event).reason).write(reason as u16);
-        (&raw mut (*event).reserved).write(0);
+        (&raw mut (*event).link_layer).write(link_layer as u32);
         let captured = skb.snapshot(&raw mut (*event).data);
         (&raw mut (*event).captured).write(captured);
     }

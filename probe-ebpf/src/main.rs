@@ -26,13 +26,14 @@ pub fn nkview(ctx: TcContext) -> i32 {
         0 => Direction::In,
         _ => Direction::Out,
     };
-    let link_layer = match attachment.link_layer {
-        0 => LinkLayer::Ethernet,
-        _ => LinkLayer::None,
-    };
     // Read once: all that is written for this packet belongs to one epoch.
     let epoch = settings.epoch;
     let skb = Skb::new(&ctx);
+    let link_layer = if attachment.link_layer != 0 || skb.is_looped_back() {
+        LinkLayer::None
+    } else {
+        LinkLayer::Ethernet
+    };
     let headers = parse(&skb, link_layer, attachment.device, direction);
     let side = attachment.direction & 1;
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
@@ -42,7 +43,7 @@ pub fn nkview(ctx: TcContext) -> i32 {
         }
         let flow = counting::count(&skb, &headers, side, epoch, totals);
         if let Some(reason) = event::reason(&headers, flow, &settings) {
-            event::send(&skb, &attachment, reason, &settings, totals);
+            event::send(&skb, &attachment, link_layer, reason, &settings, totals);
         }
     }
     attachment.verdict

@@ -40,6 +40,18 @@ impl<'a> Skb<'a> {
         unsafe { (*self.raw()).mark }
     }
 
+    /// Whether it is the kernel's own copy of a multicast packet that this machine
+    /// has sent, for listeners on it. Such a one comes to tcx ingress without an
+    /// Ethernet header, on an Ethernet device too (`dev_loopback_xmit()` in
+    /// `net/core/dev.c`).
+    #[inline(always)]
+    pub fn is_looped_back(&self) -> bool {
+        /// `PACKET_LOOPBACK` of `linux/if_packet.h`.
+        const LOOPED_BACK: u32 = 5;
+        // SAFETY: as above.
+        unsafe { (*self.raw()).pkt_type == LOOPED_BACK }
+    }
+
     /// The tag beside the data, with its PRI and DEI bits; 0 without one.
     #[inline(always)]
     pub fn vlan_tci(&self) -> u16 {

@@ -24,8 +24,6 @@ mod udp;
 
 use std::ops::Range;
 
-use probe_common::LinkLayer;
-
 pub use name::{ether_type_name, icmp_type_name, protocol_name, tcp_flags_text};
 pub use text::{clean, grouped};
 
@@ -48,19 +46,19 @@ pub struct Node {
 /// What the packet is, in a line like tcpdump's. The addresses and ports are
 /// left to [`Packet::key`].
 #[must_use]
-pub fn summary(packet: &Packet, link: LinkLayer) -> String {
-    dissect(packet, link).0
+pub fn summary(packet: &Packet) -> String {
+    dissect(packet).0
 }
 
 /// The packet's headers from the outermost on, each with its fields.
 #[must_use]
-pub fn tree(packet: &Packet, link: LinkLayer) -> Vec<Node> {
-    dissect(packet, link).1
+pub fn tree(packet: &Packet) -> Vec<Node> {
+    dissect(packet).1
 }
 
-fn dissect(packet: &Packet, link: LinkLayer) -> (String, Vec<Node>) {
+fn dissect(packet: &Packet) -> (String, Vec<Node>) {
     let mut cursor = Cursor::new(&packet.data, packet.len as usize);
-    let result = link::packet(&mut cursor, link, packet.vlan_tci);
+    let result = link::packet(&mut cursor, packet.link_layer, packet.vlan_tci);
     cursor.finish(result)
 }
 

@@ -169,8 +169,6 @@ pub struct Device {
     pub mtu: u32,
     /// Hardware address, empty when it has none.
     pub mac: Vec<u8>,
-    /// What its packets start with.
-    pub link_layer: LinkLayer,
     /// Its own counters, when it was listed.
     pub counters: LinkCounters,
     /// The other end, where it is one of a pair.
@@ -476,8 +474,9 @@ pub struct Packet {
     pub mark: u32,
     /// The VLAN tag that the device carries outside of the data, or 0.
     pub vlan_tci: u16,
-    /// The first bytes, from the Ethernet header on (from the IP header where
-    /// the device has no link layer).
+    /// What the bytes start with.
+    pub link_layer: LinkLayer,
+    /// The first bytes.
     pub data: Box<[u8]>,
 }
 

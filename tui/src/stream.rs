@@ -61,7 +61,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use probe_common::LinkLayer;
 use serde::Serialize;
 
 use crate::{
@@ -246,13 +245,10 @@ impl<W: Write> Stream<W> {
         self.start(&[])?;
         for packet in packets {
             let slot = packet.key.device;
-            let watched = |device: &&Device| matches!(device.watch, Watch::Yes { slot: its, .. } | Watch::Gone { slot: its } if its == slot);
-            let device = self.devices.iter().find(watched);
-            let link_layer = device.map_or(LinkLayer::Ethernet, |device| device.link_layer);
             let time = self.time(packet.at);
             let place = self.place_of(slot);
             let name = &self.kept[place].name;
-            let line = line::Packet::new(time, name, packet, link_layer);
+            let line = line::Packet::new(time, name, packet);
             write_line(&mut self.writer, &Line::Packet(line))?;
         }
         Ok(())

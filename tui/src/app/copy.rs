@@ -27,7 +27,7 @@ pub fn selected(app: &App) -> Option<String> {
             let packet = app.picture().packets.get(number)?;
             let [from, to] =
                 ends::sides(packet.direction).map(|side| ends::text(&packet.key, side));
-            let what = summary(packet, app.devices.link_layer(packet.key.device));
+            let what = summary(packet);
             Some(format!("{from} > {to}: {what}"))
         }
         View::Hosts => match app.hosts.list.selected()? {

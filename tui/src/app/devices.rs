@@ -1,9 +1,5 @@
 //! The devices that are known, and the names that flows' slots stand for.
 
-use std::collections::HashSet;
-
-use probe_common::LinkLayer;
-
 use crate::app::action::{Effect, Motion};
 use crate::app::list::{List, Scroll};
 use crate::dissect::clean;
@@ -15,8 +11,6 @@ use crate::source::{Command, Device, DeviceTotals, Watch};
 pub struct Devices {
     all: Vec<Device>,
     names: SlotNames,
-    /// Slots of devices whose packets have no link layer.
-    bare: HashSet<u32>,
     told: bool,
     /// The selection, by interface index.
     pub list: List<u32>,
@@ -86,10 +80,6 @@ impl Devices {
         for device in &devices {
             if let Watch::Yes { slot, .. } | Watch::Gone { slot } = device.watch {
                 self.names.set(slot, device);
-                match device.link_layer {
-                    LinkLayer::None => self.bare.insert(slot),
-                    LinkLayer::Ethernet => self.bare.remove(&slot),
-                };
             }
         }
         devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
@@ -135,16 +125,6 @@ impl Devices {
     #[must_use]
     pub const fn names(&self) -> &SlotNames {
         &self.names
-    }
-
-    /// What the packets of a slot's device start with.
-    #[must_use]
-    pub fn link_layer(&self, slot: u32) -> LinkLayer {
-        if self.bare.contains(&slot) {
-            LinkLayer::None
-        } else {
-            LinkLayer::Ethernet
-        }
     }
 
     /// The devices that are watched or about to be.

@@ -30,12 +30,13 @@ fn packet(bytes: &[u8]) -> Packet {
         segments: 1,
         mark: 0,
         vlan_tci: 0,
+        link_layer: LinkLayer::Ethernet,
         data: bytes[..bytes.len().min(SNAPSHOT)].into(),
     }
 }
 
 fn line(bytes: &[u8]) -> String {
-    summary(&packet(bytes), LinkLayer::Ethernet)
+    summary(&packet(bytes))
 }
 
 fn frame(ether_type: u16, payload: &[u8]) -> Vec<u8> {
@@ -539,17 +540,19 @@ fn what_is_not_ip_in_a_line() {
 fn a_tag_outside_of_the_data_is_told() {
     let mut tagged = packet(&udp([1, 2], &[]));
     tagged.vlan_tci = 7;
-    assert_eq!(
-        summary(&tagged, LinkLayer::Ethernet),
-        "vlan 7, UDP, length 0"
-    );
-    assert_eq!(tree(&tagged, LinkLayer::Ethernet)[0].range, 0..0);
+    assert_eq!(summary(&tagged), "vlan 7, UDP, length 0");
+    assert_eq!(tree(&tagged)[0].range, 0..0);
 }
 
 #[test]
 fn devices_without_a_link_layer() {
     let frame = udp([1, 2], &[0; 4]);
-    let line = |bytes: &[u8]| summary(&packet(bytes), LinkLayer::None);
+    let line = |bytes: &[u8]| {
+        summary(&Packet {
+            link_layer: LinkLayer::None,
+            ..packet(bytes)
+        })
+    };
     assert_eq!(line(&frame[14..]), "UDP, length 4");
     assert_eq!(
         line(&data_segment(&[])[14..]),
@@ -568,7 +571,7 @@ fn tunnels_are_looked_into_but_not_without_end() {
     }
     let mut deep = packet(&frame(0x0800, &inner));
     deep.data = frame(0x0800, &inner).into();
-    assert!(summary(&deep, LinkLayer::Ethernet).ends_with("(malformed)"));
+    assert!(summary(&deep).ends_with("(malformed)"));
 }
 
 #[test]
@@ -599,7 +602,7 @@ fn walk(nodes: &[Node], depth: usize, visit: &mut impl FnMut(&Node, usize)) {
 #[test]
 fn the_tree_has_each_field_and_its_bytes() {
     let bytes = syn();
-    let nodes = tree(&packet(&bytes), LinkLayer::Ethernet);
+    let nodes = tree(&packet(&bytes));
     let heads: Vec<_> = nodes
         .iter()
         .map(|node| (node.label, node.value.as_str(), node.range.clone()))
@@ -639,7 +642,7 @@ fn the_tree_has_each_field_and_its_bytes() {
 
 #[test]
 fn the_tree_says_what_is_cut() {
-    let nodes = tree(&packet(&data_segment(&[0; 5000])), LinkLayer::Ethernet);
+    let nodes = tree(&packet(&data_segment(&[0; 5000])));
     let data = nodes.last().unwrap();
     assert_eq!(
         (data.label, data.value.as_str(), data.range.clone()),
@@ -648,7 +651,7 @@ fn the_tree_says_what_is_cut() {
     // In the middle of a field.
     let mut cut = packet(&syn());
     cut.data = cut.data[..36].into();
-    let nodes = tree(&cut, LinkLayer::Ethernet);
+    let nodes = tree(&cut);
     let tcp = nodes.last().unwrap();
     assert_eq!((tcp.value.as_str(), tcp.range.clone()), ("(cut)", 34..36));
     let last = tcp.children.last().unwrap();
@@ -656,7 +659,7 @@ fn the_tree_says_what_is_cut() {
         (last.label, last.value.as_str()),
         ("destination port", "(cut)")
     );
-    assert_eq!(summary(&cut, LinkLayer::Ethernet), "(cut)");
+    assert_eq!(summary(&cut), "(cut)");
 }
 
 #[test]
@@ -728,11 +731,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn no_packet_is_too_strange(packet in damaged(), link in prop::sample::select(vec![LinkLayer::Ethernet, LinkLayer::None])) {
-        let text = summary(&packet, link);
+    fn no_packet_is_too_strange(packet in damaged(), link_layer in prop::sample::select(vec![LinkLayer::Ethernet, LinkLayer::None])) {
+        let packet = Packet { link_layer, ..packet };
+        let text = summary(&packet);
         prop_assert_eq!(&clean(&text), &text);
         prop_assert!(!text.is_empty());
-        let nodes = tree(&packet, link);
+        let nodes = tree(&packet);
         let len = packet.data.len();
         let mut wrong = None;
         walk(&nodes, 0, &mut |node, _| {

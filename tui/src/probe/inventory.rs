@@ -103,7 +103,6 @@ impl Inventory {
             up: link.up,
             mtu: link.mtu,
             mac: link.mac.clone(),
-            link_layer: link.link_layer,
             counters: link.counters,
             peer: self.peer(link),
             chains: match &self.chains_unknown {

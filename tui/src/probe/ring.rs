@@ -40,9 +40,8 @@ impl Ring {
         }
     }
 
-    /// The packets that wait, oldest first. `link_layer` tells what a slot's
-    /// packets start with.
-    pub fn read(&mut self, link_layer: impl Fn(u32) -> LinkLayer) -> Vec<Packet> {
+    /// The packets that wait, oldest first.
+    pub fn read(&mut self) -> Vec<Packet> {
         let mut packets = Vec::new();
         let mut waiting = 0;
         while packets.len() < AT_ONCE {
@@ -50,7 +49,7 @@ impl Ring {
                 break;
             };
             waiting += RECORD_HEADER + item.len() as u64;
-            packets.extend(packet(&item, self.started, &link_layer));
+            packets.extend(packet(&item, self.started));
         }
         self.peak = self.peak.max(waiting);
         packets
@@ -63,23 +62,24 @@ impl Ring {
 }
 
 /// The packet of an event; nothing if it is not one of our programs'.
-fn packet(bytes: &[u8], started: u64, link_layer: impl Fn(u32) -> LinkLayer) -> Option<Packet> {
+fn packet(bytes: &[u8], started: u64) -> Option<Packet> {
     // The kernel's alignment is 8, but a copy needs none.
     let mut event = PacketEvent::zeroed();
     let target = bytemuck::bytes_of_mut(&mut event);
     target.copy_from_slice(bytes.get(..target.len())?);
     let direction = Direction::from_number(event.direction.into())?;
-    let slot = u32::from(event.device);
+    let link_layer = LinkLayer::from_number(event.link_layer)?;
     let data = &event.data[..usize::from(event.captured).min(SNAPSHOT)];
     Some(Packet {
         at: since(started, event.time),
-        key: parse(data, link_layer(slot), slot, direction).key,
+        key: parse(data, link_layer, event.device.into(), direction).key,
         direction,
         reason: Reason::from_number(event.reason)?,
         len: event.len,
         segments: u32::from(event.gso_segs).max(1),
         mark: event.mark,
         vlan_tci: event.vlan_tci,
+        link_layer,
         data: data.into(),
     })
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use probe_common::{LinkLayer, limits};
+use probe_common::limits;
 
 use super::attach::{AttachError, Attached, hooks_of};
 use super::change::Change;
@@ -241,13 +241,6 @@ impl Watched {
                 entry.state = State::Gone(now);
             }
         }
-    }
-
-    /// What the packets of a slot's device start with.
-    #[must_use]
-    pub fn link_layer(&self, slot: u32) -> LinkLayer {
-        let entry = self.devices.iter().find(|entry| entry.slot == slot);
-        entry.map_or(LinkLayer::Ethernet, |entry| entry.link.link_layer)
     }
 
     /// What has changed on the hooks of the devices, by the devices' names.

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use probe_common::{
-    Counters, Direction, FlowKey, KeyFlags, LinkLayer, Reason,
+    Counters, Direction, FlowKey, KeyFlags, Reason,
     parse::number::{ether, icmp, ip},
 };
 use serde::{Serialize, Serializer};
@@ -111,12 +111,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn new(
-        time: Time,
-        device: &'a str,
-        packet: &source::Packet,
-        link_layer: LinkLayer,
-    ) -> Self {
+    pub(super) fn new(time: Time, device: &'a str, packet: &source::Packet) -> Self {
         let key = &packet.key;
         Self {
             time,
@@ -137,7 +132,7 @@ impl<'a> Packet<'a> {
                 Reason::Dns => "dns",
                 Reason::Sample => "sample",
             },
-            summary: summary(packet, link_layer),
+            summary: summary(packet),
         }
     }
 }

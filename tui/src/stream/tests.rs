@@ -37,7 +37,6 @@ fn device(name: &str, index: u32, watch: Watch) -> Device {
         up: true,
         mtu: 1500,
         mac: Vec::new(),
-        link_layer: probe_common::LinkLayer::Ethernet,
         counters: LinkCounters::default(),
         peer: None,
         chains: Ok(Vec::new()),

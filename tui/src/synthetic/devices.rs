@@ -1,7 +1,5 @@
 //! Devices of all kinds, three of them watched.
 
-use probe_common::LinkLayer;
-
 use super::NAMES;
 use crate::source::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
@@ -27,11 +25,6 @@ pub fn devices() -> Vec<Device> {
         up: index != 6,
         mtu: if index == 1 { 65_536 } else { 1_500 },
         mac: mac.to_vec(),
-        link_layer: if mac.is_empty() {
-            LinkLayer::None
-        } else {
-            LinkLayer::Ethernet
-        },
         counters: LinkCounters::default(),
         peer: None,
         chains: Ok(Vec::new()),

@@ -7,7 +7,7 @@ use etherparse::{
     TcpOptionElement,
 };
 use probe_common::parse::number::{ether, ip};
-use probe_common::{Direction, FlowKey, Reason, SNAPSHOT};
+use probe_common::{Direction, FlowKey, LinkLayer, Reason, SNAPSHOT};
 use simple_dns::rdata::{A, AAAA, RData};
 use simple_dns::{
     CLASS, Name, Packet as Message, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord,
@@ -62,6 +62,7 @@ pub(super) fn packet(at: Moment, key: FlowKey, number: u32) -> Packet {
         segments,
         mark: 0,
         vlan_tci: 0,
+        link_layer: LinkLayer::Ethernet,
         data: frame[..frame.len().min(SNAPSHOT)].into(),
     }
 }

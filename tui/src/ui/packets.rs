@@ -159,10 +159,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: us
             number => Cell::new(number.to_string(), text),
         },
         Field::Why => Cell::new(why(packet.reason), palette.dim),
-        Field::Summary => {
-            let link = app.devices.link_layer(packet.key.device);
-            Cell::new(summary(packet, link), text)
-        }
+        Field::Summary => Cell::new(summary(packet), text),
     }
 }
 
@@ -195,7 +192,7 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     );
     canvas.text(indent(place, 2), &title, palette.strong);
     let mut lines = Vec::new();
-    let nodes = tree(packet, app.devices.link_layer(packet.key.device));
+    let nodes = tree(packet);
     branch(canvas, &nodes, &mut lines, 1);
     if area.width > HEX + TREE {
         let mut place = Rect {

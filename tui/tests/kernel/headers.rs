@@ -3,16 +3,21 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::counting::{count, has_port, introduce, is_between_ends, packets};
-use crate::lab::{End, Family, Kind, Lab, Layout};
+use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::need::Need;
+use crate::stream::Stream;
 use crate::{Test, traffic};
 
 /// The ports of a packet that no socket has sent.
 const FROM: u16 = 4321;
 const TO: u16 = 1234;
+
+/// A device that is watched where it receives.
+const VETH: [Layout; 1] = [Layout::apart(Kind::Veth)];
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
@@ -28,7 +33,35 @@ pub fn tests() -> Vec<Test> {
     add("vlan", &Layout::ETHERNET, &[Need::Vlan], vlan);
     add("arp_where_there_are_addresses", &Layout::APART, &[], arp);
     add("malformed", &Layout::APART, &[], malformed);
+    add("multicast_looped_back", &VETH, &[], looped_back);
     tests
+}
+
+/// The kernel's own copies of multicast packets come to ingress without an
+/// Ethernet header.
+fn looped_back(layout: Layout) {
+    const REQUESTS: u64 = 3;
+    let lab = Lab::up(layout);
+    let stream = Stream::start(lab.namespace(End::Near), &["--packets", NEAR]);
+    traffic::ping_to(&lab, End::Near, &format!("ff02::1%{NEAR}"), REQUESTS);
+    let report = stream.end(Signal::INT);
+    let is_ours = |line: &Value| {
+        line["protocol"] == "icmp6"
+            && line["local"]["address"] == "ff02::1"
+            && line["icmp"]["id"].is_u64()
+    };
+    assert_eq!(
+        report.sum("in", is_ours),
+        packets(REQUESTS, 40 + 8 + 56),
+        "without a header"
+    );
+    let is_copy = |line: &&Value| line["direction"] == "in" && line["bytes"] == 40 + 8 + 56;
+    let copies: Vec<_> = report.of_type("packet").filter(is_copy).collect();
+    assert!(!copies.is_empty());
+    for copy in copies {
+        let summary = copy["summary"].as_str().unwrap();
+        assert!(summary.starts_with("ICMP6 echo"), "{copy}");
+    }
 }
 
 /// The first fragment has the ports; the others have a flow of their own.

@@ -1,5 +1,5 @@
 use bytemuck::Zeroable;
-use probe_common::{Direction, FlowKey, Reason};
+use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 
 use super::*;
 use crate::app::devices::SlotNames;
@@ -16,6 +16,7 @@ fn packet(length: u32) -> Packet {
         segments: 1,
         mark: 0,
         vlan_tci: 0,
+        link_layer: LinkLayer::Ethernet,
         data: Box::default(),
     }
 }

@@ -201,7 +201,7 @@ impl Task {
 
     /// Reads the packets.
     async fn read(&mut self) -> Result<(), Over> {
-        let packets = self.ring.read(|slot| self.watched.link_layer(slot));
+        let packets = self.ring.read();
         if packets.is_empty() {
             return Ok(());
         }

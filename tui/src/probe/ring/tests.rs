@@ -14,9 +14,7 @@ fn event() -> PacketEvent {
 }
 
 fn read(event: &PacketEvent) -> Option<Packet> {
-    packet(bytemuck::bytes_of(event), 5_000_000_000, |_| {
-        LinkLayer::Ethernet
-    })
+    packet(bytemuck::bytes_of(event), 5_000_000_000)
 }
 
 #[test]
@@ -33,12 +31,24 @@ fn an_event_becomes_a_packet_of_its_flow() {
     assert_eq!(packet.data.len(), 14);
 }
 
+/// The kernel loops multicast back without an Ethernet header.
+#[test]
+fn a_packet_says_what_it_starts_with() {
+    let mut event = event();
+    event.link_layer = LinkLayer::None as u32;
+    event.data[0] = 0x45;
+    let packet = read(&event).unwrap();
+    assert_eq!(packet.link_layer, LinkLayer::None);
+    assert_eq!(packet.key.ether_type, 0x0800);
+}
+
 #[test]
 fn what_is_no_event_of_ours_is_no_packet() {
-    assert!(packet(&[0; 12], 0, |_| LinkLayer::Ethernet).is_none());
+    assert!(packet(&[0; 12], 0).is_none());
     for change in [
         |event: &mut PacketEvent| event.direction = 2,
         |event: &mut PacketEvent| event.reason = 99,
+        |event: &mut PacketEvent| event.link_layer = 2,
     ] {
         let mut event = event();
         change(&mut event);
