@@ -4,14 +4,20 @@ use std::{
     env,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use anyhow::{Context, anyhow};
 
 /// The root of the sources.
 pub fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static XTASK: LazyLock<PathBuf> = LazyLock::new(|| {
+        // Cargo says where it runs this. Where it was compiled may be another
+        // checkout, if they share a target directory.
+        let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        running.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+    });
+    XTASK.parent().unwrap_or(&XTASK)
 }
 
 /// The directory for what is downloaded and built on the side, outside of the
