@@ -80,9 +80,17 @@ pub struct Hook {
     id: u32,
     chain: Chain,
     programs: Vec<change::Program>,
-    // After the program: a hook that is closed must not lose its only program
-    // while that still drops. The kernel orders it anyway.
-    _link: OwnedFd,
+    link: OwnedFd,
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        // Others may hold the link open, as `bpftool link` does while it lists
+        // them: our program must not stay for as long. It goes before its map,
+        // and at once: it says what becomes of packets while it is there. Whatever
+        // is refused is tried again when the link is closed.
+        let _ = sys::detach(self.link.as_fd());
+    }
 }
 
 /// The kind of hooks that a device has on this kernel.
@@ -248,7 +256,7 @@ impl Hook {
                         id,
                         programs,
                         chain,
-                        _link: fd,
+                        link: fd,
                     });
                 }
                 Err(error) if error.raw_os_error() == Some(libc::ESTALE) && tries < TRIES => {

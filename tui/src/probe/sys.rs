@@ -194,6 +194,20 @@ pub fn attach_at_head(
     bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 
+/// Takes a link's program off its hook, now: closing the link does so only when
+/// nobody else holds it, be it for a moment, as a child that is being started or
+/// somebody who lists all links (`BPF_LINK_DETACH`, 5.9). Where the device has
+/// gone there is nothing to do.
+///
+/// # Errors
+/// The kernel's: `EINVAL` for what is no link.
+pub fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = empty_attr();
+    attr.link_detach.link_fd = raw(link);
+    bpf(bpf_cmd::BPF_LINK_DETACH, &mut attr)?;
+    Ok(())
+}
+
 /// The chain of a hook.
 ///
 /// # Errors

@@ -77,11 +77,7 @@ fn runs_first(layout: Layout) {
         assert_eq!(both[1..], alone, "it is not at the head");
         assert_eq!(traffic::passes(&lab, sender), passes, "verdict {verdict}");
         drop(guard);
-        // A child that another test is about to start may hold the link for a
-        // moment longer.
-        wait::until_true("the other to go", || {
-            lab.programs(lab.hook(sender)) == both[..1]
-        });
+        assert_eq!(lab.programs(lab.hook(sender)), both[..1]);
         assert!(traffic::passes(&lab, sender), "when the other has gone");
 
         let _guard = lab.attach(sender, verdict);

@@ -1,17 +1,19 @@
 //! What hooks refuse, with which error, and what nkview makes of it.
 
+use std::fs::{self, DirEntry};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::libc;
 use nkview::probe::sys::{self, HookPoint};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
 
 use crate::Test;
 use crate::lab::{self, End, Kind, Lab, Layout, NEAR};
 use crate::namespace::Namespace;
 use crate::need::Need;
 use crate::program::{self, NEXT};
-use crate::stream::refusal;
+use crate::stream::{Stream, refusal};
 
 const VETH: Layout = Layout::apart(Kind::Veth);
 const NETKIT: Layout = Layout::apart(Kind::NetkitL3);
@@ -30,6 +32,7 @@ pub fn tests() -> Vec<Test> {
         add("a_chain_that_has_changed", stale);
         add("a_program_that_is_there", twice);
         add("a_full_hook", full);
+        add("a_link_that_somebody_holds", held);
     }
     tests.push(Test::new("hooks::no_netkit_device", [Need::Netkit], others));
     tests.push(Test::new(
@@ -96,6 +99,40 @@ fn full(layout: Layout) {
         assert_eq!(lab.program_counts(), before, "{hook}");
         drop(programs);
     }
+}
+
+/// A program leaves with whoever put it there, whoever else holds its link.
+fn held(layout: Layout) {
+    let lab = Lab::up(layout);
+    let hook = lab.hook(End::Near);
+    let other = program::attach(lab.namespace(End::Near), lab.index(End::Near), hook, NEXT);
+    let _held = other.link().try_clone().unwrap();
+    drop(other);
+    assert!(lab.programs(hook).is_empty());
+
+    let stream = Stream::start(lab.namespace(End::Near), &[NEAR]);
+    assert_eq!(lab.program_counts(), [1, 1]);
+    let held = links_of(stream.pid());
+    assert_eq!(held.len(), 2);
+    stream.end(Signal::INT);
+    assert_eq!(lab.program_counts(), [0, 0]);
+}
+
+/// The links that a process holds, held here, too.
+fn links_of(pid: Pid) -> Vec<OwnedFd> {
+    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    let folder = format!("/proc/{}/fdinfo", pid.as_raw_nonzero());
+    let is_link = |entry: &DirEntry| {
+        // One that has just been closed is none.
+        fs::read_to_string(entry.path()).is_ok_and(|info| info.contains("link_id:"))
+    };
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let numbers = entries
+        .filter(is_link)
+        .map(|entry| entry.file_name().to_str().unwrap().parse().unwrap());
+    numbers
+        .map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).unwrap())
+        .collect()
 }
 
 /// Netkit's hooks are those of a primary, by its index.

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use aya_obj::generated::bpf_insn;
-use nkview::probe::sys::{HookPoint, attach_at_head, chain, load_program, test_run_paged};
+use nkview::probe::sys::{HookPoint, attach_at_head, chain, detach, load_program, test_run_paged};
 
 use crate::namespace::Namespace;
 
@@ -17,7 +17,22 @@ pub const DROP: i32 = 2;
 
 /// A program on a hook. Dropping it takes it off.
 pub struct Attached {
-    _link: OwnedFd,
+    link: OwnedFd,
+}
+
+impl Attached {
+    /// The link of it.
+    pub const fn link(&self) -> &OwnedFd {
+        &self.link
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        // A child that another test is just starting may hold the link for a
+        // moment longer. It may have gone with its device.
+        let _ = detach(self.link.as_fd());
+    }
 }
 
 /// Attaches a program that always returns `verdict` at the head of a hook.
@@ -71,7 +86,7 @@ fn attach_code(
     namespace.enter(|| {
         let revision = chain(index, hook)?.revision;
         let link = attach_at_head(program.as_fd(), index, hook, revision)?;
-        Ok(Attached { _link: link })
+        Ok(Attached { link })
     })
 }
 
