@@ -66,6 +66,12 @@ pub use error::{Expected, FilterError};
 use expression::Expression;
 pub use matching::DeviceName;
 
+/// The name by which a filter may call a port: `https`.
+#[must_use]
+pub fn port_name(port: u16) -> Option<&'static str> {
+    vocabulary::name_of(vocabulary::PORTS, port)
+}
+
 /// Which packets are meant: terms that all have to match.
 ///
 /// Its [`Display`](fmt::Display) is the normal form, which parses to the same

@@ -81,6 +81,8 @@ pub enum Action {
     CopyFilter,
     /// Show names in place of addresses, or addresses again.
     Names,
+    /// Show names in place of the ports of services, or ports again.
+    Services,
     /// An address has this name, or none.
     Named(IpAddr, Option<String>),
     /// Go on to the next direction: both, in, out.

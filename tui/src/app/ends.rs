@@ -7,6 +7,7 @@ use probe_common::parse::number::{ether, ip};
 use probe_common::{Direction, FlowKey};
 
 use super::action::Side;
+use crate::filter::port_name;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,15 @@ pub fn port(key: &FlowKey, side: Side) -> Option<u16> {
         Side::Remote => key.remote_port,
     };
     (has_ports && (key.local_port, key.remote_port) != (0, 0)).then_some(port)
+}
+
+/// What the port of one end is called, where it is the service's: servers have
+/// the lower ports, and clients' come from a range that has names, too.
+#[must_use]
+pub fn service(key: &FlowKey, side: Side) -> Option<&'static str> {
+    let own = port(key, side)?;
+    let service = own == key.local_port.min(key.remote_port);
+    service.then(|| port_name(own)).flatten()
 }
 
 /// One end of a flow: `10.0.1.7:443`, `[fd00::5]:53`, `10.0.1.7`.

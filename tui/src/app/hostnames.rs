@@ -1,4 +1,5 @@
-//! Names of hosts, which are asked for only when the user wants them.
+//! Names of hosts, which are asked for only when the user wants them, and of
+//! services.
 
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ const REMEMBERED: usize = 20_000;
 #[derive(Debug)]
 pub struct HostNames {
     shown: bool,
+    services: bool,
     /// Nothing where there is none, or none yet.
     known: HashMap<IpAddr, Option<String>>,
 }
@@ -28,6 +30,7 @@ impl Default for HostNames {
     fn default() -> Self {
         Self {
             shown: false,
+            services: false,
             known: HashMap::new(),
         }
     }
@@ -37,6 +40,11 @@ impl HostNames {
     /// Shows names, or addresses again.
     pub const fn toggle(&mut self) {
         self.shown = !self.shown;
+    }
+
+    /// Shows the names of services, or their ports again.
+    pub const fn toggle_services(&mut self) {
+        self.services = !self.services;
     }
 
     /// Whether names are shown.
@@ -77,15 +85,23 @@ impl HostNames {
         known.as_deref()
     }
 
-    /// One end of a flow as [`ends::text`] has it, with the name in place of
-    /// the address: `web.example.org:443`.
+    /// One end of a flow as [`ends::text`] has it, with names in place of the
+    /// address and of the port: `web.example.org:https`.
     #[must_use]
     pub fn end(&self, key: &FlowKey, side: Side) -> String {
-        let name = ends::address(key, side).and_then(|address| self.name(address));
-        match (name, ends::port(key, side)) {
-            (Some(name), Some(port)) => format!("{name}:{port}"),
-            (Some(name), None) => name.to_owned(),
-            (None, _) => ends::text(key, side),
+        let address = ends::address(key, side);
+        let name = address.and_then(|address| self.name(address));
+        let service = ends::service(key, side).filter(|_| self.services);
+        let host = match (name, address) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(IpAddr::V6(address))) if service.is_some() => format!("[{address}]"),
+            (None, Some(address)) if service.is_some() => address.to_string(),
+            (None, _) => return ends::text(key, side),
+        };
+        match (service, ends::port(key, side)) {
+            (Some(service), _) => format!("{host}:{service}"),
+            (None, Some(port)) => format!("{host}:{port}"),
+            (None, None) => host,
         }
     }
 }

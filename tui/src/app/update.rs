@@ -106,6 +106,7 @@ impl App {
             ),
             Action::OwnSession => self.filter(Filtering::toggle_own),
             Action::Names => self.hostnames.toggle(),
+            Action::Services => self.hostnames.toggle_services(),
             Action::CopySelected => effects.extend(self.copy(copy::selected(self))),
             Action::CopyFilter => {
                 let filter = self.filtering.in_force();

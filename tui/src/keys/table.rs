@@ -56,6 +56,7 @@ const MAIN: &[Row] = &[
     ("c", A::Closed, "", "Closed flows: leave after ten seconds, stay, or are hidden"),
     ("o", A::OwnSession, "", "Hide or show your own SSH session"),
     ("n", A::Names, "", "Names of hosts from DNS, or addresses; nothing is asked until then"),
+    ("N", A::Services, "", "Names of services (https), or their ports; filters take these names too"),
     ("y", A::CopySelected, "", "Copy the selected row, or the chosen cell, to your clipboard (OSC 52)"),
     ("Y", A::CopyFilter, "", "Copy the filter to your clipboard"),
     ("+ =", A::ZoomIn, "", "Graphs of the last minute rather than of ten, or of an hour"),

@@ -46,6 +46,23 @@ fn only_protocols_with_ports_have_them() {
 }
 
 #[test]
+fn only_the_port_of_the_service_has_a_name() {
+    let tcp = key(ether::IPV4, ip::TCP);
+    assert_eq!(service(&tcp, Side::Local), Some("https"));
+    assert_eq!(
+        service(&tcp, Side::Remote),
+        None,
+        "a client's, though wireguard has the same"
+    );
+    assert_eq!(service(&key(ether::IPV4, ip::ICMP), Side::Local), None);
+    let unknown = FlowKey {
+        local_port: 81,
+        ..tcp
+    };
+    assert_eq!(service(&unknown, Side::Local), None);
+}
+
+#[test]
 fn prefixes_widen() {
     let v4 = "10.1.2.3".parse().unwrap();
     let v6 = "fd00:1:2:3::4".parse().unwrap();
