@@ -192,7 +192,8 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
 
 /// Prints the devices. Nothing is attached.
 async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
-    let devices = inventory::list().await?;
+    let mut devices = inventory::list().await?;
+    devices.sort_by(crate::source::Device::cmp_by_name);
     let stdout = io::stdout().lock();
     unless_closed(if args.json {
         listing::write_json(&devices, stdout)

@@ -2,6 +2,7 @@
 //! packets, from the kernel or from a recording. Nothing downstream knows
 //! which.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -181,6 +182,12 @@ pub struct Device {
 }
 
 impl Device {
+    /// The order of their names as people count: `v2` before `v10`.
+    #[must_use]
+    pub fn cmp_by_name(&self, other: &Self) -> Ordering {
+        alphanumeric_sort::compare_str(&self.name, &other.name)
+    }
+
     /// The namespace that the other end is in, when it is another one.
     #[must_use]
     pub fn namespace(&self) -> Option<&Namespace> {

@@ -23,7 +23,11 @@ pub struct Devices {
 /// The names of slots; those of devices that are gone are remembered, because
 /// their flows are still there.
 #[derive(Clone, Debug, Default)]
-pub struct SlotNames(Vec<Option<Names>>);
+pub struct SlotNames {
+    names: Vec<Option<Names>>,
+    /// The place of each label among all of them.
+    places: Vec<usize>,
+}
 
 #[derive(Clone, Debug)]
 struct Names {
@@ -48,7 +52,7 @@ impl SlotNames {
     /// All that the device is called.
     #[must_use]
     pub fn of(&self, slot: u32) -> DeviceName<'_> {
-        let names = self.0.get(slot as usize).and_then(Option::as_ref);
+        let names = self.names.get(slot as usize).and_then(Option::as_ref);
         names.map_or_else(
             || DeviceName::from("?"),
             |names| DeviceName {
@@ -58,15 +62,35 @@ impl SlotNames {
         )
     }
 
+    /// A number that sorts like the [`label`](Self::label), as people count:
+    /// `v2` before `v10`. The same for the same label.
+    #[must_use]
+    pub fn place(&self, slot: u32) -> usize {
+        self.places.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    fn find_places(&mut self) {
+        let labels: Vec<&str> = (0..self.names.len() as u32)
+            .map(|slot| self.label(slot))
+            .collect();
+        let mut order = labels.clone();
+        order.sort_by(|a, b| alphanumeric_sort::compare_str(a, b));
+        order.dedup();
+        let place = |label: &&str| {
+            order.partition_point(|other| alphanumeric_sort::compare_str(other, label).is_lt())
+        };
+        self.places = labels.iter().map(place).collect();
+    }
+
     fn set(&mut self, slot: u32, device: &Device) {
         let slot = slot as usize;
         if slot >= probe_common::limits::DEVICES as usize {
             return;
         }
-        if self.0.len() <= slot {
-            self.0.resize(slot + 1, None);
+        if self.names.len() <= slot {
+            self.names.resize(slot + 1, None);
         }
-        self.0[slot] = Some(Names {
+        self.names[slot] = Some(Names {
             device: device.name.clone(),
             container: device.container().map(|it| clean(it.label())),
         });
@@ -82,7 +106,8 @@ impl Devices {
                 self.names.set(slot, device);
             }
         }
-        devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+        self.names.find_places();
+        devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp_by_name(b)));
         self.list
             .settle(devices.iter().map(|device| device.index).collect());
         self.all = devices;

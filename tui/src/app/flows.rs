@@ -207,7 +207,7 @@ impl FlowsView {
             }
         };
         let rank = match self.order.column {
-            Column::Device => packed(criteria.names.label(flow.key.device)),
+            Column::Device => criteria.names.place(flow.key.device) as u128,
             Column::Protocol => packed(&names::protocol(&flow.key)),
             Column::Local => end(&flow.key, Side::Local),
             Column::Remote => end(&flow.key, Side::Remote),

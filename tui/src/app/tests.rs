@@ -2,7 +2,7 @@ use super::action::{Action, Edit, Effect, HostGroup, Item, Motion, Side};
 use super::filtering::Subject;
 use super::list::Extent;
 use super::*;
-use crate::source::{Command, Event};
+use crate::source::{Command, Event, Hooks, Watch};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {
@@ -279,7 +279,7 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     let mut app = app();
     let mut devices = synthetic::devices();
     for device in &mut devices {
-        device.watch = crate::source::Watch::No;
+        device.watch = Watch::No;
     }
     app.update(Action::Source(Event::Devices(devices.clone())));
     assert_eq!(app.view(), View::Devices);
@@ -288,7 +288,7 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     assert!(effects.contains(&Effect::Source(Command::Watch(name.clone()))));
     for device in &mut devices {
         if device.name == name {
-            device.watch = crate::source::Watch::Starting;
+            device.watch = Watch::Starting;
         }
     }
     app.update(Action::Show(View::Flows));
@@ -302,13 +302,43 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
 }
 
 #[test]
+fn names_of_devices_are_ordered_as_people_count() {
+    let (mut app, _) = told(1);
+    let mut devices = synthetic::devices();
+    devices.truncate(4);
+    for (device, name) in devices.iter_mut().zip(["v10", "v1", "v9", "v2"]) {
+        device.name = name.to_owned();
+        device.peer = None;
+    }
+    devices[0].watch = Watch::Yes {
+        slot: 3,
+        hooks: Hooks::Tcx,
+    };
+    app.update(Action::Source(Event::Devices(devices)));
+    let names: Vec<&str> = app
+        .devices
+        .all()
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(names, ["v1", "v2", "v9", "v10"]);
+    app.update(Action::SortFlows(Column::Device));
+    let slots = app.flows.list.rows().iter().map(|key| key.device);
+    let labels: Vec<&str> = slots.map(|slot| app.devices.names().label(slot)).collect();
+    // In this order the slots are 2, 1, 0.
+    let order = ["v1", "v2", "v9"];
+    assert!(labels.is_sorted_by_key(|label| order.iter().position(|it| it == label)));
+    assert!(order.iter().all(|name| labels.contains(name)), "{labels:?}");
+}
+
+#[test]
 fn a_device_is_called_what_its_container_is_called() {
     let mut app = app();
     let mut devices = synthetic::devices();
     let index = devices.iter().position(|it| it.container().is_some());
     let pair = &mut devices[index.unwrap()];
     pair.name = "lxc1".to_owned();
-    let crate::source::Watch::Yes { slot, .. } = pair.watch else {
+    let Watch::Yes { slot, .. } = pair.watch else {
         panic!("{pair:?}");
     };
     let name = pair.container().unwrap().label().to_owned();

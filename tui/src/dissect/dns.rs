@@ -26,22 +26,49 @@ pub(super) fn message(cursor: &mut Cursor<'_>, kind: &'static str) -> Read {
     let answers = cursor.u16("answers")?;
     let authorities = cursor.u16("authorities")?;
     let additional = cursor.u16("additional records")?;
-    cursor.say(match id {
-        0 => format!("{kind} {}", message_name(flags)),
-        _ => format!("{kind} {} {id}", message_name(flags)),
+    let mut words = Vec::new();
+    let counts = [questions, answers, authorities, additional];
+    let result = sections(cursor, start, flags, counts, &mut words);
+    // What a person asks comes first; the number that ties an answer to its
+    // query last, also where the rest is cut.
+    words.push(match id {
+        0 => message_name(flags).into_owned(),
+        _ => format!("{} {id}", message_name(flags)),
     });
-    if flags & RESPONSE != 0 && flags & 15 != 0 {
-        cursor.say(result_name(flags & 15));
-    }
+    cursor.say(format!("{kind} {}", words.join(", ")));
+    result?;
+    cursor.close(message_name(flags));
+    cursor.rest("data");
+    Ok(())
+}
+
+/// Reads what follows the header, so many of each; `words` says the questions
+/// and what became of them.
+fn sections(
+    cursor: &mut Cursor<'_>,
+    start: usize,
+    flags: u16,
+    [questions, answers, authorities, additional]: [u16; 4],
+    words: &mut Vec<String>,
+) -> Read {
+    let is_response = flags & RESPONSE != 0;
+    let result = flags & 15;
+    let mut read = Ok(());
     for _ in 0..questions {
-        question(cursor, start)?;
+        read = question(cursor, start, words);
+        if read.is_err() {
+            break;
+        }
     }
-    if flags & RESPONSE != 0 && flags & 15 == 0 && answers == 0 && questions > 0 {
-        cursor.say("no answer");
+    if is_response && result != 0 {
+        words.push(result_name(result).into_owned());
+    }
+    read?;
+    if is_response && result == 0 && answers == 0 && questions > 0 {
+        words.push("no record".to_owned());
     }
     for _ in 0..answers {
-        let text = record(cursor, "answer", start)?;
-        cursor.say(text);
+        words.push(record(cursor, "answer", start)?);
     }
     for _ in 0..authorities {
         record(cursor, "authority", start)?;
@@ -49,26 +76,24 @@ pub(super) fn message(cursor: &mut Cursor<'_>, kind: &'static str) -> Read {
     for _ in 0..additional {
         record(cursor, "additional record", start)?;
     }
-    cursor.close(message_name(flags));
-    cursor.rest("data");
     Ok(())
 }
 
-fn question(cursor: &mut Cursor<'_>, start: usize) -> Read {
+fn question(cursor: &mut Cursor<'_>, start: usize, words: &mut Vec<String>) -> Read {
     cursor.open("question");
     let mut text = String::new();
     let kind = match name(cursor, "name", start, &mut text).and_then(|()| record_type(cursor)) {
         Ok(kind) => kind,
         Err(stop) => {
             // What there is of a long name is better than nothing.
-            cursor.say(format!("{text}..."));
+            words.push(format!("{text}..."));
             return Err(stop);
         }
     };
     class(cursor)?;
     let text = format!("{}? {text}", type_name(kind));
     cursor.close(&text);
-    cursor.say(text);
+    words.push(text);
     Ok(())
 }
 

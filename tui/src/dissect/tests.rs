@@ -198,15 +198,15 @@ fn dns_in_a_line() {
     let question: &[&[u8]] = &[EXAMPLE, &[0, 1, 0, 1]];
     assert_eq!(
         query(0x0100, [1, 0, 0, 0], question),
-        "DNS query 4660, A? example.com"
+        "DNS A? example.com, query 4660"
     );
     assert_eq!(
         query(0x8183, [1, 0, 0, 0], question),
-        "DNS answer 4660, NXDomain, A? example.com"
+        "DNS A? example.com, NXDomain, answer 4660"
     );
     assert_eq!(
         query(0x8180, [1, 0, 0, 0], question),
-        "DNS answer 4660, A? example.com, no answer"
+        "DNS A? example.com, no record, answer 4660"
     );
     let answer: &[&[u8]] = &[
         EXAMPLE,
@@ -218,11 +218,11 @@ fn dns_in_a_line() {
     ];
     assert_eq!(
         query(0x8180, [1, 2, 0, 0], answer),
-        "DNS answer 4660, A? example.com, CNAME www.example.com, A 192.0.2.1"
+        "DNS A? example.com, CNAME www.example.com, A 192.0.2.1, answer 4660"
     );
     assert_eq!(
         line(&udp([5353, 5353], &dns(0, [1, 0, 0, 0], question))),
-        "mDNS query 4660, A? example.com"
+        "mDNS A? example.com, query 4660"
     );
     assert_eq!(
         line(&udp([5353, 53], &dns(0x2800, [0; 4], &[]))),
@@ -249,7 +249,7 @@ fn dns_records_of_other_types() {
         let body: &[&[u8]] = &[EXAMPLE, &[0, 1, 0, 1], &record, data];
         assert_eq!(
             query(0x8180, [1, 1, 0, 0], body),
-            format!("DNS answer 4660, A? example.com, {text}")
+            format!("DNS A? example.com, {text}, answer 4660")
         );
     }
 }
@@ -265,7 +265,7 @@ fn dns_over_tcp_in_a_line() {
         .unwrap();
     assert_eq!(
         line(&bytes),
-        "[none] seq 1:32, win 512, length 31, DNS query 4660, A? example.com"
+        "[none] seq 1:32, win 512, length 31, DNS A? example.com, query 4660"
     );
 }
 
@@ -273,7 +273,7 @@ fn dns_over_tcp_in_a_line() {
 fn a_long_name_is_shown_as_far_as_it_goes() {
     let name = [&[40][..], &[b'a'; 40], &[40], &[b'b'; 40], &[0, 0, 1, 0, 1]].concat();
     let text = query(0x0100, [1, 0, 0, 0], &[&name]);
-    assert_eq!(text, format!("DNS query 4660, {}... (cut)", "a".repeat(40)));
+    assert_eq!(text, format!("DNS {}..., query 4660 (cut)", "a".repeat(40)));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn names_cannot_steer_the_terminal() {
     let name = [&[u8::try_from(evil.len()).unwrap()], evil.as_bytes(), &[0]].concat();
     assert_eq!(
         query(0, [1, 0, 0, 0], &[&name, &[0, 1, 0, 1]]),
-        "DNS query 4660, A? \u{fffd}[2J\u{fffd}a\\.b"
+        "DNS A? \u{fffd}[2J\u{fffd}a\\.b, query 4660"
     );
     assert_eq!(
         clean("tab\there\u{200b}\u{2028}\u{7f}\u{9b}"),

@@ -2,15 +2,16 @@
 
 use probe_common::Direction;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom, indent, line};
 use super::table::{Behaviour, Cell, Column};
 use super::{empty, format, table, wrap};
 use crate::app::App;
-use crate::app::action::Item;
+use crate::app::action::{Item, View};
 use crate::dissect::clean;
 use crate::listing;
-use crate::source::{Device, DeviceKind, Watch};
+use crate::source::{Device, DeviceKind, Netkit, Watch};
 
 mod detail;
 
@@ -44,8 +45,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         };
         return empty(canvas, area, matter, cure);
     }
-    if app.devices.watched().next().is_none() {
-        why(canvas, app, &mut area);
+    if let Some(reason) = reason(app) {
+        why(canvas, reason, &mut area);
     }
     let shown = app
         .devices
@@ -77,12 +78,14 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         &columns,
         &app.devices.list,
         &behaviour,
-        |canvas, index, field, _| {
+        |canvas, index, field, width| {
             app.devices
                 .all()
                 .iter()
                 .find(|device| device.index == index)
-                .map_or_else(Cell::default, |device| cell(canvas, app, device, field))
+                .map_or_else(Cell::default, |device| {
+                    cell(canvas, app, device, field, usize::from(width))
+                })
         },
     );
 }
@@ -92,17 +95,23 @@ const WIDE: u16 = 120;
 /// Lines that remain of the table while the detail is open.
 const TABLE: u16 = 4;
 
-/// Why the user is asked to choose.
-fn why(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
+/// Why the user is asked to choose, while this view says so: nobody else needs
+/// to say it then.
+pub fn reason(app: &App) -> Option<&str> {
+    let asks = app.view() == View::Devices
+        && app.devices.watched().next().is_none()
+        && !app.devices.all().is_empty();
+    let last = app.notices.all().next_back();
+    let said = last.map(|notice| notice.text.as_str());
+    asks.then(|| {
+        said.or(app.session.remark.as_deref())
+            .unwrap_or("No device is watched.")
+    })
+}
+
+/// Asks the user to choose.
+fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
     let palette = canvas.palette;
-    let said = app
-        .notices
-        .all()
-        .next_back()
-        .map(|notice| notice.text.as_str());
-    let reason = said
-        .or(app.session.remark.as_deref())
-        .unwrap_or("No device is watched.");
     for (text, style) in [
         (reason, palette.strong),
         (
@@ -138,7 +147,7 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
     ]
 }
 
-fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
+fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field, width: usize) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
     let pair = match &device.kind {
@@ -171,9 +180,9 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field) -> Cell {
             DeviceKind::Other(kind) => Cell::new(kind.as_str(), text),
         },
         Field::Mode => Cell::new(pair.map_or("", |pair| pair.mode.as_str()), text),
-        Field::Policy => pair.map_or_else(Cell::default, |pair| {
-            Cell::new(both(&pair.policy, &pair.peer_policy), text)
-        }),
+        Field::Policy => {
+            pair.map_or_else(Cell::default, |pair| Cell::new(policies(pair, width), text))
+        }
         Field::Scrub => pair.map_or_else(Cell::default, |pair| {
             let [primary, peer] =
                 [&pair.scrub, &pair.peer_scrub].map(|scrub| scrub.as_deref().unwrap_or_default());
@@ -199,6 +208,21 @@ fn warns(app: &App, device: &Device) -> bool {
         fates.into_iter().flatten().any(|fate| fate.bypassed > 0)
     });
     came_past || listing::facts(device).iter().any(|fact| fact.warns)
+}
+
+/// The policies of both ends in so many cells: in full, or else so short that
+/// both are there. The detail has them in words.
+fn policies(pair: &Netkit, width: usize) -> String {
+    let full = both(&pair.policy, &pair.peer_policy);
+    if full.width() <= width {
+        return full;
+    }
+    let [primary, peer] = [&pair.policy, &pair.peer_policy].map(|policy| match policy.as_str() {
+        "forward" => "fwd",
+        "blackhole" => "black",
+        other => other,
+    });
+    both(primary, peer)
 }
 
 /// What holds for the primary and for the peer.

@@ -26,7 +26,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
             parts.iter().map(|(text, style)| (text.as_str(), *style)),
         );
     }
-    if let Some(notice) = app.notices.fresh() {
+    let said = super::devices::reason(app);
+    if let Some(notice) = app.notices.fresh()
+        && Some(notice.text.as_str()) != said
+    {
         let place = bottom(area, 1);
         let (mark, style) = match notice.level {
             Level::Info => (canvas.glyph(" ● ", " i "), canvas.palette.good),

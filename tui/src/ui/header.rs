@@ -119,6 +119,7 @@ fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
     }
     if let Some(remark) = &app.session.remark
         && rest.width >= REMARK
+        && super::devices::reason(app).is_none()
     {
         rest = canvas.text(rest, "  ", palette.text);
         rest = canvas.text(rest, remark, palette.dim);

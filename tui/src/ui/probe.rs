@@ -4,7 +4,7 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::canvas::{Canvas, indent, line};
+use super::canvas::{Canvas, bottom, indent, line};
 use super::format::{self, count};
 use super::graph;
 use crate::app::App;
@@ -19,12 +19,21 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let mut lines = sums(canvas, app, usize::from(area.width));
     lines.extend(probe(canvas, app, usize::from(area.width)));
     lines.extend(notices(canvas, app, usize::from(area.width)));
+    // Where not all has room, the last line says how much there is below.
+    let fits = lines.len() <= usize::from(area.height);
+    let foot = bottom(&mut area, u16::from(!fits));
+    let page = usize::from(area.height);
     canvas.geometry.extent = Extent {
-        page: usize::from(area.height),
+        page,
         rows: lines.len(),
     };
-    let most = lines.len().saturating_sub(usize::from(area.height));
-    for parts in lines.iter().skip(app.probe.offset().min(most)) {
+    let most = lines.len().saturating_sub(page);
+    let hidden = app.probe.offset().min(most);
+    if most > hidden {
+        let text = format!("{} below ", format::plural(most - hidden, "line"));
+        canvas.right(foot, &text, canvas.palette.dim);
+    }
+    for parts in lines.iter().skip(hidden).take(page) {
         let place = line(&mut area);
         canvas.texts(
             indent(place, 1),
@@ -101,9 +110,12 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         ),
         row("", "", head),
     ];
-    let ledgers = flows
-        .devices()
-        .map(|(slot, ledger)| (app.devices.names().get(slot).to_owned(), ledger))
+    let names = app.devices.names();
+    let mut devices: Vec<_> = flows.devices().collect();
+    devices.sort_by_key(|(slot, _)| names.place(*slot));
+    let ledgers = devices
+        .into_iter()
+        .map(|(slot, ledger)| (names.get(slot).to_owned(), ledger))
         .chain(std::iter::once(("all".to_owned(), flows.total())));
     for (name, ledger) in ledgers {
         for (direction, way) in [(Direction::In, "in"), (Direction::Out, "out")] {

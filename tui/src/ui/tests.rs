@@ -149,6 +149,62 @@ fn nothing_to_watch_opens_the_devices() {
 }
 
 #[test]
+fn what_the_devices_view_says_is_said_once() {
+    let mut app = empty(Look::default());
+    app.session.remark = Some("this kernel has no netkit: choose devices".to_owned());
+    let text = "This kernel has no netkit: name other devices.";
+    app.update(Action::Source(Event::Notice(Notice {
+        at: Moment::ZERO,
+        level: Level::Info,
+        text: text.to_owned(),
+    })));
+    let mut devices = synthetic::devices();
+    devices.retain(|device| device.name == "lo");
+    app.update(Action::Source(Event::Devices(devices)));
+    for width in [80, 140] {
+        let screen = screen(&mut app, width, 24);
+        assert_eq!(screen.matches("no netkit").count(), 1, "{screen}");
+    }
+    // Elsewhere it is still news.
+    app.update(Action::Show(View::Flows));
+    assert!(screen(&mut app, 80, 24).contains(text));
+}
+
+#[test]
+fn both_policies_are_told_where_it_is_narrow() {
+    let mut app = busy(Look::default());
+    app.update(Action::Show(View::Devices));
+    let narrow = screen(&mut app, 80, 24);
+    assert!(narrow.contains(" fwd/black "), "{narrow}");
+    let wide = screen(&mut app, 140, 24);
+    assert!(wide.contains(" forward/blackhole "), "{wide}");
+}
+
+#[test]
+fn the_probe_view_says_how_much_is_below() {
+    for ascii in [false, true] {
+        let mut app = busy(Look {
+            ascii,
+            ..Look::default()
+        });
+        app.update(Action::Show(View::Probe));
+        let first = screen(&mut app, 80, 24);
+        assert!(first.contains(" lines below\n"), "{first}");
+        assert!(!first.contains("all is as it should be"), "{first}");
+        app.update(Action::Move(Motion::Last));
+        let last = screen(&mut app, 80, 24);
+        assert!(last.contains("all is as it should be"), "{last}");
+        app.update(Action::Move(Motion::Up));
+        let text = screen(&mut app, 80, 24);
+        assert!(
+            !last.contains("below") && text.contains(" 1 line below\n"),
+            "{text}"
+        );
+        assert!(!screen(&mut app, 80, 60).contains("below"));
+    }
+}
+
+#[test]
 fn a_filter_while_it_is_typed() {
     let mut app = busy(Look::default());
     typed(&mut app, "10.2.0.0/16 and tcp");
