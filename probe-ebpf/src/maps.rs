@@ -1,7 +1,7 @@
 //! The maps; `probe_common::map` has their names and meanings.
 
 use aya_ebpf::{
-    bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST},
+    bindings::BPF_NOEXIST,
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, lpm_trie::Key},
 };
@@ -32,11 +32,9 @@ static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 static PREFIXES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(limits::PREFIXES, 0);
 // User space sets the sizes of these when it creates them.
 #[map]
-static FLOWS_EVEN: HashMap<FlowKey, FlowValue> =
-    HashMap::with_max_entries(1 << 17, BPF_F_NO_PREALLOC);
+static FLOWS_EVEN: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(1 << 17, 0);
 #[map]
-static FLOWS_ODD: HashMap<FlowKey, FlowValue> =
-    HashMap::with_max_entries(1 << 17, BPF_F_NO_PREALLOC);
+static FLOWS_ODD: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(1 << 17, 0);
 #[map]
 pub static PACKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 

@@ -28,6 +28,7 @@ pub mod units;
 mod update;
 pub mod usage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -108,8 +109,9 @@ pub struct App {
     pub probe: Scroll,
     /// How far the help is scrolled.
     pub help: Scroll,
-    live: Picture,
-    frozen: Option<Box<Picture>>,
+    /// Shared with the frozen one from the pause until something new is heard.
+    live: Arc<Picture>,
+    frozen: Option<Arc<Picture>>,
     view: View,
     overlay: Option<Overlay>,
     measure: Measure,
@@ -139,7 +141,7 @@ impl App {
             usage: None,
             probe: Scroll::default(),
             help: Scroll::default(),
-            live: Picture::default(),
+            live: Arc::default(),
             frozen: None,
             view: View::Flows,
             overlay: None,
@@ -153,7 +155,7 @@ impl App {
         self.keymap = preferences.keymap;
         self.flows.columns = Columns::new(preferences.columns);
         self.flows.order = Order::<Column>::by(preferences.sort);
-        self.live
+        Arc::make_mut(&mut self.live)
             .flows
             .keep_closed(preferences.closed == Closed::Keep);
         self.filtering.set_closed(preferences.closed);

@@ -143,7 +143,8 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     pub interval: Duration,
     /// Flows that the kernel counts one by one in an interval; what finds no
-    /// room is counted as untracked
+    /// room is counted as untracked. For each, about 500 bytes of the kernel's
+    /// memory are taken at the start
     #[arg(long, value_name = "FLOWS", default_value_t = 131_072, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_flows: u32,
     /// Count what comes to a container at its own end of the netkit pair, in its

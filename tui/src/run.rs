@@ -16,7 +16,7 @@ use crate::demo::Demo;
 use crate::listing;
 use crate::probe::live::{Ended, Events, Live, Options};
 use crate::probe::pair::PairRequest;
-use crate::probe::{Sizes, doctor, inventory, preflight, privileges};
+use crate::probe::{Sizes, doctor, inventory, preflight, privileges, sys};
 use crate::runtime;
 use crate::stream::Stream;
 use crate::terminal;
@@ -104,6 +104,7 @@ fn block_on<W: Future<Output = anyhow::Result<()>>>(
     work: impl FnOnce(Signals) -> W,
 ) -> anyhow::Result<()> {
     give_up_all_but(privileges::for_watching())?;
+    sys::give_back_large_buffers();
     tokio::runtime::Builder::new_multi_thread()
         // The screen has the main thread; the source waits for the kernel.
         .worker_threads(1)

@@ -45,8 +45,8 @@ impl Kind {
             }
         }
         [
-            kind("hash, on demand (nkview's)", BPF_MAP_TYPE_HASH, NO_PREALLOC),
-            kind("hash, preallocated", BPF_MAP_TYPE_HASH, 0),
+            kind("hash, on demand", BPF_MAP_TYPE_HASH, NO_PREALLOC),
+            kind("hash, preallocated (nkview's)", BPF_MAP_TYPE_HASH, 0),
             kind(
                 "per-CPU hash, on demand",
                 BPF_MAP_TYPE_PERCPU_HASH,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::action::{Edit, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
@@ -20,7 +21,8 @@ impl App {
 
     /// From now on this happens to closed flows.
     pub(super) fn set_closed(&mut self, closed: Closed) {
-        self.live.flows.keep_closed(closed == Closed::Keep);
+        let flows = &mut Arc::make_mut(&mut self.live).flows;
+        flows.keep_closed(closed == Closed::Keep);
         self.filter(|filtering| filtering.set_closed(closed));
         match closed {
             Closed::Fade => self.say(Level::Info, "Closed flows leave after ten seconds."),

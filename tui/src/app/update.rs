@@ -1,5 +1,7 @@
 //! What each action does.
 
+use std::sync::Arc;
+
 use super::action::{Action, ColumnEdit, Effect, Motion, View};
 use super::filtering::Filtering;
 use super::flows::FlowsView;
@@ -177,7 +179,7 @@ impl App {
                 self.refresh();
             }
             Event::Interval(interval) => {
-                self.live.ingest(&interval);
+                Arc::make_mut(&mut self.live).ingest(&interval);
                 self.devices.count(&interval.devices);
                 self.notices.tick(interval.at);
                 if self.frozen.is_none() {
@@ -185,7 +187,7 @@ impl App {
                 }
             }
             Event::Packets(packets) => {
-                self.live.packets.extend(packets);
+                Arc::make_mut(&mut self.live).packets.extend(packets);
                 if self.frozen.is_some() || self.view != View::Packets {
                     return Vec::new();
                 }
@@ -242,7 +244,7 @@ impl App {
     pub(super) fn pause(&mut self) {
         self.frozen = match self.frozen {
             Some(_) => None,
-            None => Some(Box::new(self.live.clone())),
+            None => Some(Arc::clone(&self.live)),
         };
         self.refresh();
     }

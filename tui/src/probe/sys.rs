@@ -437,6 +437,20 @@ where
     }
 }
 
+/// Lets the allocator give large buffers back to the kernel as soon as they are
+/// freed. glibc would do so only until it has seen one freed, and from then on
+/// keep such buffers, which each interval needs anew, in the heap of each thread
+/// (`M_MMAP_THRESHOLD` in mallopt(3)). Other allocators stay as they are.
+pub fn give_back_large_buffers() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE: libc::c_int = 8 << 20;
+        // SAFETY: it sets a parameter of the allocator, under the allocator's own
+        // lock. It refuses no such size, and did it, only memory would be lost.
+        let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+    }
+}
+
 fn empty_info() -> bpf_prog_info {
     // SAFETY: a structure of integers, for which zero is a value.
     unsafe { std::mem::zeroed() }
