@@ -12,6 +12,7 @@ mod fate;
 pub mod inventory;
 mod link_counters;
 pub mod live;
+mod losses;
 mod netns;
 pub mod object;
 mod owner;

@@ -130,7 +130,7 @@ impl std::ops::AddAssign for Totals {
 }
 
 /// What the probe itself did in an interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProbeCounts {
     /// Entries in the kernel's flow map at the end of the interval.
     pub map_entries: u64,
@@ -140,6 +140,9 @@ pub struct ProbeCounts {
     pub ring_bytes: u64,
     /// Bytes that it can hold.
     pub ring_capacity: u64,
+    /// Packet events that it had no room for since the source started, by the
+    /// number of the CPU that had them; empty when there were none.
+    pub lost: Vec<u64>,
     /// How long it took to read the counters.
     pub read: Duration,
     /// What the programs cost, while that is measured.

@@ -153,6 +153,7 @@ impl Synthetic {
                 map_capacity: 262_144,
                 ring_bytes: 24_576,
                 ring_capacity: 1 << 20,
+                lost: Vec::new(),
                 read: Duration::from_micros(1_300),
                 cost: Some(Cost {
                     runs: 4_000,

@@ -46,7 +46,7 @@ impl Picture {
     /// Takes over an interval.
     pub fn ingest(&mut self, interval: &Interval) {
         self.flows.ingest(interval);
-        self.probe = interval.probe;
+        self.probe = interval.probe.clone();
         self.interval = interval.length;
     }
 

@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use probe_common::{Direction, FlowKey, FlowValue, Settings, TotalsValue, limits};
 use rustix::thread::{MembarrierCommand, membarrier};
 
-use super::object::Maps;
+use super::losses::Losses;
+use super::object::{self, Maps};
 use super::sys::{self, Batch};
 use crate::source::{DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
 
@@ -42,6 +43,7 @@ pub struct Counters {
     turned: Instant,
     /// What TOTALS held when it was last read, by index.
     last: Vec<TotalsValue>,
+    losses: Losses,
 }
 
 impl Counters {
@@ -62,6 +64,7 @@ impl Counters {
             started: now,
             turned: now,
             last: vec![TotalsValue::default(); limits::TOTALS as usize],
+            losses: Losses::default(),
         };
         counters.publish()?;
         Ok(counters)
@@ -110,6 +113,7 @@ impl Counters {
             probe: ProbeCounts {
                 map_entries: flows.len() as u64,
                 map_capacity: self.capacity.into(),
+                lost: self.losses.by_cpu(),
                 read: now.elapsed(),
                 ..ProbeCounts::default()
             },
@@ -170,7 +174,9 @@ impl Counters {
     /// What one hook saw in an epoch that has ended.
     fn totals(&mut self, epoch: u32, slot: u32, direction: Direction) -> io::Result<Totals> {
         let index = limits::totals_index(epoch, slot, direction as u32);
-        let now = self.maps.totals(index).map_err(io::Error::other)?;
+        let cpus = self.maps.totals_by_cpu(index).map_err(io::Error::other)?;
+        self.losses.note(index, &cpus);
+        let now = object::sum(&cpus);
         let last = std::mem::replace(&mut self.last[index as usize], now);
         let packets = now.packets - last.packets;
         Ok(Totals {

@@ -112,14 +112,30 @@ impl Maps {
     /// # Errors
     /// The kernel's.
     pub fn totals(&self, index: u32) -> Result<TotalsValue, MapError> {
-        let mut sum = [0; TOTALS_WORDS];
-        for cpu in self.totals.get(&index, 0)?.iter() {
-            for (sum, value) in sum.iter_mut().zip(cpu) {
-                *sum += value;
-            }
-        }
-        Ok(bytemuck::cast(sum))
+        Ok(sum(&self.totals_by_cpu(index)?))
     }
+
+    /// One entry of TOTALS, by the number of the CPU.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn totals_by_cpu(&self, index: u32) -> Result<Vec<TotalsValue>, MapError> {
+        let cpus = self.totals.get(&index, 0)?;
+        Ok(cpus.iter().map(|words| bytemuck::cast(*words)).collect())
+    }
+}
+
+/// All CPUs together.
+#[must_use]
+pub fn sum(cpus: &[TotalsValue]) -> TotalsValue {
+    let mut sum = [0; TOTALS_WORDS];
+    for cpu in cpus {
+        let words: [u64; TOTALS_WORDS] = bytemuck::cast(*cpu);
+        for (sum, word) in sum.iter_mut().zip(words) {
+            *sum += word;
+        }
+    }
+    bytemuck::cast(sum)
 }
 
 /// The object, with its shared maps created.

@@ -176,7 +176,7 @@ fn cells(
 /// How full the kernel's maps are.
 fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
-    let probe = app.picture().probe;
+    let probe = &app.picture().probe;
     let gauge = |label: &str, used: u64, of: u64, text: String| -> Line {
         let cells = if width < 80 { 8 } else { 20 };
         let bar = graph::share(used as f64, of as f64, cells, canvas.ascii);
@@ -208,12 +208,19 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     if probe.ring_capacity > 0 {
         let total = app.picture().flows.total();
         let lost = Direction::BOTH.map(|direction| total.totals(direction).lost);
-        let text = format!(
+        let by_cpu = probe.lost.iter().enumerate().filter(|(_, lost)| **lost > 0);
+        let by_cpu: Vec<_> = by_cpu
+            .map(|(cpu, &lost)| format!("CPU {cpu}: {}", count(lost)))
+            .collect();
+        let mut text = format!(
             "{} of {}, {} events lost",
             format::bytes(probe.ring_bytes, app.look.units),
             format::bytes(probe.ring_capacity, app.look.units),
             count(lost.iter().sum())
         );
+        if !by_cpu.is_empty() {
+            text = format!("{text} ({})", by_cpu.join(", "));
+        }
         lines.push(gauge(
             "ring buffer",
             probe.ring_bytes,

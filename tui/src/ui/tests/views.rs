@@ -113,3 +113,18 @@ fn tag((fg, bg, modifier): (Color, Color, Modifier)) -> String {
     words.extend(modifier.iter_names().map(|(name, _)| name.to_lowercase()));
     format!("[{}]", words.join(" "))
 }
+
+#[test]
+fn lost_events_are_told_by_cpu() {
+    let mut app = empty(Look::default());
+    let mut interval = crate::synthetic::Synthetic::new(3, 40).interval();
+    interval.devices[0].directions[0].lost = 1_208;
+    interval.probe.lost = vec![1_201, 0, 7];
+    app.update(Action::Source(Event::Interval(interval)));
+    app.update(Action::Show(View::Probe));
+    let text = screen(&mut app, 140, 45);
+    assert!(
+        text.contains("1,208 events lost (CPU 0: 1,201, CPU 2: 7)"),
+        "{text}"
+    );
+}
