@@ -1,6 +1,7 @@
 //! The network devices of this namespace, as rtnetlink tells them.
 
 use std::io;
+use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt, TryStreamExt};
@@ -12,11 +13,16 @@ use netlink_packet_route::link::{
 };
 use probe_common::LinkLayer;
 use rtnetlink::{Handle, MulticastGroup};
+use tokio::time::{Instant, sleep_until};
 
 use crate::source::{DeviceKind, LinkCounters, LinkSide, Netkit};
 
 #[cfg(test)]
 mod tests;
+
+/// How long a connection that has ended is not replaced for, so that one that
+/// ends at once again is no busy loop.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A device as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +79,8 @@ pub struct Devices {
         NetlinkMessage<RouteNetlinkMessage>,
         rtnetlink::sys::SocketAddr,
     )>,
+    /// When a connection that has ended is replaced.
+    retry: Option<Instant>,
 }
 
 impl Devices {
@@ -84,7 +92,11 @@ impl Devices {
         let (connection, handle, changes) =
             rtnetlink::new_multicast_connection(&[MulticastGroup::Link, MulticastGroup::Nsid])?;
         tokio::spawn(connection);
-        Ok(Self { handle, changes })
+        Ok(Self {
+            handle,
+            changes,
+            retry: None,
+        })
     }
 
     /// What requests are made with.
@@ -106,14 +118,22 @@ impl Devices {
     }
 
     /// Waits for a change. What has changed is seen by listing again: messages
-    /// can be lost, a list cannot.
-    pub async fn changed(&mut self) {
+    /// can be lost, a list cannot. So a connection that has ended, as it does when
+    /// the kernel had more to tell than there was room for, is replaced, and that
+    /// is a change. It may be cancelled.
+    ///
+    /// # Errors
+    /// When there is no new connection. The next call tries again.
+    pub async fn changed(&mut self) -> io::Result<()> {
         if self.changes.next().await.is_none() {
-            // The connection has ended; there will be no more.
-            std::future::pending::<()>().await;
+            let retry = *self.retry.get_or_insert_with(|| Instant::now() + RETRY);
+            sleep_until(retry).await;
+            self.retry = None;
+            *self = Self::open()?;
         }
         // One change brings several messages.
         while self.changes.try_recv().is_ok() {}
+        Ok(())
     }
 }
 

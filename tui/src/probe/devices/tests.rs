@@ -85,3 +85,18 @@ fn a_device_that_no_link_type_made_has_a_kind_all_the_same() {
     message.header.flags = LinkFlags::Loopback;
     assert_eq!(kind(&message), DeviceKind::Other("loopback".to_owned()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_ended_is_replaced() {
+    let mut devices = Devices::open().unwrap();
+    devices.changes = futures::channel::mpsc::unbounded().1;
+    devices.changed().await.unwrap();
+    let links = devices.list().await.unwrap();
+    assert!(links.iter().any(|link| link.name == "lo"), "{links:?}");
+    assert!(
+        devices
+            .changes
+            .try_recv()
+            .is_err_and(|error| !error.is_closed())
+    );
+}

@@ -115,7 +115,16 @@ impl Task {
                     None => break,
                 },
                 _ = looks.tick() => self.look().await?,
-                () = self.devices.changed() => self.reconcile().await?,
+                changed = self.devices.changed() => match changed {
+                    Ok(()) => self.reconcile().await?,
+                    Err(error) => {
+                        let text = format!(
+                            "cannot follow the devices, new ones are not seen: {error}; trying \
+                             again"
+                        );
+                        self.notice(Level::Warning, text).await?;
+                    }
+                },
                 inventory = self.lookup.next() => {
                     self.inventory = inventory;
                     self.fates.follow(self.watched.with_peers(&self.inventory));
