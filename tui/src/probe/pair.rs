@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::net::Ipv6Addr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use netlink_packet_route::link::{
@@ -25,6 +26,9 @@ mod tests;
 /// alias it can be set in the request that creates the device, so that there is
 /// no moment without a mark.
 const GROUP: u32 = u32::from_be_bytes(*b"nkvw");
+/// A run signs its pair right after it has made it; what is not signed after this
+/// time was left by one that was killed in between.
+const SIGNS_WITHIN: Duration = Duration::from_secs(1);
 /// The longest name of a device (`IFNAMSIZ` with its closing zero).
 const NAME_MAX: usize = 15;
 /// Link-local addresses of the ends. In L3 mode the kernel would give both the
@@ -86,7 +90,7 @@ impl Pair {
                 )
             })?),
         };
-        for link in devices.list().await.context("cannot list the devices")? {
+        for link in list(devices).await? {
             let here = [Some(name), namespace.is_none().then_some(&peer)];
             if here.into_iter().flatten().any(|taken| *taken == link.name) {
                 bail!(
@@ -99,14 +103,21 @@ impl Pair {
         let handle = devices.handle();
         // From here on dropping it cleans up: this may be cancelled at any await.
         let pair = Self { name: name.clone() };
-        create_ends(handle, name, &peer, *mode, namespace.as_ref())
-            .await
-            .with_context(|| {
-                format!(
-                    "cannot create the netkit pair {name}; it needs CAP_NET_ADMIN and a kernel \
-                     with netkit (6.7, CONFIG_NETKIT=y)"
-                )
-            })?;
+        let created = create_ends(handle, name, &peer, *mode, namespace.as_ref()).await;
+        if is_taken(&created) {
+            // Somebody was faster, maybe a nkview that has not signed yet: theirs.
+            std::mem::forget(pair);
+            bail!(
+                "cannot create the netkit pair {name}: somebody has just made a device {name} or \
+                 {peer}; give the pair another name with --create NAME"
+            );
+        }
+        created.with_context(|| {
+            format!(
+                "cannot create the netkit pair {name}; it needs CAP_NET_ADMIN and a kernel with \
+                 netkit (6.7, CONFIG_NETKIT=y)"
+            )
+        })?;
         mark(handle, name).await?;
         bring_up(handle, name, PRIMARY).await?;
         match namespace {
@@ -151,8 +162,22 @@ fn is_ours(link: &Link) -> bool {
 /// When the kernel refuses to remove one.
 pub async fn remove_left_behind(devices: &Devices) -> anyhow::Result<Vec<String>> {
     let mut removed = Vec::new();
-    let links = devices.list().await.context("cannot list the devices")?;
-    for link in links.iter().filter(|link| is_left_behind(link)) {
+    let mut links = list(devices).await?;
+    let unsigned: Vec<u32> = links
+        .iter()
+        .filter(|link| is_unsigned(link))
+        .map(|link| link.index)
+        .collect();
+    if !unsigned.is_empty() {
+        // One that lives signs at once.
+        tokio::time::sleep(SIGNS_WITHIN).await;
+        links = list(devices).await?;
+    }
+    let was_unsigned = |link: &Link| is_unsigned(link) && unsigned.contains(&link.index);
+    for link in links
+        .iter()
+        .filter(|link| is_left_behind(link) || was_unsigned(link))
+    {
         devices
             .handle()
             .link()
@@ -171,18 +196,32 @@ pub async fn remove_left_behind(devices: &Devices) -> anyhow::Result<Vec<String>
     Ok(removed)
 }
 
+async fn list(devices: &Devices) -> anyhow::Result<Vec<Link>> {
+    devices.list().await.context("cannot list the devices")
+}
+
 /// Whether a run that is gone has made this device: it has our mark, and its
 /// owner can be judged from here and does not live.
 fn is_left_behind(link: &Link) -> bool {
-    if link.group != GROUP || link.netkit().is_none() {
-        return false;
-    }
-    match link.alias.as_deref().map(Owner::parse) {
-        // Killed before it could sign.
-        None => true,
-        Some(Some(owner)) => owner.is_gone(),
-        // Signed by somebody else.
-        Some(None) => false,
+    let owner = link.alias.as_deref().and_then(Owner::parse);
+    is_marked(link) && owner.is_some_and(Owner::is_gone)
+}
+
+/// Whether a run has made this device that has not signed it yet, or that was
+/// killed before it could.
+fn is_unsigned(link: &Link) -> bool {
+    is_marked(link) && link.alias.is_none()
+}
+
+fn is_marked(link: &Link) -> bool {
+    link.group == GROUP && link.netkit().is_some()
+}
+
+/// Whether there is a device of one of the names already.
+fn is_taken(created: &Result<(), rtnetlink::Error>) -> bool {
+    match created {
+        Err(rtnetlink::Error::NetlinkError(message)) => message.raw_code() == -libc::EEXIST,
+        _ => false,
     }
 }
 

@@ -31,7 +31,7 @@ fn only_a_pair_of_ours_whose_owner_is_gone_is_left_behind() {
     let elsewhere = gone.elsewhere();
     for (group, alias, expected) in [
         (GROUP, Some(gone.sign()), true),
-        (GROUP, None, true),
+        (GROUP, None, false),
         (GROUP, Some(me.sign()), false),
         (GROUP, Some(elsewhere.sign()), false),
         (GROUP, Some("uplink of rack 7".to_owned()), false),
@@ -41,9 +41,20 @@ fn only_a_pair_of_ours_whose_owner_is_gone_is_left_behind() {
         let link = primary(group, alias);
         assert_eq!(is_left_behind(&link), expected, "{link:?}");
     }
-    let mut peer = primary(GROUP, None);
+    let mut peer = primary(GROUP, Some(gone.sign()));
     peer.kind = DeviceKind::NetkitPeer;
     assert!(!is_left_behind(&peer));
+}
+
+#[test]
+fn a_pair_of_ours_without_a_signature_waits_for_it() {
+    let me = Owner::this().unwrap();
+    assert!(is_unsigned(&primary(GROUP, None)));
+    assert!(!is_unsigned(&primary(GROUP, Some(me.sign()))));
+    assert!(!is_unsigned(&primary(0, None)));
+    let mut peer = primary(GROUP, None);
+    peer.kind = DeviceKind::NetkitPeer;
+    assert!(!is_unsigned(&peer));
 }
 
 #[test]
