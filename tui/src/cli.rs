@@ -87,7 +87,7 @@ pub struct StreamArgs {
     /// Print a line for each packet that is looked at, too
     #[arg(long)]
     pub packets: bool,
-    /// End after this many seconds; otherwise with Ctrl-C
+    /// End so many seconds after all devices are watched; otherwise with Ctrl-C
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
     /// The pair to make.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::thread::CapabilitySet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::app::own::OwnSession;
 use crate::cli::{
@@ -18,6 +19,7 @@ use crate::probe::live::{Ended, Events, Live, Options};
 use crate::probe::pair::PairRequest;
 use crate::probe::{Sizes, doctor, inventory, preflight, privileges, sys};
 use crate::runtime;
+use crate::source::{Event, Watch};
 use crate::stream::Stream;
 use crate::terminal;
 
@@ -163,10 +165,17 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
     let mut stop = Some(stop);
     let mut ended = None;
     let mut written = Ok(());
+    // Attaching to many devices takes seconds, which are nobody's measurement.
+    let (attached, is_attached) = oneshot::channel();
+    let mut attached = Some(attached);
     let duration = args.duration;
     let mut over = std::pin::pin!(async move {
+        let time_is_over = async {
+            let _ = is_attached.await;
+            elapsed(duration).await;
+        };
         tokio::select! {
-            () = elapsed(duration) => {}
+            () = time_is_over => {}
             () = signals.any() => {}
         }
     });
@@ -177,7 +186,12 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
                 ended = stop.take().map(crate::probe::live::Stop::ask);
             }
             event = events.recv() => match event {
-                Some(event) => written = stream.event(&event),
+                Some(event) => {
+                    if is_ready(&event) {
+                        attached.take().map(|attached| attached.send(()));
+                    }
+                    written = stream.event(&event);
+                }
                 None => break,
             },
         }
@@ -239,6 +253,14 @@ async fn finish(ended: Ended) -> anyhow::Result<()> {
         "nkview: taking the programs off; this takes a moment"
     );
     ended.await
+}
+
+/// Whether the source says that no device waits to be attached to.
+fn is_ready(event: &Event) -> bool {
+    match event {
+        Event::Devices(devices) => !devices.iter().any(|it| it.watch == Watch::Starting),
+        _ => false,
+    }
 }
 
 async fn elapsed(duration: Option<Duration>) {

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::namespace::Namespace;
 use crate::need::Need;
-use crate::stream::Stream;
+use crate::report::Report;
+use crate::stream::{self, Stream};
 use crate::tty::{self, Tty};
 use crate::{Test, traffic, wait};
 
@@ -30,7 +31,31 @@ pub fn tests() -> Vec<Test> {
         [Need::Netkit],
         netkit_pairs,
     ));
+    let veth = Layout::apart(Kind::Veth);
+    tests.push(Test::new(
+        "following::time_runs_when_all_are_watched",
+        veth.needs(),
+        time_runs_when_all_are_watched,
+    ));
     tests
+}
+
+/// Attaching to so many takes far longer than they are to be watched for.
+fn time_runs_when_all_are_watched() {
+    const PAIRS: usize = 20;
+    let namespace = Namespace::new();
+    let pairs = (0..PAIRS).map(|n| format!("link add v{n} type veth peer name w{n}\n"));
+    namespace.ip(&pairs.collect::<String>());
+    let args = ["stream", "--json", "--duration", "0.1", "v*"];
+    let output = stream::run(&namespace, &args);
+    assert!(output.status.success(), "{output:?}");
+    let lines = str::from_utf8(&output.stdout).unwrap().lines();
+    let report = Report::new(
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    );
+    assert_eq!(report.of_type("totals").count(), PAIRS);
 }
 
 fn is_watched(line: &Value, name: &str, hooks: &str) -> bool {
