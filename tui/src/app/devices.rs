@@ -4,7 +4,7 @@ use crate::app::action::{Effect, Motion};
 use crate::app::list::{List, Scroll};
 use crate::dissect::clean;
 use crate::filter::DeviceName;
-use crate::source::{Command, Device, DeviceTotals, Watch};
+use crate::source::{Command, Device, DeviceTotals, LinkCounters, Watch};
 
 /// Devices as the source told them last, and the selection among them.
 #[derive(Debug, Default)]
@@ -97,6 +97,24 @@ impl SlotNames {
     }
 }
 
+/// Keeps what a device has counted by the last interval where that is more than
+/// when the devices were listed, which can be long ago.
+fn keep_counted(old: &Device, device: &mut Device) {
+    device.counters = newer(old.counters, device.counters);
+    let old = old.peer.as_ref().and_then(|peer| peer.end.as_ref());
+    let end = device.peer.as_mut().and_then(|peer| peer.end.as_mut());
+    if let (Some(old), Some(end)) = (old, end) {
+        end.counters = newer(old.counters, end.counters);
+    }
+}
+
+/// Of the counters of one device those that were read later.
+fn newer(a: LinkCounters, b: LinkCounters) -> LinkCounters {
+    let sum =
+        |LinkCounters { rx, tx }: LinkCounters| rx.packets + rx.dropped + tx.packets + tx.dropped;
+    if sum(a) > sum(b) { a } else { b }
+}
+
 impl Devices {
     /// Takes over the devices that are known now. Returns whether this was the
     /// first time and none is watched: time to let the user choose.
@@ -107,6 +125,12 @@ impl Devices {
             }
         }
         self.names.find_places();
+        for device in &mut devices {
+            let is_it = |old: &&Device| old.index == device.index && old.name == device.name;
+            if let Some(old) = self.all.iter().find(is_it) {
+                keep_counted(old, device);
+            }
+        }
         devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp_by_name(b)));
         self.list
             .settle(devices.iter().map(|device| device.index).collect());

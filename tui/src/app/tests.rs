@@ -2,7 +2,7 @@ use super::action::{Action, Edit, Effect, HostGroup, Item, Motion, Side};
 use super::filtering::Subject;
 use super::list::Extent;
 use super::*;
-use crate::source::{Command, Event, Hooks, Watch};
+use crate::source::{Command, Device, Event, Hooks, LinkCounters, Watch};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {
@@ -299,6 +299,25 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     assert!(app.devices.detail, "with one watched, it is the detail");
     let effects = app.update(Action::Watch);
     assert!(effects.contains(&Effect::Source(Command::Unwatch(name))));
+}
+
+#[test]
+fn counters_of_devices_do_not_go_back_when_they_are_listed_anew() {
+    let (mut app, mut source) = told(1);
+    let mut interval = source.interval();
+    let mut counters = LinkCounters::default();
+    counters.rx.packets = u64::from(u32::MAX);
+    interval.devices[0].counters = Some(counters);
+    app.update(Action::Source(Event::Interval(interval)));
+    let slot = 0;
+    let shown = |app: &App| {
+        let mut all = app.devices.all().iter();
+        let is_it = |it: &&Device| matches!(it.watch, Watch::Yes { slot: its, .. } if its == slot);
+        all.find(is_it).unwrap().counters
+    };
+    assert_eq!(shown(&app), counters);
+    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    assert_eq!(shown(&app), counters);
 }
 
 #[test]
