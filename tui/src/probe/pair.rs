@@ -105,11 +105,12 @@ impl Pair {
         let pair = Self { name: name.clone() };
         let created = create_ends(handle, name, &peer, *mode, namespace.as_ref()).await;
         if is_taken(&created) {
-            // Somebody was faster, maybe a nkview that has not signed yet: theirs.
+            // Not ours to remove: somebody was faster, maybe a nkview that has not
+            // signed yet, or the peer's name is taken in its namespace.
             std::mem::forget(pair);
             bail!(
-                "cannot create the netkit pair {name}: somebody has just made a device {name} or \
-                 {peer}; give the pair another name with --create NAME"
+                "cannot create the netkit pair {name}: there is a device {name} or {peer} already; \
+                 give the pair another name with --create NAME"
             );
         }
         created.with_context(|| {
