@@ -224,6 +224,12 @@ pub fn mac(mac: &[u8]) -> String {
     octets.join(":")
 }
 
+/// How many lines there are further down: `5 lines below`.
+#[must_use]
+pub fn below(lines: usize) -> String {
+    format!("{} below", plural(lines, "line"))
+}
+
 /// `1 flow`, `1,208 flows`.
 #[must_use]
 pub fn plural(number: usize, word: &str) -> String {

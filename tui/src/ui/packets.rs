@@ -219,7 +219,7 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     }
     if most > 0 {
         let below = most - hidden;
-        let text = format!(" {} lines below ", format::count(below as u64));
+        let text = format!(" {} ", format::below(below));
         canvas.right(indent(place, 2), &text, palette.dim);
     }
 }

@@ -30,7 +30,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let most = lines.len().saturating_sub(page);
     let hidden = app.probe.offset().min(most);
     if most > hidden {
-        let text = format!("{} below ", format::plural(most - hidden, "line"));
+        let text = format!("{} ", format::below(most - hidden));
         canvas.right(foot, &text, canvas.palette.dim);
     }
     for parts in lines.iter().skip(hidden).take(page) {

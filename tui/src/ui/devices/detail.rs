@@ -69,10 +69,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
         canvas.text(rest, text, *style);
     }
     if most > hidden {
-        let below = format::count((most - hidden) as u64);
+        let below = most - hidden;
         canvas.right(
             indent(place, 2),
-            &format!(" {below} lines below "),
+            &format!(" {} ", format::below(below)),
             palette.dim,
         );
     }
