@@ -36,7 +36,7 @@ use jiff::tz::TimeZone;
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable, Span};
 use crate::keys::{Context, Keymap};
-use crate::source::Session;
+use crate::model::Session;
 
 use action::View;
 use columns::{Column, Columns};

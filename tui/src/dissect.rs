@@ -27,7 +27,7 @@ use std::ops::Range;
 pub use name::{ether_type_name, icmp_type_name, protocol_name, tcp_flags_text};
 pub use text::{clean, grouped};
 
-use crate::source::Packet;
+use crate::model::Packet;
 use cursor::Cursor;
 
 /// A field or a header of a packet.

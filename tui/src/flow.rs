@@ -27,7 +27,7 @@ pub use series::{Series, Span};
 pub use table::{FlowTable, Limits};
 pub use tcp::TcpState;
 
-use crate::source::Moment;
+use crate::model::Moment;
 
 /// One flow, both directions of it. Arrays are indexed by [`Direction`].
 #[derive(Clone, Debug)]

@@ -10,10 +10,11 @@ pub mod filter;
 pub mod flow;
 pub mod keys;
 pub mod listing;
+pub mod model;
 pub mod probe;
 pub mod run;
 pub mod runtime;
-pub mod source;
+
 pub mod stream;
 #[cfg(test)]
 mod synthetic;

@@ -24,7 +24,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use crate::dissect::clean;
-use crate::source::{Device, DeviceKind, LinkCounters, Namespace};
+use crate::model::{Device, DeviceKind, LinkCounters, Namespace};
 
 mod facts;
 mod json;

@@ -15,11 +15,11 @@ use crate::cli::{
 use crate::config::{self, Config};
 use crate::demo::Demo;
 use crate::listing;
+use crate::model::{Event, Watch};
 use crate::probe::live::{Ended, Events, Live, Options};
 use crate::probe::pair::PairRequest;
 use crate::probe::{Sizes, doctor, inventory, preflight, privileges, sys};
 use crate::runtime;
-use crate::source::{Event, Watch};
 use crate::stream::Stream;
 use crate::terminal;
 
@@ -208,7 +208,7 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
 /// Prints the devices. Nothing is attached.
 async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
     let mut devices = inventory::list().await?;
-    devices.sort_by(crate::source::Device::cmp_by_name);
+    devices.sort_by(crate::model::Device::cmp_by_name);
     let stdout = io::stdout().lock();
     unless_closed(if args.json {
         listing::write_json(&devices, stdout)

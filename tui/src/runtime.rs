@@ -20,7 +20,7 @@ use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
-use crate::source::{Command, Event, Session};
+use crate::model::{Command, Event, Session};
 use crate::terminal::{self, Console};
 use crate::ui;
 use frame::Frame;
@@ -220,9 +220,9 @@ fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
         if matches!(error.into_inner(), Command::PushDown(_)) {
             app.push_down.lost();
         }
-        app.notices.push(crate::source::Notice {
+        app.notices.push(crate::model::Notice {
             at: app.picture().flows.now(),
-            level: crate::source::Level::Warning,
+            level: crate::model::Level::Warning,
             text: "the source takes no requests now; try it again".to_owned(),
         });
     }

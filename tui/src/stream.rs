@@ -65,7 +65,7 @@ use serde::Serialize;
 
 use crate::{
     flow::{FlowTable, Limits},
-    source::{Device, Event, Fate, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
+    model::{Device, Event, Fate, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
 };
 use line::Line;
 
@@ -134,6 +134,7 @@ impl<W: Write> Stream<W> {
                     &Line::Notice(line::Notice::new(time, notice)),
                 )?;
             }
+            Event::Reply(_) => {}
             Event::Ended(text) => {
                 self.start(&[])?;
                 let time = self.time(self.table.now());

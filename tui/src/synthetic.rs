@@ -7,7 +7,7 @@ use std::time::Duration;
 use probe_common::parse::number::{ether, ip, tcp};
 use probe_common::{Counters, Direction, FlowKey, FlowValue};
 
-use crate::source::{
+use crate::model::{
     Cost, DeviceTotals, Event, Fate, FlowCounts, Interval, Moment, Packet, ProbeCounts, Session,
     Totals,
 };

@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::action::View;
-use crate::source::Moment;
+use crate::model::Moment;
 use canvas::Canvas;
 use geometry::Geometry;
 use palette::Palette;

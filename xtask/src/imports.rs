@@ -34,30 +34,26 @@ const RULES: &[(&str, Names)] = &[
     ("runtime", All),
     ("demo", Only(&[])),
     ("terminal", Only(&[])),
-    ("probe", Only(&["source"])),
-    ("source", Only(&[])),
-    ("flow", Only(&["source"])),
+    ("probe", Only(&["model"])),
+    ("model", Only(&[])),
+    ("flow", Only(&["model"])),
     ("filter", Only(&["flow"])),
-    ("health", Only(&["flow", "source"])),
-    ("dissect", Only(&["source"])),
-    ("listing", Only(&["dissect", "source"])),
-    ("stream", Only(&["dissect", "filter", "flow", "source"])),
-    (
-        "app",
-        Only(&["dissect", "filter", "flow", "health", "keys", "source"]),
-    ),
+    ("dissect", Only(&["model"])),
+    ("listing", Only(&["dissect", "model"])),
+    ("stream", Only(&["dissect", "filter", "flow", "model"])),
+    ("app", Only(&["dissect", "filter", "flow", "keys", "model"])),
     ("config", Only(&["app", "filter", "keys"])),
     ("keys", Only(&["app"])),
     (
         "ui",
         Only(&[
-            "app", "dissect", "filter", "flow", "health", "keys", "listing", "source",
+            "app", "dissect", "filter", "flow", "keys", "listing", "model",
         ]),
     ),
 ];
 
 /// What is compiled for tests alone, which all modules may name.
-const FOR_TESTS: &[(&str, Names)] = &[("synthetic", Only(&["source"]))];
+const FOR_TESTS: &[(&str, Names)] = &[("synthetic", Only(&["model"]))];
 
 /// A module that names one that it may not.
 #[derive(Debug, PartialEq, Eq)]

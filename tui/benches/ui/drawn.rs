@@ -6,7 +6,7 @@ use std::time::Instant;
 use nkview::app::action::Action;
 use nkview::app::{App, Colours, Look};
 use nkview::filter::Filter;
-use nkview::source::{Event, Interval, Totals};
+use nkview::model::{Event, Interval, Totals};
 use nkview::terminal::{Console, Output};
 use nkview::ui;
 use probe_common::Direction;

@@ -15,10 +15,10 @@ mod machine;
 mod synthetic;
 
 // The synthetic source is a module of nkview, and names this one.
-use nkview::source;
+use nkview::model;
 
 use nkview::app::action::{Action, Edit, Motion, View};
-use nkview::source::Event;
+use nkview::model::Event;
 
 use drawn::Drawn;
 use machine::median;

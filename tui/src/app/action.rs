@@ -10,7 +10,7 @@ use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
 use super::usage::Usage;
-use crate::source::{Command, Event};
+use crate::model::{Command, Event};
 
 pub use edit::{ColumnEdit, Edit, Motion};
 pub use item::{HostGroup, Item, Side, View};

@@ -8,7 +8,7 @@ use super::flows::count;
 use super::{App, ends, names};
 use crate::dissect::summary;
 use crate::flow::Flow;
-use crate::source::Level;
+use crate::model::Level;
 
 /// What is selected, as text.
 #[must_use]

@@ -4,7 +4,7 @@ use crate::app::action::{Effect, Motion};
 use crate::app::list::{List, Scroll};
 use crate::dissect::clean;
 use crate::filter::DeviceName;
-use crate::source::{Command, Device, DeviceTotals, LinkCounters, Watch};
+use crate::model::{Command, Device, DeviceTotals, LinkCounters, Watch};
 
 /// Devices as the source told them last, and the selection among them.
 #[derive(Debug, Default)]
@@ -226,7 +226,7 @@ impl Devices {
 }
 
 const fn rank(device: &Device) -> u8 {
-    use crate::source::DeviceKind;
+    use crate::model::DeviceKind;
     match (&device.watch, &device.kind) {
         (Watch::Yes { .. } | Watch::Starting, _) => 0,
         (Watch::Failed(_), _) => 1,

@@ -12,7 +12,7 @@ use super::names;
 use super::own::OwnSession;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
-use crate::source::{Moment, Packet};
+use crate::model::{Moment, Packet};
 
 /// A column and a direction to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

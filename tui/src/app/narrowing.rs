@@ -8,7 +8,7 @@ use super::action::{Edit, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
 use super::{App, ends};
 use crate::filter::Seen;
-use crate::source::Level;
+use crate::model::Level;
 
 /// Addresses that are proposed to complete a filter, at most.
 const PROPOSED: usize = 2000;

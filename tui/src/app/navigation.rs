@@ -5,7 +5,7 @@ use super::filtering::Filtering;
 use super::list::{Extent, Scroll};
 use super::{App, ends};
 use crate::filter::Filter;
-use crate::source::Level;
+use crate::model::Level;
 
 impl App {
     pub(super) fn show(&mut self, view: View) {

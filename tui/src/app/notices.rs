@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::source::{Moment, Notice};
+use crate::model::{Moment, Notice};
 
 /// Notices that are kept.
 const KEPT: usize = 500;

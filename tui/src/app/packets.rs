@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::action::Motion;
 use super::flows::Criteria;
 use super::list::{List, Scroll};
-use crate::source::Packet;
+use crate::model::Packet;
 
 #[cfg(test)]
 mod tests;

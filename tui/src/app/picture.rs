@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::packets::Packets;
 use crate::flow::{FlowTable, Sums};
-use crate::source::{Interval, ProbeCounts};
+use crate::model::{Interval, ProbeCounts};
 use probe_common::Direction;
 
 /// All that the views show of the traffic. A copy of it is the frozen picture

@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 
 use crate::filter::Filter;
-use crate::source::Command;
+use crate::model::Command;
 
 #[cfg(test)]
 mod tests;

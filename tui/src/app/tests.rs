@@ -2,7 +2,7 @@ use super::action::{Action, Edit, Effect, HostGroup, Item, Motion, Side};
 use super::filtering::Subject;
 use super::list::Extent;
 use super::*;
-use crate::source::{Command, Device, Event, Hooks, LinkCounters, Watch};
+use crate::model::{Command, Device, Event, Hooks, LinkCounters, Watch};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {

@@ -7,7 +7,7 @@ use super::filtering::Filtering;
 use super::flows::FlowsView;
 use super::hosts::HostsView;
 use super::{App, Overlay, copy, criteria};
-use crate::source::{Command, Event, Level, Notice};
+use crate::model::{Command, Event, Level, Notice};
 
 impl App {
     /// Lets something happen.
@@ -195,6 +195,7 @@ impl App {
                 self.packets.refresh(&self.live.packets, criteria);
             }
             Event::Notice(notice) => self.notices.push(notice),
+            Event::Reply(_) => return Vec::new(),
             Event::Ended(reason) => {
                 self.notices.push(Notice {
                     at: self.live.flows.now(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::series::Span;
-use crate::source::Moment;
+use crate::model::Moment;
 
 /// Slots that are remembered.
 pub const SLOTS: usize = 60;

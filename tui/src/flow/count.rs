@@ -4,7 +4,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use probe_common::Counters;
 
-use crate::source::Totals;
+use crate::model::Totals;
 
 /// How much traffic. Arithmetic saturates: counts come from recordings too,
 /// which can claim anything.

@@ -9,7 +9,7 @@ use super::{
     ring::Ring,
     series::{Long, Series, Span},
 };
-use crate::source::Moment;
+use crate::model::Moment;
 
 /// Slots whose packets are remembered one by one.
 const PACKET_SLOTS: usize = 10;

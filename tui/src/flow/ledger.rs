@@ -6,7 +6,7 @@ use probe_common::Direction;
 
 use super::series::{Hour, Series, Span};
 use super::{Clock, Count, Flow, History};
-use crate::source::{Moment, Totals};
+use crate::model::{Moment, Totals};
 
 /// Where the packets of one direction went. Always
 /// `seen = live + expired + overflow + untracked + filtered`.

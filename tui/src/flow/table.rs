@@ -11,7 +11,7 @@ use super::{
     Clock, Count, Flow, Ledger,
     order::{Order, Queue},
 };
-use crate::source::{FlowCounts, Interval, Moment};
+use crate::model::{FlowCounts, Interval, Moment};
 
 /// A closed TCP connection leaves after this time without a packet.
 const CLOSED_IDLE: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! What there is to say of a device beyond the columns of a table.
 
 use crate::dissect::{clean, grouped};
-use crate::source::{
+use crate::model::{
     Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerEnd,
 };
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::mac;
-use crate::source::{self, DeviceKind, LinkCounters};
+use crate::model::{self, DeviceKind, LinkCounters};
 
 #[derive(Serialize)]
 pub(super) struct Device<'a> {
@@ -97,8 +97,8 @@ struct Program<'a> {
     pinned: Option<&'a str>,
 }
 
-impl<'a> From<&'a source::Device> for Device<'a> {
-    fn from(device: &'a source::Device) -> Self {
+impl<'a> From<&'a model::Device> for Device<'a> {
+    fn from(device: &'a model::Device) -> Self {
         let netkit = match &device.kind {
             DeviceKind::Netkit(pair) => Some(Netkit {
                 mode: &pair.mode,
@@ -130,8 +130,8 @@ impl<'a> From<&'a source::Device> for Device<'a> {
     }
 }
 
-impl<'a> From<&'a source::Peer> for Peer<'a> {
-    fn from(peer: &'a source::Peer) -> Self {
+impl<'a> From<&'a model::Peer> for Peer<'a> {
+    fn from(peer: &'a model::Peer) -> Self {
         Self {
             index: peer.index,
             end: peer.end.as_ref().map(|end| End {
@@ -146,8 +146,8 @@ impl<'a> From<&'a source::Peer> for Peer<'a> {
     }
 }
 
-impl<'a> From<&'a source::Namespace> for Namespace<'a> {
-    fn from(namespace: &'a source::Namespace) -> Self {
+impl<'a> From<&'a model::Namespace> for Namespace<'a> {
+    fn from(namespace: &'a model::Namespace) -> Self {
         let container = namespace.container.as_ref();
         Self {
             id: namespace.id,
@@ -164,9 +164,9 @@ impl<'a> From<&'a source::Namespace> for Namespace<'a> {
     }
 }
 
-impl<'a> From<&'a source::HookChain> for Hook<'a> {
-    fn from(chain: &'a source::HookChain) -> Self {
-        let program = |program: &'a source::HookProgram| Program {
+impl<'a> From<&'a model::HookChain> for Hook<'a> {
+    fn from(chain: &'a model::HookChain) -> Self {
+        let program = |program: &'a model::HookProgram| Program {
             id: program.id,
             name: program.name.as_deref(),
             tag: program.tag.as_deref(),

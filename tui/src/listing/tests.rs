@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::source::{Namespace, Peer, PeerEnd};
+use crate::model::{Namespace, Peer, PeerEnd};
 use crate::synthetic;
 
 fn table(devices: &[Device]) -> String {

@@ -22,7 +22,7 @@ use super::object::{Object, ObjectError, Program};
 use super::policy;
 use super::preflight;
 use super::sys::{self, Chain, HookPoint, ProgramInfo};
-use crate::source::{DeviceKind, Hooks, PROGRAM};
+use crate::model::{DeviceKind, Hooks, PROGRAM};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;

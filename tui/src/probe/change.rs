@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::sys;
-use crate::source::{HookPoint, Level, PROGRAM};
+use crate::model::{HookPoint, Level, PROGRAM};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use aya::sys::{Stats, SyscallError, enable_stats};
 
 use super::sys::ProgramInfo;
-use crate::source::Cost;
+use crate::model::Cost;
 
 #[cfg(test)]
 mod tests;

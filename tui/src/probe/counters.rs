@@ -16,7 +16,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 use super::losses::Losses;
 use super::object::{self, Maps};
 use super::sys::{self, Batch};
-use crate::source::{DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
+use crate::model::{DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
 
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

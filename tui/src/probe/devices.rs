@@ -15,7 +15,7 @@ use probe_common::LinkLayer;
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::time::{Instant, sleep_until};
 
-use crate::source::{DeviceKind, LinkCounters, LinkSide, Netkit};
+use crate::model::{DeviceKind, LinkCounters, LinkSide, Netkit};
 
 #[cfg(test)]
 mod tests;

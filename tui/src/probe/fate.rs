@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use probe_common::Direction;
 
 use super::link_counters::{FarEnd, Readings};
-use crate::source::{DeviceTotals, Fate, LinkCounters};
+use crate::model::{DeviceTotals, Fate, LinkCounters};
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use tokio::task::block_in_place;
 use super::devices::{Devices, Link, OtherEnd};
 use super::link_counters::FarEnd;
 use super::netns;
-use crate::source::{Device, HookChain, HookPoint, Namespace, Peer, PeerEnd, Watch};
+use crate::model::{Device, HookChain, HookPoint, Namespace, Peer, PeerEnd, Watch};
 
 mod chains;
 mod container;

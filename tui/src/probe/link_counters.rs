@@ -9,7 +9,7 @@ use std::fs;
 
 use super::inventory::Place;
 use super::netns;
-use crate::source::{LinkCounters, LinkSide};
+use crate::model::{LinkCounters, LinkSide};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use super::preflight;
 use super::privileges::Held;
 use super::ring::Ring;
 use super::watch::Watched;
-use crate::source::{Command, Event, Session};
+use crate::model::{Command, Event, Session};
 
 mod selection;
 mod task;

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use probe_common::{Attachment, Settings, TotalsValue, map};
 
 use super::sys;
-use crate::source::PROGRAM;
+use crate::model::PROGRAM;
 
 /// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../assets/nkview.bpf.o");

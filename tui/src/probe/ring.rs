@@ -8,7 +8,7 @@ use probe_common::parse::parse;
 use probe_common::{Direction, LinkLayer, PacketEvent, Reason, SNAPSHOT};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::source::{Moment, Packet};
+use crate::model::{Moment, Packet};
 
 #[cfg(test)]
 mod tests;

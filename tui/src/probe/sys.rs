@@ -20,7 +20,7 @@ use aya_obj::generated::{
 };
 use bytemuck::{AnyBitPattern, NoUninit, Zeroable};
 
-pub use crate::source::HookPoint;
+pub use crate::model::HookPoint;
 
 /// Insert before the program given as relative, which is the head of the chain
 /// when none is given (`BPF_F_BEFORE`).

@@ -17,7 +17,7 @@ use super::inventory::Inventory;
 use super::object::Object;
 use super::preflight;
 use super::sys::ProgramInfo;
-use crate::source::{Device, Hooks, Watch};
+use crate::model::{Device, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);

@@ -14,8 +14,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
-    flow, source,
-    source::{Fate, FlowCounts, Level, Moment, Totals, Watch},
+    flow,
+    model::{self, Fate, FlowCounts, Level, Moment, Totals, Watch},
 };
 
 /// A moment of the wall clock, to the millisecond.
@@ -77,7 +77,7 @@ pub(super) struct Device<'a> {
 
 impl<'a> Device<'a> {
     /// Nothing for a device that nobody wants to watch, or not yet.
-    pub(super) fn new(device: &'a source::Device) -> Option<Self> {
+    pub(super) fn new(device: &'a model::Device) -> Option<Self> {
         let mut line = Self {
             name: &device.name,
             index: device.index,
@@ -111,7 +111,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn new(time: Time, device: &'a str, packet: &source::Packet) -> Self {
+    pub(super) fn new(time: Time, device: &'a str, packet: &model::Packet) -> Self {
         let key = &packet.key;
         Self {
             time,
@@ -267,7 +267,7 @@ pub(super) struct Notice<'a> {
 }
 
 impl<'a> Notice<'a> {
-    pub(super) fn new(time: Time, notice: &'a source::Notice) -> Self {
+    pub(super) fn new(time: Time, notice: &'a model::Notice) -> Self {
         let level = match notice.level {
             Level::Info => "info",
             Level::Warning => "warning",

@@ -15,7 +15,7 @@ use probe_common::{
 use serde_json::Value;
 
 use super::Stream;
-use crate::source::{
+use crate::model::{
     Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, LinkCounters,
     Notice, Session, Totals, Watch,
 };

@@ -1,7 +1,7 @@
 //! Devices of all kinds, three of them watched.
 
 use super::NAMES;
-use crate::source::{
+use crate::model::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
     LinkSide, Namespace, Netkit, Peer, PeerEnd, Watch,
 };

@@ -14,7 +14,7 @@ use simple_dns::{
     TYPE,
 };
 
-use crate::source::{Moment, Packet};
+use crate::model::{Moment, Packet};
 
 /// Hardware addresses of the remote and of the local end.
 const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 0x65], [2, 0, 0, 0, 0, 0x0a]];

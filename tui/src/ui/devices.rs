@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::app::action::{Item, View};
 use crate::dissect::clean;
 use crate::listing;
-use crate::source::{Device, DeviceKind, Netkit, Watch};
+use crate::model::{Device, DeviceKind, Netkit, Watch};
 
 mod detail;
 

@@ -15,7 +15,7 @@ use crate::app::columns::Column;
 use crate::app::flows::count;
 use crate::app::{App, names};
 use crate::flow::{Flow, SLOTS};
-use crate::source::Container;
+use crate::model::Container;
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::action::Action;
 use crate::app::picture::Trust;
 use crate::keys::Binding;
-use crate::source::Level;
+use crate::model::Level;
 
 /// Draws the lowest lines and takes them off the area.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {

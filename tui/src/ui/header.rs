@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::app::action::{Action, View};
 use crate::app::measure::Measure;
 use crate::flow::SLOTS;
-use crate::source::Level;
+use crate::model::Level;
 
 /// Draws the two uppermost lines and takes them off the area.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {

@@ -12,7 +12,7 @@ use crate::app::list::Extent;
 use crate::app::packets::KEPT;
 use crate::app::{App, ends, names};
 use crate::dissect::{Node, summary, tree};
-use crate::source::Packet;
+use crate::model::Packet;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Field {

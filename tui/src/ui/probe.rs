@@ -10,7 +10,7 @@ use super::graph;
 use crate::app::App;
 use crate::app::list::Extent;
 use crate::flow::Ledger;
-use crate::source::{Cost, Level};
+use crate::model::{Cost, Level};
 
 type Line = Vec<(String, Style)>;
 

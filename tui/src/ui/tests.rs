@@ -9,7 +9,7 @@ use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
 use crate::filter::Filter;
-use crate::source::{Event, Level, Moment, Notice, Watch};
+use crate::model::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 
 mod views;

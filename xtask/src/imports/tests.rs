@@ -15,7 +15,7 @@ fn breach(line: usize, message: &str) -> Vec<(usize, String)> {
 
 #[test]
 fn a_module_names_itself_and_what_its_row_has() {
-    let text = "use crate::flow::Table; use crate::{source::Moment, flow::{Key, Rate}};";
+    let text = "use crate::flow::Table; use crate::{model::Moment, flow::{Key, Rate}};";
     assert_eq!(breaches("flow/table.rs", text), []);
 }
 
@@ -24,7 +24,7 @@ fn every_way_to_name_a_module_counts() {
     let app = breach(2, "probe names crate::app");
     for text in [
         "\nuse crate::app::App;",
-        "\nuse crate::{source::Moment, app};",
+        "\nuse crate::{model::Moment, app};",
         "\nuse crate::{source, app::{self, App}};",
         "\nfn draw(app: &crate::app::App) {}",
         "\npub(in crate::app) struct App;",

@@ -1,7 +1,7 @@
 use crate::app::action::{Action, HostGroup, Item, Motion, View};
 use crate::app::{App, Look};
 use crate::filter::Filter;
-use crate::source::{Event, FlowCounts, Interval};
+use crate::model::{Event, FlowCounts, Interval};
 use crate::synthetic;
 
 /// Hosts as they are seen, each with one packet of one byte.

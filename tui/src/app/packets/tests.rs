@@ -4,7 +4,7 @@ use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 use super::*;
 use crate::app::devices::SlotNames;
 use crate::filter::Filter;
-use crate::source::Moment;
+use crate::model::Moment;
 
 fn packet(length: u32) -> Packet {
     Packet {

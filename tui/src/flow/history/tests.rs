@@ -4,7 +4,7 @@ use probe_common::Direction::{In, Out};
 use proptest::prelude::*;
 
 use super::{Clock, History, SLOTS};
-use crate::source::Moment;
+use crate::model::Moment;
 
 const SECOND: Duration = Duration::from_secs(1);
 

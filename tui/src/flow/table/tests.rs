@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::{FlowTable, Limits};
 use crate::{
     flow::{Count, Sums, TcpState},
-    source::{DeviceTotals, FlowCounts, Interval, Moment, Totals},
+    model::{DeviceTotals, FlowCounts, Interval, Moment, Totals},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

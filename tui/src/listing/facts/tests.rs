@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::{HookChain, HookPoint};
+use crate::model::{HookChain, HookPoint};
 use crate::synthetic;
 
 fn pair() -> Device {

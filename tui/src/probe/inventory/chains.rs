@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::pins::{Object, Pins};
+use crate::model::{HookChain, HookPoint, HookProgram};
 use crate::probe::devices::Link;
 use crate::probe::sys;
-use crate::source::{HookChain, HookPoint, HookProgram};
 
 /// The chains of a device that are not empty.
 ///

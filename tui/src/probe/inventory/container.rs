@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::source::Container;
+use crate::model::Container;
 
 #[cfg(test)]
 mod tests;

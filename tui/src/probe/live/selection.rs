@@ -3,8 +3,8 @@
 use anyhow::{Context, bail};
 use globset::{Glob, GlobMatcher};
 
+use crate::model::DeviceKind;
 use crate::probe::devices::Link;
-use crate::source::DeviceKind;
 
 /// What the user wants to be watched.
 pub struct Selection {

@@ -10,6 +10,7 @@ use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::selection::Selection;
+use crate::model::{Command, Event, Level, Moment, Notice};
 use crate::probe::cost::Meter;
 use crate::probe::counters::Counters;
 use crate::probe::devices::{Devices, Link};
@@ -19,7 +20,6 @@ use crate::probe::link_counters::Readings;
 use crate::probe::pair::Pair;
 use crate::probe::ring::Ring;
 use crate::probe::watch::Watched;
-use crate::source::{Command, Event, Level, Moment, Notice};
 
 /// How often the ring buffer is emptied.
 const RING_PERIOD: Duration = Duration::from_millis(100);

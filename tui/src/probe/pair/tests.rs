@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::{DeviceKind, LinkCounters, Netkit};
+use crate::model::{DeviceKind, LinkCounters, Netkit};
 use probe_common::LinkLayer;
 
 fn primary(group: u32, alias: Option<String>) -> Link {

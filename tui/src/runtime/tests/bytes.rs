@@ -11,7 +11,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use crate::app::action::Action;
 use crate::app::{App, Colours, Look};
 use crate::filter::Filter;
-use crate::source::{Event, Interval, Totals};
+use crate::model::{Event, Interval, Totals};
 use crate::synthetic::{self, Synthetic};
 use crate::terminal::Output;
 

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::list::Extent;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
-use crate::source::{Device, DeviceKind, Fate, Watch};
+use crate::model::{Device, DeviceKind, Fate, Watch};
 
 /// Lines of the detail while it is not open.
 pub const LINES: u16 = 14;

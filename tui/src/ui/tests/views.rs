@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier};
 use super::{busy, empty, screen, terminal};
 use crate::app::action::{Action, View};
 use crate::app::{App, Colours, Look};
-use crate::source::Event;
+use crate::model::Event;
 
 /// Compares a picture of each view with the one that is kept.
 fn each_view(state: &str, app: impl Fn() -> App, picture: impl Fn(&mut App) -> String) {

@@ -1,0 +1,22 @@
+//! What everything else speaks of: devices, intervals, packets, messages, and
+//! the requests that a source takes. No input, no output.
+
+mod device;
+mod event;
+mod hook;
+mod interval;
+mod notice;
+mod packet;
+mod request;
+mod session;
+
+pub use device::{
+    Container, Device, DeviceKind, LinkCounters, LinkSide, Namespace, Netkit, Peer, PeerEnd, Watch,
+};
+pub use event::{Envelope, Event, HostId};
+pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};
+pub use interval::{Cost, DeviceTotals, Fate, FlowCounts, Interval, Moment, ProbeCounts, Totals};
+pub use notice::{Level, Notice};
+pub use packet::Packet;
+pub use request::{Command, Reply, Request, RequestId};
+pub use session::Session;

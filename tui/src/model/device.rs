@@ -1,0 +1,208 @@
+//! Network devices and what is behind them.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use super::{HookChain, Hooks};
+
+/// A network device, watched or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name in this network namespace.
+    pub name: String,
+    /// Its interface index in this network namespace.
+    pub index: u32,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Hardware address, empty when it has none.
+    pub mac: Vec<u8>,
+    /// Its own counters, when it was listed.
+    pub counters: LinkCounters,
+    /// The other end, where it is one of a pair.
+    pub peer: Option<Peer>,
+    /// The programs on its hooks and on those of its peer; hooks without
+    /// programs are left out. Or why they cannot be known.
+    pub chains: Result<Vec<HookChain>, String>,
+    /// Whether and how it is watched.
+    pub watch: Watch,
+}
+
+impl Device {
+    /// The order of their names as people count: `v2` before `v10`.
+    #[must_use]
+    pub fn cmp_by_name(&self, other: &Self) -> Ordering {
+        alphanumeric_sort::compare_str(&self.name, &other.name)
+    }
+
+    /// The namespace that the other end is in, when it is another one.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.peer.as_ref()?.namespace.as_ref()
+    }
+
+    /// The chains, as far as they are known.
+    #[must_use]
+    pub fn chains(&self) -> &[HookChain] {
+        self.chains.as_deref().unwrap_or_default()
+    }
+
+    /// The container that it leads to.
+    #[must_use]
+    pub fn container(&self) -> Option<&Container> {
+        self.namespace()?.container.as_ref()
+    }
+
+    /// What the device leads to, as short as it can be said: a pod or container
+    /// by its host name, else by the start of its id, else a named namespace.
+    #[must_use]
+    pub fn leads_to(&self) -> Option<&str> {
+        let namespace = self.namespace()?;
+        let container = namespace.container.as_ref().map(Container::label);
+        container.or(namespace.name.as_deref())
+    }
+}
+
+/// What a device itself has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkCounters {
+    /// What it received. Of a netkit end: what its peer sent and no program kept.
+    pub rx: LinkSide,
+    /// What it sent.
+    pub tx: LinkSide,
+}
+
+/// One direction of [`LinkCounters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkSide {
+    /// Packets (skbs for virtual devices).
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets that were dropped. On a netkit end, sent ones are dropped by
+    /// programs, by a receiver that is down, or by a full queue.
+    pub dropped: u64,
+}
+
+/// The other end of a pair of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its interface index, in its own namespace.
+    pub index: u32,
+    /// The namespace that it is in; nothing when it is in this one.
+    pub namespace: Option<Namespace>,
+    /// The device itself, where its namespace could be entered.
+    pub end: Option<PeerEnd>,
+}
+
+/// What is known of a peer from within its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerEnd {
+    /// Its name there.
+    pub name: String,
+    /// Hardware address.
+    pub mac: Vec<u8>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Its own counters, when it was looked at.
+    pub counters: LinkCounters,
+}
+
+/// Another network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its id, as this namespace knows it (`ip netns list-id`).
+    pub id: i32,
+    /// Its name in `/run/netns`.
+    pub name: Option<String>,
+    /// The process with the lowest PID of those that live in it.
+    pub pid: Option<u32>,
+    /// The container that this process is in.
+    pub container: Option<Container>,
+    /// What could not be found out, and why.
+    pub unknown: Option<String>,
+}
+
+/// A container, as the cgroup and the UTS namespace of a process tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`, or nothing
+    /// when the path does not tell.
+    pub runtime: Option<String>,
+    /// Its id; the name for LXC.
+    pub id: String,
+    /// The uid of the Kubernetes pod.
+    pub pod: Option<String>,
+    /// Its host name; in Kubernetes the name of the pod.
+    pub host_name: Option<String>,
+}
+
+impl Container {
+    /// Its host name, or else the start of its id, as `docker ps` shows that.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.host_name.as_deref().unwrap_or(self.short_id())
+    }
+
+    /// The start of its id, which is enough to tell it.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+}
+
+/// What a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A netkit primary, with what is known of the pair.
+    Netkit(Netkit),
+    /// A netkit peer: watched through its primary.
+    NetkitPeer,
+    /// Any other device, with the kernel's name of its kind (`veth`, `bridge`),
+    /// or `loopback` or `physical`.
+    Other(String),
+}
+
+/// A netkit pair, seen from its primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Netkit {
+    /// `l2` or `l3`.
+    pub mode: String,
+    /// The primary's default policy: `forward` or `blackhole`.
+    pub policy: String,
+    /// The peer's default policy.
+    pub peer_policy: String,
+    /// The primary's scrub mode (`none`, `default`), where the kernel tells.
+    pub scrub: Option<String>,
+    /// The peer's scrub mode.
+    pub peer_scrub: Option<String>,
+}
+
+/// Whether and how a device is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Not watched.
+    No,
+    /// Being attached to.
+    Starting,
+    /// Programs are attached; flows carry the slot.
+    Yes {
+        /// The slot in [`FlowKey::device`].
+        slot: u32,
+        /// How.
+        hooks: Hooks,
+    },
+    /// It was watched and is gone.
+    Gone {
+        /// The slot that its flows carry.
+        slot: u32,
+    },
+    /// It could not be watched, and why.
+    Failed(String),
+}

@@ -1,0 +1,34 @@
+//! What a source reports.
+
+use super::{Device, Interval, Notice, Packet, Reply};
+
+/// A host, by its number in this run: 0 is the first source. A merged source
+/// numbers its hosts from 0 on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(pub u16);
+
+/// An event and the host that it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// The host.
+    pub host: HostId,
+    /// What it reports.
+    pub event: Event,
+}
+
+/// One message of a source, in the order of time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The devices that are known now; replaces the last such list.
+    Devices(Vec<Device>),
+    /// Everything that was counted in one interval.
+    Interval(Interval),
+    /// Packets that got an event, oldest first.
+    Packets(Vec<Packet>),
+    /// Something that the user must know.
+    Notice(Notice),
+    /// What became of a request.
+    Reply(Reply),
+    /// The source has nothing more to say, and why.
+    Ended(String),
+}

@@ -1,0 +1,141 @@
+//! What was counted in an interval.
+
+use std::time::Duration;
+
+use probe_common::{FlowKey, FlowValue};
+
+use super::LinkCounters;
+
+/// A moment, as the time since the source's start.
+pub type Moment = Duration;
+
+/// What was counted between two moments: complete and coherent. For each
+/// device and direction the flows' packets, the untracked and the filtered ones
+/// add up to the packets seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interval {
+    /// The end of the interval.
+    pub at: Moment,
+    /// Its length.
+    pub length: Duration,
+    /// The totals of each watched device.
+    pub devices: Vec<DeviceTotals>,
+    /// The flows that had a packet.
+    pub flows: Vec<FlowCounts>,
+    /// What the probe itself did.
+    pub probe: ProbeCounts,
+}
+
+/// One flow's counters of an interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowCounts {
+    /// The flow.
+    pub key: FlowKey,
+    /// In and out.
+    pub value: FlowValue,
+}
+
+/// One device's counters of an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DeviceTotals {
+    /// The device's slot.
+    pub slot: u32,
+    /// In and out, indexed by [`Direction`].
+    pub directions: [Totals; 2],
+    /// The device's own counters at the end of the interval.
+    pub counters: Option<LinkCounters>,
+    /// Those of its peer.
+    pub peer_counters: Option<LinkCounters>,
+}
+
+/// What one hook saw in an interval, counted apart from the flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Packets as the stack passes them on (skbs).
+    pub packets: u64,
+    /// Segments as a wire would carry them: Σ max(1, `gso_segs`).
+    pub segments: u64,
+    /// Bytes as the device counts them: Σ `skb->len`.
+    pub bytes: u64,
+    /// Packets that found no room in the kernel's flow map.
+    pub untracked_packets: u64,
+    /// Their bytes.
+    pub untracked_bytes: u64,
+    /// Packets that were kept out of the flows by [`Command::PushDown`].
+    pub filtered_packets: u64,
+    /// Their bytes.
+    pub filtered_bytes: u64,
+    /// Packet events written.
+    pub events: u64,
+    /// Packet events that the ring buffer had no room for.
+    pub lost: u64,
+    /// Packets that deserved an event but were over the budget.
+    pub over_budget: u64,
+    /// What became of the packets; nothing where the far end cannot be known.
+    pub fate: Option<Fate>,
+}
+
+/// What became of packets, by the counters of the end that receives them. Both
+/// are what is certain: when packets of both kinds come together, there were more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// Packets that the hook saw and the far end did not receive: dropped or
+    /// redirected behind it.
+    pub diverted: u64,
+    /// Packets that the far end received and the hook did not see.
+    pub bypassed: u64,
+}
+
+impl std::ops::AddAssign for Fate {
+    fn add_assign(&mut self, other: Self) {
+        self.diverted += other.diverted;
+        self.bypassed += other.bypassed;
+    }
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.segments += other.segments;
+        self.bytes += other.bytes;
+        self.untracked_packets += other.untracked_packets;
+        self.untracked_bytes += other.untracked_bytes;
+        self.filtered_packets += other.filtered_packets;
+        self.filtered_bytes += other.filtered_bytes;
+        self.events += other.events;
+        self.lost += other.lost;
+        self.over_budget += other.over_budget;
+        if let Some(fate) = other.fate {
+            *self.fate.get_or_insert_default() += fate;
+        }
+    }
+}
+
+/// What the probe itself did in an interval.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProbeCounts {
+    /// Entries in the kernel's flow map at the end of the interval.
+    pub map_entries: u64,
+    /// Entries that it can hold.
+    pub map_capacity: u64,
+    /// The most bytes that waited in the ring buffer at a reading.
+    pub ring_bytes: u64,
+    /// Bytes that it can hold.
+    pub ring_capacity: u64,
+    /// Packet events that it had no room for since the source started, by the
+    /// number of the CPU that had them; empty when there were none.
+    pub lost: Vec<u64>,
+    /// How long it took to read the counters.
+    pub read: Duration,
+    /// What the programs cost, while that is measured.
+    pub cost: Option<Cost>,
+}
+
+/// What the programs cost in an interval, as the kernel measures it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How often one of them ran.
+    pub runs: u64,
+    /// How long that took in all.
+    pub time: Duration,
+}

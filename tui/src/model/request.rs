@@ -1,0 +1,41 @@
+//! What the user asks of a source, and its answers.
+
+use ipnet::IpNet;
+
+/// A request's number, unique within a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// A command that expects an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its number, which the answer repeats.
+    pub id: RequestId,
+    /// What is asked for.
+    pub command: Command,
+}
+
+/// The answer to a [`Request`]; each request gets exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The request's number.
+    pub id: RequestId,
+    /// Whether it was carried out, or why not.
+    pub result: Result<(), String>,
+}
+
+/// What the user asks of a source. A source that cannot do it, like a
+/// recording, answers with a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Watch the device with this name.
+    Watch(String),
+    /// Stop watching it; its flows stay until they are over.
+    Unwatch(String),
+    /// Keep flows and packets only of what has an end in one of these prefixes,
+    /// and count the rest as filtered; of everything again when there are none.
+    PushDown(Option<Vec<IpNet>>),
+    /// Measure what the programs cost, or stop that: it costs a little itself.
+    /// A source without programs passes over it.
+    Measure(bool),
+}

@@ -1,0 +1,15 @@
+//! What is known of a source before its first event.
+
+/// What a session watches, known before its first event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The host's name.
+    pub host: String,
+    /// The wall clock at moment 0.
+    pub started: jiff::Timestamp,
+    /// A sentence for the header when the session is special: a demo and what
+    /// it runs on, a pair that was made for it, a recording.
+    pub remark: Option<String>,
+    /// What the watching process may do, in words; nothing for a recording.
+    pub privileges: Option<String>,
+}
