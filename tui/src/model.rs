@@ -9,6 +9,7 @@ mod notice;
 mod packet;
 mod request;
 mod session;
+pub mod signal;
 
 pub use device::{
     Container, Device, DeviceKind, LinkCounters, LinkSide, Namespace, Netkit, Peer, PeerEnd, Watch,
@@ -20,3 +21,4 @@ pub use notice::{Level, Notice};
 pub use packet::Packet;
 pub use request::{Command, Reply, Request, RequestId};
 pub use session::Session;
+pub use signal::Signals;

@@ -134,7 +134,7 @@ impl<W: Write> Stream<W> {
                     &Line::Notice(line::Notice::new(time, notice)),
                 )?;
             }
-            Event::Reply(_) => {}
+            Event::Reply(_) | Event::Signals(_) => {}
             Event::Ended(text) => {
                 self.start(&[])?;
                 let time = self.time(self.table.now());

@@ -195,7 +195,7 @@ impl App {
                 self.packets.refresh(&self.live.packets, criteria);
             }
             Event::Notice(notice) => self.notices.push(notice),
-            Event::Reply(_) => return Vec::new(),
+            Event::Reply(_) | Event::Signals(_) => return Vec::new(),
             Event::Ended(reason) => {
                 self.notices.push(Notice {
                     at: self.live.flows.now(),

@@ -1,6 +1,6 @@
 //! What a source reports.
 
-use super::{Device, Interval, Notice, Packet, Reply};
+use super::{Device, Interval, Notice, Packet, Reply, Signals};
 
 /// A host, by its number in this run: 0 is the first source. A merged source
 /// numbers its hosts from 0 on.
@@ -25,6 +25,8 @@ pub enum Event {
     Interval(Interval),
     /// Packets that got an event, oldest first.
     Packets(Vec<Packet>),
+    /// What the kernel reports beside packets: drops, errors, resets, owners.
+    Signals(Signals),
     /// Something that the user must know.
     Notice(Notice),
     /// What became of a request.

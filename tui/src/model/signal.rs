@@ -1,0 +1,248 @@
+//! What the kernel reports beside packets: drops, errors that sockets got,
+//! resets, neighbours that do not answer, and whose sockets are whose.
+//!
+//! All of it is of the whole machine. A network namespace is given by the inode
+//! of its `/proc/PID/ns/net`, which may be used again once the namespace is gone.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use probe_common::FlowKey;
+
+use super::Moment;
+
+#[cfg(test)]
+mod tests;
+
+/// The inode of a network namespace; 0 where the kernel did not say which.
+pub type NamespaceInode = u32;
+
+/// What one collector has read. Each collector fills in what it knows and leaves
+/// the rest empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Signals {
+    /// When it was read: the end of the period.
+    pub at: Moment,
+    /// Packets that the kernel dropped since the last reading.
+    pub drops: Vec<DropCount>,
+    /// Errors that were reported to sockets, oldest first.
+    pub socket_errors: Vec<SocketError>,
+    /// Neighbours that did not answer, oldest first.
+    pub neighbours: Vec<NeighbourFailed>,
+    /// TCP resets, oldest first.
+    pub resets: Vec<Reset>,
+    /// Owners of sockets that were asked about.
+    pub owners: Vec<Owner>,
+    /// How the tracing programs are doing, from their collector.
+    pub trace: Option<Trace>,
+}
+
+/// A flow as one packet or one socket has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tuple {
+    /// Source address, or a socket's own; IPv4 as an IPv4-mapped IPv6 address, as
+    /// in [`FlowKey`].
+    pub source: [u8; 16],
+    /// Destination address, or the other end's.
+    pub destination: [u8; 16],
+    /// Source port, as [`FlowKey`] has it for the sender; 0 where there are none.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+}
+
+impl Tuple {
+    /// The tuple of what the flow's local end sends.
+    #[must_use]
+    pub const fn sent(key: &FlowKey) -> Self {
+        Self {
+            source: key.local,
+            destination: key.remote,
+            source_port: key.local_port,
+            destination_port: key.remote_port,
+            protocol: key.protocol,
+        }
+    }
+
+    /// The tuple of the opposite direction.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            protocol: self.protocol,
+        }
+    }
+
+    /// Whether a packet with this tuple belongs to the flow, whichever end sent
+    /// it. Address translation between the two places is not known here.
+    #[must_use]
+    pub fn is_of(&self, key: &FlowKey) -> bool {
+        let sent = Self::sent(key);
+        *self == sent || *self == sent.reversed()
+    }
+
+    /// The source address.
+    #[must_use]
+    pub const fn source(&self) -> IpAddr {
+        Ipv6Addr::from_octets(self.source).to_canonical()
+    }
+
+    /// The destination address.
+    #[must_use]
+    pub const fn destination(&self) -> IpAddr {
+        Ipv6Addr::from_octets(self.destination).to_canonical()
+    }
+}
+
+/// A device, as the kernel named it where something happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Where {
+    /// The network namespace.
+    pub namespace: NamespaceInode,
+    /// The device's interface index there; 0 without a device, as for packets on
+    /// their way out and TCP's, which have left theirs.
+    pub index: u32,
+    /// The device's name there; empty without a device.
+    pub device: String,
+}
+
+/// Packets that were dropped at one place for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropCount {
+    /// Where. For forwarded packets the device that they came in by, in a
+    /// queueing discipline the one that they were to leave by; on netkit and veth
+    /// the receiving end.
+    pub at: Where,
+    /// The kernel's name for the reason without its prefix: `NETFILTER_DROP`
+    /// (`enum skb_drop_reason`), or `SUBSYSTEM:7` for the reason of a module.
+    pub reason: String,
+    /// The kernel function that dropped them: `nft_do_chain`.
+    pub place: String,
+    /// How many (skbs) since the last reading.
+    pub packets: u64,
+    /// Whether these are part of healthy traffic: what a closed socket had not
+    /// read, packets for somebody else, and the like.
+    pub noise: bool,
+    /// The flows that they belong to, those with the most first, as far as they
+    /// were found within the budget.
+    pub flows: Vec<DroppedFlow>,
+}
+
+/// A flow's share of a [`DropCount`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DroppedFlow {
+    /// The flow, as the packets had it at that place.
+    pub tuple: Tuple,
+    /// How many packets, at least.
+    pub packets: u64,
+}
+
+/// An error that the kernel reported to a socket (`sk_error_report()`): the one
+/// that the application gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketError {
+    /// When.
+    pub at: Moment,
+    /// The socket's network namespace.
+    pub namespace: NamespaceInode,
+    /// The socket's cookie.
+    pub cookie: u64,
+    /// The socket's own end is the source; its port is 0 once it is unbound.
+    pub tuple: Tuple,
+    /// The error (errno(3)), positive.
+    pub errno: i32,
+}
+
+/// A neighbour that did not answer ARP or neighbour solicitations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeighbourFailed {
+    /// When it was given up.
+    pub at: Moment,
+    /// The device that leads to it.
+    pub device: Where,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// Who reset a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResetBy {
+    /// A socket of this machine sent it.
+    Sent,
+    /// It came from the other end.
+    Received,
+}
+
+/// A TCP reset that this machine sent or received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// When.
+    pub at: Moment,
+    /// Who sent it.
+    pub by: ResetBy,
+    /// The network namespace of this machine's end.
+    pub namespace: NamespaceInode,
+    /// The socket's cookie; 0 where there is no socket.
+    pub cookie: u64,
+    /// This machine's end is the source, whoever sent the reset.
+    pub tuple: Tuple,
+    /// The state of the socket (`TCP_ESTABLISHED` = 1, `TCP_SYN_SENT` = 2, see
+    /// `net/tcp_states.h`); 0 without a socket.
+    pub state: u8,
+    /// The kernel's name for why it was sent, without its prefix, since Linux 6.11:
+    /// `NO_SOCKET`, `TCP_ABORT_ON_CLOSE` (`enum sk_rst_reason`).
+    pub reason: Option<String>,
+}
+
+/// The process that holds a socket, by the socket's cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The socket's cookie, unique until the machine starts again.
+    pub cookie: u64,
+    /// The socket's network namespace.
+    pub namespace: NamespaceInode,
+    /// The process, in the first PID namespace: of several the one that started
+    /// first.
+    pub pid: u32,
+    /// Its command name, cut to 15 bytes by the kernel.
+    pub command: String,
+    /// Its executable, where it could be read while the process was there.
+    pub executable: Option<String>,
+    /// When the process started, in nanoseconds since the machine did
+    /// (`CLOCK_BOOTTIME`): with the PID it is one process for good.
+    pub started: u64,
+    /// How many other processes held the socket.
+    pub others: u32,
+}
+
+/// How the tracing programs are doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// They do not run, and why.
+    Off(String),
+    /// Some or all do.
+    On(TraceStatus),
+}
+
+/// What the tracing programs tell of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceStatus {
+    /// What cannot be seen on this kernel, and why, one sentence each.
+    pub missing: Vec<String>,
+    /// Runs that the kernel skipped since the start since a program was already
+    /// running on that CPU: their drops and events were not seen.
+    pub skipped: u64,
+    /// Events since the start that found no room in the buffer.
+    pub lost: u64,
+    /// Drops since the start that found no room in the table of places.
+    pub unplaced: u64,
+    /// Drops since the start, outside of noise, of which the flow is not known: no
+    /// IP packet, or over the budget of that second.
+    pub without_flow: u64,
+    /// Drops since the start for reasons that are part of healthy traffic.
+    pub noise: u64,
+}
