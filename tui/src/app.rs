@@ -3,6 +3,7 @@
 //! as an [`Effect`].
 
 pub mod action;
+pub mod bindings;
 pub mod columns;
 pub mod copy;
 pub mod devices;
@@ -35,10 +36,10 @@ use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable, Span};
-use crate::keys::{Context, Keymap};
 use crate::model::Session;
 
 use action::View;
+use bindings::Context;
 use columns::{Column, Columns};
 use devices::Devices;
 use filtering::{Closed, Filtering};
@@ -81,8 +82,6 @@ pub struct App {
     pub look: Look,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
-    /// The bindings in force.
-    pub keymap: Keymap,
     /// The devices.
     pub devices: Devices,
     /// What was said.
@@ -127,7 +126,6 @@ impl App {
             zone: TimeZone::UTC,
             look,
             own: None,
-            keymap: Keymap::default(),
             devices: Devices::default(),
             notices: Notices::default(),
             filtering: Filtering::new(filter),
@@ -152,7 +150,6 @@ impl App {
 
     /// Takes over what the user prefers.
     pub fn prefer(&mut self, preferences: Preferences) {
-        self.keymap = preferences.keymap;
         self.flows.columns = Columns::new(preferences.columns);
         self.flows.order = Order::<Column>::by(preferences.sort);
         Arc::make_mut(&mut self.live)

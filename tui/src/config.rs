@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::app::Preferences;
+use crate::app::bindings::Context;
 use crate::app::columns::Column;
 use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
 use crate::app::named::NamedFilters;
 use crate::app::units::Units;
 use crate::filter::Filter;
-use crate::keys::{Context, Keymap};
+use crate::keys::Keymap;
 
 #[cfg(test)]
 mod tests;
@@ -123,6 +124,7 @@ impl Config {
         overlay(&mut table, own, "")?;
         let config: Self = table.try_into().map_err(|error| anyhow!("{error}"))?;
         config.preferences()?;
+        config.keymap()?;
         Ok(config)
     }
 
@@ -148,15 +150,22 @@ impl Config {
             Filter::parse(text).map_err(|error| anyhow!("filters.{name}: {error}"))?;
         }
         Ok(Preferences {
-            keymap: Keymap::default()
-                .rebound(&self.keys)
-                .map_err(|e| anyhow!("keys.{e}"))?,
             columns: self.flows.columns.clone(),
             sort: self.flows.sort,
             closed: self.flows.closed,
             window,
             filters: NamedFilters::new(self.filters.clone()),
         })
+    }
+
+    /// The bindings.
+    ///
+    /// # Errors
+    /// There is no such action or key, or a key would do two things in one
+    /// context.
+    pub fn keymap(&self) -> anyhow::Result<Keymap> {
+        let keymap = Keymap::default().rebound(&self.keys);
+        keymap.map_err(|error| anyhow!("keys.{error}"))
     }
 }
 
@@ -175,7 +184,7 @@ fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
 pub fn text_of_defaults() -> String {
     let mut text = DEFAULTS.to_owned();
     let keymap = Keymap::default();
-    for context in Context::ALL {
+    for context in Context::all() {
         let mut bindings = keymap.of(context).peekable();
         if bindings.peek().is_none() {
             continue;
@@ -188,7 +197,7 @@ pub fn text_of_defaults() -> String {
                 .iter()
                 .map(|key| key.to_string().into())
                 .collect();
-            let (name, keys) = (binding.action.name(), Value::from(names));
+            let (name, keys) = (binding.name, Value::from(names));
             let _ = writeln!(text, "# {}\n{name} = {keys}", binding.long);
         }
     }

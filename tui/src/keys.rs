@@ -1,102 +1,26 @@
-//! The one table of bindings. Look-up, footer and help are read from it.
+//! The bindings in force: the application's defaults, or what the user has set.
 
 mod key;
-mod table;
 
 use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::app::action::{Action, Edit, View};
+use crate::app::action::{Action, Edit};
+use crate::app::bindings::{Context, Row};
 
 pub use key::Key;
 
 #[cfg(test)]
 mod tests;
 
-/// Where a binding holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Context {
-    /// Everywhere.
-    Always,
-    /// Wherever nothing is typed and no overlay is open.
-    Main,
-    /// In this view.
-    View(View),
-    /// While a filter is typed.
-    Filter,
-    /// While it is asked which part of the filter is to go.
-    Part,
-    /// While the columns are chosen.
-    Columns,
-    /// While the help is open.
-    Help,
-}
-
-impl Context {
-    /// All contexts, in the order of the help.
-    pub const ALL: [Self; 11] = [
-        Self::Main,
-        Self::View(View::Flows),
-        Self::View(View::Packets),
-        Self::View(View::Hosts),
-        Self::View(View::Devices),
-        Self::View(View::Probe),
-        Self::Filter,
-        Self::Part,
-        Self::Columns,
-        Self::Help,
-        Self::Always,
-    ];
-
-    /// The headline in the help.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::Main => "In every view",
-            Self::View(view) => view.name(),
-            Self::Filter => "While typing a filter",
-            Self::Part => "While removing a part of the filter",
-            Self::Columns => "While choosing columns",
-            Self::Help => "In this help",
-        }
-    }
-
-    /// The name in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Main => "main",
-            Self::View(View::Flows) => "flows",
-            Self::View(View::Packets) => "packets",
-            Self::View(View::Hosts) => "hosts",
-            Self::View(View::Devices) => "devices",
-            Self::View(View::Probe) => "probe",
-            Self::Filter => "filter",
-            Self::Part => "part",
-            Self::Columns => "columns",
-            Self::Help => "help",
-        }
-    }
-
-    /// The contexts that hold together with this one, nearest first.
-    #[must_use]
-    pub fn chain(self) -> Vec<Self> {
-        match self {
-            Self::View(_) => vec![self, Self::Main, Self::Always],
-            Self::Always => vec![self],
-            _ => vec![self, Self::Always],
-        }
-    }
-}
-
-/// What keys do, and in which words that is told.
+/// What keys do in a context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
-    /// Where it holds.
+    /// Where.
     pub context: Context,
+    /// The name in the configuration file.
+    pub name: &'static str,
     /// Any of these keys.
     pub keys: Vec<Key>,
     /// What they do.
@@ -105,6 +29,21 @@ pub struct Binding {
     pub short: &'static str,
     /// For the help, a sentence.
     pub long: &'static str,
+}
+
+impl Binding {
+    fn new(context: Context, row: &Row) -> Self {
+        // A test ensures that all of them are names of keys.
+        let keys = row.keys.split(' ').filter_map(|name| name.parse().ok());
+        Self {
+            context,
+            name: row.name,
+            keys: keys.collect(),
+            action: row.action.clone(),
+            short: row.short,
+            long: row.long,
+        }
+    }
 }
 
 /// The bindings in force.
@@ -116,7 +55,12 @@ pub struct Keymap {
 impl Default for Keymap {
     fn default() -> Self {
         Self {
-            bindings: table::bindings(),
+            bindings: Context::all()
+                .flat_map(|context| {
+                    let rows = context.rows().iter().copied().flatten();
+                    rows.map(move |row| Binding::new(context, row))
+                })
+                .collect(),
         }
     }
 }
@@ -126,7 +70,7 @@ impl Keymap {
     /// and actions.
     ///
     /// # Errors
-    /// When there is no such action or key, or a key has two meanings in one
+    /// When no such action or key, or a key has two meanings in one
     /// place.
     pub fn rebound(
         mut self,
@@ -137,8 +81,8 @@ impl Keymap {
                 let binding = self
                     .bindings
                     .iter_mut()
-                    .find(|b| b.context.name() == context && b.action.name() == *action)
-                    .ok_or_else(|| format!("{context}.{action}: there is no such action"))?;
+                    .find(|b| b.context.name() == *context && b.name == action)
+                    .ok_or_else(|| format!("{context}.{action}: no such action"))?;
                 let keys: Result<Vec<Key>, String> = keys.iter().map(|key| key.parse()).collect();
                 binding.keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;
             }
@@ -147,16 +91,16 @@ impl Keymap {
             Some((key, [one, other])) => Err(format!(
                 "{}: {key} is both {} and {}",
                 one.context.name(),
-                one.action.name(),
-                other.action.name()
+                one.name,
+                other.name
             )),
             None => Ok(self),
         }
     }
 
-    /// A key that means two things in one place, and both of them.
+    /// A key that does two things in one context, and both of them.
     fn conflict(&self) -> Option<(Key, [&Binding; 2])> {
-        Context::ALL.into_iter().find_map(|context| {
+        Context::all().find_map(|context| {
             let mut known: Vec<(Key, &Binding)> = Vec::new();
             for binding in context.chain().into_iter().flat_map(|c| self.of(c)) {
                 for key in &binding.keys {
@@ -204,14 +148,14 @@ impl Keymap {
             .filter(move |binding| binding.context == context)
     }
 
-    /// The first key that does this, wherever.
+    /// The first key that does this, in any context.
     #[must_use]
     pub fn key(&self, action: &Action) -> Option<Key> {
         let binding = self.bindings.iter().find(|b| b.action == *action)?;
         binding.keys.first().copied()
     }
 
-    /// The bindings that the footer tells in a context, what matters most
+    /// The bindings that the footer shows in a context, the most important
     /// first.
     pub fn hints(&self, context: Context) -> impl Iterator<Item = &Binding> {
         context

@@ -123,7 +123,7 @@ async fn screen(
     User { config, own }: User,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
-    let preferences = config.preferences()?;
+    let (preferences, keymap) = (config.preferences()?, config.keymap()?);
     let Some(live) = signals.unless(Live::start(options)).await else {
         return Ok(());
     };
@@ -133,6 +133,7 @@ async fn screen(
         filter: args.filter,
         push_down: args.push_down,
         keep_screen: args.keep_screen,
+        keymap,
         preferences: Some(preferences),
         own,
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),

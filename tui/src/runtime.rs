@@ -20,6 +20,7 @@ use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
+use crate::keys::Keymap;
 use crate::model::{Command, Event, Session};
 use crate::terminal::{self, Console};
 use crate::ui;
@@ -50,6 +51,8 @@ pub struct Options {
     pub push_down: bool,
     /// Whether the last picture is left in the terminal.
     pub keep_screen: bool,
+    /// The bindings.
+    pub keymap: Keymap,
     /// What the user prefers of the rest.
     pub preferences: Option<Preferences>,
     /// The SSH session through which the user looks.
@@ -88,6 +91,7 @@ pub async fn run(
         Means {
             draw_rate: options.draw_rate,
             lookup: Dns::default(),
+            keymap: options.keymap.clone(),
         },
         shutdown,
     )
@@ -95,7 +99,7 @@ pub async fn run(
     let mut picture = String::new();
     if options.keep_screen {
         let draw = |frame: &mut ratatui::Frame<'_>| {
-            ui::draw(&app, frame);
+            ui::draw(&app, &options.keymap, frame);
             picture = text(frame.buffer_mut());
         };
         screen.terminal().draw(draw).context("cannot draw")?;
@@ -122,6 +126,8 @@ pub struct Means<L> {
     pub draw_rate: Option<NonZero<u32>>,
     /// How the names of hosts are found.
     pub lookup: L,
+    /// The bindings.
+    pub keymap: Keymap,
 }
 
 /// The loop itself, on any terminal and any input.
@@ -134,7 +140,11 @@ pub async fn drive<B>(
     app: &mut App,
     mut events: mpsc::Receiver<Event>,
     commands: mpsc::Sender<Command>,
-    Means { draw_rate, lookup }: Means<impl Lookup>,
+    Means {
+        draw_rate,
+        lookup,
+        keymap,
+    }: Means<impl Lookup>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
 where
@@ -143,7 +153,7 @@ where
 {
     let mut shutdown = std::pin::pin!(shutdown.fuse());
     let mut input = std::pin::pin!(input.fuse());
-    let mut frame = Frame::new(draw_rate);
+    let mut frame = Frame::new(draw_rate, keymap);
     let mut heard = true;
     let mut questions = Questions::new(lookup);
     let mut meter = usage::Meter::new();

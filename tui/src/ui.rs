@@ -26,6 +26,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::action::View;
+use crate::keys::Keymap;
 use crate::model::Moment;
 use canvas::Canvas;
 use geometry::Geometry;
@@ -38,12 +39,13 @@ mod tests;
 const LEAST: (u16, u16) = (40, 10);
 
 /// Draws the state.
-pub fn draw(app: &App, frame: &mut Frame<'_>) -> Geometry {
+pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     let mut area = frame.area();
     let mut canvas = Canvas {
         palette: Palette::new(app.look),
         ascii: app.look.ascii,
         geometry: Geometry::default(),
+        keymap,
         buffer: frame.buffer_mut(),
     };
     if area.width < LEAST.0 || area.height < LEAST.1 {

@@ -41,7 +41,7 @@ const RULES: &[(&str, Names)] = &[
     ("dissect", Only(&["model"])),
     ("listing", Only(&["dissect", "model"])),
     ("stream", Only(&["dissect", "filter", "flow", "model"])),
-    ("app", Only(&["dissect", "filter", "flow", "keys", "model"])),
+    ("app", Only(&["dissect", "filter", "flow", "model"])),
     ("config", Only(&["app", "filter", "keys"])),
     ("keys", Only(&["app"])),
     (

@@ -6,6 +6,7 @@ use std::time::Instant;
 use nkview::app::action::Action;
 use nkview::app::{App, Colours, Look};
 use nkview::filter::Filter;
+use nkview::keys::Keymap;
 use nkview::model::{Event, Interval, Totals};
 use nkview::terminal::{Console, Output};
 use nkview::ui;
@@ -31,6 +32,7 @@ impl Write for Sink {
 /// The application and its screen.
 pub struct Drawn {
     pub app: App,
+    keymap: Keymap,
     terminal: Terminal<Output<Sink>>,
 }
 
@@ -44,6 +46,7 @@ impl Drawn {
             viewport: Viewport::Fixed(Rect::new(0, 0, 140, 45)),
         };
         Self {
+            keymap: Keymap::default(),
             app: App::new(synthetic::session(), look, Filter::everything()),
             terminal: Terminal::with_options(Output::new(Sink), options).unwrap(),
         }
@@ -54,7 +57,7 @@ impl Drawn {
         let before = self.terminal.backend().written();
         let mut geometry = None;
         self.terminal
-            .draw(|frame| geometry = Some(ui::draw(&self.app, frame)))
+            .draw(|frame| geometry = Some(ui::draw(&self.app, &self.keymap, frame)))
             .unwrap();
         let extent = geometry.unwrap().extent;
         self.app.update(Action::Drawn(extent));

@@ -127,30 +127,6 @@ pub enum Action {
     ColumnsDrawn(Vec<Column>),
 }
 
-impl Action {
-    /// Its name in the configuration, made from the words of the variants:
-    /// `edit-filter`, `move-page-up`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let mut name = String::new();
-        let mut starts = true;
-        for character in format!("{self:?}").chars() {
-            if !character.is_alphanumeric() {
-                starts = true;
-                continue;
-            }
-            if character.is_uppercase() || starts {
-                if !name.is_empty() {
-                    name.push('-');
-                }
-                starts = false;
-            }
-            name.extend(character.to_lowercase());
-        }
-        name
-    }
-}
-
 /// What the application asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

@@ -6,7 +6,6 @@ use super::columns::Column;
 use super::filtering::Closed;
 use super::named::NamedFilters;
 use super::units::Units;
-use crate::keys::Keymap;
 
 /// How the screen is to look, chosen at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,8 +23,6 @@ pub struct Look {
 /// What the user prefers, chosen at the start.
 #[derive(Clone, Debug)]
 pub struct Preferences {
-    /// The bindings.
-    pub keymap: Keymap,
     /// The columns of the flow table.
     pub columns: Vec<Column>,
     /// The column that it is sorted by.

@@ -111,7 +111,7 @@ impl FromStr for Key {
             (Some(character), None) if control => Ok(Self::control(character.to_ascii_lowercase())),
             (Some(character), None) => Ok(Self::char(character)),
             _ => Err(format!(
-                "there is no key \"{name}\"; keys are a character, Ctrl- and a letter, F1 to F12, \
+                "no such key: \"{name}\"; a key is a character, Ctrl- and a letter, F1 to F12, \
                  or Up, Down, Left, Right, PgUp, PgDn, Home, End, Enter, Esc, Tab, Shift-Tab, \
                  Backspace, Del, Insert, Space"
             )),

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::PATIENCE;
 use crate::app::App;
 use crate::app::action::Action;
-use crate::keys::Context;
+use crate::app::bindings::Context;
+use crate::keys::Keymap;
 use crate::terminal::Console;
 use crate::ui::{self, geometry::Geometry};
 
@@ -25,15 +26,17 @@ pub(super) struct Frame {
     /// nobody asked for.
     paid: Instant,
     geometry: Geometry,
+    keymap: Keymap,
 }
 
 impl Frame {
-    pub(super) fn new(rate: Option<NonZero<u32>>) -> Self {
+    pub(super) fn new(rate: Option<NonZero<u32>>, keymap: Keymap) -> Self {
         Self {
             wanted: Some(Instant::now()),
             rate,
             paid: Instant::now(),
             geometry: Geometry::default(),
+            keymap,
         }
     }
 
@@ -71,7 +74,7 @@ impl Frame {
         self.wanted = None;
         let mut geometry = Geometry::default();
         terminal
-            .draw(|frame| geometry = ui::draw(app, frame))
+            .draw(|frame| geometry = ui::draw(app, &self.keymap, frame))
             .context("cannot draw")?;
         self.pay(start, terminal.backend().written() - before);
         self.geometry = geometry;
@@ -81,7 +84,7 @@ impl Frame {
     /// What an input does.
     pub(super) fn action(&mut self, app: &App, input: Input) -> Option<Action> {
         match input {
-            Input::Key(key) => app.keymap.action(app.context(), key),
+            Input::Key(key) => self.keymap.action(app.context(), key),
             Input::Mouse(mouse) => self.geometry.action(mouse),
             Input::Paste(text) => (app.context() == Context::Filter).then_some(Action::Paste(text)),
             Input::Resize(..) => {

@@ -90,6 +90,7 @@ fn means() -> Means<Calls> {
     Means {
         draw_rate: None,
         lookup: Calls,
+        keymap: Keymap::default(),
     }
 }
 
@@ -143,7 +144,7 @@ async fn y_copies_what_is_selected() {
 
 #[tokio::test(start_paused = true)]
 async fn frames_that_nobody_asked_for_wait_until_the_last_are_paid_for() {
-    let mut frame = Frame::new(NonZero::new(1000));
+    let mut frame = Frame::new(NonZero::new(1000), Keymap::default());
     assert_eq!(frame.pause(), Duration::ZERO);
     frame.pay(Instant::now(), 500);
     assert_eq!(frame.pause(), Duration::from_millis(500));
@@ -154,7 +155,7 @@ async fn frames_that_nobody_asked_for_wait_until_the_last_are_paid_for() {
     assert_eq!(frame.pause(), Duration::ZERO);
     let slow = Instant::now();
     tokio::time::advance(Duration::from_millis(100)).await;
-    let mut free = Frame::new(None);
+    let mut free = Frame::new(None, Keymap::default());
     free.pay(slow, 1 << 30);
     assert_eq!(free.pause(), Duration::from_millis(100) * PATIENCE);
 }
@@ -398,13 +399,16 @@ fn cost_of_many_flows() {
     let mut source = Synthetic::new(1, 140_000);
     let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
     let mut terminal = Terminal::new(TestBackend::new(140, 45)).unwrap();
+    let keymap = Keymap::default();
     let mut timed = |name: &str, action: Action| {
         let start = std::time::Instant::now();
         app.update(action);
         let updated = start.elapsed();
         let start = std::time::Instant::now();
         let flows = app.picture().flows.len();
-        terminal.draw(|frame| drop(ui::draw(&app, frame))).unwrap();
+        terminal
+            .draw(|frame| drop(ui::draw(&app, &keymap, frame)))
+            .unwrap();
         println!(
             "{name:<16} {flows} flows, update {updated:.1?}, draw {:.1?}",
             start.elapsed()

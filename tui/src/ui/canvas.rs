@@ -10,6 +10,7 @@ use super::geometry::Geometry;
 use super::palette::Palette;
 use crate::app::action::Action;
 use crate::dissect::clean;
+use crate::keys::Keymap;
 
 /// A buffer, the styles to write in it with, and what can be clicked.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Canvas<'a> {
     pub ascii: bool,
     /// What has been drawn where.
     pub geometry: Geometry,
+    /// The bindings in force.
+    pub keymap: &'a Keymap,
 }
 
 impl Canvas<'_> {

@@ -69,7 +69,7 @@ fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
         return place;
     };
     let again = Action::FilterBy(subject);
-    let Some(key) = app.keymap.key(&again) else {
+    let Some(key) = canvas.keymap.key(&again) else {
         return place;
     };
     let key = format!(" {} ", key.name(canvas.ascii));

@@ -116,7 +116,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Trust, all: bool) -> Vec<(String, Style)> 
 fn hints(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
     let filters = !app.filtering.parts().is_empty();
     // Those at the right end are there however narrow it is.
-    let (last, first): (Vec<_>, Vec<_>) = app
+    let (last, first): (Vec<_>, Vec<_>) = canvas
         .keymap
         .hints(app.context())
         .filter(|binding| filters || binding.action != Action::RemovePart)

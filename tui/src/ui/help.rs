@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use super::canvas::{Canvas, clear, indent, line};
 use super::wrap;
 use crate::app::App;
+use crate::app::bindings::Context;
 use crate::app::list::Extent;
-use crate::keys::Context;
 
 /// What the screen shows, in words.
 const SCREEN: [(&str, &str); 12] = [
@@ -124,13 +124,13 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<(String, String, St
     // What holds where the user came from is read first.
     let here = Context::View(app.view());
     for context in [here, Context::Main] {
-        section(context.title(), bindings(canvas, app, context));
+        section(context.title(), bindings(canvas, context));
     }
     section("Words on the screen", words(&SCREEN));
     section("Filters", words(&FILTER));
-    for context in Context::ALL {
+    for context in Context::all() {
         if context != here && context != Context::Main {
-            section(context.title(), bindings(canvas, app, context));
+            section(context.title(), bindings(canvas, context));
         }
     }
     lines.remove(0);
@@ -138,9 +138,9 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<(String, String, St
 }
 
 /// The keys of a context and what they do, those that do alike in one line.
-fn bindings(canvas: &Canvas<'_>, app: &App, context: Context) -> Vec<(String, String)> {
+fn bindings(canvas: &Canvas<'_>, context: Context) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
-    for binding in app.keymap.of(context) {
+    for binding in canvas.keymap.of(context) {
         let names: Vec<String> = binding
             .keys
             .iter()

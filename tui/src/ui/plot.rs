@@ -71,7 +71,7 @@ fn legend(canvas: &mut Canvas<'_>, app: &App, span: Span, axis: Rect) {
             Action::ZoomIn => span.shorter() != span,
             _ => span == app.zoom && span.longer() != span,
         };
-        let key = app.keymap.key(&action).filter(|_| changes);
+        let key = canvas.keymap.key(&action).filter(|_| changes);
         if let Some(key) = key {
             let text = format!("  {} {word}", key.name(canvas.ascii));
             if text.width() + 2 < usize::from(rest.width) {

@@ -9,6 +9,7 @@ use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
 use crate::filter::Filter;
+use crate::keys::Keymap;
 use crate::model::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 
@@ -36,11 +37,12 @@ fn typed(app: &mut App, text: &str) {
 
 /// A screen of this size, once the application knows the size.
 fn terminal(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
+    let keymap = Keymap::default();
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     for _ in 0..2 {
         let mut geometry = None;
         terminal
-            .draw(|frame| geometry = Some(super::draw(app, frame)))
+            .draw(|frame| geometry = Some(super::draw(app, &keymap, frame)))
             .unwrap();
         for action in geometry.unwrap().told() {
             app.update(action);

@@ -11,6 +11,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use crate::app::action::Action;
 use crate::app::{App, Colours, Look};
 use crate::filter::Filter;
+use crate::keys::Keymap;
 use crate::model::{Event, Interval, Totals};
 use crate::synthetic::{self, Synthetic};
 use crate::terminal::Output;
@@ -44,7 +45,7 @@ fn bytes_an_interval(
     let mut frame = |app: &mut App| {
         app.update(Action::Source(Event::Interval(next())));
         terminal
-            .draw(|frame| drop(crate::ui::draw(app, frame)))
+            .draw(|frame| drop(crate::ui::draw(app, &Keymap::default(), frame)))
             .unwrap();
         written.0.take()
     };

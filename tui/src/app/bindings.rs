@@ -1,0 +1,281 @@
+//! What the keys do: where, by which name in the configuration file, and in
+//! which words the footer and the help say so.
+
+use super::action::{Action as A, ColumnEdit, Edit, Motion, Side, View};
+use super::columns::Shift;
+use super::filtering::Subject;
+
+/// Where a key does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere.
+    Always,
+    /// In every view, unless something is typed or an overlay is open.
+    Main,
+    /// In this view.
+    View(View),
+    /// While a filter is typed.
+    Filter,
+    /// While the user is asked which part of the filter to remove.
+    Part,
+    /// While the columns are chosen.
+    Columns,
+    /// While the help is open.
+    Help,
+}
+
+impl Context {
+    /// All contexts, in the order of the help.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let others = [
+            Self::Filter,
+            Self::Part,
+            Self::Columns,
+            Self::Help,
+            Self::Always,
+        ];
+        std::iter::once(Self::Main)
+            .chain(View::ALL.map(Self::View))
+            .chain(others)
+    }
+
+    /// The heading in the help.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::Main => "In every view",
+            Self::View(view) => view.name(),
+            Self::Filter => "While typing a filter",
+            Self::Part => "While removing a part of the filter",
+            Self::Columns => "While choosing columns",
+            Self::Help => "In this help",
+        }
+    }
+
+    /// The name of its table in the configuration file.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Always => "always".to_owned(),
+            Self::Main => "main".to_owned(),
+            Self::View(view) => view.name().to_lowercase(),
+            Self::Filter => "filter".to_owned(),
+            Self::Part => "part".to_owned(),
+            Self::Columns => "columns".to_owned(),
+            Self::Help => "help".to_owned(),
+        }
+    }
+
+    /// The contexts whose keys work together with those of this one, nearest
+    /// first.
+    #[must_use]
+    pub fn chain(self) -> Vec<Self> {
+        match self {
+            Self::View(_) => vec![self, Self::Main, Self::Always],
+            Self::Always => vec![self],
+            _ => vec![self, Self::Always],
+        }
+    }
+
+    /// The default keys, group by group.
+    #[must_use]
+    pub const fn rows(self) -> &'static [&'static [Row]] {
+        match self {
+            Self::Main => &[MAIN],
+            Self::View(View::Flows) => &[FLOWS, BY_FLOW, DETAIL],
+            Self::View(View::Packets) => &[PACKETS, BY_FLOW, DETAIL],
+            Self::View(View::Hosts) => &[HOSTS],
+            Self::View(View::Devices) => &[DEVICES, DETAIL],
+            Self::View(View::Probe) => &[],
+            Self::Filter => &[FILTER],
+            Self::Part => &[PART],
+            Self::Columns => &[COLUMNS],
+            Self::Help => &[HELP],
+            Self::Always => &[ALWAYS],
+        }
+    }
+}
+
+/// What some keys do in a context.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The default keys by their names, with spaces between them.
+    pub keys: &'static str,
+    /// The name in the configuration file. It is part of the interface: users'
+    /// files have it.
+    pub name: &'static str,
+    /// What the keys do.
+    pub action: A,
+    /// For the footer, one or two words; empty where it would only crowd it.
+    pub short: &'static str,
+    /// For the help, a sentence.
+    pub long: &'static str,
+}
+
+const fn row(
+    keys: &'static str,
+    name: &'static str,
+    action: A,
+    short: &'static str,
+    long: &'static str,
+) -> Row {
+    Row {
+        keys,
+        name,
+        action,
+        short,
+        long,
+    }
+}
+
+/// Filtering by what the selected flow, or the flow of the selected packet, has.
+#[rustfmt::skip]
+const BY_FLOW: &[Row] = &[
+    row("a", "filter-by-address-remote", A::FilterBy(Subject::Address(Side::Remote)), "by address", "Filter by the remote address; again: by a wider prefix"),
+    row("A", "filter-by-address-local", A::FilterBy(Subject::Address(Side::Local)), "", "Filter by the local address; again: by a wider prefix"),
+    row("t", "filter-by-protocol", A::FilterBy(Subject::Protocol), "", "Filter by the protocol; again: remove that"),
+    row("p", "filter-by-port", A::FilterBy(Subject::Port), "", "Filter by the service's port; again: by the other port"),
+];
+
+/// Scrolling the details below the table.
+#[rustfmt::skip]
+const DETAIL: &[Row] = &[
+    row("J", "scroll-detail-down", A::ScrollDetail(Motion::Down), "", "Scroll the details down"),
+    row("K", "scroll-detail-up", A::ScrollDetail(Motion::Up), "", "Scroll the details up"),
+];
+
+#[rustfmt::skip]
+const MAIN: &[Row] = &[
+    row("/", "edit-filter", A::EditFilter, "filter", "Edit the filter; the table follows while you type"),
+    row("d", "direction", A::Direction, "direction", "Both directions, only in, only out"),
+    row("x", "remove-part", A::RemovePart, "remove filter", "Remove a part of the filter"),
+    row("X", "clear-filter", A::ClearFilter, "", "Remove the whole filter"),
+    row("Space", "pause", A::Pause, "pause", "Pause the display; counting continues"),
+    row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
+    row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
+    row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),
+    row("n", "names", A::Names, "", "Host names from DNS, or addresses; no lookups before you ask"),
+    row("N", "services", A::Services, "", "Service names (https), or port numbers; filters accept these names too"),
+    row("y", "copy-selected", A::CopySelected, "", "Copy the selected row or cell to your clipboard (OSC 52)"),
+    row("Y", "copy-filter", A::CopyFilter, "", "Copy the filter to your clipboard"),
+    row("+ =", "zoom-in", A::ZoomIn, "", "Zoom in: graphs of ten minutes, then of the last minute"),
+    row("-", "zoom-out", A::ZoomOut, "", "Zoom out: graphs of ten minutes; totals and devices also of an hour"),
+    row("v", "whole", A::Whole, "", "Open or close the graph of all watched devices"),
+    row("b", "units", A::Units, "", "Rates in bytes, in bits, or either with binary prefixes (KiB, Kibit)"),
+    row("?", "help", A::Help, "help", "This help"),
+    row("q", "quit", A::Quit, "quit", "Quit; nothing is left behind"),
+    row("Up k", "move-up", A::Move(Motion::Up), "", "Up"),
+    row("Down j", "move-down", A::Move(Motion::Down), "", "Down"),
+    row("PgUp", "move-page-up", A::Move(Motion::PageUp), "", "Page up"),
+    row("PgDn", "move-page-down", A::Move(Motion::PageDown), "", "Page down"),
+    row("Home g", "move-first", A::Move(Motion::First), "", "To the first row"),
+    row("End G", "move-last", A::Move(Motion::Last), "", "To the last row"),
+    row("Esc", "back", A::Back, "", "Close what is open, then clear the selection"),
+    row("1", "show-flows", A::Show(View::Flows), "", "Flows: every flow, with its counters"),
+    row("2", "show-packets", A::Show(View::Packets), "", "Packets: the noteworthy ones, dissected"),
+    row("3", "show-hosts", A::Show(View::Hosts), "", "Hosts: traffic by address and prefix"),
+    row("4", "show-devices", A::Show(View::Devices), "", "Devices, and which of them are watched"),
+    row("5", "show-probe", A::Show(View::Probe), "", "Probe: where all packets are, the programs' cost, notices"),
+    row("Tab", "next-view", A::NextView, "", "Next view"),
+    row("Shift-Tab", "previous-view", A::PreviousView, "", "Previous view"),
+];
+
+#[rustfmt::skip]
+const FLOWS: &[Row] = &[
+    row("Enter", "open", A::Open, "detail", "Open or close the details of the selected flow"),
+    row("s", "sort-next", A::SortNext, "sort", "Sort by the next column"),
+    row("S", "sort-reverse", A::SortReverse, "", "Reverse the order"),
+    row("Left", "cell-left", A::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("Right", "cell-right", A::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("C", "columns", A::Columns, "columns", "Choose the columns and their order"),
+];
+
+#[rustfmt::skip]
+const PACKETS: &[Row] = &[
+    row("Enter", "open", A::Open, "detail", "Open or close the dissected packet"),
+    row("f", "packet-flow", A::PacketFlow, "flow", "Show the flow of the selected packet"),
+];
+
+#[rustfmt::skip]
+const HOSTS: &[Row] = &[
+    row("Enter", "open", A::Open, "flows", "Show the flows of the selected prefix"),
+    row("Right", "unfold", A::Unfold, "open", "Expand the selected prefix"),
+    row("Left", "fold", A::Fold, "close", "Collapse the selected prefix, or go to its parent"),
+    row("a", "filter-by-address-remote", A::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
+    row("i", "host-detail", A::HostDetail, "detail", "Open or close the details of the selected prefix"),
+    row("p", "host-prefix", A::HostPrefix, "prefix", "Expand everything down to wider prefixes, then down to addresses"),
+    row("l", "host-side", A::HostSide, "side", "Group by the remote or by the local address"),
+    row("s", "sort-next", A::SortNext, "sort", "Sort by the next column"),
+    row("S", "sort-reverse", A::SortReverse, "", "Reverse the order"),
+];
+
+#[rustfmt::skip]
+const DEVICES: &[Row] = &[
+    row("Enter", "open", A::Open, "detail", "Open or close the details of a device; with none watched, watch it"),
+    row("t", "watch", A::Watch, "watch", "Watch the selected device, or stop watching it"),
+];
+
+#[rustfmt::skip]
+const FILTER: &[Row] = &[
+    row("Enter", "accept", A::Accept, "apply", "Apply this filter"),
+    row("Esc", "back", A::Back, "discard", "Discard the changes"),
+    row("Tab", "edit-complete", A::Edit(Edit::Complete), "complete", "Complete the word; again: the next suggestion"),
+    row("Up", "edit-earlier", A::Edit(Edit::Earlier), "history", "Previous filter in the history"),
+    row("Down", "edit-later", A::Edit(Edit::Later), "", "Next filter in the history"),
+    row("Left", "edit-left", A::Edit(Edit::Left), "", "Left"),
+    row("Right", "edit-right", A::Edit(Edit::Right), "", "Right"),
+    row("Home Ctrl-A", "edit-start", A::Edit(Edit::Start), "", "To the start"),
+    row("End Ctrl-E", "edit-end", A::Edit(Edit::End), "", "To the end"),
+    row("Backspace Ctrl-H", "edit-backspace", A::Edit(Edit::Backspace), "", "Delete the character before the cursor"),
+    row("Del Ctrl-D", "edit-delete", A::Edit(Edit::Delete), "", "Delete the character under the cursor"),
+    row("Ctrl-W", "edit-delete-word", A::Edit(Edit::DeleteWord), "", "Delete the word before the cursor"),
+    row("Ctrl-U", "edit-delete-to-start", A::Edit(Edit::DeleteToStart), "clear", "Delete to the start"),
+    row("Ctrl-K", "edit-delete-to-end", A::Edit(Edit::DeleteToEnd), "", "Delete to the end"),
+];
+
+#[rustfmt::skip]
+const PART: &[Row] = &[
+    row("1", "remove-part-at-0", A::RemovePartAt(0), "", "Remove the part with this number"),
+    row("2", "remove-part-at-1", A::RemovePartAt(1), "", "Remove the part with this number"),
+    row("3", "remove-part-at-2", A::RemovePartAt(2), "", "Remove the part with this number"),
+    row("4", "remove-part-at-3", A::RemovePartAt(3), "", "Remove the part with this number"),
+    row("5", "remove-part-at-4", A::RemovePartAt(4), "", "Remove the part with this number"),
+    row("6", "remove-part-at-5", A::RemovePartAt(5), "", "Remove the part with this number"),
+    row("7", "remove-part-at-6", A::RemovePartAt(6), "", "Remove the part with this number"),
+    row("8", "remove-part-at-7", A::RemovePartAt(7), "", "Remove the part with this number"),
+    row("9", "remove-part-at-8", A::RemovePartAt(8), "", "Remove the part with this number"),
+    row("x X", "clear-filter", A::ClearFilter, "remove all", "Remove the whole filter"),
+    row("Esc q", "back", A::Back, "keep", "Keep the filter as it is"),
+];
+
+#[rustfmt::skip]
+const COLUMNS: &[Row] = &[
+    row("Space Enter", "column-toggle", A::Column(ColumnEdit::Toggle), "show", "Show or hide the column"),
+    row("Left <", "column-move-left", A::Column(ColumnEdit::Move(Shift::Left)), "left", "Move it to the left"),
+    row("Right >", "column-move-right", A::Column(ColumnEdit::Move(Shift::Right)), "right", "Move it to the right"),
+    row("s", "column-sort", A::Column(ColumnEdit::Sort), "sort", "Sort by it; again: reverse the order"),
+    row("y", "column-copy", A::Column(ColumnEdit::Copy), "copy setting", "Copy the setting for config.toml that keeps these columns"),
+    row("Esc q C", "back", A::Back, "close", "Close the list; the columns stay until you quit"),
+    row("Up k", "move-up", A::Move(Motion::Up), "", "Up"),
+    row("Down j", "move-down", A::Move(Motion::Down), "", "Down"),
+    row("Home g", "move-first", A::Move(Motion::First), "", "To the first"),
+    row("End G", "move-last", A::Move(Motion::Last), "", "To the last"),
+];
+
+#[rustfmt::skip]
+const HELP: &[Row] = &[
+    row("Esc ? q", "back", A::Back, "close", "Close the help"),
+    row("Up k", "move-up", A::Move(Motion::Up), "", "Up"),
+    row("Down j", "move-down", A::Move(Motion::Down), "scroll", "Down"),
+    row("PgUp", "move-page-up", A::Move(Motion::PageUp), "", "Page up"),
+    row("PgDn Space", "move-page-down", A::Move(Motion::PageDown), "", "Page down"),
+    row("Home g", "move-first", A::Move(Motion::First), "", "To the start"),
+    row("End G", "move-last", A::Move(Motion::Last), "", "To the end"),
+];
+
+#[rustfmt::skip]
+const ALWAYS: &[Row] = &[
+    row("Ctrl-C", "quit", A::Quit, "", "Quit, also while typing"),
+    row("Ctrl-L", "redraw", A::Redraw, "", "Redraw the screen"),
+];
