@@ -22,26 +22,25 @@ mod navigation;
 pub mod notices;
 pub mod own;
 pub mod packets;
-pub mod picture;
 mod preferences;
 pub mod push_down;
 pub mod units;
 mod update;
 pub mod usage;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable, Span};
-use crate::model::Session;
+use crate::model::{HostId, Session};
+use crate::traffic::{Accounting, Devices, Host, Traffic};
 
 use action::View;
 use bindings::Context;
 use columns::{Column, Columns};
-use devices::Devices;
+use devices::DevicesView;
 use filtering::{Closed, Filtering};
 use flows::{Criteria, FlowsView, Order};
 use hostnames::HostNames;
@@ -51,7 +50,6 @@ use measure::Measure;
 use notices::Notices;
 use own::OwnSession;
 use packets::PacketsView;
-use picture::{Picture, Trust};
 use push_down::PushDown;
 use usage::Usage;
 
@@ -82,8 +80,8 @@ pub struct App {
     pub look: Look,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
-    /// The devices.
-    pub devices: Devices,
+    /// The device list's state.
+    pub devices: DevicesView,
     /// What was said.
     pub notices: Notices,
     /// What is filtered.
@@ -108,9 +106,11 @@ pub struct App {
     pub probe: Scroll,
     /// How far the help is scrolled.
     pub help: Scroll,
-    /// Shared with the frozen one from the pause until something new is heard.
-    live: Arc<Picture>,
-    frozen: Option<Arc<Picture>>,
+    live: Traffic,
+    /// The traffic as it was when the user paused.
+    frozen: Option<Traffic>,
+    /// The host that is shown.
+    host: HostId,
     view: View,
     overlay: Option<Overlay>,
     measure: Measure,
@@ -126,7 +126,7 @@ impl App {
             zone: TimeZone::UTC,
             look,
             own: None,
-            devices: Devices::default(),
+            devices: DevicesView::default(),
             notices: Notices::default(),
             filtering: Filtering::new(filter),
             push_down: PushDown::default(),
@@ -139,8 +139,9 @@ impl App {
             usage: None,
             probe: Scroll::default(),
             help: Scroll::default(),
-            live: Arc::default(),
+            live: Traffic::default(),
             frozen: None,
+            host: HostId::default(),
             view: View::Flows,
             overlay: None,
             measure: Measure::ALL[1],
@@ -152,25 +153,42 @@ impl App {
     pub fn prefer(&mut self, preferences: Preferences) {
         self.flows.columns = Columns::new(preferences.columns);
         self.flows.order = Order::<Column>::by(preferences.sort);
-        Arc::make_mut(&mut self.live)
-            .flows
-            .keep_closed(preferences.closed == Closed::Keep);
+        self.live.keep_closed(preferences.closed == Closed::Keep);
         self.filtering.set_closed(preferences.closed);
         self.measure = Measure::Rate(preferences.window);
         self.filtering.named = preferences.filters;
     }
 
-    /// What is shown of the traffic: the frozen picture, or else the live one.
+    /// The traffic that is shown: as it was when the user paused, or else the
+    /// live one.
     #[must_use]
-    pub fn picture(&self) -> &Picture {
-        self.frozen.as_deref().unwrap_or(&self.live)
+    pub fn traffic(&self) -> &Traffic {
+        self.frozen.as_ref().unwrap_or(&self.live)
+    }
+
+    /// The shown traffic of the host that is shown.
+    #[must_use]
+    pub fn picture(&self) -> &Host {
+        self.traffic().host(self.host)
+    }
+
+    /// The live traffic of the host that is shown.
+    #[must_use]
+    pub fn live(&self) -> &Host {
+        self.live.host(self.host)
+    }
+
+    /// The devices as they are now, also while paused.
+    #[must_use]
+    pub fn known_devices(&self) -> &Devices {
+        &self.live().devices
     }
 
     /// How old the picture is, when it is frozen.
     #[must_use]
     pub fn frozen_for(&self) -> Option<Duration> {
-        let frozen = self.frozen.as_ref()?;
-        Some(self.live.flows.now().saturating_sub(frozen.flows.now()))
+        let frozen = self.frozen.as_ref()?.host(self.host);
+        Some(self.live().flows.now().saturating_sub(frozen.flows.now()))
     }
 
     /// The view that is shown.
@@ -220,8 +238,8 @@ impl App {
 
     /// Where all packets are.
     #[must_use]
-    pub fn trust(&self) -> Trust {
-        self.picture().trust(self.flows.shown().packets)
+    pub fn trust(&self) -> Accounting {
+        self.picture().accounting(self.flows.shown().packets)
     }
 
     /// The flow that is selected, if it is still there.
@@ -233,7 +251,7 @@ impl App {
     /// What is filtered, and the names that it may use.
     #[must_use]
     pub fn criteria(&self) -> Criteria<'_> {
-        criteria(&self.filtering, &self.devices, self.own)
+        criteria(&self.filtering, &self.picture().devices, self.own)
     }
 
     /// Which bindings hold.
@@ -255,8 +273,9 @@ impl App {
     }
 
     fn recompute(&mut self, flows: fn(&mut FlowsView, &FlowTable, Criteria<'_>, Measure)) {
-        let picture = self.frozen.as_deref().unwrap_or(&self.live);
-        let criteria = criteria(&self.filtering, &self.devices, self.own);
+        let traffic = self.frozen.as_ref().unwrap_or(&self.live);
+        let picture = traffic.host(self.host);
+        let criteria = criteria(&self.filtering, &picture.devices, self.own);
         let measure = self.measure;
         flows(&mut self.flows, &picture.flows, criteria, measure);
         match self.view {

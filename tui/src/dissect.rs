@@ -19,13 +19,11 @@ mod ip;
 mod link;
 mod name;
 mod tcp;
-mod text;
 mod udp;
 
 use std::ops::Range;
 
 pub use name::{ether_type_name, icmp_type_name, protocol_name, tcp_flags_text};
-pub use text::{clean, grouped};
 
 use crate::model::Packet;
 use cursor::Cursor;

@@ -64,7 +64,8 @@ use probe_common::{Direction, FlowKey};
 pub use completion::{Completion, Seen, complete};
 pub use error::{Expected, FilterError};
 use expression::Expression;
-pub use matching::DeviceName;
+
+use crate::model::DeviceName;
 
 /// The name by which a filter may call a port: `https`.
 #[must_use]

@@ -19,6 +19,8 @@ pub mod stream;
 #[cfg(test)]
 mod synthetic;
 pub mod terminal;
+mod text;
+pub mod traffic;
 pub mod ui;
 
 use std::process::ExitCode;

@@ -23,8 +23,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::dissect::clean;
 use crate::model::{Device, DeviceKind, LinkCounters, Namespace};
+use crate::text::clean;
 
 mod facts;
 mod json;

@@ -12,7 +12,8 @@ mod session;
 pub mod signal;
 
 pub use device::{
-    Container, Device, DeviceKind, LinkCounters, LinkSide, Namespace, Netkit, Peer, PeerEnd, Watch,
+    Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,
+    PeerEnd, Watch,
 };
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};

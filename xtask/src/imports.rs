@@ -37,17 +37,22 @@ const RULES: &[(&str, Names)] = &[
     ("probe", Only(&["model"])),
     ("model", Only(&[])),
     ("flow", Only(&["model"])),
-    ("filter", Only(&["flow"])),
-    ("dissect", Only(&["model"])),
-    ("listing", Only(&["dissect", "model"])),
+    ("text", Only(&[])),
+    ("traffic", Only(&["flow", "model", "text"])),
+    ("filter", Only(&["model"])),
+    ("dissect", Only(&["model", "text"])),
+    ("listing", Only(&["model", "text"])),
     ("stream", Only(&["dissect", "filter", "flow", "model"])),
-    ("app", Only(&["dissect", "filter", "flow", "model"])),
+    (
+        "app",
+        Only(&["dissect", "filter", "flow", "model", "text", "traffic"]),
+    ),
     ("config", Only(&["app", "filter", "keys"])),
     ("keys", Only(&["app"])),
     (
         "ui",
         Only(&[
-            "app", "dissect", "filter", "flow", "keys", "listing", "model",
+            "app", "dissect", "filter", "flow", "keys", "listing", "model", "text", "traffic",
         ]),
     ),
 ];

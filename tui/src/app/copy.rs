@@ -34,7 +34,7 @@ pub fn selected(app: &App) -> Option<String> {
             HostGroup::Prefix(prefix) => Some(prefix.to_string()),
             HostGroup::EtherType(_) => None,
         },
-        View::Devices => Some(app.devices.selected()?.name.clone()),
+        View::Devices => Some(app.devices.selected(app.known_devices())?.name.clone()),
         View::Probe => None,
     }
 }
@@ -49,7 +49,7 @@ fn cell(app: &App, flow: &Flow, column: Column) -> Option<String> {
         format!("{amount:.0}")
     };
     let text = match column {
-        Column::Device => app.devices.names().label(key.device).to_owned(),
+        Column::Device => app.picture().devices.names().label(key.device).to_owned(),
         Column::Protocol => names::protocol(key).into_owned(),
         Column::Local => app.hostnames.end(key, Side::Local),
         Column::Remote => app.hostnames.end(key, Side::Remote),

@@ -4,7 +4,6 @@ use probe_common::{Direction, FlowKey};
 
 use super::action::Side;
 use super::columns::{Column, Columns, Shift};
-use super::devices::SlotNames;
 use super::ends;
 use super::list::{List, Scroll};
 use super::measure::Measure;
@@ -13,6 +12,7 @@ use super::own::OwnSession;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
 use crate::model::{Moment, Packet};
+use crate::traffic::SlotNames;
 
 /// A column and a direction to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! Changing what is filtered.
 
-use std::collections::HashSet;
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use super::action::{Edit, Side, View};
 use super::filtering::{Closed, Filtering, Subject};
 use super::{App, ends};
 use crate::filter::Seen;
 use crate::model::Level;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// Addresses that are proposed to complete a filter, at most.
 const PROPOSED: usize = 2000;
@@ -21,8 +19,7 @@ impl App {
 
     /// From now on this happens to closed flows.
     pub(super) fn set_closed(&mut self, closed: Closed) {
-        let flows = &mut Arc::make_mut(&mut self.live).flows;
-        flows.keep_closed(closed == Closed::Keep);
+        self.live.keep_closed(closed == Closed::Keep);
         self.filter(|filtering| filtering.set_closed(closed));
         match closed {
             Closed::Fade => self.say(Level::Info, "Closed flows leave after ten seconds."),
@@ -61,12 +58,9 @@ impl App {
 
     pub(super) fn edit(&mut self, edit: Edit) {
         if edit == Edit::Complete {
-            let devices: Vec<&str> = self
-                .devices
-                .watched()
-                .map(|device| device.name.as_str())
-                .collect();
             let addresses = self.addresses();
+            let devices = self.live.host(self.host).devices.watched();
+            let devices: Vec<&str> = devices.map(|device| device.name.as_str()).collect();
             self.filtering.complete(&Seen {
                 devices: &devices,
                 addresses: &addresses,

@@ -66,8 +66,8 @@ impl App {
             View::Hosts => self.open_group(),
             View::Devices if self.devices.list.selected().is_none() => self.step(Motion::First),
             // With nothing to look into, it is asked what to watch.
-            View::Devices if self.devices.watched().next().is_none() => {
-                return self.devices.toggle();
+            View::Devices if self.known_devices().watched().next().is_none() => {
+                return self.devices.toggle(self.known_devices());
             }
             View::Devices => self.devices.detail = !self.devices.detail,
             View::Probe => (),
@@ -205,7 +205,13 @@ impl App {
             }
             View::Packets => {
                 let rows = self.packets.list.visible(extent.page).iter();
-                let packets = rows.filter_map(|number| self.live.packets.get(*number));
+                let kept = &self
+                    .frozen
+                    .as_ref()
+                    .unwrap_or(&self.live)
+                    .host(self.host)
+                    .packets;
+                let packets = rows.filter_map(|number| kept.get(*number));
                 let ends = packets.flat_map(|packet| {
                     [Side::Local, Side::Remote].map(|side| ends::address(&packet.key, side))
                 });

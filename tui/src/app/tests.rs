@@ -29,7 +29,7 @@ fn type_filter(app: &mut App, text: &str) {
     }
 }
 
-fn adds_up(trust: Trust) -> bool {
+fn adds_up(trust: Accounting) -> bool {
     trust.unaccounted == 0
         && trust.seen == trust.shown + trust.filtered + trust.expired + trust.untracked
 }
@@ -283,7 +283,12 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     }
     app.update(Action::Source(Event::Devices(devices.clone())));
     assert_eq!(app.view(), View::Devices);
-    let name = app.devices.selected().unwrap().name.clone();
+    let name = app
+        .devices
+        .selected(app.known_devices())
+        .unwrap()
+        .name
+        .clone();
     let effects = app.update(Action::Open);
     assert!(effects.contains(&Effect::Source(Command::Watch(name.clone()))));
     for device in &mut devices {
@@ -311,7 +316,7 @@ fn counters_of_devices_do_not_go_back_when_they_are_listed_anew() {
     app.update(Action::Source(Event::Interval(interval)));
     let slot = 0;
     let shown = |app: &App| {
-        let mut all = app.devices.all().iter();
+        let mut all = app.known_devices().all().iter();
         let is_it = |it: &&Device| matches!(it.watch, Watch::Yes { slot: its, .. } if its == slot);
         all.find(is_it).unwrap().counters
     };
@@ -335,7 +340,7 @@ fn names_of_devices_are_ordered_as_people_count() {
     };
     app.update(Action::Source(Event::Devices(devices)));
     let names: Vec<&str> = app
-        .devices
+        .known_devices()
         .all()
         .iter()
         .map(|it| it.name.as_str())
@@ -343,7 +348,9 @@ fn names_of_devices_are_ordered_as_people_count() {
     assert_eq!(names, ["v1", "v2", "v9", "v10"]);
     app.update(Action::SortFlows(Column::Device));
     let slots = app.flows.list.rows().iter().map(|key| key.device);
-    let labels: Vec<&str> = slots.map(|slot| app.devices.names().label(slot)).collect();
+    let labels: Vec<&str> = slots
+        .map(|slot| app.picture().devices.names().label(slot))
+        .collect();
     // In this order the slots are 2, 1, 0.
     let order = ["v1", "v2", "v9"];
     assert!(labels.is_sorted_by_key(|label| order.iter().position(|it| it == label)));
@@ -362,8 +369,8 @@ fn a_device_is_called_what_its_container_is_called() {
     };
     let name = pair.container().unwrap().label().to_owned();
     app.update(Action::Source(Event::Devices(devices)));
-    assert_eq!(app.devices.names().label(slot), name);
-    assert_eq!(app.devices.names().get(slot), "lxc1");
+    assert_eq!(app.picture().devices.names().label(slot), name);
+    assert_eq!(app.picture().devices.names().get(slot), "lxc1");
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! What each action does.
 
-use std::sync::Arc;
-
 use super::action::{Action, ColumnEdit, Effect, Motion, View};
 use super::filtering::Filtering;
 use super::flows::FlowsView;
 use super::hosts::HostsView;
 use super::{App, Overlay, copy, criteria};
-use crate::model::{Command, Event, Level, Notice};
+use crate::model::{Command, Envelope, Event, Level, Notice};
 
 impl App {
     /// Lets something happen.
@@ -57,7 +55,7 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help),
             Action::Back => self.back(),
             Action::Open => effects.extend(self.open()),
-            Action::Watch => effects.extend(self.devices.toggle()),
+            Action::Watch => effects.extend(self.devices.toggle(self.known_devices())),
             Action::Pause => self.pause(),
             Action::Show(view) => self.show(view),
             Action::NextView => self.show(self.view.moved(1)),
@@ -171,37 +169,39 @@ impl App {
     }
 
     pub(super) fn hear(&mut self, event: Event) -> Vec<Effect> {
-        match event {
-            Event::Devices(devices) => {
-                if self.devices.replace(devices) {
+        let host = self.host;
+        let envelope = Envelope { host, event };
+        let was_listed = self.known_devices().are_listed();
+        self.live.apply(&envelope);
+        match envelope.event {
+            Event::Devices(_) => {
+                let devices = &self.live.host(host).devices;
+                // With nothing to see yet, it is asked what to watch.
+                let choose = !was_listed && devices.watched().next().is_none();
+                self.devices.refresh(devices, choose);
+                if choose {
                     self.show(View::Devices);
                 }
                 self.refresh();
             }
             Event::Interval(interval) => {
-                Arc::make_mut(&mut self.live).ingest(&interval);
-                self.devices.count(&interval.devices);
                 self.notices.tick(interval.at);
                 if self.frozen.is_none() {
                     self.recompute(FlowsView::advance);
                 }
             }
-            Event::Packets(packets) => {
-                Arc::make_mut(&mut self.live).packets.extend(packets);
+            Event::Packets(_) => {
                 if self.frozen.is_some() || self.view != View::Packets {
                     return Vec::new();
                 }
-                let criteria = criteria(&self.filtering, &self.devices, self.own);
-                self.packets.refresh(&self.live.packets, criteria);
+                let host = self.live.host(host);
+                let criteria = criteria(&self.filtering, &host.devices, self.own);
+                self.packets.refresh(&host.packets, criteria);
             }
             Event::Notice(notice) => self.notices.push(notice),
             Event::Reply(_) | Event::Signals(_) => return Vec::new(),
             Event::Ended(reason) => {
-                self.notices.push(Notice {
-                    at: self.live.flows.now(),
-                    level: Level::Warning,
-                    text: reason.clone(),
-                });
+                self.say(Level::Warning, reason.clone());
                 self.ended = Some(reason);
             }
         }
@@ -245,7 +245,7 @@ impl App {
     pub(super) fn pause(&mut self) {
         self.frozen = match self.frozen {
             Some(_) => None,
-            None => Some(Arc::clone(&self.live)),
+            None => Some(self.live.clone()),
         };
         self.refresh();
     }
@@ -253,7 +253,7 @@ impl App {
     /// Tells the user something.
     pub(super) fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notices.push(Notice {
-            at: self.live.flows.now(),
+            at: self.live().flows.now(),
             level,
             text: text.into(),
         });

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::Node;
+use crate::text::clean;
 
 /// Why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +221,7 @@ impl<'a> Cursor<'a> {
     /// Bytes of text.
     pub(super) fn text(&mut self, label: &'static str, len: usize) -> Read<String> {
         let start = self.offset;
-        let text = super::clean(&String::from_utf8_lossy(self.take(label, len)?));
+        let text = clean(&String::from_utf8_lossy(self.take(label, len)?));
         self.note(label, &text, start..start + len);
         Ok(text)
     }

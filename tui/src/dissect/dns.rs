@@ -5,10 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{
-    clean,
-    cursor::{Cursor, Read, Stop},
-};
+use super::cursor::{Cursor, Read, Stop};
+use crate::text::clean;
 
 /// Bytes of the header.
 pub(super) const HEADER_LEN: usize = 12;

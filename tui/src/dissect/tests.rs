@@ -2,10 +2,9 @@ use etherparse::{PacketBuilder, TcpOptionElement};
 use probe_common::{Direction, FlowKey, LinkLayer, Reason, SNAPSHOT};
 use proptest::prelude::*;
 
-use super::{
-    Node, clean, ether_type_name, icmp_type_name, protocol_name, summary, tcp_flags_text, tree,
-};
+use super::{Node, ether_type_name, icmp_type_name, protocol_name, summary, tcp_flags_text, tree};
 use crate::model::{Moment, Packet};
+use crate::text::clean;
 
 const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 const V4: [[u8; 4]; 2] = [[10, 0, 0, 1], [10, 0, 0, 2]];

@@ -5,24 +5,7 @@ use probe_common::parse::number::{ether, ip};
 use probe_common::{Direction, FlowKey, KeyFlags};
 
 use super::expression::{Expression, Side, Term};
-
-/// What a device is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceName<'a> {
-    /// Its own name.
-    pub name: &'a str,
-    /// The name of the container that it leads to.
-    pub container: Option<&'a str>,
-}
-
-impl<'a> From<&'a str> for DeviceName<'a> {
-    fn from(name: &'a str) -> Self {
-        Self {
-            name,
-            container: None,
-        }
-    }
-}
+use crate::model::DeviceName;
 
 /// What terms look at.
 pub(super) struct Packet<'a> {

@@ -1,6 +1,6 @@
 //! The table itself: finding, adding, expiring.
 
-use std::{collections::BTreeMap, hash::BuildHasher, time::Duration};
+use std::{hash::BuildHasher, time::Duration};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -8,7 +8,7 @@ use probe_common::{FlowKey, FlowValue};
 use slab::Slab;
 
 use super::{
-    Clock, Count, Flow, Ledger,
+    Clock, Count, DeviceId, Flow, Ledger, Ledgers,
     order::{Order, Queue},
 };
 use crate::model::{FlowCounts, Interval, Moment};
@@ -56,8 +56,7 @@ pub struct FlowTable {
     ids: HashTable<u32>,
     hasher: RandomState,
     order: Order,
-    devices: BTreeMap<u32, Ledger>,
-    total: Ledger,
+    ledgers: Ledgers,
 }
 
 impl FlowTable {
@@ -72,8 +71,7 @@ impl FlowTable {
             ids: HashTable::new(),
             hasher: RandomState::default(),
             order: Order::default(),
-            devices: BTreeMap::new(),
-            total: Ledger::new(Moment::ZERO),
+            ledgers: Ledgers::default(),
         }
     }
 
@@ -88,10 +86,9 @@ impl FlowTable {
         self.clock.advance(interval.at, interval.length);
         let start = interval.at.saturating_sub(interval.length);
         for device in &interval.devices {
-            let ledger = ledger(&mut self.devices, device.slot, start);
-            for ledger in [ledger, &mut self.total] {
+            self.ledgers.book(device.slot, start, |ledger| {
                 ledger.see(&device.directions, &self.clock);
-            }
+            });
         }
         // Known flows first: what is idle then is known, and makes room.
         let mut unknown = Vec::new();
@@ -142,21 +139,41 @@ impl FlowTable {
         &self.clock
     }
 
-    /// The sums of the device with this slot.
+    /// The sums of the device that a slot stands for.
     #[must_use]
     pub fn device(&self, slot: u32) -> Option<&Ledger> {
-        self.devices.get(&slot)
+        self.ledgers.current(slot).map(|(_, ledger)| ledger)
     }
 
-    /// All devices that were heard of, by slot.
+    /// The identity of the device that a slot stands for.
+    #[must_use]
+    pub fn device_id(&self, slot: u32) -> Option<DeviceId> {
+        self.ledgers.current(slot).map(|(id, _)| id)
+    }
+
+    /// The devices that slots stand for, by slot.
     pub fn devices(&self) -> impl ExactSizeIterator<Item = (u32, &Ledger)> {
-        self.devices.iter().map(|(slot, ledger)| (*slot, ledger))
+        self.ledgers.all()
     }
 
-    /// The sums over all devices.
+    /// The sums over all devices, also those whose slots stand for others now.
     #[must_use]
     pub fn total(&self) -> &Ledger {
-        &self.total
+        self.ledgers.total()
+    }
+
+    /// From now on the slot stands for another device, whose sums start at
+    /// zero. The flows of the device before leave the table as expired.
+    pub fn reassign(&mut self, slot: u32) {
+        let of_slot = self
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.key.device == slot);
+        let ids: Vec<u32> = of_slot.map(|(id, _)| id as u32).collect();
+        for id in ids {
+            self.remove(id);
+        }
+        self.ledgers.reassign(slot, self.clock.now());
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
@@ -175,7 +192,8 @@ impl FlowTable {
         self.order.push(queue(flow), id);
         let device = flow.key.device;
         let counts = value.directions.each_ref().map(Count::from);
-        self.book(device, start, |ledger| ledger.keep(counts));
+        self.ledgers
+            .book(device, start, |ledger| ledger.keep(counts));
     }
 
     fn admit(&mut self, counts: &FlowCounts, start: Moment) {
@@ -187,7 +205,8 @@ impl FlowTable {
             }
             None => {
                 let counts = value.directions.each_ref().map(Count::from);
-                self.book(key.device, start, |ledger| ledger.refuse(counts));
+                self.ledgers
+                    .book(key.device, start, |ledger| ledger.refuse(counts));
                 return;
             }
         };
@@ -233,24 +252,24 @@ impl FlowTable {
         if !may_go(flow.idle(self.clock.now())) {
             return false;
         }
-        self.order.remove(queue, id);
+        self.remove(id);
+        true
+    }
+
+    /// Removes a flow, whose counts become expired.
+    fn remove(&mut self, id: u32) {
         let flow = self.flows.remove(id as usize);
+        self.order.remove(queue(&flow), id);
         if let Ok(entry) = self
             .ids
             .find_entry(hash(&self.hasher, &flow.key), |other| *other == id)
         {
             entry.remove();
         }
-        self.book(flow.key.device, flow.first_seen, |ledger| {
-            ledger.expire(&flow);
-        });
-        true
-    }
-
-    /// Writes to a device's ledger and to that of all.
-    fn book(&mut self, device: u32, start: Moment, write: impl Fn(&mut Ledger)) {
-        write(ledger(&mut self.devices, device, start));
-        write(&mut self.total);
+        self.ledgers
+            .book(flow.key.device, flow.first_seen, |ledger| {
+                ledger.expire(&flow);
+            });
     }
 }
 
@@ -258,10 +277,6 @@ impl Default for FlowTable {
     fn default() -> Self {
         Self::new(Limits::default())
     }
-}
-
-fn ledger(devices: &mut BTreeMap<u32, Ledger>, slot: u32, start: Moment) -> &mut Ledger {
-    devices.entry(slot).or_insert_with(|| Ledger::new(start))
 }
 
 fn queue(flow: &Flow) -> Queue {

@@ -1,9 +1,9 @@
 //! What there is to say of a device beyond the columns of a table.
 
-use crate::dissect::{clean, grouped};
 use crate::model::{
     Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerEnd,
 };
+use crate::text::{clean, grouped};
 
 #[cfg(test)]
 mod tests;

@@ -206,3 +206,21 @@ pub enum Watch {
     /// It could not be watched, and why.
     Failed(String),
 }
+
+/// What a device is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceName<'a> {
+    /// Its own name.
+    pub name: &'a str,
+    /// The name of the container that it leads to.
+    pub container: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for DeviceName<'a> {
+    fn from(name: &'a str) -> Self {
+        Self {
+            name,
+            container: None,
+        }
+    }
+}

@@ -9,8 +9,8 @@ use super::format::truncate;
 use super::geometry::Geometry;
 use super::palette::Palette;
 use crate::app::action::Action;
-use crate::dissect::clean;
 use crate::keys::Keymap;
+use crate::text::clean;
 
 /// A buffer, the styles to write in it with, and what can be clicked.
 #[derive(Debug)]

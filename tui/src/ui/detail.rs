@@ -79,7 +79,7 @@ fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
         (local, remote) => format!("{local} {} {remote} ", canvas.glyph("↔", "<->")),
     };
     let protocol = format!(" {} ", names::protocol(&flow.key));
-    let device = format!("on {} ", app.devices.names().get(flow.key.device));
+    let device = format!("on {} ", app.picture().devices.names().get(flow.key.device));
     let mut place = indent(place, 1);
     let state = match app.own {
         Some(own) if own.is(&flow.key) => "your own SSH session".into(),

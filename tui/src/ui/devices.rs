@@ -9,9 +9,9 @@ use super::table::{Behaviour, Cell, Column};
 use super::{empty, format, table, wrap};
 use crate::app::App;
 use crate::app::action::{Item, View};
-use crate::dissect::clean;
 use crate::listing;
 use crate::model::{Device, DeviceKind, Netkit, Watch};
+use crate::text::clean;
 
 mod detail;
 
@@ -34,8 +34,8 @@ enum Field {
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
-    if app.devices.all().is_empty() {
-        let (matter, cure) = if app.devices.told() {
+    if app.known_devices().all().is_empty() {
+        let (matter, cure) = if app.known_devices().are_listed() {
             (
                 "There is no device in this network namespace.",
                 "One that appears shows here by itself.",
@@ -50,8 +50,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     }
     let shown = app
         .devices
-        .selected()
-        .or_else(|| app.devices.watched().next());
+        .selected(app.known_devices())
+        .or_else(|| app.known_devices().watched().next());
     if let Some(device) = shown {
         let lines = if app.devices.detail {
             area.height.saturating_sub(TABLE)
@@ -79,7 +79,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         &app.devices.list,
         &behaviour,
         |canvas, index, field, width| {
-            app.devices
+            app.known_devices()
                 .all()
                 .iter()
                 .find(|device| device.index == index)
@@ -99,8 +99,8 @@ const TABLE: u16 = 4;
 /// to say it then.
 pub fn reason(app: &App) -> Option<&str> {
     let asks = app.view() == View::Devices
-        && app.devices.watched().next().is_none()
-        && !app.devices.all().is_empty();
+        && app.known_devices().watched().next().is_none()
+        && !app.known_devices().all().is_empty();
     let last = app.notices.all().next_back();
     let said = last.map(|notice| notice.text.as_str());
     asks.then(|| {

@@ -83,13 +83,13 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
     let rate = format::rate_width(app.look.units);
     let bytes = format::bytes_width(app.look.units);
     // The device says nothing where there is only one.
-    let device = if app.devices.watched().count() > 1 {
+    let device = if app.known_devices().watched().count() > 1 {
         10
     } else {
         1
     };
     let name = app
-        .devices
+        .known_devices()
         .watched()
         .map(|device| {
             device
@@ -130,7 +130,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
     let shows = app.criteria().shows(flow);
     let end = |side| format::shorten(&app.hostnames.end(&key, side), width, canvas.ellipsis());
     match column {
-        Column::Device => Cell::new(app.devices.names().label(key.device), text),
+        Column::Device => Cell::new(app.picture().devices.names().label(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
         Column::Local => Cell::new(end(Side::Local), text),
         Column::Remote => Cell::new(end(Side::Remote), text),
@@ -219,7 +219,7 @@ fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
             format!("None of {} passes the filter.", format::plural(all, "flow")),
             "/ changes the filter, x removes a part of it.",
         )
-    } else if let Some((done, all)) = app.devices.progress() {
+    } else if let Some((done, all)) = app.known_devices().progress() {
         (
             format!(
                 "Attaching: {done} of {} so far.",
@@ -227,9 +227,9 @@ fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
             ),
             "The kernel takes its time for each; traffic of these is counted already.",
         )
-    } else if !app.devices.told() {
+    } else if !app.known_devices().are_listed() {
         ("Looking for devices.".to_owned(), "This takes a moment.")
-    } else if app.devices.watched().next().is_none() {
+    } else if app.known_devices().watched().next().is_none() {
         (
             "No device is watched.".to_owned(),
             "4 shows the devices; Enter there watches one.",

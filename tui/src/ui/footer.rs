@@ -8,9 +8,9 @@ use super::canvas::{Canvas, bottom, line};
 use super::format::count;
 use crate::app::App;
 use crate::app::action::Action;
-use crate::app::picture::Trust;
 use crate::keys::Binding;
 use crate::model::Level;
+use crate::traffic::Accounting;
 
 /// Draws the lowest lines and takes them off the area.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
@@ -44,7 +44,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
 
 /// The sum in as many lines as it needs: what is not there is left out first
 /// where it is narrow.
-fn sum(canvas: &Canvas<'_>, trust: &Trust, width: usize) -> Vec<Vec<(String, Style)>> {
+fn sum(canvas: &Canvas<'_>, trust: &Accounting, width: usize) -> Vec<Vec<(String, Style)>> {
     let full = terms(canvas, trust, true);
     if length(&full) <= width {
         return vec![full];
@@ -70,7 +70,7 @@ fn length(parts: &[(String, Style)]) -> usize {
     parts.iter().map(|(text, _)| text.width()).sum()
 }
 
-fn terms(canvas: &Canvas<'_>, trust: &Trust, all: bool) -> Vec<(String, Style)> {
+fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Style)> {
     let palette = canvas.palette;
     let (mark, style) = if trust.unaccounted == 0 {
         (canvas.glyph(" ✓", " ok"), palette.good)

@@ -1,6 +1,6 @@
 //! Numbers, times and addresses in few cells.
 
-pub use crate::dissect::grouped as count;
+pub use crate::text::grouped as count;
 
 use std::time::Duration;
 

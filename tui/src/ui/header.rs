@@ -30,15 +30,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
 /// The devices by name, as long as they are few.
 fn watched(app: &App) -> String {
     let names: Vec<&str> = app
-        .devices
+        .known_devices()
         .watched()
         .map(|device| device.name.as_str())
         .collect();
     match names.len() {
-        0 if !app.devices.told() => "looking for devices".to_owned(),
+        0 if !app.known_devices().are_listed() => "looking for devices".to_owned(),
         0 => "no device watched".to_owned(),
         1..=2 => names.join(", "),
-        number => match app.devices.progress() {
+        number => match app.known_devices().progress() {
             Some((done, all)) => format!("{done} of {all} devices"),
             None => format!("{number} devices"),
         },
@@ -146,9 +146,9 @@ fn aside(canvas: &Canvas<'_>, app: &App, view: View) -> String {
                 shown => format!(" {shown}/{all}"),
             }
         }
-        View::Devices => match app.devices.progress() {
+        View::Devices => match app.known_devices().progress() {
             Some((done, all)) => format!(" {done}/{all}"),
-            None => format!(" {}", app.devices.watched().count()),
+            None => format!(" {}", app.known_devices().watched().count()),
         },
         View::Probe => {
             let warnings = app.notices.all().filter(|n| n.level == Level::Warning);

@@ -9,10 +9,10 @@ use super::table::{Behaviour, Cell, Column};
 use super::{empty, format, table};
 use crate::app::action::Item;
 use crate::app::list::Extent;
-use crate::app::packets::KEPT;
 use crate::app::{App, ends, names};
 use crate::dissect::{Node, summary, tree};
 use crate::model::Packet;
+use crate::traffic::KEPT;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Field {
@@ -123,7 +123,7 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
         Column::left(Field::Summary, "WHAT", words..=200, 9),
         Column::left(Field::Why, "BECAUSE", 9..=9, 1),
     ];
-    if app.devices.watched().count() < 2 {
+    if app.known_devices().watched().count() < 2 {
         columns.retain(|column| column.id != Field::Device);
     }
     columns
@@ -145,7 +145,7 @@ fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: us
             Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)
         }
         Field::Time => Cell::new(super::time_of_day(app, packet.at, "%T%.3f"), palette.dim),
-        Field::Device => Cell::new(app.devices.names().label(packet.key.device), text),
+        Field::Device => Cell::new(app.picture().devices.names().label(packet.key.device), text),
         Field::Direction => match packet.direction {
             Direction::In => Cell::new(canvas.glyph("↓", "in"), palette.inward),
             Direction::Out => Cell::new(canvas.glyph("↑", "out"), palette.outward),

@@ -110,7 +110,7 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         ),
         row("", "", head),
     ];
-    let names = app.devices.names();
+    let names = app.picture().devices.names();
     let mut devices: Vec<_> = flows.devices().collect();
     devices.sort_by_key(|(slot, _)| names.place(*slot));
     let ledgers = devices

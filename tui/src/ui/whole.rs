@@ -20,7 +20,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     let place = line(&mut area);
     canvas.rule(place);
     let flows = &app.picture().flows;
-    let devices = format::plural(app.devices.watched().count(), "device");
+    let devices = format::plural(app.known_devices().watched().count(), "device");
     let title = format!(" all traffic of {devices} ");
     let mut rest = canvas.text(indent(place, 1), &title, palette.strong);
     for (direction, arrow, style) in [

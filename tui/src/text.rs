@@ -1,4 +1,5 @@
-//! Text from the network, made safe for a terminal.
+//! Text for a screen or a table: made safe for a terminal, and numbers that are
+//! read at a glance.
 
 /// The text with every character that a terminal might obey, or that might
 /// make what is around it read differently, replaced by U+FFFD: control

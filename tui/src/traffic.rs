@@ -1,0 +1,122 @@
+//! What is known of the traffic of each host, from its source's events.
+//!
+//! Shared by the screen, the outputs and what judges the traffic. Pure: the
+//! clock is the intervals' own.
+
+mod accounting;
+mod devices;
+mod packets;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+pub use accounting::Accounting;
+pub use devices::{Devices, SlotNames};
+pub use packets::{KEPT, Packets};
+
+use crate::{
+    flow::FlowTable,
+    model::{Envelope, Event, HostId, Interval, ProbeCounts},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The traffic of all hosts.
+///
+/// A clone is cheap and stays as it is: it shares the hosts, and an event
+/// copies only the host that it changes.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    hosts: BTreeMap<HostId, Arc<Host>>,
+    keep_closed: bool,
+}
+
+/// The traffic of one host.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The flows, with the sums of each device.
+    pub flows: FlowTable,
+    /// The devices, and the names of those that are gone.
+    pub devices: Devices,
+    /// The last captured packets.
+    pub packets: Packets,
+    /// What the probe did in the last interval.
+    pub probe: ProbeCounts,
+    /// The length of the last interval.
+    pub interval: Duration,
+}
+
+impl Traffic {
+    /// Takes in an event.
+    pub fn apply(&mut self, envelope: &Envelope) {
+        let keep_closed = self.keep_closed;
+        let host = self.hosts.entry(envelope.host).or_insert_with(|| {
+            let mut host = Host::default();
+            host.flows.keep_closed(keep_closed);
+            Arc::new(host)
+        });
+        match &envelope.event {
+            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            event => Arc::make_mut(host).apply(event),
+        }
+    }
+
+    /// A host; an empty one before its first event.
+    #[must_use]
+    pub fn host(&self, id: HostId) -> &Host {
+        static EMPTY: LazyLock<Host> = LazyLock::new(Host::default);
+        self.hosts.get(&id).map_or(&EMPTY, Arc::as_ref)
+    }
+
+    /// The hosts that have sent an event, by number.
+    pub fn hosts(&self) -> impl ExactSizeIterator<Item = (HostId, &Host)> {
+        self.hosts.iter().map(|(id, host)| (*id, host.as_ref()))
+    }
+
+    /// Whether closed connections stay until a new flow needs their room.
+    pub fn keep_closed(&mut self, keep: bool) {
+        self.keep_closed = keep;
+        for host in self.hosts.values_mut() {
+            Arc::make_mut(host).flows.keep_closed(keep);
+        }
+    }
+}
+
+impl Host {
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Devices(devices) => {
+                for slot in self.devices.replace(devices) {
+                    self.flows.reassign(slot);
+                }
+            }
+            Event::Interval(interval) => self.ingest(interval),
+            Event::Packets(packets) => self.packets.extend(packets),
+            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+        }
+    }
+
+    fn ingest(&mut self, interval: &Interval) {
+        self.flows.ingest(interval);
+        self.devices.count(&interval.devices);
+        self.probe = interval.probe.clone();
+        self.interval = interval.length;
+    }
+
+    /// The number of the newest slot of the histories, so that graphs move on
+    /// together.
+    #[must_use]
+    pub fn newest_slot(&self) -> usize {
+        self.flows.now().as_secs_f64().round() as usize
+    }
+
+    /// Where all packets are when the flows that are shown have `shown`.
+    #[must_use]
+    pub fn accounting(&self, shown: u64) -> Accounting {
+        Accounting::new(self.flows.total(), shown)
+    }
+}
