@@ -60,7 +60,7 @@ impl Traffic {
             Arc::new(host)
         });
         match &envelope.event {
-            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
             event => Arc::make_mut(host).apply(event),
         }
     }
@@ -96,7 +96,7 @@ impl Host {
             }
             Event::Interval(interval) => self.ingest(interval),
             Event::Packets(packets) => self.packets.extend(packets),
-            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
         }
     }
 
