@@ -88,6 +88,7 @@ fn keys() -> [FlowKey; 6] {
         remote_port: 40_000,
         protocol: ip::TCP,
         flags: 0,
+        ..FlowKey::default()
     };
     let nothing = FlowKey {
         local: [0; 16],

@@ -11,6 +11,6 @@ pub mod parse;
 mod record;
 
 pub use record::{
-    Attachment, Counters, Direction, FlowKey, FlowValue, KeyFlags, LinkLayer, PacketEvent, Reason,
-    SNAPSHOT, Settings, TotalsValue, limits, map, verdict,
+    Attachment, Counters, Direction, FlowKey, FlowValue, KeyFlags, LinkLayer, MapCounters,
+    MapValue, PacketEvent, Reason, SNAPSHOT, Settings, TotalsValue, limits, map, verdict,
 };

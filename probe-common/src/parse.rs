@@ -102,6 +102,8 @@ pub mod number {
 
 use number::{ether, icmp, ip, port, tcp};
 
+/// The bits of a tag's control information that are the VLAN's id (IEEE 802.1Q).
+const VLAN_ID: u16 = 0x0fff;
 /// Tags that are walked; a frame with more is a flow of the next tag's type.
 const VLAN_TAGS: usize = 2;
 /// IPv6 extension headers that are walked; RFC 8200 has each occur once, but for
@@ -145,6 +147,17 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// Adds the tag that the device has taken off the frame (`skb->vlan_tci`): it
+    /// is the outermost. A priority tag names no VLAN.
+    #[inline(always)]
+    pub fn put_outer_tag(&mut self, tci: u16) {
+        let vlan = tci & VLAN_ID;
+        if vlan != 0 {
+            self.key.inner_vlan = self.key.vlan;
+            self.key.vlan = vlan;
+        }
+    }
+
     /// TCP opening or closing a connection.
     #[must_use]
     #[inline(always)]
@@ -197,6 +210,8 @@ pub fn parse<P: Packet + ?Sized>(
             remote_port: 0,
             protocol: 0,
             flags: 0,
+            vlan: 0,
+            inner_vlan: 0,
         },
         tcp_flags: 0,
         hop_limit: 0,
@@ -278,7 +293,13 @@ fn read_ethernet<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Optio
             break;
         }
         headers.key.ether_type = ether_type;
-        let [_, _, high, low] = packet.load(offset)?;
+        let [tci_high, tci_low, high, low] = packet.load(offset)?;
+        let vlan = u16::from_be_bytes([tci_high, tci_low]) & VLAN_ID;
+        if headers.key.vlan == 0 {
+            headers.key.vlan = vlan;
+        } else {
+            headers.key.inner_vlan = vlan;
+        }
         ether_type = u16::from_be_bytes([high, low]);
         offset += 4;
     }

@@ -153,7 +153,7 @@ impl KeyFlags {
 /// For ICMP and ICMPv6 `local_port` is the identifier of an echo (else 0) and
 /// `remote_port` the type, an echo reply counting as its request. For ARP the
 /// addresses are the protocol addresses. What is not IP has no addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowKey {
     /// Address of the end that the device leads to.
@@ -173,12 +173,66 @@ pub struct FlowKey {
     pub protocol: u8,
     /// [`KeyFlags`].
     pub flags: u8,
+    /// VLAN ID of the outermost tag (IEEE 802.1Q), or 0: none, or a priority tag.
+    pub vlan: u16,
+    /// VLAN ID of the tag behind it, or 0.
+    pub inner_vlan: u16,
+}
+
+/// One direction of a flow in one epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets as the stack passes them on (skbs), as the device counts them.
+    pub packets: u64,
+    /// Segments beyond one a packet: Σ max(1, `gso_segs`) − packets.
+    pub extra_segments: u64,
+    /// Σ `skb->len`, as the device counts bytes.
+    pub bytes: u64,
+    /// The largest `skb->len`. Stored without a lock: a race may lose one.
+    pub largest: u32,
+    /// The window field of the last TCP segment, before scaling (RFC 7323).
+    pub window: u16,
+    /// All TCP flags that were seen, or-ed (RFC 9293's low byte).
+    pub tcp_flags: u8,
+    /// TTL or hop limit of the last packet, 0 when there is none.
+    pub hop_limit: u8,
+}
+
+/// Both directions of a flow, indexed by [`Direction`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowValue {
+    /// In, out.
+    pub directions: [Counters; 2],
+}
+
+/// The value of the FLOWS maps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct MapValue {
+    /// In, out.
+    pub directions: [MapCounters; 2],
+}
+
+impl From<MapValue> for FlowValue {
+    fn from(value: MapValue) -> Self {
+        Self {
+            directions: value.directions.map(|counters| Counters {
+                packets: counters.packets,
+                extra_segments: counters.extra_segments,
+                bytes: counters.bytes,
+                largest: counters.largest,
+                window: 0,
+                tcp_flags: counters.tcp_flags as u8,
+                hop_limit: counters.hop_limit as u8,
+            }),
+        }
+    }
 }
 
 /// What was counted of one direction of a flow in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct Counters {
+pub struct MapCounters {
     /// Packets as the stack passes them on (skbs), as the device counts them.
     pub packets: u64,
     /// Segments beyond one a packet: Σ max(1, `gso_segs`) − packets.
@@ -193,14 +247,6 @@ pub struct Counters {
     pub hop_limit: u32,
     /// Fills the cache line, so that the directions do not share one.
     pub reserved: [u64; 3],
-}
-
-/// Both directions of a flow, indexed by [`Direction`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct FlowValue {
-    /// In, out.
-    pub directions: [Counters; 2],
 }
 
 /// The judge of the flow counters: what one hook saw on one CPU. Grows for as
@@ -226,8 +272,8 @@ pub struct TotalsValue {
     pub events: u64,
     /// Events that PACKETS had no room for.
     pub lost: u64,
-    /// Events that the budget did not allow, of packets that deserved one.
-    pub over_budget: u64,
+    /// Events that the budget did not allow, by the number of the [`Reason`].
+    pub over_budget: [u64; Reason::COUNT],
 }
 
 /// Bytes of a packet that an event carries at most.
@@ -247,9 +293,18 @@ pub enum Reason {
     Dns = 3,
     /// A sample of the rest, or every packet when asked for.
     Sample = 4,
+    /// The first TCP segment with data of a direction.
+    FirstData = 5,
+    /// A TCP receive window that has become zero.
+    ZeroWindow = 6,
+    /// The acknowledgment that completes a TCP handshake.
+    HandshakeAck = 7,
 }
 
 impl Reason {
+    /// How many there are; their numbers are below.
+    pub const COUNT: usize = 8;
+
     /// The reason of a number.
     #[must_use]
     pub const fn from_number(number: u16) -> Option<Self> {
@@ -259,6 +314,9 @@ impl Reason {
             2 => Self::Control,
             3 => Self::Dns,
             4 => Self::Sample,
+            5 => Self::FirstData,
+            6 => Self::ZeroWindow,
+            7 => Self::HandshakeAck,
             _ => return None,
         })
     }
@@ -270,6 +328,11 @@ impl Reason {
 pub struct PacketEvent {
     /// `CLOCK_MONOTONIC` in nanoseconds.
     pub time: u64,
+    /// Cookie of the socket that sent the packet, as far as it is known here
+    /// (`SO_COOKIE`), or 0.
+    pub cookie: u64,
+    /// Id of that socket's cgroup (v2), or 0.
+    pub cgroup: u64,
     /// `skb->len` in bytes.
     pub len: u32,
     /// `skb->mark`.

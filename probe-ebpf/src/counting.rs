@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use probe_common::{Counters, FlowValue, TotalsValue, parse::Headers};
+use probe_common::{MapCounters, MapValue, TotalsValue, parse::Headers};
 
 use crate::{maps, skb::Skb};
 
@@ -72,13 +72,13 @@ fn see(skb: &Skb, totals: &mut TotalsValue) -> (u32, u64) {
 
 /// Adds the packet to its flow, which other CPUs may do at the same time.
 #[inline(always)]
-fn add(value: *mut FlowValue, headers: &Headers, side: u32, len: u32, extra_segments: u64) {
+fn add(value: *mut MapValue, headers: &Headers, side: u32, len: u32, extra_segments: u64) {
     // SAFETY: the look-up gave the pointer; elements are deleted only from the
     // map of a past epoch, when no program can still hold one of its elements.
     // No reference is made: other CPUs write to the same counters.
     unsafe {
         let counters = (&raw mut (*value).directions)
-            .cast::<Counters>()
+            .cast::<MapCounters>()
             .add(side as usize);
         atomic_add(&raw mut (*counters).packets, 1);
         atomic_add(&raw mut (*counters).bytes, u64::from(len));

@@ -42,7 +42,7 @@ pub fn send(
 ) {
     if settings.every_packet == 0 && !take(reason, settings) {
         if reason != Reason::Sample {
-            totals.over_budget += 1;
+            totals.over_budget[reason as usize] += 1;
         }
         return;
     }
@@ -55,6 +55,8 @@ pub fn send(
     // left as it is: user space reads `captured` bytes of it.
     unsafe {
         (&raw mut (*event).time).write(bpf_ktime_get_ns());
+        (&raw mut (*event).cookie).write(0);
+        (&raw mut (*event).cgroup).write(0);
         (&raw mut (*event).len).write(skb.len());
         (&raw mut (*event).mark).write(skb.mark());
         (&raw mut (*event).device).write(attachment.device as u16);

@@ -34,7 +34,8 @@ pub fn nkview(ctx: TcContext) -> i32 {
     } else {
         LinkLayer::Ethernet
     };
-    let headers = parse(&skb, link_layer, attachment.device, direction);
+    let mut headers = parse(&skb, link_layer, attachment.device, direction);
+    headers.put_outer_tag(skb.vlan_tci());
     let side = attachment.direction & 1;
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
         if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {

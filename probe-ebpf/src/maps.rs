@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, lpm_trie::Key},
 };
-use probe_common::{Attachment, FlowKey, FlowValue, Settings, TotalsValue, limits};
+use probe_common::{Attachment, FlowKey, MapValue, Settings, TotalsValue, limits};
 
 /// What is left of this CPU's budget of events in an epoch.
 #[repr(C)]
@@ -25,16 +25,16 @@ static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 #[map]
 static TOTALS: PerCpuArray<TotalsValue> = PerCpuArray::with_max_entries(limits::TOTALS, 0);
 #[map]
-static ZEROS: Array<FlowValue> = Array::with_max_entries(1, 0);
+static ZEROS: Array<MapValue> = Array::with_max_entries(1, 0);
 #[map]
 static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static PREFIXES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(limits::PREFIXES, 0);
 // User space sets the sizes of these when it creates them.
 #[map]
-static FLOWS_EVEN: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(1 << 17, 0);
+static FLOWS_EVEN: HashMap<FlowKey, MapValue> = HashMap::with_max_entries(1 << 17, 0);
 #[map]
-static FLOWS_ODD: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(1 << 17, 0);
+static FLOWS_ODD: HashMap<FlowKey, MapValue> = HashMap::with_max_entries(1 << 17, 0);
 #[map]
 pub static PACKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
@@ -77,7 +77,7 @@ pub fn budget() -> Option<&'static mut Budget> {
 ///
 /// Two calls, so that each has a constant map, which the kernel's JIT inlines.
 #[inline(always)]
-pub fn flow(epoch: u32, key: &FlowKey) -> Option<*mut FlowValue> {
+pub fn flow(epoch: u32, key: &FlowKey) -> Option<*mut MapValue> {
     if epoch & 1 == 0 {
         FLOWS_EVEN.get_ptr_mut(key)
     } else {

@@ -18,7 +18,7 @@ mod tcp;
 
 use std::time::Duration;
 
-use probe_common::{Counters, Direction, FlowKey, FlowValue};
+use probe_common::{Direction, FlowKey, FlowValue};
 
 pub use clock::{Clock, SLOTS};
 pub use count::Count;
@@ -108,7 +108,7 @@ impl Flow {
     /// Adds what the interval that begins at `start` and ends at the clock's
     /// now has counted.
     fn record(&mut self, value: &FlowValue, start: Moment, clock: &Clock) {
-        let flags = value.directions.map(tcp_flags);
+        let flags = value.directions.map(|counters| counters.tcp_flags);
         if self.is_closed() && tcp::opens(flags) {
             self.first_seen = start;
             self.tcp_flags = [0; 2];
@@ -121,8 +121,8 @@ impl Flow {
             self.largest[side] = self.largest[side].max(counters.largest);
             self.tcp_flags[side] |= flags[side];
             // The field is 0 where the packets of the interval had none.
-            if let Ok(hop_limit @ 1..) = u8::try_from(counters.hop_limit) {
-                self.hop_limit[side] = hop_limit;
+            if counters.hop_limit != 0 {
+                self.hop_limit[side] = counters.hop_limit;
             }
         }
         self.tcp = TcpState::from_flags(self.tcp_flags);
@@ -133,9 +133,4 @@ impl Flow {
         ];
         self.history.record(bytes, packets, clock);
     }
-}
-
-/// The flags of RFC 9293's low byte, which is all that the kernel side or-s.
-fn tcp_flags(counters: Counters) -> u8 {
-    counters.tcp_flags.to_le_bytes()[0]
 }

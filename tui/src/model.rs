@@ -17,7 +17,10 @@ pub use device::{
 };
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};
-pub use interval::{Cost, DeviceTotals, Fate, FlowCounts, Interval, Moment, ProbeCounts, Totals};
+pub use interval::{
+    ByReason, Cost, DeviceTotals, Fate, FlowCounts, FlowFacts, Interval, Moment, ProbeCounts,
+    Socket, TcpCounts, TcpSocket, Totals,
+};
 pub use notice::{Level, Notice};
 pub use packet::Packet;
 pub use request::{Command, Reply, Request, RequestId};

@@ -124,6 +124,7 @@ impl Synthetic {
             flows.push(FlowCounts {
                 key: traffic.key,
                 value,
+                facts: None,
             });
         }
         for pair in &mut totals[..2] {
@@ -240,6 +241,7 @@ impl Traffic {
                 remote_port,
                 protocol,
                 flags: 0,
+                ..FlowKey::default()
             },
             packets: [1 + fast * random.below(12), fast * random.below(9)],
             size: [60 + random.below(1400), 60 + random.below(1400)],
@@ -281,13 +283,13 @@ impl Traffic {
                 extra_segments: packets * (segments - 1),
                 bytes: packets * size,
                 tcp_flags: if is_tcp {
-                    self.flags(second, direction).into()
+                    self.flags(second, direction)
                 } else {
                     0
                 },
                 largest: (size + 40) as u32,
                 hop_limit: [64, 57][side],
-                reserved: [0; 3],
+                window: if is_tcp { 501 } else { 0 },
             };
         }
         Some(value)

@@ -101,6 +101,7 @@ struct Expected {
     ports: [u16; 2],
     flags: u8,
     tcp_flags: u8,
+    vlans: [u16; 2],
 }
 
 impl Expected {
@@ -111,6 +112,7 @@ impl Expected {
             ports: [0, 0],
             flags: 0,
             tcp_flags: 0,
+            vlans: [0, 0],
         }
     }
 
@@ -130,6 +132,10 @@ impl Expected {
         Self { flags, ..self }
     }
 
+    const fn vlans(self, vlans: [u16; 2]) -> Self {
+        Self { vlans, ..self }
+    }
+
     fn headers(self) -> Headers {
         let (local, remote, hop_limit) = match self.ether_type {
             ether::IPV4 => (mapped(SOURCE), mapped(DESTINATION), 64),
@@ -147,6 +153,8 @@ impl Expected {
                 remote_port: self.ports[1],
                 protocol: self.protocol,
                 flags: self.flags,
+                vlan: self.vlans[0],
+                inner_vlan: self.vlans[1],
             },
             tcp_flags: self.tcp_flags,
             hop_limit,
@@ -222,9 +230,18 @@ fn vlan_tags() {
     let inner = ipv4(ip::TCP, &TCP);
     for tag in [ether::VLAN, ether::VLAN_SERVICE, ether::VLAN_STACKED] {
         let one = ethernet(tag, &vlan(5, ether::IPV4, &inner));
-        check(&one, Expected::tcp(ether::IPV4));
+        check(&one, Expected::tcp(ether::IPV4).vlans([5, 0]));
         let two = ethernet(tag, &vlan(5, ether::VLAN, &vlan(6, ether::IPV4, &inner)));
-        check(&two, Expected::tcp(ether::IPV4));
+        check(&two, Expected::tcp(ether::IPV4).vlans([5, 6]));
+        // Priority 7 and no VLAN, before one with a priority.
+        let priority = ethernet(tag, &vlan(0xe000, tag, &vlan(0x6006, ether::IPV4, &inner)));
+        check(&priority, Expected::tcp(ether::IPV4).vlans([6, 0]));
+        // As if the device had taken the outer tag off.
+        let mut headers = read(&one);
+        headers.put_outer_tag(0xe000);
+        assert_eq!((headers.key.vlan, headers.key.inner_vlan), (5, 0));
+        headers.put_outer_tag(0x2007);
+        assert_eq!((headers.key.vlan, headers.key.inner_vlan), (7, 5));
     }
     let three = vlan(
         1,
@@ -233,7 +250,7 @@ fn vlan_tags() {
     );
     check(
         &ethernet(ether::VLAN_SERVICE, &three),
-        Expected::new(ether::VLAN, 0),
+        Expected::new(ether::VLAN, 0).vlans([1, 2]),
     );
     let cut = ethernet(ether::VLAN, &[0, 5, 8]);
     check(
@@ -252,7 +269,7 @@ fn what_is_not_ip() {
     }
     check(
         &ethernet(ether::VLAN, &vlan(5, 38, &[0x42])),
-        Expected::new(0, 0),
+        Expected::new(0, 0).vlans([5, 0]),
     );
     check(&[], Expected::new(0, 0).flags(KeyFlags::MALFORMED));
 }

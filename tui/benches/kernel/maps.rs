@@ -8,7 +8,7 @@ use std::time::Instant;
 use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use nkview::probe::sys::{self, Batch};
-use probe_common::{FlowKey, FlowValue, verdict};
+use probe_common::{FlowKey, MapValue, verdict};
 
 use crate::assembler::Code;
 use crate::machine::median;
@@ -79,7 +79,7 @@ struct Made {
 
 impl Made {
     fn new(kind: &Kind) -> Self {
-        let sizes = [size_of::<FlowKey>(), size_of::<FlowValue>()].map(|size| size as u32);
+        let sizes = [size_of::<FlowKey>(), size_of::<MapValue>()].map(|size| size as u32);
         let [key, value] = sizes;
         let definition =
             aya_obj::Map::new_from_params(kind.map_type as u32, key, value, CAPACITY, kind.flags);
@@ -115,13 +115,13 @@ impl Made {
     fn batch(&self, batch: Batch) -> f64 {
         let mut read = 0u32;
         let start = Instant::now();
-        sys::for_each(&self.fd, batch, |_: FlowKey, _: FlowValue| read += 1).unwrap();
+        sys::for_each(&self.fd, batch, |_: FlowKey, _: MapValue| read += 1).unwrap();
         start.elapsed().as_nanos() as f64 / f64::from(read)
     }
 }
 
 type Key = [u8; size_of::<FlowKey>()];
-type Value = [u8; size_of::<FlowValue>()];
+type Value = [u8; size_of::<MapValue>()];
 
 fn count<T>(entries: impl Iterator<Item = Result<T, MapError>>) -> usize {
     entries.map(Result::unwrap).count()
@@ -139,7 +139,7 @@ fn program(map: Option<(&OwnedFd, bool)>, mask: i32) -> OwnedFd {
     // On the stack.
     const KEY: i16 = -48;
     const NUMBER: i16 = KEY + 40;
-    const ZEROS: i16 = KEY - size_of::<FlowValue>() as i16;
+    const ZEROS: i16 = KEY - size_of::<MapValue>() as i16;
     let mut code = Code::default();
     code.call(RANDOM).mask(0, mask);
     code.zero_stack(KEY, 40).store_stack(NUMBER, 0);
@@ -149,7 +149,7 @@ fn program(map: Option<(&OwnedFd, bool)>, mask: i32) -> OwnedFd {
         };
         lookup(&mut code);
         code.if_missing(|code| {
-            code.zero_stack(ZEROS, size_of::<FlowValue>() as i16);
+            code.zero_stack(ZEROS, size_of::<MapValue>() as i16);
             code.map(1, map.as_fd()).stack_address(2, KEY);
             code.stack_address(3, ZEROS).set(4, ONLY_NEW).call(UPDATE);
             lookup(code);

@@ -22,6 +22,7 @@ fn packet(bytes: &[u8]) -> Packet {
             remote_port: 0,
             protocol: 0,
             flags: 0,
+            ..FlowKey::default()
         },
         direction: Direction::In,
         reason: Reason::Sample,
@@ -29,6 +30,8 @@ fn packet(bytes: &[u8]) -> Packet {
         segments: 1,
         mark: 0,
         vlan_tci: 0,
+        cookie: None,
+        cgroup: None,
         link_layer: LinkLayer::Ethernet,
         data: bytes[..bytes.len().min(SNAPSHOT)].into(),
     }

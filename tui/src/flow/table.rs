@@ -197,7 +197,7 @@ impl FlowTable {
     }
 
     fn admit(&mut self, counts: &FlowCounts, start: Moment) {
-        let FlowCounts { key, value } = counts;
+        let FlowCounts { key, value, .. } = counts;
         let id = match self.find(key) {
             Some(id) => id,
             None if self.flows.len() < self.limits.flows || self.make_room() => {

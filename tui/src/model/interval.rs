@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use probe_common::{FlowKey, FlowValue};
+use probe_common::{FlowKey, FlowValue, Reason};
 
 use super::LinkCounters;
 
@@ -27,12 +27,87 @@ pub struct Interval {
 }
 
 /// One flow's counters of an interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowCounts {
     /// The flow.
     pub key: FlowKey,
     /// In and out.
     pub value: FlowValue,
+    /// What else is known; nothing for most flows, so that they cost no more.
+    pub facts: Option<Box<FlowFacts>>,
+}
+
+/// What is known of a flow beyond its size, where there is something to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowFacts {
+    /// What its TCP headers show, indexed by [`Direction`](probe_common::Direction).
+    pub tcp: [TcpCounts; 2],
+    /// The socket that sends the packets of each direction, where it is on this
+    /// host and its packets reach the hook with it (forwarded packets do not).
+    pub sockets: [Option<Socket>; 2],
+}
+
+/// What the TCP headers of one direction show in an interval. The program
+/// follows the sequence numbers, so this is there for forwarded flows too.
+/// Segments are counted as packets that the hook sees (skbs). The counts stop
+/// growing at half of their range in the kernel (2²³ retransmissions, 2¹⁹ gaps,
+/// 2²³ duplicate acknowledgments, 2¹⁹ zero windows, 2⁷ of each flag) in one
+/// interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpCounts {
+    /// Segments with data that ended at or below the highest sequence number
+    /// sent so far, other than keep-alives: retransmitted, or reordered before
+    /// they came here.
+    pub retransmitted: u32,
+    /// Their payload in bytes.
+    pub retransmitted_bytes: u64,
+    /// Segments that began beyond the highest sequence number sent so far: others
+    /// were lost, or overtaken, before they came here.
+    pub gaps: u32,
+    /// Acknowledgments without data that repeat the last one with the same window
+    /// (RFC 5681).
+    pub duplicate_acks: u32,
+    /// Segments that closed the receive window: window 0 after another one.
+    pub zero_windows: u32,
+    /// SYN without ACK.
+    pub syn: u8,
+    /// SYN with ACK.
+    pub syn_ack: u8,
+    /// FIN.
+    pub fin: u8,
+    /// RST.
+    pub rst: u8,
+}
+
+/// What the kernel knew of a socket when it sent a packet: once a flow,
+/// direction and interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Its cookie (`SO_COOKIE`): unique on this host until it is restarted.
+    pub cookie: u64,
+    /// Id of its cgroup (v2), which is the inode of the cgroup's directory; 0 when
+    /// there is none.
+    pub cgroup: u64,
+    /// TCP's state; nothing for other protocols.
+    pub tcp: Option<TcpSocket>,
+}
+
+/// TCP's state in a [`Socket`] (`struct bpf_tcp_sock` in
+/// `include/uapi/linux/bpf.h`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpSocket {
+    /// Smoothed round-trip time in microseconds.
+    pub srtt: u32,
+    /// Least round-trip time in microseconds; nothing before the first sample.
+    pub min_rtt: Option<u32>,
+    /// Congestion window in segments.
+    pub cwnd: u32,
+    /// Maximum segment size in bytes.
+    pub mss: u32,
+    /// Segments retransmitted since the connection began, as a wire carries them.
+    pub total_retrans: u32,
+    /// Segments sent and not yet acknowledged.
+    pub packets_out: u32,
 }
 
 /// One device's counters of an interval.
@@ -70,9 +145,35 @@ pub struct Totals {
     /// Packet events that the ring buffer had no room for.
     pub lost: u64,
     /// Packets that deserved an event but were over the budget.
-    pub over_budget: u64,
+    pub over_budget: ByReason,
     /// What became of the packets; nothing where the far end cannot be known.
     pub fate: Option<Fate>,
+}
+
+/// Packets by the reason for their event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByReason(pub [u64; Reason::COUNT]);
+
+impl ByReason {
+    /// Those of one reason.
+    #[must_use]
+    pub const fn of(&self, reason: Reason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Those of any reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl std::ops::AddAssign for ByReason {
+    fn add_assign(&mut self, other: Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum += count;
+        }
+    }
 }
 
 /// What became of packets, by the counters of the end that receives them. Both

@@ -1,5 +1,7 @@
 //! A captured packet.
 
+use std::num::NonZeroU64;
+
 use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 
 use super::Moment;
@@ -23,6 +25,12 @@ pub struct Packet {
     pub mark: u32,
     /// The VLAN tag that the device carries outside of the data, or 0.
     pub vlan_tci: u16,
+    /// Cookie of the socket that sent it (`SO_COOKIE`), where it is on this host and
+    /// the packet reached the hook with it. A control socket of the kernel sends RST
+    /// and some late ACKs, so that those name no one.
+    pub cookie: Option<NonZeroU64>,
+    /// Id of that socket's cgroup (v2).
+    pub cgroup: Option<NonZeroU64>,
     /// What the bytes start with.
     pub link_layer: LinkLayer,
     /// The first bytes.

@@ -10,13 +10,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use probe_common::{Direction, FlowKey, FlowValue, Settings, TotalsValue, limits};
+use probe_common::{Direction, FlowKey, MapValue, Settings, TotalsValue, limits};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::losses::Losses;
 use super::object::{self, Maps};
 use super::sys::{self, Batch};
-use crate::model::{DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
+use crate::model::{ByReason, DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
 
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Counters {
         // The map of the epoch before the present one: read long ago, and
         // written to by nobody since.
         let next = self.epoch.wrapping_add(1);
-        let empty = |_: FlowKey, _: FlowValue| {};
+        let empty = |_: FlowKey, _: MapValue| {};
         sys::for_each(self.flows(next), Batch::Drain, empty)?;
         let ended = self.epoch;
         self.epoch = next;
@@ -92,8 +92,12 @@ impl Counters {
         settled();
 
         let mut flows = Vec::new();
-        sys::for_each(self.flows(ended), Batch::Read, |key, value| {
-            flows.push(FlowCounts { key, value });
+        sys::for_each(self.flows(ended), Batch::Read, |key, value: MapValue| {
+            flows.push(FlowCounts {
+                key,
+                value: value.into(),
+                facts: None,
+            });
         })?;
         let mut devices = Vec::with_capacity(slots.len());
         for &slot in slots {
@@ -189,7 +193,9 @@ impl Counters {
             filtered_bytes: now.filtered_bytes - last.filtered_bytes,
             events: now.events - last.events,
             lost: now.lost - last.lost,
-            over_budget: now.over_budget - last.over_budget,
+            over_budget: ByReason(std::array::from_fn(|reason| {
+                now.over_budget[reason] - last.over_budget[reason]
+            })),
             fate: None,
         })
     }

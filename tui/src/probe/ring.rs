@@ -1,5 +1,6 @@
 //! Reading the packets that deserved a look.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
@@ -70,15 +71,19 @@ fn packet(bytes: &[u8], started: u64) -> Option<Packet> {
     let direction = Direction::from_number(event.direction.into())?;
     let link_layer = LinkLayer::from_number(event.link_layer)?;
     let data = &event.data[..usize::from(event.captured).min(SNAPSHOT)];
+    let mut headers = parse(data, link_layer, event.device.into(), direction);
+    headers.put_outer_tag(event.vlan_tci);
     Some(Packet {
         at: since(started, event.time),
-        key: parse(data, link_layer, event.device.into(), direction).key,
+        key: headers.key,
         direction,
         reason: Reason::from_number(event.reason)?,
         len: event.len,
         segments: u32::from(event.gso_segs).max(1),
         mark: event.mark,
         vlan_tci: event.vlan_tci,
+        cookie: NonZeroU64::new(event.cookie),
+        cgroup: NonZeroU64::new(event.cgroup),
         link_layer,
         data: data.into(),
     })

@@ -131,6 +131,9 @@ impl<'a> Packet<'a> {
                 Reason::Control => "control",
                 Reason::Dns => "dns",
                 Reason::Sample => "sample",
+                Reason::FirstData => "first_data",
+                Reason::ZeroWindow => "zero_window",
+                Reason::HandshakeAck => "handshake_ack",
             },
             summary: summary(packet),
         }
@@ -177,7 +180,7 @@ impl<'a> Flow<'a> {
         known: Option<&flow::Flow>,
         now: Moment,
     ) -> Self {
-        let FlowCounts { key, value } = counts;
+        let FlowCounts { key, value, .. } = counts;
         let [r#in, out] = value.directions.each_ref().map(Count::from);
         let total = known.map(|flow| flow.counts.map(Count::from));
         let is_ip = matches!(key.ether_type, ether::IPV4 | ether::IPV6);

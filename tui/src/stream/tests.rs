@@ -60,6 +60,7 @@ fn key(device: u32, protocol: u8, ports: [u16; 2]) -> FlowKey {
         remote_port: ports[1],
         protocol,
         flags: 0,
+        ..FlowKey::default()
     }
 }
 
@@ -74,6 +75,7 @@ fn counts(key: FlowKey, packets: [u64; 2], flags: u8) -> FlowCounts {
     FlowCounts {
         key,
         value: FlowValue { directions },
+        facts: None,
     }
 }
 
@@ -81,7 +83,7 @@ fn counts(key: FlowKey, packets: [u64; 2], flags: u8) -> FlowCounts {
 /// packets in each direction of each device.
 fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
     let mut devices = BTreeMap::<u32, DeviceTotals>::new();
-    for FlowCounts { key, value } in &flows {
+    for FlowCounts { key, value, .. } in &flows {
         let device = devices.entry(key.device).or_insert_with(|| DeviceTotals {
             slot: key.device,
             directions: [Totals {
@@ -94,7 +96,7 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
                 filtered_bytes: 0,
                 events: 2,
                 lost: 1,
-                over_budget: 0,
+                over_budget: crate::model::ByReason::default(),
                 fate: None,
             }; 2],
             ..DeviceTotals::default()

@@ -62,6 +62,8 @@ pub(super) fn packet(at: Moment, key: FlowKey, number: u32) -> Packet {
         segments,
         mark: 0,
         vlan_tci: 0,
+        cookie: None,
+        cgroup: None,
         link_layer: LinkLayer::Ethernet,
         data: frame[..frame.len().min(SNAPSHOT)].into(),
     }

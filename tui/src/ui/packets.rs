@@ -171,6 +171,9 @@ const fn why(reason: Reason) -> &'static str {
         Reason::Control => "control",
         Reason::Dns => "dns",
         Reason::Sample => "sample",
+        Reason::FirstData => "first data",
+        Reason::ZeroWindow => "zero window",
+        Reason::HandshakeAck => "handshake",
     }
 }
 

@@ -169,7 +169,7 @@ fn cells(
         plain(sums.filtered.packets),
         plain(totals.events),
         wrong(totals.lost),
-        plain(totals.over_budget),
+        plain(totals.over_budget.total()),
     ]
 }
 

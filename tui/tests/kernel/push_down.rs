@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use nkview::probe::Sizes;
 use nkview::probe::object::{Maps, Object};
 use nkview::probe::sys::{self, Batch};
-use probe_common::{Attachment, FlowKey, FlowValue, Settings, limits, verdict};
+use probe_common::{Attachment, FlowKey, MapValue, Settings, limits, verdict};
 
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::tty::{self, Tty};
@@ -122,7 +122,7 @@ fn outside_is_filtered() {
             sys::for_each(
                 maps.flows[0].fd(),
                 Batch::Drain,
-                |_: FlowKey, value: FlowValue| tracked += value.directions[0].packets,
+                |_: FlowKey, value: MapValue| tracked += value.directions[0].packets,
             )
             .unwrap();
             assert_eq!(tracked, u64::from(inside), "{prefixes}: {packet:?}");

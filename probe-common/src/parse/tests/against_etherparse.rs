@@ -193,6 +193,7 @@ fn wanted(recipe: &Recipe) -> Headers {
         Transport::Echo(id, _) if is_v4 => (ip::ICMP, id, icmp::ECHO.into(), 0),
         Transport::Echo(id, _) => (ip::ICMPV6, id, icmp::ECHO_V6.into(), 0),
     };
+    let mut ids = recipe.vlans.iter().copied().skip_while(|&id| id == 0);
     Headers {
         key: FlowKey {
             local,
@@ -203,6 +204,8 @@ fn wanted(recipe: &Recipe) -> Headers {
             remote_port,
             protocol,
             flags: 0,
+            vlan: ids.next().unwrap_or(0),
+            inner_vlan: ids.next().unwrap_or(0),
         },
         tcp_flags,
         hop_limit,

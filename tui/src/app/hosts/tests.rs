@@ -14,6 +14,7 @@ fn app(remotes: &[&str]) -> App {
         let mut flow = FlowCounts {
             key,
             value: probe_common::FlowValue::default(),
+            facts: None,
         };
         flow.key.ether_type = 0x0800;
         flow.key.remote = remote

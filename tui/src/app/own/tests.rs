@@ -14,6 +14,7 @@ fn key(local: [u8; 4], local_port: u16, remote: [u8; 4], remote_port: u16) -> Fl
         remote_port,
         protocol: ip::TCP,
         flags: 0,
+        ..FlowKey::default()
     }
 }
 

@@ -112,6 +112,7 @@ fn a_key() -> impl Strategy<Value = FlowKey> {
             remote_port,
             protocol,
             flags,
+            ..FlowKey::default()
         },
     )
 }

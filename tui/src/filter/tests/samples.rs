@@ -30,6 +30,7 @@ pub(super) fn flow(protocol: u8, local: (&str, u16), remote: (&str, u16)) -> Flo
         remote_port: remote.1,
         protocol,
         flags: 0,
+        ..FlowKey::default()
     }
 }
 

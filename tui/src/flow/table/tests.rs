@@ -29,6 +29,7 @@ fn key(device: u32, port: u16) -> FlowKey {
         remote_port: 443,
         protocol: ip::TCP,
         flags: 0,
+        ..FlowKey::default()
     }
 }
 
@@ -52,6 +53,7 @@ fn flow(port: u16, packets: [u64; 2], flags: [u8; 2]) -> FlowCounts {
     FlowCounts {
         key: key(0, port),
         value: FlowValue { directions },
+        facts: None,
     }
 }
 

@@ -11,8 +11,8 @@ use nkview::probe::object::{Maps, Object, Program, Sizes};
 use nkview::probe::sys::{self, Batch};
 use probe_common::parse::parse;
 use probe_common::{
-    Attachment, Counters, Direction, FlowKey, FlowValue, LinkLayer, Settings, TotalsValue, limits,
-    verdict,
+    Attachment, Counters, Direction, FlowKey, FlowValue, LinkLayer, MapValue, Settings,
+    TotalsValue, limits, verdict,
 };
 
 /// The shortest and about the longest packet that the kernel makes of the bytes
@@ -95,9 +95,9 @@ impl Bench {
             *counters = Counters {
                 packets: counters.packets + 1,
                 bytes: counters.bytes + packet.len() as u64,
-                tcp_flags: counters.tcp_flags | u64::from(headers.tcp_flags),
+                tcp_flags: counters.tcp_flags | headers.tcp_flags,
                 largest: counters.largest.max(u32::try_from(packet.len()).unwrap()),
-                hop_limit: headers.hop_limit.into(),
+                hop_limit: headers.hop_limit,
                 ..*counters
             };
         }
@@ -106,8 +106,8 @@ impl Bench {
     fn flows(&self) -> HashMap<FlowKey, FlowValue> {
         let map = &self.maps.flows[(EPOCH & 1) as usize];
         let mut flows = HashMap::new();
-        sys::for_each(map.fd(), Batch::Read, |key: FlowKey, value: FlowValue| {
-            assert!(flows.insert(key, value).is_none(), "{key:?} twice");
+        sys::for_each(map.fd(), Batch::Read, |key: FlowKey, value: MapValue| {
+            assert!(flows.insert(key, value.into()).is_none(), "{key:?} twice");
         })
         .unwrap();
         flows
