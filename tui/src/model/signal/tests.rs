@@ -11,6 +11,8 @@ const KEY: FlowKey = FlowKey {
     remote_port: 443,
     protocol: 6,
     flags: 0,
+    vlan: 0,
+    inner_vlan: 0,
 };
 
 #[test]
