@@ -69,7 +69,7 @@ fn counts(key: FlowKey, packets: [u64; 2], flags: u8) -> FlowCounts {
         packets,
         extra_segments: packets * 2,
         bytes: packets * 100,
-        tcp_flags: flags.into(),
+        tcp_flags: flags,
         ..Counters::default()
     });
     FlowCounts {

@@ -38,7 +38,7 @@ fn counters(packets: u64, tcp_flags: u8) -> Counters {
         packets,
         extra_segments: packets * 2,
         bytes: packets * 100,
-        tcp_flags: tcp_flags.into(),
+        tcp_flags,
         largest: 100,
         hop_limit: 64,
         ..Counters::default()

@@ -14,6 +14,8 @@ fn packet(length: u32) -> Packet {
         segments: 1,
         mark: 0,
         vlan_tci: 0,
+        cookie: None,
+        cgroup: None,
         link_layer: LinkLayer::Ethernet,
         data: Box::default(),
     }
