@@ -13,7 +13,7 @@ pub mod signal;
 
 pub use device::{
     Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,
-    PeerEnd, Watch,
+    PeerEnd, Pod, Watch,
 };
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};

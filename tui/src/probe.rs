@@ -13,6 +13,7 @@ pub mod inventory;
 mod link_counters;
 pub mod live;
 mod losses;
+mod netlink;
 mod netns;
 pub mod object;
 mod owner;

@@ -44,6 +44,9 @@ impl Fact {
 #[must_use]
 pub fn facts(device: &Device) -> Vec<Fact> {
     let mut facts: Vec<_> = warnings(device).into_iter().map(Fact::warning).collect();
+    if !device.altnames.is_empty() {
+        facts.push(Fact::new("altnames", clean(&device.altnames.join(", "))));
+    }
     if let DeviceKind::Netkit(pair) = &device.kind {
         let scrub = |scrub: &Option<String>| scrub.clone().unwrap_or_else(|| "unknown".to_owned());
         let text = format!(
@@ -175,8 +178,12 @@ fn container_in_words(container: &Container) -> String {
     if let Some(runtime) = &container.runtime {
         text += &format!(", {runtime}");
     }
+    if let Some(name) = &container.name {
+        text += &format!(", container {}", clean(name));
+    }
     if let Some(pod) = &container.pod {
-        text += &format!(", pod {}", clean(pod));
+        let name = pod.name.as_ref().map(|name| format!(" {}", clean(name)));
+        text += &format!(", pod{} {}", name.unwrap_or_default(), clean(&pod.uid));
     }
     text
 }

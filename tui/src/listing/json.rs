@@ -8,9 +8,15 @@ use crate::model::{self, DeviceKind, LinkCounters};
 #[derive(Serialize)]
 pub(super) struct Device<'a> {
     name: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    altnames: &'a [String],
     index: u32,
     kind: &'a str,
     up: bool,
+    carrier: bool,
+    carrier_changes: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    qdisc: &'a str,
     mtu: u32,
     mac: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +78,11 @@ struct Container<'a> {
     runtime: Option<&'a str>,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pod: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<&'a str>,
 }
@@ -112,6 +122,7 @@ impl<'a> From<&'a model::Device> for Device<'a> {
         let chains = device.chains.as_ref().ok();
         Self {
             name: &device.name,
+            altnames: &device.altnames,
             index: device.index,
             kind: match &device.kind {
                 DeviceKind::Netkit(_) => "netkit",
@@ -119,6 +130,9 @@ impl<'a> From<&'a model::Device> for Device<'a> {
                 DeviceKind::Other(kind) => kind,
             },
             up: device.up,
+            carrier: device.carrier,
+            carrier_changes: device.carrier_changes,
+            qdisc: &device.qdisc,
             mtu: device.mtu,
             mac: mac(&device.mac),
             netkit,
@@ -156,7 +170,9 @@ impl<'a> From<&'a model::Namespace> for Namespace<'a> {
             container: container.map(|container| Container {
                 runtime: container.runtime.as_deref(),
                 id: &container.id,
-                pod: container.pod.as_deref(),
+                name: container.name.as_deref(),
+                pod: container.pod.as_ref().map(|pod| &*pod.uid),
+                pod_name: container.pod.as_ref().and_then(|pod| pod.name.as_deref()),
                 host_name: container.host_name.as_deref(),
             }),
             unknown: namespace.unknown.as_deref(),

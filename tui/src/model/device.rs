@@ -11,12 +11,20 @@ use super::{HookChain, Hooks};
 pub struct Device {
     /// Its name in this network namespace.
     pub name: String,
+    /// Further names that it can be referred to by.
+    pub altnames: Vec<String>,
     /// Its interface index in this network namespace.
     pub index: u32,
     /// What it is.
     pub kind: DeviceKind,
     /// Whether it is administratively up.
     pub up: bool,
+    /// Whether it has a carrier: the other end, or the cable, is there and up.
+    pub carrier: bool,
+    /// How often the carrier has come or gone since the device was made.
+    pub carrier_changes: u32,
+    /// The kind of its root queueing discipline, such as `noqueue` or `fq`.
+    pub qdisc: String,
     /// MTU in bytes.
     pub mtu: u32,
     /// Hardware address, empty when it has none.
@@ -30,6 +38,28 @@ pub struct Device {
     pub chains: Result<Vec<HookChain>, String>,
     /// Whether and how it is watched.
     pub watch: Watch,
+}
+
+impl Default for Device {
+    /// A device of which nothing is known.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            altnames: Vec::new(),
+            index: 0,
+            kind: DeviceKind::Other(String::new()),
+            up: false,
+            carrier: false,
+            carrier_changes: 0,
+            qdisc: String::new(),
+            mtu: 0,
+            mac: Vec::new(),
+            counters: LinkCounters::default(),
+            peer: None,
+            chains: Ok(Vec::new()),
+            watch: Watch::No,
+        }
+    }
 }
 
 impl Device {
@@ -57,8 +87,9 @@ impl Device {
         self.namespace()?.container.as_ref()
     }
 
-    /// What the device leads to, as short as it can be said: a pod or container
-    /// by its host name, else by the start of its id, else a named namespace.
+    /// What the device leads to, as short as it can be said: a pod by namespace
+    /// and name, a container by its host name or the start of its id, else a
+    /// named network namespace.
     #[must_use]
     pub fn leads_to(&self) -> Option<&str> {
         let namespace = self.namespace()?;
@@ -129,25 +160,39 @@ pub struct Namespace {
     pub unknown: Option<String>,
 }
 
-/// A container, as the cgroup and the UTS namespace of a process tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A container, from the cgroup and the UTS namespace of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Container {
-    /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`, or nothing
-    /// when the path does not tell.
+    /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`,
+    /// `systemd-nspawn`, `libvirt`, or nothing when the path does not tell.
     pub runtime: Option<String>,
-    /// Its id; the name for LXC.
+    /// Its id; the name for LXC, systemd-nspawn and libvirt.
     pub id: String,
-    /// The uid of the Kubernetes pod.
-    pub pod: Option<String>,
-    /// Its host name; in Kubernetes the name of the pod.
+    /// Its name within the pod.
+    pub name: Option<String>,
+    /// The Kubernetes pod that it belongs to.
+    pub pod: Option<Pod>,
+    /// Its host name; in Kubernetes mostly the name of the pod.
     pub host_name: Option<String>,
 }
 
+/// A Kubernetes pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Its uid; of a static pod the hash of its manifest.
+    pub uid: String,
+    /// Namespace and name, `kube-system/etcd-node1`, where the kubelet's
+    /// directories tell them.
+    pub name: Option<String>,
+}
+
 impl Container {
-    /// Its host name, or else the start of its id, as `docker ps` shows that.
+    /// Namespace and name of its pod, its host name, or else the start of its
+    /// id, as `docker ps` shows that.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.host_name.as_deref().unwrap_or(self.short_id())
+        let pod = self.pod.as_ref().and_then(|pod| pod.name.as_deref());
+        pod.or(self.host_name.as_deref()).unwrap_or(self.short_id())
     }
 
     /// The start of its id, which is enough to tell it.

@@ -55,7 +55,7 @@ impl Filters {
     /// When the kernel refuses.
     pub fn attach(device: u32, programs: [BorrowedFd<'_>; 2]) -> anyhow::Result<Self> {
         netns::apart(async || {
-            let handle = connect()?;
+            let handle = netns::connect()?;
             let has_made = add_qdisc(&handle, device).await?;
             let mut name = Owner::this()?.sign();
             if has_made {
@@ -76,7 +76,7 @@ impl Drop for Filters {
         let Self { device, name } = self;
         // The device may be gone already.
         let _ = netns::apart(async || {
-            remove(&connect()?, *device, |signature| signature == *name).await
+            remove(&netns::connect()?, *device, |signature| signature == *name).await
         });
     }
 }
@@ -99,13 +99,6 @@ pub async fn remove_left_behind(handle: &Handle, links: &[Link]) -> anyhow::Resu
         }
     }
     Ok(removed)
-}
-
-fn connect() -> anyhow::Result<Handle> {
-    let (connection, handle, _) =
-        rtnetlink::new_connection().context("cannot open a netlink socket")?;
-    tokio::spawn(connection);
-    Ok(handle)
 }
 
 /// Makes sure that there is one; whether it is to be removed after its last

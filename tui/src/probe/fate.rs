@@ -75,9 +75,9 @@ impl Fates {
     /// Reads the counters of all ends.
     #[must_use]
     pub fn read(&self) -> Readings {
-        let names = self.devices.iter().map(|device| device.name.as_str());
+        let devices = self.devices.iter().map(|device| device.index);
         let peers = self.devices.iter().filter_map(|it| it.peer.as_ref());
-        Readings::take(names, peers)
+        Readings::take(devices, peers)
     }
 
     /// Adds to the totals of an epoch what the ends have counted, and what became
@@ -96,7 +96,7 @@ impl Fates {
                 continue;
             };
             let peer = device.peer.as_ref();
-            totals.counters = after.of(&device.name);
+            totals.counters = after.of(device.index);
             totals.peer_counters = peer.and_then(|peer| after.of_peer(peer));
             let fresh = || Balances {
                 index: device.index,
@@ -106,7 +106,7 @@ impl Fates {
             for direction in Direction::BOTH {
                 let receiver = |readings: &Readings| match direction {
                     Direction::In => peer.and_then(|peer| readings.of_peer(peer)),
-                    Direction::Out => readings.of(&device.name),
+                    Direction::Out => readings.of(device.index),
                 };
                 let side = direction as usize;
                 let received = match (receiver(before), receiver(after)) {

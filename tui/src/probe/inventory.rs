@@ -12,10 +12,10 @@ use std::fs::File;
 use anyhow::Context;
 use tokio::task::block_in_place;
 
-use super::devices::{Devices, Link, OtherEnd};
+use super::devices::{self, Link, OtherEnd};
 use super::link_counters::FarEnd;
 use super::netns;
-use crate::model::{Device, HookChain, HookPoint, Namespace, Peer, PeerEnd, Watch};
+use crate::model::{Device, HookChain, Namespace, Peer, PeerEnd, Watch};
 
 mod chains;
 mod container;
@@ -31,11 +31,12 @@ pub use namespaces::{Place, Places};
 /// # Errors
 /// When the kernel does not list them.
 pub async fn list() -> anyhow::Result<Vec<Device>> {
-    let devices = Devices::open().context("cannot open a netlink socket")?;
-    let links = devices.list().await.context("cannot list the devices")?;
-    let inventory = block_in_place(|| Inventory::look(&links, &HashSet::new()));
-    let device = |link| inventory.device(link, Watch::No);
-    Ok(links.iter().map(device).collect())
+    block_in_place(|| {
+        let links = devices::list().context("cannot list the devices")?;
+        let inventory = Inventory::look(&links, &HashSet::new());
+        let device = |link| inventory.device(link, Watch::No);
+        Ok(links.iter().map(device).collect())
+    })
 }
 
 /// What was found out about the devices of one namespace.
@@ -98,9 +99,13 @@ impl Inventory {
     pub fn device(&self, link: &Link, watch: Watch) -> Device {
         Device {
             name: link.name.clone(),
+            altnames: link.altnames.clone(),
             index: link.index,
             kind: link.kind.clone(),
             up: link.up,
+            carrier: link.carrier,
+            carrier_changes: link.carrier_changes,
+            qdisc: link.qdisc.clone(),
             mtu: link.mtu,
             mac: link.mac.clone(),
             counters: link.counters,
@@ -121,8 +126,8 @@ impl Inventory {
             Some(namespace) => Some(self.places.get(&namespace.id)?.clone()),
             None => None,
         };
-        let name = peer.end?.name;
-        Some(FarEnd { place, name })
+        let index = peer.index;
+        Some(FarEnd { place, index })
     }
 
     fn peer(&self, link: &Link) -> Option<Peer> {
@@ -189,18 +194,17 @@ struct Inside {
 }
 
 fn look_inside(namespace: &File) -> anyhow::Result<Inside> {
-    netns::within(namespace, async || {
-        let links = Devices::open()?.list().await?;
-        let hooks = [HookPoint::TcxIngress, HookPoint::TcxEgress];
+    netns::enter(namespace, || {
+        let links = devices::list()?;
         let mut chains = Vec::new();
         for link in &links {
-            for mut chain in chains::query(link.index, &hooks)? {
+            for mut chain in chains::on(link)? {
                 chain.of_peer = true;
                 chains.push((link.index, chain));
             }
         }
         Ok(Inside { links, chains })
-    })
+    })?
 }
 
 /// A peer; `seen` is the other namespace that it is in.

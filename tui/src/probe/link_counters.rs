@@ -1,11 +1,17 @@
-//! The counters of devices here and in other namespaces, as `/proc/net/dev` tells
-//! them (proc_pid_net(5)).
+//! The counters of devices here and in other namespaces, from `/proc/net/dev`
+//! (proc_pid_net(5)), which unlike netlink waits for no lock of the kernel's.
+//!
+//! Devices are told apart by their indices: a container may rename its own at any
+//! time, and nobody outside of it is notified.
 //!
 //! Nothing is kept open between readings: it would keep a namespace alive whose
 //! container has ended, and with it the pair.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+
+use rustix::net::netdevice::index_to_name_inlined;
+use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::inventory::Place;
 use super::netns;
@@ -22,14 +28,14 @@ const TABLE: &str = "/proc/thread-self/net/dev";
 pub struct FarEnd {
     /// The namespace that it is in; nothing for this one.
     pub place: Option<Place>,
-    /// Its name there.
-    pub name: String,
+    /// Its interface index there.
+    pub index: u32,
 }
 
 /// The counters of some devices at one moment.
 #[derive(Debug, Default)]
 pub struct Readings {
-    here: HashMap<String, LinkCounters>,
+    here: HashMap<u32, LinkCounters>,
     peers: HashMap<FarEnd, LinkCounters>,
 }
 
@@ -38,49 +44,44 @@ impl Readings {
     /// be read is left out.
     #[must_use]
     pub fn take<'a>(
-        names: impl Iterator<Item = &'a str>,
+        devices: impl Iterator<Item = u32>,
         peers: impl Iterator<Item = &'a FarEnd>,
     ) -> Self {
-        let table = fs::read_to_string(TABLE).unwrap_or_default();
-        let all = parse(&table);
-        let named = |name: &str| Some((name.to_owned(), *all.get(name)?));
-        let mut readings = Self {
-            here: names.filter_map(named).collect(),
-            peers: HashMap::new(),
-        };
+        let mut indices: Vec<u32> = devices.collect();
         let mut elsewhere = BTreeMap::<_, Vec<&FarEnd>>::new();
+        let mut near = Vec::new();
         for peer in peers {
             match &peer.place {
                 Some(place) => elsewhere.entry(place).or_default().push(peer),
-                None => {
-                    let counters = all.get(peer.name.as_str());
-                    readings
-                        .peers
-                        .extend(counters.map(|it| (peer.clone(), *it)));
-                }
+                None => near.push(peer),
             }
         }
-        let namespaces = elsewhere.keys().map(|place| place.open());
-        let tables = netns::each(namespaces, || Ok(fs::read_to_string(TABLE)?));
+        indices.extend(near.iter().map(|peer| peer.index));
+        let mut readings = Self {
+            here: read(indices),
+            peers: HashMap::new(),
+        };
+        let found = |peer: &FarEnd| Some((peer.clone(), *readings.here.get(&peer.index)?));
+        readings.peers = near.into_iter().filter_map(found).collect();
+        let namespaces = elsewhere.iter().map(|(place, peers)| (place.open(), peers));
+        let tables = netns::each(namespaces, |peers| {
+            Ok(read(peers.iter().map(|peer| peer.index).collect()))
+        });
         for (peers, table) in elsewhere.values().zip(tables) {
             let Ok(table) = table else {
                 continue;
             };
-            let all = parse(&table);
-            for &peer in peers {
-                let counters = all.get(peer.name.as_str());
-                readings
-                    .peers
-                    .extend(counters.map(|it| (peer.clone(), *it)));
-            }
+            let found = |peer: &FarEnd| Some((peer.clone(), *table.get(&peer.index)?));
+            let found = peers.iter().filter_map(|&peer| found(peer));
+            readings.peers.extend(found);
         }
         readings
     }
 
-    /// The counters of a device of this namespace.
+    /// The counters of a device of this namespace, by its index.
     #[must_use]
-    pub fn of(&self, name: &str) -> Option<LinkCounters> {
-        self.here.get(name).copied()
+    pub fn of(&self, index: u32) -> Option<LinkCounters> {
+        self.here.get(&index).copied()
     }
 
     /// The counters of a peer.
@@ -88,6 +89,23 @@ impl Readings {
     pub fn of_peer(&self, peer: &FarEnd) -> Option<LinkCounters> {
         self.peers.get(peer).copied()
     }
+}
+
+/// The counters of these devices of the thread's namespace. A device whose name
+/// is not UTF-8, or that was renamed between the two questions, is left out.
+fn read(indices: Vec<u32>) -> HashMap<u32, LinkCounters> {
+    let table = fs::read(TABLE).unwrap_or_default();
+    let table = String::from_utf8_lossy(&table);
+    let all = parse(&table);
+    // Any socket does for asking.
+    let Ok(socket) = socket(AddressFamily::UNIX, SocketType::DGRAM, None) else {
+        return HashMap::new();
+    };
+    let counters = |index| {
+        let name = index_to_name_inlined(&socket, index).ok()?;
+        Some((index, *all.get(name.as_str())?))
+    };
+    indices.into_iter().filter_map(counters).collect()
 }
 
 /// Reads a table (`dev_seq_printf_stats()` in `net/core/net-procfs.c`): after the

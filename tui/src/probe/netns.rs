@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::thread::{Builder, ScopedJoinHandle};
+use std::thread::Builder;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
+use rtnetlink::Handle;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Opens a namespace that `ip netns` knows by name.
@@ -32,52 +33,51 @@ pub fn within<T: Send>(
     namespace: &File,
     work: impl AsyncFnOnce() -> anyhow::Result<T> + Send,
 ) -> anyhow::Result<T> {
-    std::thread::scope(|scope| {
-        let thread = Builder::new().spawn_scoped(scope, || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            block_on(work)
-        });
-        joined(thread?)
-    })
+    enter(namespace, || block_on(work))?
 }
 
-/// Carries out `work` in a namespace.
+/// Carries out `work` in a network namespace.
 ///
 /// # Errors
 /// When the namespace cannot be entered.
 pub fn enter<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-    std::thread::scope(|scope| {
-        let thread = Builder::new().spawn_scoped(scope, || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            Ok(work())
-        });
-        joined(thread?)
-    })
+    enter_kind(namespace, LinkNameSpaceType::Network, work)
 }
 
-/// Carries out `work` in each of these namespaces, one after the other. Those
-/// that cannot be entered have an error in its place.
-pub fn each<T: Send>(
-    namespaces: impl ExactSizeIterator<Item = anyhow::Result<File>> + Send,
-    work: impl Fn() -> anyhow::Result<T> + Sync,
+/// Carries out `work` in a namespace of this kind.
+///
+/// # Errors
+/// When the namespace cannot be entered.
+pub fn enter_kind<T: Send>(
+    namespace: &File,
+    kind: LinkNameSpaceType,
+    work: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    on_a_thread(|| {
+        move_into_link_name_space(namespace.as_fd(), Some(kind))?;
+        Ok(work())
+    })?
+}
+
+/// Carries out `work` in each of these network namespaces, one after the other,
+/// on one thread. Those that cannot be entered have an error in its place.
+pub fn each<T: Send, With: Send>(
+    namespaces: impl ExactSizeIterator<Item = (anyhow::Result<File>, With)> + Send,
+    work: impl Fn(With) -> anyhow::Result<T> + Sync,
 ) -> Vec<anyhow::Result<T>> {
-    if namespaces.len() == 0 {
+    let count = namespaces.len();
+    if count == 0 {
         return Vec::new();
     }
-    let inside = |namespace: anyhow::Result<File>| {
+    let inside = |(namespace, with): (anyhow::Result<File>, With)| {
         let kind = LinkNameSpaceType::Network;
         move_into_link_name_space(namespace?.as_fd(), Some(kind))?;
-        work()
+        work(with)
     };
-    let count = namespaces.len();
-    std::thread::scope(|scope| {
-        let work = || namespaces.map(inside).collect();
-        match Builder::new().spawn_scoped(scope, work) {
-            Ok(thread) => joined(thread),
-            Err(error) => (0..count)
-                .map(|_| Err(anyhow!("cannot start a thread: {error}")))
-                .collect(),
-        }
+    on_a_thread(|| namespaces.map(inside).collect()).unwrap_or_else(|error| {
+        (0..count)
+            .map(|_| Err(anyhow!("cannot start a thread: {error}")))
+            .collect()
     })
 }
 
@@ -85,9 +85,21 @@ pub fn each<T: Send>(
 /// not be waited for: while dropping.
 ///
 /// # Errors
-/// Those of `work`.
+/// Those of `work`, and when there is no thread to be had.
 pub fn apart<T: Send>(work: impl AsyncFnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    std::thread::scope(|scope| joined(Builder::new().spawn_scoped(scope, || block_on(work))?))
+    on_a_thread(|| block_on(work))?
+}
+
+/// A connection for changing devices of this thread's namespace; within a
+/// runtime.
+///
+/// # Errors
+/// When the socket cannot be opened.
+pub fn connect() -> anyhow::Result<Handle> {
+    let (connection, handle, _) =
+        rtnetlink::new_connection().context("cannot open a netlink socket")?;
+    tokio::spawn(connection);
+    Ok(handle)
 }
 
 fn block_on<T>(work: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -97,8 +109,12 @@ fn block_on<T>(work: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<
         .block_on(async { work().await })
 }
 
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Carries out `work` on a thread of its own: what it enters, no other does.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = Builder::new().spawn_scoped(scope, work)?;
+        Ok(thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }

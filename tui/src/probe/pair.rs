@@ -15,7 +15,7 @@ use netlink_packet_route::link::{
 };
 use rtnetlink::{Handle, LinkMessageBuilder, LinkNetkit, LinkUnspec};
 
-use super::devices::{Devices, Link};
+use super::devices::{self, Devices, Link};
 use super::netns;
 use super::owner::Owner;
 
@@ -124,9 +124,7 @@ impl Pair {
         match namespace {
             None => bring_up(handle, &peer, PEER).await?,
             Some(namespace) => netns::within(&namespace, async || {
-                let (connection, handle, _) = rtnetlink::new_connection()?;
-                tokio::spawn(connection);
-                bring_up(&handle, &peer, PEER).await
+                bring_up(&netns::connect()?, &peer, PEER).await
             })?,
         }
         Ok(pair)
@@ -138,13 +136,12 @@ impl Drop for Pair {
         let name = &self.name;
         // It may be gone already, by somebody else's hand.
         let _ = netns::apart(async || {
-            let devices = Devices::open()?;
-            let links = devices.list().await?;
+            let links = devices::list()?;
             let ours = links
                 .iter()
                 .find(|link| link.name == *name && is_ours(link));
             if let Some(link) = ours {
-                devices.handle().link().del(link.index).execute().await?;
+                netns::connect()?.link().del(link.index).execute().await?;
             }
             Ok(())
         });

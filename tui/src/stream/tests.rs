@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::Stream;
 use crate::model::{
-    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, LinkCounters,
-    Notice, Session, Totals, Watch,
+    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, Notice, Session,
+    Totals, Watch,
 };
 
 fn session() -> Session {
@@ -36,11 +36,8 @@ fn device(name: &str, index: u32, watch: Watch) -> Device {
         kind: DeviceKind::Other("veth".to_owned()),
         up: true,
         mtu: 1500,
-        mac: Vec::new(),
-        counters: LinkCounters::default(),
-        peer: None,
-        chains: Ok(Vec::new()),
         watch,
+        ..Device::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::NAMES;
 use crate::model::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
-    LinkSide, Namespace, Netkit, Peer, PeerEnd, Watch,
+    LinkSide, Namespace, Netkit, Peer, PeerEnd, Pod, Watch,
 };
 
 /// The devices: three watched, some not.
@@ -23,12 +23,11 @@ pub fn devices() -> Vec<Device> {
         index,
         kind,
         up: index != 6,
+        carrier: index != 6,
         mtu: if index == 1 { 65_536 } else { 1_500 },
         mac: mac.to_vec(),
-        counters: LinkCounters::default(),
-        peer: None,
-        chains: Ok(Vec::new()),
         watch,
+        ..Device::default()
     };
     let mut devices = vec![
         device(
@@ -101,7 +100,11 @@ fn peer(pod: &str) -> Peer {
             container: Some(Container {
                 runtime: Some("containerd".to_owned()),
                 id: "3f4d1c8a9b0e".repeat(6)[..64].to_owned(),
-                pod: Some("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9".to_owned()),
+                name: None,
+                pod: Some(Pod {
+                    uid: "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9".to_owned(),
+                    name: None,
+                }),
                 host_name: Some(pod.to_owned()),
             }),
             unknown: None,

@@ -1,4 +1,19 @@
+use netlink_packet_core::Emitable;
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoNetkit, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    NetkitMode, NetkitPolicy, NetkitScrub, Prop,
+};
+
 use super::*;
+use crate::probe::netlink::attribute;
+
+/// The device of a message, as the kernel would write it.
+fn link(message: &LinkMessage) -> Link {
+    let mut body = vec![0; message.buffer_len()];
+    message.emit(&mut body);
+    let kind = libc::RTM_NEWLINK;
+    super::link(&Message { kind, body }).unwrap()
+}
 
 fn message(kind: InfoKind, data: Option<InfoData>, extra: Vec<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
@@ -86,17 +101,45 @@ fn a_device_that_no_link_type_made_has_a_kind_all_the_same() {
     assert_eq!(kind(&message), DeviceKind::Other("loopback".to_owned()));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_has_ended_is_replaced() {
+#[test]
+fn names_need_not_be_utf_8() {
+    let mut body = vec![0; HEADER];
+    body.extend(attribute(libc::IFLA_IFNAME, b"w\xff\0"));
+    body.extend(attribute(libc::IFLA_IFALIAS, b"b\xfcro"));
+    body.extend(attribute(libc::IFLA_MTU, &1500_u32.to_ne_bytes()));
+    let link = super::link(&Message { kind: 0, body }).unwrap();
+    assert_eq!(link.name, "w\u{fffd}");
+    assert_eq!(link.alias.as_deref(), Some("b\u{fffd}ro"));
+    assert_eq!(link.mtu, 1500);
+}
+
+#[test]
+fn a_device_has_further_names() {
+    let names = ["one", "two"].map(|name| Prop::AltIfName(name.to_owned()));
+    let extra = vec![LinkAttribute::PropList(names.to_vec())];
+    let link = link(&message(InfoKind::Veth, None, extra));
+    assert_eq!(link.altnames, ["one", "two"]);
+}
+
+#[test]
+fn every_xdp_program_is_listed_once() {
+    let id = |kind, id: u32| attribute(kind, &id.to_ne_bytes());
+    // Attached in two modes at a time: driver and generic.
+    let value = [attribute(2, &[4]), id(5, 9), id(6, 7)].concat();
+    assert_eq!(xdp_programs(&value), [7, 9]);
+    // In one mode its id stands twice.
+    let value = [attribute(2, &[2]), id(4, 7), id(6, 7)].concat();
+    assert_eq!(xdp_programs(&value), [7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_subscription_that_has_failed_is_renewed() {
     let mut devices = Devices::open().unwrap();
-    devices.changes = futures::channel::mpsc::unbounded().1;
+    // Reading from it fails.
+    devices.changes = TokioSocket::new(libc::NETLINK_ROUTE as isize).unwrap();
+    devices.retry = Some(Instant::now());
     devices.changed().await.unwrap();
+    assert_eq!(devices.retry, None);
     let links = devices.list().await.unwrap();
     assert!(links.iter().any(|link| link.name == "lo"), "{links:?}");
-    assert!(
-        devices
-            .changes
-            .try_recv()
-            .is_err_and(|error| !error.is_closed())
-    );
 }

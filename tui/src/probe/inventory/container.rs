@@ -2,12 +2,12 @@
 //! Kubernetes the pod; its UTS namespace the host name.
 
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::LinkNameSpaceType;
 
-use crate::model::Container;
+use crate::model::{Container, Pod};
+use crate::probe::netns;
 
 #[cfg(test)]
 mod tests;
@@ -30,34 +30,48 @@ fn parse(table: &str) -> Option<Container> {
     paths.filter_map(in_path).max_by_key(|it| it.pod.is_some())
 }
 
-fn in_path(path: &str) -> Option<Container> {
+/// The innermost container in the path of a cgroup.
+#[must_use]
+pub fn in_path(path: &str) -> Option<Container> {
     let mut container = None;
     let mut pod = None;
     // What is around it tells the runtime where the cgroup itself does not.
     let mut outer = None;
-    for name in path.split('/') {
+    let mut names = path.split('/').peekable();
+    while let Some(name) = names.next() {
+        let found = |runtime: Option<&str>, id: &str| {
+            Some(Container {
+                runtime: runtime.map(str::to_owned),
+                id: id.to_owned(),
+                ..Container::default()
+            })
+        };
         if let Some((slice, _)) = name.split_once(':') {
             pod = pod_in(slice).or(pod);
         }
         if let Some(uid) = pod_in(name) {
             pod = Some(uid);
             outer = None;
-        } else if name == "docker" {
-            outer = Some("docker");
         } else if let Some((runtime, id)) = container_in(name) {
-            container = Some(Container {
-                runtime: runtime.or(outer).map(str::to_owned),
-                id: id.to_owned(),
-                pod: pod.clone(),
-                host_name: None,
+            container = found(runtime.or(outer), id).map(|it| Container {
+                pod: pod.clone().map(|uid| Pod { uid, name: None }),
+                ..it
             });
         } else if let Some(name) = name.strip_prefix("lxc.payload.") {
-            container = Some(Container {
-                runtime: Some("lxc".to_owned()),
-                id: name.to_owned(),
-                pod: None,
-                host_name: None,
-            });
+            container = found(Some("lxc"), name);
+        } else if matches!(name, "lxc" | "lxc.payload") {
+            // The next one is its name.
+            container = names.next().and_then(|name| found(Some("lxc"), name));
+        } else if let Some((runtime, id)) = machine_in(name) {
+            let is_monitor = names.peek() == Some(&"supervisor");
+            container = (!is_monitor).then(|| found(Some(runtime), &id)).flatten();
+        } else {
+            outer = match name {
+                "docker" => Some("docker"),
+                "libpod_parent" => Some("podman"),
+                "k8s.io" | "nerdctl" => Some("containerd"),
+                _ => outer,
+            };
         }
     }
     container
@@ -65,15 +79,16 @@ fn in_path(path: &str) -> Option<Container> {
 
 /// The pod's uid in `kubepods-burstable-pod<uid>.slice`, whose uid has
 /// underscores since systemd takes dashes for slashes, or in `pod<uid>`, as the
-/// kubelet names cgroups without systemd.
+/// kubelet names cgroups without systemd. A kubelet with a cgroup root of its own,
+/// as in kind, has its name before.
 fn pod_in(name: &str) -> Option<String> {
     let uid = match name.strip_suffix(".slice") {
         Some(slice) => {
-            slice
-                .starts_with("kubepods")
-                .then_some(slice)?
-                .rsplit_once("-pod")?
-                .1
+            let (before, uid) = slice.rsplit_once("-pod")?;
+            before
+                .split('-')
+                .any(|it| it == "kubepods")
+                .then_some(uid)?
         }
         None => name.strip_prefix("pod")?,
     };
@@ -87,14 +102,11 @@ fn pod_in(name: &str) -> Option<String> {
 }
 
 /// The runtime and the id in the name of a cgroup: a scope of systemd
-/// (`cri-containerd-<id>.scope`), the same as the kubelet writes it for
-/// containerd without systemd (`kubepods-….slice:cri-containerd:<id>`), or a bare
-/// id.
+/// (`cri-containerd-<id>.scope`), the same without systemd (`crio-<id>`,
+/// `kubepods-….slice:cri-containerd:<id>`), or a bare id.
 fn container_in(name: &str) -> Option<(Option<&'static str>, &str)> {
-    let (prefix, id) = match name.strip_suffix(".scope") {
-        Some(scope) => scope.rsplit_once('-')?,
-        None => name.rsplit_once(':').unwrap_or(("", name)),
-    };
+    let name = name.strip_suffix(".scope").unwrap_or(name);
+    let (prefix, id) = name.rsplit_once(['-', ':']).unwrap_or(("", name));
     if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
@@ -109,10 +121,54 @@ fn runtime(prefix: &str) -> Option<Option<&'static str>> {
         "cri-containerd" | "containerd" | "nerdctl" => Some(Some("containerd")),
         "crio" => Some(Some("cri-o")),
         "docker" => Some(Some("docker")),
-        "libpod" => Some(Some("podman")),
-        "crio-conmon" | "libpod-conmon" => None,
+        "libpod" | "libpod-payload" => Some(Some("podman")),
+        _ if prefix.ends_with("conmon") => None,
         _ => Some(None),
     }
+}
+
+/// The runtime and the name in the scope of a machine of systemd-machined(8)
+/// (`machine-<name>.scope`, as systemd-nspawn and libvirt register theirs), or in
+/// the service of a container of systemd-nspawn(1).
+fn machine_in(name: &str) -> Option<(&'static str, String)> {
+    let service = name.strip_prefix("systemd-nspawn@");
+    if let Some(name) = service.and_then(|it| it.strip_suffix(".service")) {
+        return Some(("systemd-nspawn", unescaped(name)));
+    }
+    let name = name.strip_prefix("machine-")?.strip_suffix(".scope")?;
+    let name = unescaped(name);
+    // libvirt writes `qemu-<number>-<name>` and `lxc-<number>-<name>`.
+    let driver = ["qemu-", "lxc-"]
+        .iter()
+        .find_map(|it| name.strip_prefix(it));
+    let of_libvirt = driver.and_then(|rest| {
+        let (number, name) = rest.split_once('-')?;
+        number.parse::<u32>().ok()?;
+        Some(name.to_owned())
+    });
+    Some(match of_libvirt {
+        Some(name) => ("libvirt", name),
+        None => ("systemd-nspawn", name),
+    })
+}
+
+/// A name without the `\xNN` of systemd's units (systemd-escape(1)).
+fn unescaped(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, escape)) = rest.split_once("\\x") {
+        bytes.extend(before.bytes());
+        let byte = escape
+            .get(..2)
+            .and_then(|it| u8::from_str_radix(it, 16).ok());
+        match byte {
+            Some(byte) => bytes.push(byte),
+            None => return name.to_owned(),
+        }
+        rest = &escape[2..];
+    }
+    bytes.extend(rest.bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The host name that a process sees, where it is not the one that we see.
@@ -123,15 +179,11 @@ fn host_name(pid: u32) -> Option<String> {
     if namespace.metadata().ok()?.ino() == own.ino() {
         return None;
     }
-    // A thread of its own, so that no other sees another name.
-    let inside = || {
-        let kind = LinkNameSpaceType::HostNameAndNISDomainName;
-        move_into_link_name_space(namespace.as_fd(), Some(kind)).ok()?;
-        let name = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        Some(name).filter(|name| !name.is_empty())
+    let name = || {
+        let name = rustix::system::uname();
+        name.nodename().to_string_lossy().into_owned()
     };
-    std::thread::scope(|scope| scope.spawn(inside).join().ok().flatten())
+    let kind = LinkNameSpaceType::HostNameAndNISDomainName;
+    let name = netns::enter_kind(&namespace, kind, name).ok()?;
+    Some(name).filter(|name| !name.is_empty())
 }

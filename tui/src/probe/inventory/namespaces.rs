@@ -12,14 +12,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use futures::StreamExt;
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
-use rtnetlink::Handle;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use crate::probe::netns;
+use crate::probe::netlink::{Netlink, attribute, int};
 
 #[cfg(test)]
 mod tests;
@@ -90,22 +85,13 @@ impl Places {
             denied,
             too_many,
         } = candidates;
-        let found = netns::apart(async || {
-            let (connection, handle, _) = rtnetlink::new_connection()?;
-            tokio::spawn(connection);
-            let mut found = HashMap::new();
-            for place in by_inode.into_values() {
+        let found = Netlink::open(libc::NETLINK_ROUTE as isize).map(|mut netlink| {
+            let with_id = by_inode.into_values().filter_map(|place| {
                 // Those that cannot be opened, or are no namespaces, are not meant.
-                let Ok(file) = place.open() else {
-                    continue;
-                };
-                if let Some(id) = id_of(&handle, &file).await
-                    && wanted.contains(&id)
-                {
-                    found.insert(id, place);
-                }
-            }
-            Ok(found)
+                let id = id_of(&mut netlink, &place.open().ok()?)?;
+                wanted.contains(&id).then_some((id, place))
+            });
+            with_id.collect()
         });
         Self {
             found: found.unwrap_or_default(),
@@ -213,23 +199,17 @@ fn inode_in(link: &Path) -> Option<u64> {
     inside.strip_suffix(']')?.parse().ok()
 }
 
-/// The id that this namespace knows another one by.
-async fn id_of(handle: &Handle, namespace: &File) -> Option<i32> {
-    let mut message = NsidMessage::default();
-    let fd = namespace.as_raw_fd().unsigned_abs();
-    message.attributes.push(NsidAttribute::Fd(fd));
-    let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetNsId(message));
-    request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
-    let mut answers = handle.clone().request(request).ok()?;
-    while let Some(answer) = answers.next().await {
-        if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNsId(message)) = answer.payload
-        {
-            // -1 stands for none.
-            return message.attributes.iter().find_map(|it| match it {
-                NsidAttribute::Id(id) if *id >= 0 => Some(*id),
-                _ => None,
-            });
-        }
-    }
-    None
+/// The id that this namespace knows another one by (`RTM_GETNSID`).
+fn id_of(netlink: &mut Netlink, namespace: &File) -> Option<i32> {
+    /// `NETNSA_NSID` and `NETNSA_FD` of `include/uapi/linux/net_namespace.h`.
+    const ID: u16 = 1;
+    const FD: u16 = 3;
+    /// The length of `struct rtgenmsg`, padded.
+    const HEADER: usize = 4;
+    let mut request = vec![0; HEADER];
+    request.extend(attribute(FD, &namespace.as_raw_fd().to_ne_bytes()));
+    let answer = netlink.get(libc::RTM_GETNSID, &request).ok()?;
+    let (_, id) = answer.attributes(HEADER).find(|(kind, _)| *kind == ID)?;
+    // -1 stands for none.
+    int(id).filter(|&id| id >= 0)
 }

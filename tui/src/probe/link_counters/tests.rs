@@ -26,17 +26,13 @@ fn a_line_has_both_sides_of_a_device() {
 
 #[test]
 fn this_namespace_can_be_read() {
-    let here = FarEnd {
-        place: None,
-        name: "lo".to_owned(),
-    };
-    let gone = FarEnd {
-        place: None,
-        name: "no device".to_owned(),
-    };
-    let readings = Readings::take(["lo", "no device"].into_iter(), [&here, &gone].into_iter());
-    assert!(readings.of("lo").is_some());
-    assert!(readings.of("no device").is_none());
+    const LOOPBACK: u32 = 1;
+    let peer = |index| FarEnd { place: None, index };
+    let (here, gone) = (peer(LOOPBACK), peer(u32::MAX / 2));
+    let devices = [LOOPBACK, gone.index];
+    let readings = Readings::take(devices.into_iter(), [&here, &gone].into_iter());
+    assert!(readings.of(LOOPBACK).is_some());
+    assert!(readings.of(gone.index).is_none());
     assert!(readings.of_peer(&here).is_some());
     assert!(readings.of_peer(&gone).is_none());
 }

@@ -1,10 +1,13 @@
 //! Which devices the user wants to be watched.
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use globset::{Glob, GlobMatcher};
 
 use crate::model::DeviceKind;
 use crate::probe::devices::Link;
+
+#[cfg(test)]
+mod tests;
 
 /// What the user wants to be watched.
 pub struct Selection {
@@ -23,20 +26,28 @@ impl Selection {
         let mut names = Vec::new();
         let mut globs = Vec::new();
         for pattern in patterns {
-            if pattern.contains(['*', '?', '[', '{']) {
-                let glob = Glob::new(pattern)
-                    .with_context(|| format!("cannot read {pattern} as a glob of devices"))?;
+            // A name comes first: it may have what a glob is made of.
+            if let Some(link) = named(pattern, links) {
+                check_is_no_peer(link, links)?;
+                names.push(link.name.clone());
+            } else if pattern.contains(['*', '?', '[', '{']) {
+                let glob = Glob::new(pattern).map_err(|error| {
+                    // Without the pattern, which its own text repeats as it is.
+                    let reason = error.kind().to_string();
+                    anyhow!(
+                        "cannot read {} as a glob of devices: {}",
+                        pattern.escape_debug(),
+                        reason.escape_debug()
+                    )
+                })?;
                 globs.push(glob.compile_matcher());
-                continue;
-            }
-            let Some(link) = links.iter().find(|link| link.name == *pattern) else {
+            } else {
                 bail!(
-                    "there is no device {pattern} in this network namespace; `ip link` lists \
-                     those there are"
+                    "there is no device {} in this network namespace; `ip link` lists those there \
+                     are",
+                    pattern.escape_debug()
                 );
-            };
-            check_is_no_peer(link, links)?;
-            names.push(pattern.clone());
+            }
         }
         Ok(Self {
             names,
@@ -66,14 +77,14 @@ impl Selection {
         self.names(link)
             || self.added.contains(&link.name)
             || (self.is_all_netkit() && is_netkit(link))
-            || (!is_peer && self.globs.iter().any(|glob| glob.is_match(&link.name)))
+            || (!is_peer && self.globs.iter().any(|glob| matches(glob, link)))
     }
 
     /// The globs that match no device there is.
     pub fn idle_globs(&self, links: &[Link]) -> impl Iterator<Item = &Glob> {
         self.globs
             .iter()
-            .filter(|glob| !links.iter().any(|link| glob.is_match(&link.name)))
+            .filter(|glob| !links.iter().any(|link| matches(glob, link)))
             .map(GlobMatcher::glob)
     }
 
@@ -90,6 +101,28 @@ impl Selection {
         self.added.retain(|added| *added != name);
         self.removed.push(name);
     }
+}
+
+/// The device of this name: its own, an alternative one, or as `ip link` prints
+/// it, `veth0@if5` or `veth0@veth1`.
+fn named<'a>(name: &str, links: &'a [Link]) -> Option<&'a Link> {
+    let find = |name: &str| {
+        let mut links = links.iter();
+        links.find(|link| link.name == name || link.altnames.iter().any(|it| it == name))
+    };
+    find(name).or_else(|| {
+        let (name, other) = name.rsplit_once('@')?;
+        let link = find(name)?;
+        let index = link.other_end.map(|end| end.index).or(link.below)?;
+        let is_index = other.strip_prefix("if") == Some(&index.to_string());
+        let is_meant = is_index || find(other).is_some_and(|other| other.index == index);
+        is_meant.then_some(link)
+    })
+}
+
+/// Whether a name of the device matches.
+fn matches(glob: &GlobMatcher, link: &Link) -> bool {
+    glob.is_match(&link.name) || link.altnames.iter().any(|name| glob.is_match(name))
 }
 
 /// Whether the device is a netkit primary.

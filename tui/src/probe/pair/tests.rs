@@ -6,6 +6,7 @@ fn primary(group: u32, alias: Option<String>) -> Link {
     Link {
         index: 7,
         name: "nk0".to_owned(),
+        altnames: Vec::new(),
         alias,
         group,
         kind: DeviceKind::Netkit(Netkit {
@@ -16,9 +17,14 @@ fn primary(group: u32, alias: Option<String>) -> Link {
             peer_scrub: None,
         }),
         other_end: None,
+        below: None,
         up: true,
+        carrier: true,
+        carrier_changes: 0,
         mtu: 1500,
         mac: Vec::new(),
+        qdisc: "noqueue".to_owned(),
+        xdp: Vec::new(),
         link_layer: LinkLayer::Ethernet,
         counters: LinkCounters::default(),
     }

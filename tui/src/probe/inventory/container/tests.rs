@@ -10,7 +10,8 @@ fn parts(path: &str) -> Option<(Option<String>, String, Option<String>)> {
         .replace("UID", POD)
         .replace("ID", ID);
     let container = parse(&format!("0::{path}\n"))?;
-    Some((container.runtime, container.id, container.pod))
+    let pod = container.pod.map(|pod| pod.uid);
+    Some((container.runtime, container.id, pod))
 }
 
 #[test]
@@ -64,6 +65,34 @@ fn every_runtime_names_its_cgroups_in_its_own_way() {
             Some("containerd"),
             false,
         ),
+        // As a unit of systemd's own, whose conmon is apart.
+        (
+            "/system.slice/web.service/libpod-payload-ID".to_owned(),
+            Some("podman"),
+            false,
+        ),
+        ("/libpod_parent/libpod-ID".to_owned(), Some("podman"), false),
+        (
+            "/kubepods/burstable/podUID/crio-ID".to_owned(),
+            Some("cri-o"),
+            true,
+        ),
+        // In a node of kind, seen from it and from its host.
+        (
+            "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podU_I_D.slice/cri-containerd-ID.scope".to_owned(),
+            Some("containerd"),
+            true,
+        ),
+        (
+            format!(
+                "/system.slice/docker-{}.scope/kubelet.slice/kubelet-kubepods.slice/\
+                 kubelet-kubepods-burstable-podU_I_D.slice/cri-containerd-ID.scope",
+                "b".repeat(64)
+            ),
+            Some("containerd"),
+            true,
+        ),
+        ("/k8s.io/ID".to_owned(), Some("containerd"), false),
         // Seen from another cgroup namespace.
         (
             "/../cri-containerd-ID.scope".to_owned(),
@@ -86,9 +115,51 @@ fn the_innermost_container_is_meant() {
 }
 
 #[test]
-fn an_lxc_container_has_a_name() {
-    let expected = (Some("lxc".to_owned()), "web".to_owned(), None);
-    assert_eq!(parts("/lxc.payload.web/init.scope"), Some(expected));
+fn some_containers_have_names_instead_of_ids() {
+    for (path, runtime, name) in [
+        ("/lxc.payload.web/init.scope", "lxc", "web"),
+        ("/lxc/101/ns/init.scope", "lxc", "101"),
+        ("/lxc/web/system.slice/cron.service", "lxc", "web"),
+        ("/machine.slice/machine-deb.scope", "systemd-nspawn", "deb"),
+        (
+            "/machine.slice/machine-deb.scope/payload/system.slice/cron.service",
+            "systemd-nspawn",
+            "deb",
+        ),
+        (
+            r"/machine.slice/machine-my\x2dweb.scope/payload",
+            "systemd-nspawn",
+            "my-web",
+        ),
+        (
+            "/machine.slice/systemd-nspawn@deb.service/payload/init.scope",
+            "systemd-nspawn",
+            "deb",
+        ),
+        (
+            r"/machine.slice/machine-qemu\x2d3\x2dvm\x2done.scope/libvirt/emulator",
+            "libvirt",
+            "vm-one",
+        ),
+        (
+            r"/machine.slice/machine-qemu\x2dworker.scope",
+            "systemd-nspawn",
+            "qemu-worker",
+        ),
+        (
+            r"/machine.slice/machine-a\x2.scope",
+            "systemd-nspawn",
+            r"a\x2",
+        ),
+        (
+            r"/machine.slice/machine-a\xé.scope",
+            "systemd-nspawn",
+            r"a\xé",
+        ),
+    ] {
+        let expected = (Some(runtime.to_owned()), name.to_owned(), None);
+        assert_eq!(parts(path), Some(expected), "{path}");
+    }
 }
 
 #[test]
@@ -102,6 +173,13 @@ fn what_is_no_container_is_none() {
         "/kubepods.slice/kubepods-podU_I_D.slice/crio-conmon-ID.scope",
         "/machine.slice/libpod-conmon-ID.scope",
         "/podman",
+        "/lxc",
+        "/lxc.monitor.c1",
+        "/lxc.monitor/101",
+        "/system.slice/web.service/runtime",
+        "/machine.slice/machine-deb.scope/supervisor",
+        "/machine.slice/systemd-nspawn@deb.service/supervisor",
+        "/machine.slice/machine-libpod_pod_ID.slice",
         "/a-very-long-name-that-has-exactly-sixty-four-characters-in-it-okay",
     ] {
         assert_eq!(parts(path), None, "{path}");
@@ -116,5 +194,5 @@ fn version_1_tells_it_in_any_of_its_hierarchies() {
     );
     let container = parse(&table).unwrap();
     assert_eq!(container.id, ID);
-    assert_eq!(container.pod.as_deref(), Some(POD));
+    assert_eq!(container.pod.unwrap().uid, POD);
 }
