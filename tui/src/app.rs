@@ -34,7 +34,7 @@ use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable, Span};
-use crate::model::{HostId, Session};
+use crate::model::{HostId, Session, WallClock};
 use crate::traffic::{Accounting, Devices, Host, Traffic};
 
 use action::View;
@@ -100,6 +100,11 @@ pub struct App {
     pub zoom: Span,
     /// Whether the graph of all that is watched is open.
     pub whole: bool,
+    /// The wall clock, by the last interval.
+    pub clock: WallClock,
+    /// Why the source does not measure what the programs cost, although it was
+    /// asked to.
+    pub not_measured: Option<String>,
     /// What the process uses.
     pub usage: Option<Usage>,
     /// How far the probe view is scrolled.
@@ -122,6 +127,8 @@ impl App {
     #[must_use]
     pub fn new(session: Session, look: Look, filter: Filter) -> Self {
         Self {
+            clock: session.wall_clock(),
+            not_measured: None,
             session,
             zone: TimeZone::UTC,
             look,

@@ -14,7 +14,7 @@ pub mod model;
 pub mod probe;
 pub mod run;
 pub mod runtime;
-
+pub mod source;
 pub mod stream;
 #[cfg(test)]
 mod synthetic;

@@ -1,6 +1,7 @@
 //! What everything else speaks of: devices, intervals, packets, messages, and
 //! the requests that a source takes. No input, no output.
 
+mod clock;
 mod device;
 mod event;
 mod hook;
@@ -11,6 +12,7 @@ mod request;
 mod session;
 pub mod signal;
 
+pub use clock::{Anchor, WallClock};
 pub use device::{
     Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,
     PeerEnd, Pod, Watch,

@@ -15,11 +15,12 @@ use crate::cli::{
 use crate::config::{self, Config};
 use crate::demo::Demo;
 use crate::listing;
-use crate::model::{Event, Watch};
-use crate::probe::live::{Ended, Events, Live, Options};
+use crate::model::{Envelope, Event, Watch};
+use crate::probe::live::{self, Events, Options};
 use crate::probe::pair::PairRequest;
 use crate::probe::{Sizes, doctor, inventory, preflight, privileges, sys};
 use crate::runtime;
+use crate::source::{Ended, Source, Stop};
 use crate::stream::Stream;
 use crate::terminal;
 
@@ -124,10 +125,15 @@ async fn screen(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (preferences, keymap) = (config.preferences()?, config.keymap()?);
-    let Some(live) = signals.unless(Live::start(options)).await else {
+    let Some(live) = signals.unless(live::start(options)).await else {
         return Ok(());
     };
-    let (session, events, commands, stop) = live?.split();
+    let Source {
+        session,
+        events,
+        requests,
+        stop,
+    } = live?;
     let options = runtime::Options {
         look: look::look(&args, config.screen, variable, look::ask_background),
         filter: args.filter,
@@ -138,7 +144,7 @@ async fn screen(
         own,
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
-    let shown = runtime::run(session, events, commands, options, signals.any()).await;
+    let shown = runtime::run(session, events, requests, options, signals.any()).await;
     let ended = finish(stop.ask()).await;
     shown.and(ended)
 }
@@ -158,10 +164,15 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
         create: pair(args.pair),
         ..options(&args.probe, &args.events)
     };
-    let Some(live) = signals.unless(Live::start(options)).await else {
+    let Some(live) = signals.unless(live::start(options)).await else {
         return Ok(());
     };
-    let (session, mut events, _commands, stop) = live?.split();
+    let Source {
+        session,
+        mut events,
+        requests: _requests,
+        stop,
+    } = live?;
     let mut stream = Stream::new(session, io::stdout(), args.packets);
     let mut stop = Some(stop);
     let mut ended = None;
@@ -184,7 +195,7 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
         tokio::select! {
             biased;
             () = &mut over, if stop.is_some() => {
-                ended = stop.take().map(crate::probe::live::Stop::ask);
+                ended = stop.take().map(Stop::ask);
             }
             event = events.recv() => match event {
                 Some(event) => {
@@ -199,7 +210,7 @@ async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
     }
     // A writer that fails leaves events behind; the source must not wait.
     drop(events);
-    let ended = ended.or_else(|| stop.map(crate::probe::live::Stop::ask));
+    let ended = ended.or_else(|| stop.map(Stop::ask));
     if let Some(ended) = ended {
         ended.wait().await?;
     }
@@ -257,8 +268,8 @@ async fn finish(ended: Ended) -> anyhow::Result<()> {
 }
 
 /// Whether the source says that no device waits to be attached to.
-fn is_ready(event: &Event) -> bool {
-    match event {
+fn is_ready(envelope: &Envelope) -> bool {
+    match &envelope.event {
         Event::Devices(devices) => !devices.iter().any(|it| it.watch == Watch::Starting),
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! The loop that ties input, source, state and screen together.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::num::NonZero;
@@ -21,13 +22,15 @@ use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
 use crate::keys::Keymap;
-use crate::model::{Command, Event, Session};
+use crate::model::{Envelope, Event, Request, Session};
 use crate::terminal::{self, Console};
 use crate::ui;
 use frame::Frame;
+use requests::{Answer, Requests};
 use resolve::{Dns, Lookup, Questions};
 
 mod frame;
+mod requests;
 mod resolve;
 mod usage;
 
@@ -68,8 +71,8 @@ pub struct Options {
 /// When the terminal cannot be set up, read or written.
 pub async fn run(
     session: Session,
-    events: mpsc::Receiver<Event>,
-    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Envelope>,
+    requests: mpsc::Sender<Request>,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -87,7 +90,7 @@ pub async fn run(
         input,
         &mut app,
         events,
-        commands,
+        requests,
         Means {
             draw_rate: options.draw_rate,
             lookup: Dns::default(),
@@ -138,8 +141,8 @@ pub async fn drive<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<Input>>,
     app: &mut App,
-    mut events: mpsc::Receiver<Event>,
-    commands: mpsc::Sender<Command>,
+    mut events: mpsc::Receiver<Envelope>,
+    requests: mpsc::Sender<Request>,
     Means {
         draw_rate,
         lookup,
@@ -155,6 +158,7 @@ where
     let mut input = std::pin::pin!(input.fuse());
     let mut frame = Frame::new(draw_rate, keymap);
     let mut heard = true;
+    let mut requests = Requests::new(requests);
     let mut questions = Questions::new(lookup);
     let mut meter = usage::Meter::new();
     loop {
@@ -173,19 +177,33 @@ where
             () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {
                 actions.extend(frame.draw(terminal, app)?);
             }
-            (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
-            event = events.recv(), if heard => {
-                heard = event.is_some();
-                if let Some(Event::Interval(_)) = event {
-                    let usage = meter.read(terminal.backend().written());
-                    actions.extend(usage.map(Action::Used));
-                }
-                let event = event.or_else(|| app.ended().is_none().then(silence));
-                actions.extend(event.map(Action::Source));
+            answers = requests.send(), if requests.is_waiting() => {
+                actions.extend(answers.into_iter().map(replied));
             }
+            (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
+            envelope = events.recv(), if heard => match envelope {
+                Some(Envelope { event: Event::Reply(reply), .. }) => {
+                    actions.extend(requests.answer(reply).map(replied));
+                }
+                Some(envelope) => {
+                    if let Event::Interval(_) = envelope.event {
+                        let usage = meter.read(terminal.backend().written());
+                        actions.extend(usage.map(Action::Used));
+                    }
+                    actions.push(Action::Source(envelope));
+                }
+                None => {
+                    heard = false;
+                    if app.ended().is_none() {
+                        actions.push(Action::Source(silence().into()));
+                    }
+                    actions.extend(requests.refuse_all().into_iter().map(replied));
+                }
+            },
         }
-        let effects: Vec<_> = actions.into_iter().flat_map(|it| app.update(it)).collect();
-        for effect in effects {
+        let effects = actions.into_iter().flat_map(|it| app.update(it));
+        let mut effects: VecDeque<_> = effects.collect();
+        while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Quit => return Ok(()),
                 Effect::Clear => {
@@ -199,7 +217,11 @@ where
                     .backend_mut()
                     .copy(&text)
                     .context("cannot write to the terminal")?,
-                Effect::Source(command) => tell(app, &commands, command),
+                Effect::Source(command) => {
+                    if let Some(refused) = requests.ask(command) {
+                        effects.extend(app.update(replied(refused)));
+                    }
+                }
             }
         }
     }
@@ -224,16 +246,6 @@ fn silence() -> Event {
     Event::Ended("the source stopped without saying why; what is shown stays".to_owned())
 }
 
-/// Tells the source. A source that does not listen is no reason to wait.
-fn tell(app: &mut App, commands: &mpsc::Sender<Command>, command: Command) {
-    if let Err(error) = commands.try_send(command) {
-        if matches!(error.into_inner(), Command::PushDown(_)) {
-            app.push_down.lost();
-        }
-        app.notices.push(crate::model::Notice {
-            at: app.picture().flows.now(),
-            level: crate::model::Level::Warning,
-            text: "the source takes no requests now; try it again".to_owned(),
-        });
-    }
+fn replied((command, result): Answer) -> Action {
+    Action::Replied(command, result)
 }

@@ -60,12 +60,14 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     flow::{FlowTable, Limits},
-    model::{Device, Event, Fate, FlowCounts, Interval, Moment, Packet, Session, Totals, Watch},
+    model::{
+        Device, Envelope, Event, Fate, FlowCounts, Interval, Moment, Packet, Session, Totals,
+        WallClock, Watch,
+    },
 };
 use line::Line;
 
@@ -73,6 +75,7 @@ use line::Line;
 /// event.
 pub struct Stream<W: Write> {
     session: Session,
+    clock: WallClock,
     writer: BufWriter<W>,
     /// Whether packets have lines.
     with_packets: bool,
@@ -100,6 +103,7 @@ impl<W: Write> Stream<W> {
     /// `with_packets`.
     pub fn new(session: Session, writer: W, with_packets: bool) -> Self {
         Self {
+            clock: session.wall_clock(),
             session,
             writer: BufWriter::with_capacity(1 << 16, writer),
             with_packets,
@@ -117,8 +121,8 @@ impl<W: Write> Stream<W> {
     /// # Errors
     /// The writer's; [`io::ErrorKind::BrokenPipe`] when the reader has gone,
     /// which is a good end.
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
-        match event {
+    pub fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        match &envelope.event {
             Event::Devices(devices) => self.devices(devices)?,
             Event::Interval(interval) => self.interval(interval)?,
             Event::Packets(packets) => {
@@ -207,6 +211,7 @@ impl<W: Write> Stream<W> {
     }
 
     fn interval(&mut self, interval: &Interval) -> io::Result<()> {
+        self.clock.follow(interval.anchor());
         self.start(&[])?;
         for device in &interval.devices {
             let kept = self.kept(device.slot);
@@ -270,8 +275,7 @@ impl<W: Write> Stream<W> {
     }
 
     fn time(&self, at: Moment) -> line::Time {
-        let time = self.session.started.checked_add(at);
-        line::Time(time.unwrap_or(Timestamp::MAX))
+        line::Time(self.clock.at(at))
     }
 }
 

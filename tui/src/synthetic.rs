@@ -8,8 +8,8 @@ use probe_common::parse::number::{ether, ip, tcp};
 use probe_common::{Counters, Direction, FlowKey, FlowValue};
 
 use crate::model::{
-    Cost, DeviceTotals, Event, Fate, FlowCounts, Interval, Moment, Packet, ProbeCounts, Session,
-    Totals,
+    Cost, DeviceTotals, Envelope, Event, Fate, FlowCounts, Interval, Moment, Packet, ProbeCounts,
+    Session, Totals,
 };
 
 pub use devices::devices;
@@ -146,6 +146,7 @@ impl Synthetic {
         let map_entries = flows.len() as u64;
         Interval {
             at: self.now,
+            wall: session().wall_clock().at(self.now),
             length: SECOND,
             devices: totals.to_vec(),
             flows,
@@ -177,14 +178,14 @@ impl Synthetic {
             .collect()
     }
 
-    /// So many seconds as events, the devices first.
-    pub fn story(&mut self, seconds: usize) -> Vec<Event> {
-        let mut events = vec![Event::Devices(devices())];
+    /// The events of this many seconds, the devices first.
+    pub fn story(&mut self, seconds: usize) -> Vec<Envelope> {
+        let mut events = vec![Event::Devices(devices()).into()];
         for _ in 0..seconds {
             let interval = self.interval();
             let packets = self.packets(&interval);
-            events.push(Event::Interval(interval));
-            events.push(Event::Packets(packets));
+            events.push(Event::Interval(interval).into());
+            events.push(Event::Packets(packets).into());
         }
         events
     }

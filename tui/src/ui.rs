@@ -94,11 +94,8 @@ fn too_small(canvas: &mut Canvas<'_>, mut area: Rect) {
 
 /// The time of day of a moment, in this machine's time zone.
 fn time_of_day(app: &App, moment: Moment, format: &str) -> String {
-    jiff::SignedDuration::try_from(moment)
-        .ok()
-        .and_then(|since| app.session.started.checked_add(since).ok())
-        .map(|time| time.to_zoned(app.zone.clone()).strftime(format).to_string())
-        .unwrap_or_default()
+    let time = app.clock.at(moment).to_zoned(app.zone.clone());
+    time.strftime(format).to_string()
 }
 
 /// An empty view: what is the matter, and what to do next.

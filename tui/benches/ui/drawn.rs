@@ -76,7 +76,8 @@ impl Drawn {
     fn bytes(&mut self, mut next: impl FnMut() -> Interval) -> (u64, u64) {
         let mut sizes: Vec<u64> = (0..60)
             .map(|_| {
-                self.app.update(Action::Source(Event::Interval(next())));
+                self.app
+                    .update(Action::Source(Event::Interval(next()).into()));
                 self.frame()
             })
             .collect();
@@ -101,7 +102,7 @@ pub fn idle() -> (u64, u64) {
     let mut source = Synthetic::new(1, 200);
     let mut steady = source.story(1).into_iter();
     let mut steady = steady
-        .find_map(|event| match event {
+        .find_map(|envelope| match envelope.event {
             Event::Interval(interval) => Some(interval),
             _ => None,
         })

@@ -66,7 +66,7 @@ fn times(flows: usize) {
     let mut intervals = |drawn: &mut Drawn| {
         sampled(|| {
             let interval = source.interval();
-            drawn.timed(Action::Source(Event::Interval(interval)))
+            drawn.timed(Action::Source(Event::Interval(interval).into()))
         })
     };
     let in_flows = intervals(&mut drawn);

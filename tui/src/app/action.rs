@@ -10,7 +10,7 @@ use super::filtering::Subject;
 use super::hosts::HostColumn;
 use super::list::Extent;
 use super::usage::Usage;
-use crate::model::{Command, Event};
+use crate::model::{Command, Envelope};
 
 pub use edit::{ColumnEdit, Edit, Motion};
 pub use item::{HostGroup, Item, Side, View};
@@ -115,8 +115,10 @@ pub enum Action {
     Paste(String),
     /// Keep the filter that is being typed.
     Accept,
-    /// The source says something.
-    Source(Event),
+    /// The source reports something.
+    Source(Envelope),
+    /// The source has carried out a request, or says why not.
+    Replied(Command, Result<(), String>),
     /// What the process has used lately.
     Used(Usage),
     /// A frame was drawn, and so much of the view was visible.
@@ -142,6 +144,6 @@ pub enum Effect {
     Resolve(Vec<IpAddr>),
     /// Leave.
     Quit,
-    /// Tell the source.
+    /// Ask it of the source; [`Action::Replied`] is the answer.
     Source(Command),
 }

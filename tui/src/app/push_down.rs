@@ -9,50 +9,48 @@ use crate::model::Command;
 #[cfg(test)]
 mod tests;
 
-/// Whether that is wanted, and what the source was told last.
+/// Whether that is wanted, what the source was asked for last, and what it does.
 #[derive(Debug, Default)]
 pub struct PushDown {
     is_wanted: bool,
-    told: Option<Vec<IpNet>>,
-    /// The source did not take what it was told last.
-    is_lost: bool,
+    asked: Option<Vec<IpNet>>,
+    in_force: Option<Vec<IpNet>>,
 }
 
 impl PushDown {
-    /// Nothing was told yet.
+    /// Nothing was asked for yet.
     #[must_use]
     pub const fn new(is_wanted: bool) -> Self {
         Self {
             is_wanted,
-            told: None,
-            is_lost: false,
+            asked: None,
+            in_force: None,
         }
     }
 
-    /// What to tell the source when the filter is this one now. While a filter
-    /// is typed it is not told: what the kernel keeps out is gone, also when
+    /// What to ask of the source when the filter is this one now. Not while a
+    /// filter is typed: what the kernel keeps out is gone, also when
     /// the next letter makes the filter wider.
     pub fn follow(&mut self, kept: &Filter) -> Option<Command> {
         if !self.is_wanted {
             return None;
         }
         let prefixes = kept.prefixes();
-        if prefixes == self.told && !self.is_lost {
+        if prefixes == self.asked {
             return None;
         }
-        self.is_lost = false;
-        self.told.clone_from(&prefixes);
+        self.asked.clone_from(&prefixes);
         Some(Command::PushDown(prefixes))
     }
 
-    /// The source had no time to listen: it will be told again.
-    pub const fn lost(&mut self) {
-        self.is_lost = true;
+    /// The source has answered. A source that refuses keeps flows of all packets.
+    pub fn replied(&mut self, prefixes: Option<&[IpNet]>, is_done: bool) {
+        self.in_force = prefixes.filter(|_| is_done).map(<[IpNet]>::to_vec);
     }
 
-    /// The prefixes that the source was told.
+    /// The prefixes that the source applies.
     #[must_use]
     pub fn prefixes(&self) -> Option<&[IpNet]> {
-        self.told.as_deref()
+        self.in_force.as_deref()
     }
 }

@@ -19,7 +19,7 @@ fn told(seconds: usize) -> (App, Synthetic) {
 }
 
 fn interval(app: &mut App, source: &mut Synthetic) {
-    app.update(Action::Source(Event::Interval(source.interval())));
+    app.update(Action::Source(Event::Interval(source.interval()).into()));
 }
 
 fn type_filter(app: &mut App, text: &str) {
@@ -231,7 +231,9 @@ fn closed_flows_leave_or_stay_or_are_hidden() {
         kept.picture().flows.len() - number
     );
     interval(&mut app, &mut source);
-    kept.update(Action::Source(Event::Interval(source_of_kept.interval())));
+    kept.update(Action::Source(
+        Event::Interval(source_of_kept.interval()).into(),
+    ));
     assert_eq!(closed(&kept), 0, "what is not kept any more leaves");
 }
 
@@ -281,7 +283,7 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
     for device in &mut devices {
         device.watch = Watch::No;
     }
-    app.update(Action::Source(Event::Devices(devices.clone())));
+    app.update(Action::Source(Event::Devices(devices.clone()).into()));
     assert_eq!(app.view(), View::Devices);
     let name = app
         .devices
@@ -297,7 +299,7 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
         }
     }
     app.update(Action::Show(View::Flows));
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     assert_eq!(app.view(), View::Flows, "only the first time");
     app.update(Action::Show(View::Devices));
     app.update(Action::Open);
@@ -313,7 +315,7 @@ fn counters_of_devices_do_not_go_back_when_they_are_listed_anew() {
     let mut counters = LinkCounters::default();
     counters.rx.packets = u64::from(u32::MAX);
     interval.devices[0].counters = Some(counters);
-    app.update(Action::Source(Event::Interval(interval)));
+    app.update(Action::Source(Event::Interval(interval).into()));
     let slot = 0;
     let shown = |app: &App| {
         let mut all = app.known_devices().all().iter();
@@ -321,7 +323,7 @@ fn counters_of_devices_do_not_go_back_when_they_are_listed_anew() {
         all.find(is_it).unwrap().counters
     };
     assert_eq!(shown(&app), counters);
-    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    app.update(Action::Source(Event::Devices(synthetic::devices()).into()));
     assert_eq!(shown(&app), counters);
 }
 
@@ -338,7 +340,7 @@ fn names_of_devices_are_ordered_as_people_count() {
         slot: 3,
         hooks: Hooks::Tcx,
     };
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     let names: Vec<&str> = app
         .known_devices()
         .all()
@@ -368,7 +370,7 @@ fn a_device_is_called_what_its_container_is_called() {
         panic!("{pair:?}");
     };
     let name = pair.container().unwrap().label().to_owned();
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     assert_eq!(app.picture().devices.names().label(slot), name);
     assert_eq!(app.picture().devices.names().get(slot), "lxc1");
 }
@@ -420,7 +422,7 @@ fn packets_draw_nothing_while_another_view_is_shown() {
     let (mut app, mut source) = told(5);
     let interval = source.interval();
     let packets = source.packets(&interval);
-    let event = Action::Source(Event::Packets(packets));
+    let event = Action::Source(Event::Packets(packets).into());
     assert_eq!(app.update(event.clone()), []);
     app.update(Action::Show(View::Packets));
     assert_eq!(app.update(event), [Effect::DrawSoon]);

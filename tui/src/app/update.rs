@@ -23,7 +23,8 @@ impl App {
 
     fn apply(&mut self, action: Action) -> Vec<Effect> {
         let mut effects = match action {
-            Action::Source(event) => return self.hear(event),
+            Action::Source(envelope) => return self.hear(envelope),
+            Action::Replied(command, result) => return self.replied(command, result),
             Action::Drawn(extent) => {
                 let moved = self.drawn(extent).then_some(Effect::Draw);
                 return moved.into_iter().chain(self.ask_names(extent)).collect();
@@ -157,6 +158,7 @@ impl App {
             Action::Paste(text) => self.filter(|filtering| filtering.paste(&text)),
             Action::Accept => self.filter(Filtering::accept),
             Action::Source(_)
+            | Action::Replied(..)
             | Action::Named(..)
             | Action::Used(_)
             | Action::Drawn(_)
@@ -168,9 +170,8 @@ impl App {
         effects
     }
 
-    pub(super) fn hear(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn hear(&mut self, envelope: Envelope) -> Vec<Effect> {
         let host = self.host;
-        let envelope = Envelope { host, event };
         let was_listed = self.known_devices().are_listed();
         self.live.apply(&envelope);
         match envelope.event {
@@ -185,6 +186,7 @@ impl App {
                 self.refresh();
             }
             Event::Interval(interval) => {
+                self.clock.follow(interval.anchor());
                 self.notices.tick(interval.at);
                 if self.frozen.is_none() {
                     self.recompute(FlowsView::advance);
@@ -204,6 +206,36 @@ impl App {
                 self.say(Level::Warning, reason.clone());
                 self.ended = Some(reason);
             }
+        }
+        vec![Effect::DrawSoon]
+    }
+
+    /// What is shown as done is what the source has done.
+    fn replied(&mut self, command: Command, result: Result<(), String>) -> Vec<Effect> {
+        match (&command, &result) {
+            (Command::PushDown(prefixes), _) => {
+                self.push_down.replied(prefixes.as_deref(), result.is_ok());
+            }
+            (Command::Measure(true), Err(reason)) => self.not_measured = Some(reason.clone()),
+            (Command::Measure(_), _) => self.not_measured = None,
+            (Command::Watch(_) | Command::Unwatch(_), _) => {}
+        }
+        if let Err(reason) = result {
+            let text = match command {
+                Command::Watch(name) => format!("cannot watch {name}: {reason}"),
+                Command::Unwatch(name) => format!("cannot stop watching {name}: {reason}"),
+                Command::PushDown(_) => format!(
+                    "cannot apply the filter in the kernel: {reason}; packets are filtered \
+                     here only"
+                ),
+                Command::Measure(true) => {
+                    format!("cannot measure what the programs cost: {reason}")
+                }
+                Command::Measure(false) => {
+                    format!("cannot stop measuring what the programs cost: {reason}")
+                }
+            };
+            self.say(Level::Warning, text);
         }
         vec![Effect::DrawSoon]
     }

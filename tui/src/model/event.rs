@@ -16,6 +16,16 @@ pub struct Envelope {
     pub event: Event,
 }
 
+impl From<Event> for Envelope {
+    /// An event of the first host, which most sources have alone.
+    fn from(event: Event) -> Self {
+        Self {
+            host: HostId::default(),
+            event,
+        }
+    }
+}
+
 /// One message of a source, in the order of time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

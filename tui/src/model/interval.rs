@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use probe_common::{FlowKey, FlowValue, Reason};
 
-use super::LinkCounters;
+use super::{Anchor, LinkCounters};
 
 /// A moment, as the time since the source's start.
 pub type Moment = Duration;
@@ -16,6 +17,8 @@ pub type Moment = Duration;
 pub struct Interval {
     /// The end of the interval.
     pub at: Moment,
+    /// The wall clock at the end of the interval, read then.
+    pub wall: Timestamp,
     /// Its length.
     pub length: Duration,
     /// The totals of each watched device.
@@ -24,6 +27,17 @@ pub struct Interval {
     pub flows: Vec<FlowCounts>,
     /// What the probe itself did.
     pub probe: ProbeCounts,
+}
+
+impl Interval {
+    /// The wall clock at its end.
+    #[must_use]
+    pub const fn anchor(&self) -> Anchor {
+        Anchor {
+            at: self.at,
+            wall: self.wall,
+        }
+    }
 }
 
 /// One flow's counters of an interval.

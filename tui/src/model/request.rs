@@ -25,7 +25,7 @@ pub struct Reply {
 }
 
 /// What the user asks of a source. A source that cannot do it, like a
-/// recording, answers with a notice.
+/// recording, replies so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Watch the device with this name.
@@ -36,6 +36,5 @@ pub enum Command {
     /// and count the rest as filtered; of everything again when there are none.
     PushDown(Option<Vec<IpNet>>),
     /// Measure what the programs cost, or stop that: it costs a little itself.
-    /// A source without programs passes over it.
     Measure(bool),
 }

@@ -1,15 +1,29 @@
 //! What is known of a source before its first event.
 
+use super::{Anchor, Moment, WallClock};
+
 /// What a session watches, known before its first event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The host's name.
     pub host: String,
-    /// The wall clock at moment 0.
+    /// The wall clock at moment 0. Later readings come with each interval:
+    /// [`WallClock`] converts moments.
     pub started: jiff::Timestamp,
     /// A sentence for the header when the session is special: a demo and what
     /// it runs on, a pair that was made for it, a recording.
     pub remark: Option<String>,
     /// What the watching process may do, in words; nothing for a recording.
     pub privileges: Option<String>,
+}
+
+impl Session {
+    /// The wall clock, as far as it is known before the first interval.
+    #[must_use]
+    pub fn wall_clock(&self) -> WallClock {
+        WallClock::new(Anchor {
+            at: Moment::ZERO,
+            wall: self.started,
+        })
+    }
 }

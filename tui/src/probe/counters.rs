@@ -10,6 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use probe_common::{Direction, FlowKey, MapValue, Settings, TotalsValue, limits};
 use rustix::thread::{MembarrierCommand, membarrier};
 
@@ -88,6 +89,7 @@ impl Counters {
         self.epoch = next;
         self.publish()?;
         let now = Instant::now();
+        let wall = Timestamp::now();
         grace_period()?;
         settled();
 
@@ -112,6 +114,7 @@ impl Counters {
         }
         let interval = Interval {
             at: self.moment(now),
+            wall,
             length: now.duration_since(self.turned),
             devices,
             probe: ProbeCounts {

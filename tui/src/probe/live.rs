@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, block_in_place};
+use tokio::task::block_in_place;
 
 use self::selection::{Selection, is_netkit};
 use self::task::Task;
@@ -21,16 +20,11 @@ use super::preflight;
 use super::privileges::Held;
 use super::ring::Ring;
 use super::watch::Watched;
-use crate::model::{Command, Event, Session};
+use crate::model::Session;
+use crate::source::Source;
 
 mod selection;
 mod task;
-
-/// Events that wait for the consumer. A slower one makes the source wait, not
-/// the memory grow.
-const EVENTS: usize = 64;
-/// Commands that wait for the source.
-const COMMANDS: usize = 16;
 
 /// What to watch, and how.
 #[derive(Clone, Debug)]
@@ -79,175 +73,112 @@ impl Events {
     }
 }
 
-/// A live source that has started.
-pub struct Live {
-    /// What the session is.
-    pub session: Session,
-    /// What it tells.
-    pub events: mpsc::Receiver<Event>,
-    /// What it is told.
-    pub commands: mpsc::Sender<Command>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
+/// Makes everything ready and attaches to the devices that are asked for by
+/// name. Needs a runtime with several threads.
+///
+/// # Errors
+/// When it cannot be done, with what to do about it. Nothing is left
+/// attached or created then.
+pub async fn start(options: Options) -> anyhow::Result<Source> {
+    let devices = Devices::open().context("cannot open a netlink socket")?;
+    let removed = pair::remove_left_behind(&devices).await?;
+    let links = devices.list().await.context("cannot list the devices")?;
+    let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
+    let selection = Selection::new(&options.devices, &links)?;
+    let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
+    let started = Timestamp::now();
+    let start = Instant::now();
+    let ring = Ring::new(ring);
+    let counters = Counters::new(
+        maps,
+        options.sizes.flows,
+        options.events.budget(options.interval),
+        start,
+    )
+    .context("cannot write the settings of the eBPF programs")?;
+    let pairs = removed.iter().map(|name| format!("the pair {name}"));
+    let filters = cleaned.iter().map(|name| format!("the filters of {name}"));
+    let mut notices: Vec<String> = pairs
+        .chain(filters)
+        .map(|what| format!("removed {what}, which a killed nkview had left"))
+        .collect();
 
-impl Live {
-    /// Makes everything ready and attaches to the devices that are asked for by
-    /// name. Needs a runtime with several threads.
-    ///
-    /// # Errors
-    /// When it cannot be done, with what to do about it. Nothing is left
-    /// attached or created then.
-    pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let devices = Devices::open().context("cannot open a netlink socket")?;
-        let removed = pair::remove_left_behind(&devices).await?;
-        let links = devices.list().await.context("cannot list the devices")?;
-        let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
-        let selection = Selection::new(&options.devices, &links)?;
-        let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
-        let started = Timestamp::now();
-        let start = Instant::now();
-        let ring = Ring::new(ring);
-        let counters = Counters::new(
-            maps,
-            options.sizes.flows,
-            options.events.budget(options.interval),
-            start,
-        )
-        .context("cannot write the settings of the eBPF programs")?;
-        let pairs = removed.iter().map(|name| format!("the pair {name}"));
-        let filters = cleaned.iter().map(|name| format!("the filters of {name}"));
-        let mut notices: Vec<String> = pairs
-            .chain(filters)
-            .map(|what| format!("removed {what}, which a killed nkview had left"))
-            .collect();
-
-        let mut watched = Watched::new(object, options.cover_redirect);
-        // Devices that are named must be watchable; this also proves that the
-        // programs load before the screen is taken.
-        let named: Vec<_> = links.iter().filter(|link| selection.names(link)).collect();
-        if let Some((name, error)) = block_in_place(|| watched.attach(&named)).into_iter().next() {
-            return Err(error.context(format!("cannot watch {name}")));
-        }
-        let mut remark = options.remark;
-        let pair = match &options.create {
-            Some(request)
-                if selection.is_all_netkit()
-                    && (request.is_asked_for || !links.iter().any(is_netkit)) =>
-            {
-                if preflight::has_netkit() {
-                    let pair = Pair::create(&devices, request).await?;
-                    let name = &request.name;
-                    remark = Some(if request.is_asked_for {
-                        format!("made the pair {name}, removed on exit")
-                    } else {
-                        format!("there was no netkit pair: made {name}, removed on exit")
-                    });
-                    notices.push(format!(
-                        "made the pair {name}/{name}p, removed on exit; try \
-                         `ping -6 ff02::1%{name}p` in another terminal"
-                    ));
-                    Some(pair)
-                } else if request.is_asked_for {
-                    bail!(
-                        "cannot make the pair {}: this kernel has no netkit (it came with Linux \
-                         6.7, as CONFIG_NETKIT)",
-                        request.name
-                    );
+    let mut watched = Watched::new(object, options.cover_redirect);
+    // Devices that are named must be watchable; this also proves that the
+    // programs load before the screen is taken.
+    let named: Vec<_> = links.iter().filter(|link| selection.names(link)).collect();
+    if let Some((name, error)) = block_in_place(|| watched.attach(&named)).into_iter().next() {
+        return Err(error.context(format!("cannot watch {name}")));
+    }
+    let mut remark = options.remark;
+    let pair = match &options.create {
+        Some(request)
+            if selection.is_all_netkit()
+                && (request.is_asked_for || !links.iter().any(is_netkit)) =>
+        {
+            if preflight::has_netkit() {
+                let pair = Pair::create(&devices, request).await?;
+                let name = &request.name;
+                remark = Some(if request.is_asked_for {
+                    format!("made the pair {name}, removed on exit")
                 } else {
-                    remark = Some("this kernel has no netkit: choose devices".to_owned());
-                    notices.push(preflight::NO_NETKIT.to_owned());
-                    None
-                }
+                    format!("there was no netkit pair: made {name}, removed on exit")
+                });
+                notices.push(format!(
+                    "made the pair {name}/{name}p, removed on exit; try \
+                     `ping -6 ff02::1%{name}p` in another terminal"
+                ));
+                Some(pair)
+            } else if request.is_asked_for {
+                bail!(
+                    "cannot make the pair {}: this kernel has no netkit (it came with Linux \
+                     6.7, as CONFIG_NETKIT)",
+                    request.name
+                );
+            } else {
+                remark = Some("this kernel has no netkit: choose devices".to_owned());
+                notices.push(preflight::NO_NETKIT.to_owned());
+                None
             }
-            _ => None,
-        };
-
-        for glob in selection.idle_globs(&links) {
-            notices.push(format!(
-                "no device matches {glob} yet; one that comes will be watched"
-            ));
         }
+        _ => None,
+    };
 
-        let (event_sender, events) = mpsc::channel(EVENTS);
-        let (commands, command_receiver) = mpsc::channel(COMMANDS);
-        let (stop, stopped) = oneshot::channel();
-        let task = Task {
-            devices,
-            links: Vec::new(),
-            selection,
-            watched,
-            counters,
-            ring,
-            ring_capacity: options.sizes.ring,
-            meter: None,
-            start,
-            attach_first: options.attach_first,
-            waiting: Vec::new(),
-            lookup: Lookup::new(),
-            inventory: Inventory::default(),
-            fates: Fates::default(),
-            events: event_sender,
-            pair,
-        };
-        let session = Session {
-            host: rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
-            started,
-            remark,
-            privileges: Held::now().ok().map(|held| held.to_string()),
-        };
-        let task = tokio::spawn(task.run(options.interval, notices, command_receiver, stopped));
-        Ok(Self {
-            session,
-            events,
-            commands,
-            stop,
-            task,
-        })
+    for glob in selection.idle_globs(&links) {
+        notices.push(format!(
+            "no device matches {glob} yet; one that comes will be watched"
+        ));
     }
 
-    /// Takes the source apart: what its consumer needs, and what ends it.
-    #[must_use]
-    pub fn split(self) -> (Session, mpsc::Receiver<Event>, mpsc::Sender<Command>, Stop) {
-        let stop = Stop {
-            stop: self.stop,
-            task: self.task,
-        };
-        (self.session, self.events, self.commands, stop)
-    }
-}
-
-/// Ends a source.
-pub struct Stop {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-impl Stop {
-    /// Asks for the end. The programs are detached, what they counted last is
-    /// told, and then there are no more events.
-    #[must_use]
-    pub fn ask(self) -> Ended {
-        // The source may have ended already.
-        let _ = self.stop.send(());
-        Ended { task: self.task }
-    }
-}
-
-/// A source that is ending.
-pub struct Ended {
-    task: JoinHandle<()>,
-}
-
-impl Ended {
-    /// Waits until nothing of it is left: no program, no pair.
-    ///
-    /// # Errors
-    /// When the source has panicked.
-    pub async fn wait(self) -> anyhow::Result<()> {
-        self.task.await.context("the source has failed")
-    }
+    let session = Session {
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        started,
+        remark,
+        privileges: Held::now().ok().map(|held| held.to_string()),
+    };
+    let (source, producer) = Source::new(session);
+    let task = Task {
+        devices,
+        links: Vec::new(),
+        selection,
+        watched,
+        counters,
+        ring,
+        ring_capacity: options.sizes.ring,
+        meter: None,
+        start,
+        attach_first: options.attach_first,
+        waiting: Vec::new(),
+        lookup: Lookup::new(),
+        inventory: Inventory::default(),
+        fates: Fates::default(),
+        events: producer.events,
+        pair,
+    };
+    let (requests, stopping) = (producer.requests, producer.stopping);
+    tokio::spawn(task.run(options.interval, notices, requests, stopping));
+    Ok(source)
 }

@@ -6,6 +6,7 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::app::units::Units;
+use crate::model::Command;
 use crate::synthetic::{self, Synthetic};
 
 mod bytes;
@@ -49,7 +50,7 @@ async fn look() {
             let interval = source.interval();
             let packets = source.packets(&interval);
             for event in [Event::Interval(interval), Event::Packets(packets)] {
-                if to_app.send(event).await.is_err() {
+                if to_app.send(event.into()).await.is_err() {
                     return;
                 }
             }
@@ -165,7 +166,7 @@ struct Session {
     app: App,
     terminal: Terminal<TestBackend>,
     keys: Vec<Input>,
-    events: Vec<Event>,
+    events: Vec<Envelope>,
 }
 
 impl Session {
@@ -178,7 +179,7 @@ impl Session {
         }
     }
 
-    fn hears(mut self, events: Vec<Event>) -> Self {
+    fn hears(mut self, events: Vec<Envelope>) -> Self {
         self.events = events;
         self
     }
@@ -196,7 +197,7 @@ impl Session {
 
     /// Tells the source's events, then the keys, each after a frame was drawn,
     /// and then waits for the application to end.
-    async fn runs(&mut self) -> mpsc::Receiver<Command> {
+    async fn runs(&mut self) -> mpsc::Receiver<Request> {
         let (to_app, events) = mpsc::channel(256);
         let (commands, source) = mpsc::channel(8);
         for event in std::mem::take(&mut self.events) {
@@ -243,7 +244,7 @@ fn click(column: u16, row: u16) -> Input {
     })
 }
 
-fn story() -> Vec<Event> {
+fn story() -> Vec<Envelope> {
     Synthetic::new(5, 60).story(20)
 }
 
@@ -323,13 +324,13 @@ async fn a_paste_goes_into_the_filter() {
 #[tokio::test(start_paused = true)]
 async fn watching_a_device_reaches_the_source() {
     let mut session = Session::new(80, 24)
-        .hears(vec![Event::Devices(synthetic::devices())])
+        .hears(vec![Event::Devices(synthetic::devices()).into()])
         .types("4")
         .presses(key(KeyCode::End))
         .types("t");
     let mut source = session.runs().await;
     assert_eq!(
-        source.try_recv().ok(),
+        source.try_recv().ok().map(|request| request.command),
         Some(Command::Watch("lo".to_owned()))
     );
 }
@@ -344,7 +345,8 @@ async fn a_filter_that_is_to_be_pushed_down_reaches_the_source() {
     session.app.push_down = PushDown::new(true);
     let mut source = session.runs().await;
     assert!(prefixes.is_some());
-    assert_eq!(source.try_recv().ok(), Some(Command::PushDown(prefixes)));
+    let asked = source.try_recv().ok().map(|request| request.command);
+    assert_eq!(asked, Some(Command::PushDown(prefixes)));
 }
 
 #[tokio::test(start_paused = true)]

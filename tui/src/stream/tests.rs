@@ -106,6 +106,7 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
     }
     Event::Interval(Interval {
         at: Duration::from_secs(at),
+        wall: session().wall_clock().at(Duration::from_secs(at)),
         length: Duration::from_secs(1),
         devices: devices.into_values().collect(),
         flows,
@@ -117,7 +118,7 @@ fn lines(events: &[Event]) -> Vec<String> {
     let mut output = Vec::new();
     let mut stream = Stream::new(session(), &mut output, false);
     for event in events {
-        stream.event(event).unwrap();
+        stream.event(&event.clone().into()).unwrap();
     }
     stream.finish().unwrap();
     let text = String::from_utf8(output).unwrap();
@@ -332,12 +333,16 @@ impl Write for Gone {
 #[test]
 fn a_broken_pipe_is_told_as_such_at_the_first_event() {
     let mut stream = Stream::new(session(), Gone, false);
-    let error = stream.event(&Event::Devices(Vec::new())).unwrap_err();
+    let error = stream
+        .event(&Event::Devices(Vec::new()).into())
+        .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     // Within an event too, when the buffer is full.
     let flows = (0..1000).map(|port| counts(key(0, ip::TCP, [port, 1]), [1, 1], ACK));
     let mut stream = Stream::new(session(), Gone, false);
-    let error = stream.event(&interval(1, flows.collect())).unwrap_err();
+    let error = stream
+        .event(&interval(1, flows.collect()).into())
+        .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 

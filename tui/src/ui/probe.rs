@@ -232,6 +232,11 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         vec![(format!("{label:<21}"), palette.dim), (text, palette.text)]
     };
     let cost = match probe.cost {
+        None if app.not_measured.is_some() => {
+            let reason = app.not_measured.as_deref().unwrap_or_default();
+            let text = format!("not measured: {reason}");
+            format::truncate(&text, width.saturating_sub(23), canvas.ellipsis())
+        }
         None => "measured while you look, from the next interval on".to_owned(),
         Some(Cost { runs: 0, .. }) => "no packet in this interval".to_owned(),
         Some(Cost { runs, time }) => format!(

@@ -132,21 +132,24 @@ fn before_the_first_event() {
 #[test]
 fn before_the_first_packet() {
     let mut app = empty(Look::default());
-    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    app.update(Action::Source(Event::Devices(synthetic::devices()).into()));
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]
 fn nothing_to_watch_opens_the_devices() {
     let mut app = empty(Look::default());
-    app.update(Action::Source(Event::Notice(Notice {
-        at: Moment::ZERO,
-        level: Level::Warning,
-        text: "This kernel has no netkit (CONFIG_NETKIT is not set).".to_owned(),
-    })));
+    app.update(Action::Source(
+        Event::Notice(Notice {
+            at: Moment::ZERO,
+            level: Level::Warning,
+            text: "This kernel has no netkit (CONFIG_NETKIT is not set).".to_owned(),
+        })
+        .into(),
+    ));
     let mut devices = synthetic::devices();
     devices.retain(|device| ["lo", "br0", "wg0"].contains(&device.name.as_str()));
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
@@ -155,14 +158,17 @@ fn what_the_devices_view_says_is_said_once() {
     let mut app = empty(Look::default());
     app.session.remark = Some("this kernel has no netkit: choose devices".to_owned());
     let text = "This kernel has no netkit: name other devices.";
-    app.update(Action::Source(Event::Notice(Notice {
-        at: Moment::ZERO,
-        level: Level::Info,
-        text: text.to_owned(),
-    })));
+    app.update(Action::Source(
+        Event::Notice(Notice {
+            at: Moment::ZERO,
+            level: Level::Info,
+            text: text.to_owned(),
+        })
+        .into(),
+    ));
     let mut devices = synthetic::devices();
     devices.retain(|device| device.name == "lo");
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     for width in [80, 140] {
         let screen = screen(&mut app, width, 24);
         assert_eq!(screen.matches("no netkit").count(), 1, "{screen}");
@@ -286,7 +292,7 @@ fn paused() {
     let before = screen(&mut app, 80, 24);
     for _ in 0..12 {
         let interval = source.interval();
-        app.update(Action::Source(Event::Interval(interval)));
+        app.update(Action::Source(Event::Interval(interval).into()));
     }
     let after = screen(&mut app, 80, 24);
     let rest = |screen: &str| -> Vec<String> {
@@ -488,11 +494,14 @@ fn probe() {
             "A name\x1b[2J with \u{202e}tricks, and a sentence that is so long that it has to go on in a second line.",
         ),
     ] {
-        app.update(Action::Source(Event::Notice(Notice {
-            at: Moment::from_secs(3),
-            level,
-            text: text.to_owned(),
-        })));
+        app.update(Action::Source(
+            Event::Notice(Notice {
+                at: Moment::from_secs(3),
+                level,
+                text: text.to_owned(),
+            })
+            .into(),
+        ));
     }
     app.update(Action::Show(View::Probe));
     app.update(Action::Used(Usage {
@@ -511,7 +520,7 @@ fn a_long_start_shows_how_far_it_is() {
         .iter_mut()
         .filter(|d| matches!(d.watch, Watch::Yes { .. }));
     watched.next().unwrap().watch = Watch::Starting;
-    app.update(Action::Source(Event::Devices(devices)));
+    app.update(Action::Source(Event::Devices(devices).into()));
     let text = screen(&mut app, 80, 24);
     for part in [
         " nkview node-3 · 2 of 3 devices ",
@@ -520,7 +529,7 @@ fn a_long_start_shows_how_far_it_is() {
     ] {
         assert!(text.contains(part), "{text}");
     }
-    app.update(Action::Source(Event::Devices(synthetic::devices())));
+    app.update(Action::Source(Event::Devices(synthetic::devices()).into()));
     let text = screen(&mut app, 80, 24);
     assert!(text.contains(" · 3 devices ") && text.contains("No packet yet."));
 }
@@ -528,9 +537,9 @@ fn a_long_start_shows_how_far_it_is() {
 #[test]
 fn the_end_of_the_source_is_told() {
     let mut app = busy(Look::default());
-    app.update(Action::Source(Event::Ended(
-        "The recording is over.".to_owned(),
-    )));
+    app.update(Action::Source(
+        Event::Ended("The recording is over.".to_owned()).into(),
+    ));
     let text = screen(&mut app, 80, 24);
     assert!(text.contains(" ENDED\n"), "{text}");
     assert!(text.contains("The recording is over."), "{text}");

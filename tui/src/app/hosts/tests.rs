@@ -26,12 +26,15 @@ fn app(remotes: &[&str]) -> App {
         flow.value.directions[0].bytes = 1;
         flow
     });
-    app.update(Action::Source(Event::Interval(Interval {
-        at: std::time::Duration::from_secs(1),
-        length: std::time::Duration::from_secs(1),
-        flows: flows.collect(),
-        ..Interval::default()
-    })));
+    app.update(Action::Source(
+        Event::Interval(Interval {
+            at: std::time::Duration::from_secs(1),
+            length: std::time::Duration::from_secs(1),
+            flows: flows.collect(),
+            ..Interval::default()
+        })
+        .into(),
+    ));
     app.update(Action::Show(View::Hosts));
     app
 }

@@ -23,12 +23,29 @@ fn the_source_is_told_what_changes_and_nothing_twice() {
         "all is wanted again"
     );
     assert_eq!(told(&mut push_down, "10.0.0.0/8"), ten);
-    push_down.lost();
-    assert_eq!(told(&mut push_down, "10.0.0.0/8"), ten, "once more");
     assert_eq!(told(&mut push_down, "10.0.0.0/8"), None);
 }
 
 #[test]
 fn it_is_not_told_unless_that_is_wanted() {
     assert_eq!(told(&mut PushDown::default(), "10.0.0.0/8"), None);
+}
+
+#[test]
+fn what_is_in_force_is_what_the_source_has_done() {
+    let mut push_down = PushDown::new(true);
+    let ask = |push_down: &mut PushDown, filter| match push_down
+        .follow(&Filter::parse(filter).unwrap())
+    {
+        Some(Command::PushDown(prefixes)) => prefixes,
+        other => panic!("{other:?}"),
+    };
+    let ten = ask(&mut push_down, "10.0.0.0/8");
+    assert_eq!(push_down.prefixes(), None, "not yet");
+    push_down.replied(ten.as_deref(), true);
+    assert_eq!(push_down.prefixes(), ten.as_deref());
+    let eleven = ask(&mut push_down, "11.0.0.0/8");
+    assert_eq!(push_down.prefixes(), ten.as_deref(), "not yet");
+    push_down.replied(eleven.as_deref(), false);
+    assert_eq!(push_down.prefixes(), None, "a refusal keeps all flows");
 }

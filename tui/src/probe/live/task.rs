@@ -3,14 +3,13 @@
 use std::future::ready;
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
 use probe_common::Direction;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::selection::Selection;
-use crate::model::{Command, Event, Level, Moment, Notice};
+use crate::model::{Command, Envelope, Event, Level, Moment, Notice, Reply, Request};
 use crate::probe::cost::Meter;
 use crate::probe::counters::Counters;
 use crate::probe::devices::{Devices, Link};
@@ -20,6 +19,7 @@ use crate::probe::link_counters::Readings;
 use crate::probe::pair::Pair;
 use crate::probe::ring::Ring;
 use crate::probe::watch::Watched;
+use crate::source::Stopping;
 
 /// How often the ring buffer is emptied.
 const RING_PERIOD: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ pub struct Task {
     pub lookup: Lookup,
     pub inventory: Inventory,
     pub fates: Fates,
-    pub events: mpsc::Sender<Event>,
+    pub events: mpsc::Sender<Envelope>,
     /// The pair that was made, removed at the end, and with the task if that
     /// panics.
     pub pair: Option<Pair>,
@@ -66,23 +66,27 @@ impl Task {
         mut self,
         period: Duration,
         notices: Vec<String>,
-        commands: mpsc::Receiver<Command>,
-        stopped: oneshot::Receiver<()>,
+        requests: mpsc::Receiver<Request>,
+        mut stopping: Stopping,
     ) {
         // An error is that there is nobody left to tell.
-        let _ = self.watch(period, notices, commands, stopped).await;
-        block_in_place(|| drop(self.pair.take()));
+        let _ = self.watch(period, notices, requests, &mut stopping).await;
+        block_in_place(|| {
+            drop(self.pair.take());
+            drop(self);
+        });
+        stopping.ended(Ok(()));
     }
 
     async fn watch(
         &mut self,
         period: Duration,
         notices: Vec<String>,
-        mut commands: mpsc::Receiver<Command>,
-        mut stopped: oneshot::Receiver<()>,
+        mut requests: mpsc::Receiver<Request>,
+        stopping: &mut Stopping,
     ) -> Result<(), Over> {
         self.reconcile().await?;
-        while self.attach_first && !self.waiting.is_empty() && stopped.is_empty() {
+        while self.attach_first && !self.waiting.is_empty() {
             self.attach_some().await?;
         }
         for text in notices {
@@ -95,23 +99,14 @@ impl Task {
         loop {
             tokio::select! {
                 biased;
-                _ = &mut stopped => break,
+                () = stopping.asked() => break,
                 _ = turns.tick() => {
                     let before = block_in_place(|| self.fates.read());
                     self.turn(before).await?;
                 }
                 _ = readings.tick() => self.read().await?,
-                command = commands.recv() => match command {
-                    Some(Command::Measure(measure)) => self.measure(measure).await?,
-                    Some(Command::PushDown(prefixes)) => self.push_down(prefixes).await?,
-                    Some(Command::Watch(name)) => {
-                        self.selection.add(name);
-                        self.reconcile().await?;
-                    }
-                    Some(Command::Unwatch(name)) => {
-                        self.selection.remove(name);
-                        self.reconcile().await?;
-                    }
+                request = requests.recv() => match request {
+                    Some(request) => self.serve(request).await?,
                     None => break,
                 },
                 _ = looks.tick() => self.look().await?,
@@ -146,36 +141,36 @@ impl Task {
         self.turn(before).await
     }
 
-    /// Lets the programs keep flows of what is in these prefixes only.
-    async fn push_down(&mut self, prefixes: Option<Vec<IpNet>>) -> Result<(), Over> {
-        match block_in_place(|| self.counters.push_down(prefixes.as_deref())) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let text = format!(
-                    "cannot push the filter down to the kernel: {error}; flows are kept of all \
-                     packets, and filtered here"
-                );
-                self.notice(Level::Warning, text).await
+    /// Carries out a request, and answers it.
+    async fn serve(&mut self, Request { id, command }: Request) -> Result<(), Over> {
+        let result = match command {
+            Command::Measure(measure) => self.measure(measure),
+            Command::PushDown(prefixes) => {
+                block_in_place(|| self.counters.push_down(prefixes.as_deref()))
+                    .map_err(|error| error.to_string())
             }
-        }
+            Command::Watch(name) => {
+                self.selection.add(name);
+                self.reconcile().await?;
+                Ok(())
+            }
+            Command::Unwatch(name) => {
+                self.selection.remove(name);
+                self.reconcile().await?;
+                Ok(())
+            }
+        };
+        self.tell(Event::Reply(Reply { id, result })).await
     }
 
     /// Begins to measure what the programs cost, or stops it.
-    async fn measure(&mut self, measure: bool) -> Result<(), Over> {
+    fn measure(&mut self, measure: bool) -> Result<(), String> {
         self.meter = None;
-        if !measure {
-            return Ok(());
-        }
-        match Meter::start(self.watched.infos()) {
-            Ok(meter) => self.meter = Some(meter),
-            Err(error) => {
-                let text = format!(
-                    "cannot measure what the programs cost: {}; it takes CAP_SYS_ADMIN and \
-                     Linux 5.8",
-                    error.io_error
-                );
-                self.notice(Level::Info, text).await?;
-            }
+        if measure {
+            let meter = Meter::start(self.watched.infos()).map_err(|error| {
+                format!("{}; it takes CAP_SYS_ADMIN and Linux 5.8", error.io_error)
+            })?;
+            self.meter = Some(meter);
         }
         Ok(())
     }
@@ -290,7 +285,7 @@ impl Task {
     }
 
     async fn tell(&self, event: Event) -> Result<(), Over> {
-        self.events.send(event).await.map_err(|_| Over)
+        self.events.send(event.into()).await.map_err(|_| Over)
     }
 }
 

@@ -43,7 +43,7 @@ fn bytes_an_interval(
     };
     let mut terminal = Terminal::with_options(Output::new(written.clone()), options).unwrap();
     let mut frame = |app: &mut App| {
-        app.update(Action::Source(Event::Interval(next())));
+        app.update(Action::Source(Event::Interval(next()).into()));
         terminal
             .draw(|frame| drop(crate::ui::draw(app, &Keymap::default(), frame)))
             .unwrap();

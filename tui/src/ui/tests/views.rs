@@ -36,7 +36,9 @@ fn narrow() {
 fn without_any_packet() {
     let app = || {
         let mut app = empty(Look::default());
-        app.update(Action::Source(Event::Devices(crate::synthetic::devices())));
+        app.update(Action::Source(
+            Event::Devices(crate::synthetic::devices()).into(),
+        ));
         app
     };
     each_view("empty", app, |app| screen(app, 80, 24));
@@ -47,7 +49,7 @@ fn after_an_error_of_the_source() {
     let app = || {
         let mut app = busy(Look::default());
         let text = "cannot read the counters: out of memory; start nkview again";
-        app.update(Action::Source(Event::Ended(text.to_owned())));
+        app.update(Action::Source(Event::Ended(text.to_owned()).into()));
         app
     };
     each_view("error", app, |app| screen(app, 80, 24));
@@ -120,7 +122,7 @@ fn lost_events_are_told_by_cpu() {
     let mut interval = crate::synthetic::Synthetic::new(3, 40).interval();
     interval.devices[0].directions[0].lost = 1_208;
     interval.probe.lost = vec![1_201, 0, 7];
-    app.update(Action::Source(Event::Interval(interval)));
+    app.update(Action::Source(Event::Interval(interval).into()));
     app.update(Action::Show(View::Probe));
     let text = screen(&mut app, 140, 45);
     assert!(
