@@ -11,6 +11,7 @@ mod packet;
 mod request;
 mod session;
 pub mod signal;
+pub mod stack;
 
 pub use clock::{Anchor, WallClock};
 pub use device::{

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use probe_common::FlowKey;
 
 use super::Moment;
+use super::stack::{Softnet, Stack};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,10 @@ pub struct Signals {
     pub resets: Vec<Reset>,
     /// Owners of sockets that were asked about.
     pub owners: Vec<Owner>,
+    /// The network stacks of the namespaces with watched devices.
+    pub stacks: Vec<Stack>,
+    /// How the CPUs cope, those with something to tell: the whole machine's.
+    pub softnet: Vec<Softnet>,
     /// How the tracing programs are doing, from their collector.
     pub trace: Option<Trace>,
 }
