@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::app::action::{Action, Edit};
+use crate::app::action::Action;
 use crate::app::bindings::{Context, Row};
+use crate::app::default_keys;
+use crate::app::line::Edit;
 
 pub use key::Key;
 
@@ -32,14 +34,14 @@ pub struct Binding {
 }
 
 impl Binding {
-    fn new(context: Context, row: &Row) -> Self {
+    fn new(context: Context, row: Row) -> Self {
         // A test ensures that all of them are names of keys.
         let keys = row.keys.split(' ').filter_map(|name| name.parse().ok());
         Self {
             context,
             name: row.name,
             keys: keys.collect(),
-            action: row.action.clone(),
+            action: row.action,
             short: row.short,
             long: row.long,
         }
@@ -57,7 +59,7 @@ impl Default for Keymap {
         Self {
             bindings: Context::all()
                 .flat_map(|context| {
-                    let rows = context.rows().iter().copied().flatten();
+                    let rows = default_keys(context).into_iter();
                     rows.map(move |row| Binding::new(context, row))
                 })
                 .collect(),
@@ -81,7 +83,7 @@ impl Keymap {
                 let binding = self
                     .bindings
                     .iter_mut()
-                    .find(|b| b.context.name() == *context && b.name == action)
+                    .find(|b| b.context.name() == context && b.name == action)
                     .ok_or_else(|| format!("{context}.{action}: no such action"))?;
                 let keys: Result<Vec<Key>, String> = keys.iter().map(|key| key.parse()).collect();
                 binding.keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;

@@ -16,7 +16,8 @@ use ratatui::buffer::{Buffer, Cell};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::app::action::{Action, Effect};
+use crate::app::action::Action;
+use crate::app::effect::Effect;
 use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
@@ -78,9 +79,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut screen = terminal::Screen::open()?;
     let mut app = App::new(session, options.look, options.filter);
-    app.zone = TimeZone::system();
-    app.own = options.own;
-    app.push_down = PushDown::new(options.push_down);
+    app.state.zone = TimeZone::system();
+    app.state.own = options.own;
+    app.state.push_down = PushDown::new(options.push_down);
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
     }
@@ -194,7 +195,7 @@ where
                 }
                 None => {
                     heard = false;
-                    if app.ended().is_none() {
+                    if app.state.ended().is_none() {
                         actions.push(Action::Source(silence().into()));
                     }
                     actions.extend(requests.refuse_all().into_iter().map(replied));

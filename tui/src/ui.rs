@@ -3,29 +3,24 @@
 
 mod canvas;
 mod columns;
-mod detail;
-mod devices;
 mod filter;
-mod flows;
 mod footer;
 pub mod format;
 pub mod geometry;
 mod graph;
 mod header;
 mod help;
-mod hosts;
-mod packets;
 pub mod palette;
 mod plot;
-mod probe;
 mod table;
+mod views;
 mod whole;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::app::action::View;
+use crate::app::state::State;
 use crate::keys::Keymap;
 use crate::model::Moment;
 use canvas::Canvas;
@@ -42,31 +37,27 @@ const LEAST: (u16, u16) = (40, 10);
 pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     let mut area = frame.area();
     let mut canvas = Canvas {
-        palette: Palette::new(app.look),
-        ascii: app.look.ascii,
+        palette: Palette::new(app.state.look),
+        ascii: app.state.look.ascii,
         geometry: Geometry::default(),
         keymap,
+        note: None,
         buffer: frame.buffer_mut(),
     };
     if area.width < LEAST.0 || area.height < LEAST.1 {
         too_small(&mut canvas, area);
         return canvas.geometry;
     }
-    header::draw(&mut canvas, app, &mut area);
+    let tabs = header::draw(&mut canvas, app, &mut area);
     let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
     if app.whole {
         let lines = whole::lines(area.height);
         let place = canvas::bottom(&mut area, lines);
-        whole::draw(&mut canvas, app, place);
+        whole::draw(&mut canvas, &app.state, place);
     }
-    match app.view() {
-        View::Flows => flows::draw(&mut canvas, app, area),
-        View::Packets => packets::draw(&mut canvas, app, area),
-        View::Hosts => hosts::draw(&mut canvas, app, area),
-        View::Devices => devices::draw(&mut canvas, app, area),
-        View::Probe => probe::draw(&mut canvas, app, area),
-    }
+    views::draw(&mut canvas, app, area);
+    header::note(&mut canvas, tabs);
     if app.chooses_columns() {
         columns::draw(&mut canvas, app, area);
     }
@@ -93,8 +84,8 @@ fn too_small(canvas: &mut Canvas<'_>, mut area: Rect) {
 }
 
 /// The time of day of a moment, in this machine's time zone.
-fn time_of_day(app: &App, moment: Moment, format: &str) -> String {
-    let time = app.clock.at(moment).to_zoned(app.zone.clone());
+fn time_of_day(state: &State, moment: Moment, format: &str) -> String {
+    let time = state.clock.at(moment).to_zoned(state.zone.clone());
     time.strftime(format).to_string()
 }
 

@@ -17,7 +17,10 @@ mod synthetic;
 // The synthetic source is a module of nkview, and names this one.
 use nkview::model;
 
-use nkview::app::action::{Action, Edit, Motion, View};
+use nkview::app::action::Action;
+use nkview::app::line::Edit;
+use nkview::app::list::Motion;
+use nkview::app::tab::Tab;
 use nkview::model::Event;
 
 use drawn::Drawn;
@@ -62,7 +65,7 @@ fn times(flows: usize) {
         drawn.app.update(Action::Source(event));
     }
     drawn.frame();
-    let live = drawn.app.picture().flows.len();
+    let live = drawn.app.state.picture().flows.len();
     let mut intervals = |drawn: &mut Drawn| {
         sampled(|| {
             let interval = source.interval();
@@ -80,11 +83,11 @@ fn times(flows: usize) {
     drawn.timed(Action::Back);
     let sort = sampled(|| drawn.timed(Action::SortNext));
     let hosts = sampled(|| {
-        drawn.timed(Action::Show(View::Flows));
-        drawn.timed(Action::Show(View::Hosts))
+        drawn.timed(Action::Show(Tab::Flows));
+        drawn.timed(Action::Show(Tab::Hosts))
     });
     let in_hosts = intervals(&mut drawn);
-    drawn.timed(Action::Show(View::Flows));
+    drawn.timed(Action::Show(Tab::Flows));
     let pause = sampled(|| {
         let paused = drawn.timed(Action::Pause);
         drawn.timed(Action::Pause);

@@ -1,19 +1,16 @@
-//! What can happen to the application, and what it asks for in return.
-
-mod edit;
-mod item;
+//! What can happen to the application.
 
 use std::net::IpAddr;
 
-use super::columns::{Column, Shift};
+use super::columns::{Column, ColumnEdit, Shift};
 use super::filtering::Subject;
-use super::hosts::HostColumn;
-use super::list::Extent;
+use super::host_column::HostColumn;
+use super::item::Item;
+use super::line::Edit;
+use super::list::{Extent, Motion};
+use super::tab::Tab;
 use super::usage::Usage;
 use crate::model::{Command, Envelope};
-
-pub use edit::{ColumnEdit, Edit, Motion};
-pub use item::{HostGroup, Item, Side, View};
 
 /// Everything that can happen: a binding of the keyboard, a click, text that
 /// was typed, an event of the source.
@@ -34,7 +31,7 @@ pub enum Action {
     /// Freeze the picture, or take it up again.
     Pause,
     /// Show a view.
-    Show(View),
+    Show(Tab),
     /// Show the view to the right of this one.
     NextView,
     /// Show the view to the left of this one.
@@ -127,23 +124,4 @@ pub enum Action {
     DetailDrawn(Extent),
     /// These columns of the flow table had room.
     ColumnsDrawn(Vec<Column>),
-}
-
-/// What the application asks of the runtime.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Draw at once: the user did something.
-    Draw,
-    /// Draw soon, together with what else may come.
-    DrawSoon,
-    /// Draw everything anew.
-    Clear,
-    /// Put this into the user's clipboard.
-    Copy(String),
-    /// Ask for the names of these addresses.
-    Resolve(Vec<IpAddr>),
-    /// Leave.
-    Quit,
-    /// Ask it of the source; [`Action::Replied`] is the answer.
-    Source(Command),
 }

@@ -1,9 +1,13 @@
 //! What the keys do: where, by which name in the configuration file, and in
 //! which words the footer and the help say so.
 
-use super::action::{Action as A, ColumnEdit, Edit, Motion, Side, View};
-use super::columns::Shift;
+use super::action::Action as A;
+use super::columns::{ColumnEdit, Shift};
+use super::ends::Side;
 use super::filtering::Subject;
+use super::line::Edit;
+use super::list::Motion;
+use super::tab::Tab;
 
 /// Where a key does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +17,7 @@ pub enum Context {
     /// In every view, unless something is typed or an overlay is open.
     Main,
     /// In this view.
-    View(View),
+    View(Tab),
     /// While a filter is typed.
     Filter,
     /// While the user is asked which part of the filter to remove.
@@ -35,7 +39,7 @@ impl Context {
             Self::Always,
         ];
         std::iter::once(Self::Main)
-            .chain(View::ALL.map(Self::View))
+            .chain(Tab::ALL.iter().copied().map(Self::View))
             .chain(others)
     }
 
@@ -45,7 +49,7 @@ impl Context {
         match self {
             Self::Always => "Always",
             Self::Main => "In every view",
-            Self::View(view) => view.name(),
+            Self::View(tab) => tab.name(),
             Self::Filter => "While typing a filter",
             Self::Part => "While removing a part of the filter",
             Self::Columns => "While choosing columns",
@@ -55,15 +59,15 @@ impl Context {
 
     /// The name of its table in the configuration file.
     #[must_use]
-    pub fn name(self) -> String {
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Always => "always".to_owned(),
-            Self::Main => "main".to_owned(),
-            Self::View(view) => view.name().to_lowercase(),
-            Self::Filter => "filter".to_owned(),
-            Self::Part => "part".to_owned(),
-            Self::Columns => "columns".to_owned(),
-            Self::Help => "help".to_owned(),
+            Self::Always => "always",
+            Self::Main => "main",
+            Self::View(tab) => tab.key(),
+            Self::Filter => "filter",
+            Self::Part => "part",
+            Self::Columns => "columns",
+            Self::Help => "help",
         }
     }
 
@@ -78,21 +82,17 @@ impl Context {
         }
     }
 
-    /// The default keys, group by group.
+    /// The default keys; those of a view are its own.
     #[must_use]
-    pub const fn rows(self) -> &'static [&'static [Row]] {
+    pub(super) const fn rows(self) -> &'static [Row] {
         match self {
-            Self::Main => &[MAIN],
-            Self::View(View::Flows) => &[FLOWS, BY_FLOW, DETAIL],
-            Self::View(View::Packets) => &[PACKETS, BY_FLOW, DETAIL],
-            Self::View(View::Hosts) => &[HOSTS],
-            Self::View(View::Devices) => &[DEVICES, DETAIL],
-            Self::View(View::Probe) => &[],
-            Self::Filter => &[FILTER],
-            Self::Part => &[PART],
-            Self::Columns => &[COLUMNS],
-            Self::Help => &[HELP],
-            Self::Always => &[ALWAYS],
+            Self::Main => MAIN,
+            Self::View(_) => &[],
+            Self::Filter => FILTER,
+            Self::Part => PART,
+            Self::Columns => COLUMNS,
+            Self::Help => HELP,
+            Self::Always => ALWAYS,
         }
     }
 }
@@ -113,7 +113,8 @@ pub struct Row {
     pub long: &'static str,
 }
 
-const fn row(
+/// A row.
+pub const fn row(
     keys: &'static str,
     name: &'static str,
     action: A,
@@ -131,7 +132,7 @@ const fn row(
 
 /// Filtering by what the selected flow, or the flow of the selected packet, has.
 #[rustfmt::skip]
-const BY_FLOW: &[Row] = &[
+pub const BY_FLOW: &[Row] = &[
     row("a", "filter-by-address-remote", A::FilterBy(Subject::Address(Side::Remote)), "by address", "Filter by the remote address; again: by a wider prefix"),
     row("A", "filter-by-address-local", A::FilterBy(Subject::Address(Side::Local)), "", "Filter by the local address; again: by a wider prefix"),
     row("t", "filter-by-protocol", A::FilterBy(Subject::Protocol), "", "Filter by the protocol; again: remove that"),
@@ -140,7 +141,7 @@ const BY_FLOW: &[Row] = &[
 
 /// Scrolling the details below the table.
 #[rustfmt::skip]
-const DETAIL: &[Row] = &[
+pub const DETAIL: &[Row] = &[
     row("J", "scroll-detail-down", A::ScrollDetail(Motion::Down), "", "Scroll the details down"),
     row("K", "scroll-detail-up", A::ScrollDetail(Motion::Up), "", "Scroll the details up"),
 ];
@@ -172,48 +173,8 @@ const MAIN: &[Row] = &[
     row("Home g", "move-first", A::Move(Motion::First), "", "To the first row"),
     row("End G", "move-last", A::Move(Motion::Last), "", "To the last row"),
     row("Esc", "back", A::Back, "", "Close what is open, then clear the selection"),
-    row("1", "show-flows", A::Show(View::Flows), "", "Flows: every flow, with its counters"),
-    row("2", "show-packets", A::Show(View::Packets), "", "Packets: the noteworthy ones, dissected"),
-    row("3", "show-hosts", A::Show(View::Hosts), "", "Hosts: traffic by address and prefix"),
-    row("4", "show-devices", A::Show(View::Devices), "", "Devices, and which of them are watched"),
-    row("5", "show-probe", A::Show(View::Probe), "", "Probe: where all packets are, the programs' cost, notices"),
     row("Tab", "next-view", A::NextView, "", "Next view"),
     row("Shift-Tab", "previous-view", A::PreviousView, "", "Previous view"),
-];
-
-#[rustfmt::skip]
-const FLOWS: &[Row] = &[
-    row("Enter", "open", A::Open, "detail", "Open or close the details of the selected flow"),
-    row("s", "sort-next", A::SortNext, "sort", "Sort by the next column"),
-    row("S", "sort-reverse", A::SortReverse, "", "Reverse the order"),
-    row("Left", "cell-left", A::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
-    row("Right", "cell-right", A::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
-    row("C", "columns", A::Columns, "columns", "Choose the columns and their order"),
-];
-
-#[rustfmt::skip]
-const PACKETS: &[Row] = &[
-    row("Enter", "open", A::Open, "detail", "Open or close the dissected packet"),
-    row("f", "packet-flow", A::PacketFlow, "flow", "Show the flow of the selected packet"),
-];
-
-#[rustfmt::skip]
-const HOSTS: &[Row] = &[
-    row("Enter", "open", A::Open, "flows", "Show the flows of the selected prefix"),
-    row("Right", "unfold", A::Unfold, "open", "Expand the selected prefix"),
-    row("Left", "fold", A::Fold, "close", "Collapse the selected prefix, or go to its parent"),
-    row("a", "filter-by-address-remote", A::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
-    row("i", "host-detail", A::HostDetail, "detail", "Open or close the details of the selected prefix"),
-    row("p", "host-prefix", A::HostPrefix, "prefix", "Expand everything down to wider prefixes, then down to addresses"),
-    row("l", "host-side", A::HostSide, "side", "Group by the remote or by the local address"),
-    row("s", "sort-next", A::SortNext, "sort", "Sort by the next column"),
-    row("S", "sort-reverse", A::SortReverse, "", "Reverse the order"),
-];
-
-#[rustfmt::skip]
-const DEVICES: &[Row] = &[
-    row("Enter", "open", A::Open, "detail", "Open or close the details of a device; with none watched, watch it"),
-    row("t", "watch", A::Watch, "watch", "Watch the selected device, or stop watching it"),
 ];
 
 #[rustfmt::skip]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Motion;
+use super::list::Motion;
+use super::order::Sortable;
 
 #[cfg(test)]
 mod tests;
@@ -57,14 +58,6 @@ impl Column {
         Self::Seen,
     ];
 
-    /// Whether the largest comes first unless the order is turned around.
-    pub(super) const fn descends(self) -> bool {
-        matches!(
-            self,
-            Self::In | Self::Out | Self::Packets | Self::Segments | Self::Bytes | Self::Graph
-        )
-    }
-
     /// The name in the configuration.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -103,6 +96,15 @@ impl Column {
             Self::Age => "since it was first seen",
             Self::Seen => "since it was last seen",
         }
+    }
+}
+
+impl Sortable for Column {
+    fn descends(self) -> bool {
+        matches!(
+            self,
+            Self::In | Self::Out | Self::Packets | Self::Segments | Self::Bytes | Self::Graph
+        )
     }
 }
 
@@ -199,6 +201,21 @@ impl Columns {
         let names: Vec<String> = self.shown().map(|c| format!("{:?}", c.name())).collect();
         format!("columns = [{}]", names.join(", "))
     }
+}
+
+/// A change of the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnEdit {
+    /// Show the chosen one, or hide it.
+    Toggle,
+    /// Show this one, or hide it.
+    ToggleThis(Column),
+    /// Move it.
+    Move(Shift),
+    /// Sort by it.
+    Sort,
+    /// Copy the setting that keeps all of this.
+    Copy,
 }
 
 /// Where a column goes.

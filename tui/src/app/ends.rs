@@ -6,11 +6,42 @@ use ipnet::IpNet;
 use probe_common::parse::number::{ether, ip};
 use probe_common::{Direction, FlowKey};
 
-use super::action::Side;
 use crate::filter::port_name;
 
 #[cfg(test)]
 mod tests;
+
+/// An end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The end that the device leads to.
+    Local,
+    /// The other end.
+    Remote,
+}
+
+impl Side {
+    /// Both ends.
+    pub const BOTH: [Self; 2] = [Self::Local, Self::Remote];
+
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Local => Self::Remote,
+            Self::Remote => Self::Local,
+        }
+    }
+
+    /// The name that users see, which is the filter's word for it too.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+        }
+    }
+}
 
 /// The address of one end, where the protocol has addresses.
 #[must_use]

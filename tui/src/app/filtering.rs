@@ -5,7 +5,7 @@ mod typing;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Edit;
+use super::line::Edit;
 use super::named::NamedFilters;
 use crate::filter::{Filter, Seen};
 

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt};
 use probe_common::FlowKey;
 
-use super::action::Side;
 use super::ends;
+use super::ends::Side;
 
 #[cfg(test)]
 mod tests;

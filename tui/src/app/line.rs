@@ -1,9 +1,38 @@
 //! A line of text that is being typed.
 
-use super::action::Edit;
-
 #[cfg(test)]
 mod tests;
+
+/// A change of the line that is being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Insert a character.
+    Insert(char),
+    /// Delete the character before the cursor.
+    Backspace,
+    /// Delete the character under the cursor.
+    Delete,
+    /// Delete the word before the cursor.
+    DeleteWord,
+    /// Delete all before the cursor.
+    DeleteToStart,
+    /// Delete all from the cursor on.
+    DeleteToEnd,
+    /// Move one character to the left.
+    Left,
+    /// Move one character to the right.
+    Right,
+    /// Move to the start.
+    Start,
+    /// Move to the end.
+    End,
+    /// Take up the filter that was kept before.
+    Earlier,
+    /// Take up the filter that was kept after.
+    Later,
+    /// Complete the word before the cursor; again: with the next proposal.
+    Complete,
+}
 
 /// Text and a cursor, both in characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

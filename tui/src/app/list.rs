@@ -1,10 +1,25 @@
 //! Lists with a selection that follows an item and not a row, and text that
 //! scrolls.
 
-use super::action::Motion;
-
 #[cfg(test)]
 mod tests;
+
+/// A movement of the selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// A screen up.
+    PageUp,
+    /// A screen down.
+    PageDown,
+    /// The first row.
+    First,
+    /// The last row.
+    Last,
+}
 
 /// Rows that move, which of them is selected, and which are visible.
 #[derive(Clone, Debug)]

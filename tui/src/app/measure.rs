@@ -50,3 +50,19 @@ impl Measure {
         }
     }
 }
+
+/// A rate with two significant digits, as tables show it.
+#[must_use]
+pub fn rounded(rate: f64) -> f64 {
+    if rate < 100.0 {
+        return rate.round();
+    }
+    let unit = 10f64.powi(rate.log10().floor() as i32 - 1);
+    (rate / unit).round() * unit
+}
+
+/// A rate as a number that sorts like what is shown of it, so that rows do not
+/// change places for differences that nobody sees. Rates are never negative.
+pub fn ordered(rate: f64) -> u128 {
+    u128::from(rounded(rate.max(0.0)).to_bits())
+}

@@ -1,85 +1,111 @@
 //! Changing what is filtered.
 
-use super::action::{Edit, Side, View};
-use super::filtering::{Closed, Filtering, Subject};
-use super::{App, ends};
-use crate::filter::Seen;
-use crate::model::Level;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-/// Addresses that are proposed to complete a filter, at most.
-const PROPOSED: usize = 2000;
+use super::effect::Effect;
+use super::ends::Side;
+use super::filtering::{Closed, Filtering, Subject};
+use super::line::Edit;
+use super::{App, Overlay, ends};
+use crate::filter::Seen;
+use crate::model::Level;
+
+/// Addresses that are suggested to complete a filter, at most.
+const SUGGESTED: usize = 2000;
 
 impl App {
     pub(super) fn filter(&mut self, change: impl FnOnce(&mut Filtering)) {
-        change(&mut self.filtering);
+        change(&mut self.state.filtering);
         self.refresh();
     }
 
     /// From now on this happens to closed flows.
     pub(super) fn set_closed(&mut self, closed: Closed) {
-        self.live.keep_closed(closed == Closed::Keep);
+        self.state.live.keep_closed(closed == Closed::Keep);
         self.filter(|filtering| filtering.set_closed(closed));
-        match closed {
-            Closed::Fade => self.say(Level::Info, "Closed flows leave after ten seconds."),
-            Closed::Keep => self.say(Level::Info, "Closed flows stay, as long as there is room."),
+        let text = match closed {
+            Closed::Fade => "Closed flows are removed after ten seconds.",
+            Closed::Keep => "Closed flows are kept as long as there is room.",
             // It stands among the parts of the filter.
-            Closed::Hide => _ = self.notices.dismiss(),
+            Closed::Hide => {
+                self.state.notices.dismiss();
+                return;
+            }
+        };
+        self.state.notify(Level::Info, text);
+    }
+
+    /// Removes a part of the filter; asks which when there are several.
+    pub(super) fn remove_part(&mut self) {
+        match self.state.filtering.parts().len() {
+            0 => self
+                .state
+                .notify(Level::Info, "There is no filter to remove."),
+            1 => self.filter(|filtering| filtering.remove(0)),
+            _ => self.overlay = Some(Overlay::Part),
+        }
+    }
+
+    /// Removes this part of the filter, if there is one at that place.
+    pub(super) fn remove_part_at(&mut self, place: usize) {
+        let parts = self.state.filtering.parts().len();
+        if place < parts {
+            self.overlay = None;
+            self.filter(|filtering| filtering.remove(place));
+        } else {
+            let text = format!("There is no part {}: the filter has {parts}.", place + 1);
+            self.state.notify(Level::Info, text);
         }
     }
 
     /// Filters by something of what is selected.
     pub(super) fn filter_by(&mut self, subject: Subject) {
-        let flow = match self.view {
-            View::Flows => self.flows.list.selected(),
-            View::Packets => {
-                let number = self.packets.list.selected();
-                let packet = number.and_then(|number| self.picture().packets.get(number));
-                packet.map(|packet| packet.key)
-            }
-            View::Hosts | View::Devices | View::Probe => None,
-        };
-        let choices = match (flow, self.hosts.list.selected()) {
-            (Some(key), _) => subject.of_flow(&key),
-            (None, Some(group)) if self.view == View::Hosts => {
-                subject.of_group(group, self.hosts.side)
-            }
-            _ => return self.say(Level::Info, "Select a row first: the arrows do."),
-        };
-        if choices.is_empty() {
-            return self.say(
-                Level::Info,
-                "What is selected has no such thing to filter by.",
-            );
+        match self.view().filters(subject, &self.state) {
+            None => self
+                .state
+                .notify(Level::Info, "Select a row first (arrow keys)."),
+            Some(filters) if filters.is_empty() => self
+                .state
+                .notify(Level::Info, "The selected row has no such field."),
+            Some(filters) => self.filter(|filtering| filtering.by(subject, filters)),
         }
-        self.filter(|filtering| filtering.by(subject, choices));
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {
         if edit == Edit::Complete {
             let addresses = self.addresses();
-            let devices = self.live.host(self.host).devices.watched();
+            let devices = self.state.live.host(self.state.host).devices.watched();
             let devices: Vec<&str> = devices.map(|device| device.name.as_str()).collect();
-            self.filtering.complete(&Seen {
+            self.state.filtering.complete(&Seen {
                 devices: &devices,
                 addresses: &addresses,
             });
         } else {
-            self.filtering.edit(edit);
+            self.state.filtering.edit(edit);
         }
         self.refresh();
     }
 
-    /// Addresses that a filter can be completed with: those that are shown
-    /// uppermost come first.
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+    /// Addresses that a filter can be completed with: those of the uppermost
+    /// rows come first.
+    fn addresses(&self) -> Vec<IpAddr> {
         let mut known = HashSet::new();
-        let rows = self.flows.list.rows().iter();
+        let rows = self.views.flows.list.rows().iter();
         rows.flat_map(|key| [Side::Remote, Side::Local].map(|side| ends::address(key, side)))
             .flatten()
             .filter(|address| known.insert(*address))
-            .take(PROPOSED)
+            .take(SUGGESTED)
             .collect()
+    }
+
+    /// Puts text into the user's clipboard.
+    pub(super) fn copy(&mut self, text: Option<String>) -> Option<Effect> {
+        let notice = match &text {
+            Some(text) => format!("Copied, if the terminal supports OSC 52: {text}"),
+            None => "Nothing to copy: select a row, or set a filter.".to_owned(),
+        };
+        self.state.notify(Level::Info, notice);
+        text.map(Effect::Copy)
     }
 }

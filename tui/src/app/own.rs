@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use probe_common::FlowKey;
 use probe_common::parse::number::ip;
 
-use super::action::Side;
 use super::ends;
+use super::ends::Side;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,16 @@
-use super::action::{Action, Edit, Effect, HostGroup, Item, Motion, Side};
+use super::action::Action;
+use super::effect::Effect;
+use super::ends::Side;
 use super::filtering::Subject;
+use super::group::HostGroup;
+use super::item::Item;
+use super::line::Edit;
 use super::list::Extent;
+use super::list::Motion;
+use std::time::Duration;
+
+use super::columns::Column;
+use super::own::OwnSession;
 use super::*;
 use crate::model::{Command, Device, Event, Hooks, LinkCounters, Watch};
 use crate::synthetic::{self, Synthetic};
@@ -38,17 +48,17 @@ fn adds_up(trust: Accounting) -> bool {
 fn the_trust_line_adds_up_whatever_is_filtered() {
     let (mut app, mut source) = told(20);
     source.untracked = 7;
-    let everything = app.trust();
+    let everything = app.accounting();
     assert!(adds_up(everything) && everything.shown > 0 && everything.filtered == 0);
     for text in ["10.0.0.0/8", "in", "not tcp", "dev eth0 and out", "port 9"] {
         app.update(Action::ClearFilter);
         type_filter(&mut app, text);
         for _ in 0..20 {
             interval(&mut app, &mut source);
-            assert!(adds_up(app.trust()), "{text}: {:?}", app.trust());
+            assert!(adds_up(app.accounting()), "{text}: {:?}", app.accounting());
         }
-        assert!(app.trust().filtered > 0, "{text}");
-        assert_eq!(app.trust().untracked % 7, 0);
+        assert!(app.accounting().filtered > 0, "{text}");
+        assert_eq!(app.accounting().untracked % 7, 0);
         app.update(Action::Accept);
     }
     app.update(Action::ClearFilter);
@@ -57,30 +67,33 @@ fn the_trust_line_adds_up_whatever_is_filtered() {
     }
     for _ in 0..30 {
         interval(&mut app, &mut source);
-        assert!(adds_up(app.trust()), "{:?}", app.trust());
+        assert!(adds_up(app.accounting()), "{:?}", app.accounting());
     }
-    assert!(app.trust().expired > 0);
+    assert!(app.accounting().expired > 0);
 }
 
 #[test]
 fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
     let (mut app, _) = told(20);
-    let all = app.flows.list.rows().len();
+    let all = app.views.flows.list.rows().len();
     type_filter(&mut app, "tcp");
-    let tcp = app.flows.list.rows().len();
+    let tcp = app.views.flows.list.rows().len();
     assert!(0 < tcp && tcp < all);
     type_filter(&mut app, "");
     for character in "tcp and porx 1".chars() {
         app.update(Action::Edit(Edit::Insert(character)));
     }
-    let typing = app.filtering.typing().unwrap();
+    let typing = app.state.filtering.typing().unwrap();
     assert_eq!(typing.error.as_ref().map(|error| error.column), Some(8));
-    assert_eq!(app.flows.list.rows().len(), tcp);
+    assert_eq!(app.views.flows.list.rows().len(), tcp);
     app.update(Action::Accept);
-    assert!(app.filtering.typing().is_some(), "an error cannot be kept");
+    assert!(
+        app.state.filtering.typing().is_some(),
+        "an error cannot be kept"
+    );
     app.update(Action::Back);
-    assert!(app.filtering.typing().is_none());
-    assert_eq!(app.flows.list.rows().len(), all, "restored");
+    assert!(app.state.filtering.typing().is_none());
+    assert_eq!(app.views.flows.list.rows().len(), all, "restored");
 }
 
 #[test]
@@ -90,8 +103,8 @@ fn a_flow_has_its_row_from_its_first_interval_on() {
     let mut seen = 0;
     for _ in 0..30 {
         interval(&mut app, &mut source);
-        let flows = app.picture().flows.len();
-        assert_eq!(app.flows.list.rows().len(), flows);
+        let flows = app.state.picture().flows.len();
+        assert_eq!(app.views.flows.list.rows().len(), flows);
         seen = seen.max(flows);
     }
     assert!(seen > 40, "{seen}");
@@ -103,37 +116,40 @@ fn the_selection_follows_the_flow() {
     app.update(Action::Drawn(Extent { page: 10, rows: 60 }));
     app.update(Action::Move(Motion::Down));
     app.update(Action::Move(Motion::Down));
-    let key = app.flows.list.selected().unwrap();
+    let key = app.views.flows.list.selected().unwrap();
     for column in Column::ALL {
         app.update(Action::SortFlows(column));
         interval(&mut app, &mut source);
-        assert_eq!(app.flows.list.selected(), Some(key));
+        assert_eq!(app.views.flows.list.selected(), Some(key));
     }
     app.update(Action::Open);
-    assert_eq!(app.selected_flow().map(|flow| flow.key), Some(key));
+    assert_eq!(
+        app.views.flows.selected(&app.state).map(|flow| flow.key),
+        Some(key)
+    );
 }
 
 #[test]
 fn a_pause_freezes_the_picture_and_loses_nothing() {
     let (mut app, mut source) = told(10);
     app.update(Action::Pause);
-    let (trust, rows) = (app.trust(), app.flows.list.rows().to_vec());
+    let (trust, rows) = (app.accounting(), app.views.flows.list.rows().to_vec());
     for _ in 0..5 {
         interval(&mut app, &mut source);
     }
-    assert_eq!(app.trust(), trust);
-    assert_eq!(app.flows.list.rows(), rows);
-    assert_eq!(app.frozen_for(), Some(Duration::from_secs(5)));
+    assert_eq!(app.accounting(), trust);
+    assert_eq!(app.views.flows.list.rows(), rows);
+    assert_eq!(app.state.frozen_for(), Some(Duration::from_secs(5)));
     type_filter(&mut app, "tcp");
     assert!(
-        adds_up(app.trust()) && app.trust().seen == trust.seen,
+        adds_up(app.accounting()) && app.accounting().seen == trust.seen,
         "the frozen one is filtered"
     );
     app.update(Action::Back);
     app.update(Action::Pause);
-    assert_eq!(app.frozen_for(), None);
-    assert!(app.trust().seen > trust.seen);
-    assert!(adds_up(app.trust()));
+    assert_eq!(app.state.frozen_for(), None);
+    assert!(app.accounting().seen > trust.seen);
+    assert!(adds_up(app.accounting()));
 }
 
 #[test]
@@ -145,14 +161,14 @@ fn an_address_becomes_a_filter_that_widens() {
     let is_ten = |key: &&probe_common::FlowKey| {
         ends::address(key, Side::Local).is_some_and(|address| ten.contains(&address))
     };
-    let key = *app.flows.list.rows().iter().find(is_ten).unwrap();
+    let key = *app.views.flows.list.rows().iter().find(is_ten).unwrap();
     app.update(Action::Select(Item::Flow(key)));
     let mut counts = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..5 {
         app.update(Action::FilterBy(Subject::Address(Side::Local)));
-        counts.push(app.flows.list.rows().len());
-        parts.push(app.filtering.parts().len());
+        counts.push(app.views.flows.list.rows().len());
+        parts.push(app.state.filtering.parts().len());
     }
     assert_eq!(
         parts,
@@ -163,56 +179,61 @@ fn an_address_becomes_a_filter_that_widens() {
         counts[..4].is_sorted() && counts[0] == counts[4],
         "{counts:?}"
     );
-    assert!(app.filtering.parts().contains(&"10.0.0.0/8".to_owned()));
+    assert!(
+        app.state
+            .filtering
+            .parts()
+            .contains(&"10.0.0.0/8".to_owned())
+    );
 }
 
 #[test]
 fn protocol_and_port_of_what_is_selected() {
     let (mut app, _) = told(20);
     app.update(Action::FilterBy(Subject::Port));
-    assert!(app.filtering.parts().is_empty() && app.notices.fresh().is_some());
+    assert!(app.state.filtering.parts().is_empty() && app.state.notices.fresh().is_some());
     let is_web = |key: &&probe_common::FlowKey| key.local_port == 443;
-    let key = *app.flows.list.rows().iter().find(is_web).unwrap();
+    let key = *app.views.flows.list.rows().iter().find(is_web).unwrap();
     app.update(Action::Select(Item::Flow(key)));
     app.update(Action::FilterBy(Subject::Protocol));
     app.update(Action::FilterBy(Subject::Port));
-    assert_eq!(app.filtering.parts(), ["tcp", "port 443"]);
+    assert_eq!(app.state.filtering.parts(), ["tcp", "port 443"]);
     let other = format!("port {}", key.remote_port);
-    let (subject, offered) = app.filtering.offered().unwrap();
+    let (subject, offered) = app.state.filtering.offered().unwrap();
     assert_eq!(subject, Subject::Port);
     assert_eq!(offered, [other.parse().unwrap()]);
     app.update(Action::FilterBy(Subject::Port));
-    assert_eq!(app.filtering.parts(), ["tcp", &other]);
+    assert_eq!(app.state.filtering.parts(), ["tcp", &other]);
     app.update(Action::FilterBy(Subject::Port));
-    assert_eq!(app.filtering.parts(), ["tcp"]);
+    assert_eq!(app.state.filtering.parts(), ["tcp"]);
 }
 
 #[test]
 fn a_prefix_of_hosts_is_filtered_by_and_widened() {
     let (mut app, _) = told(20);
-    app.update(Action::Show(View::Hosts));
+    app.update(Action::Show(Tab::Hosts));
     let group = |app: &App| {
-        let mut rows = app.hosts.list.rows().iter().copied();
+        let mut rows = app.views.hosts.list.rows().iter().copied();
         rows.find(|row| matches!(row, HostGroup::Prefix(prefix) if prefix.prefix_len() == 24))
     };
     app.update(Action::Select(Item::Host(group(&app).unwrap())));
-    let HostGroup::Prefix(prefix) = app.hosts.list.selected().unwrap() else {
+    let HostGroup::Prefix(prefix) = app.views.hosts.list.selected().unwrap() else {
         unreachable!()
     };
     let by = Action::FilterBy(Subject::Address(Side::Remote));
     app.update(by.clone());
-    assert_eq!(app.filtering.parts(), [format!("remote {prefix}")]);
-    assert_eq!(app.view(), View::Hosts);
+    assert_eq!(app.state.filtering.parts(), [format!("remote {prefix}")]);
+    assert_eq!(app.tab(), Tab::Hosts);
     app.update(by);
     let wider = ipnet::IpNet::new(prefix.addr(), 16).unwrap().trunc();
-    assert_eq!(app.filtering.parts(), [format!("remote {wider}")]);
+    assert_eq!(app.state.filtering.parts(), [format!("remote {wider}")]);
 }
 
 #[test]
 fn closed_flows_leave_or_stay_or_are_hidden() {
     let (mut app, mut source) = told(70);
     let closed = |app: &App| {
-        let flows = app.picture().flows.iter();
+        let flows = app.state.picture().flows.iter();
         flows.filter(|flow| flow.is_closed()).count()
     };
     assert_eq!(closed(&app), 0, "they have left");
@@ -224,11 +245,14 @@ fn closed_flows_leave_or_stay_or_are_hidden() {
     }
     let number = closed(&kept);
     assert!(number > 0);
-    assert_eq!(kept.flows.list.rows().len(), kept.picture().flows.len());
+    assert_eq!(
+        kept.views.flows.list.rows().len(),
+        kept.state.picture().flows.len()
+    );
     kept.update(Action::Closed);
     assert_eq!(
-        kept.flows.list.rows().len(),
-        kept.picture().flows.len() - number
+        kept.views.flows.list.rows().len(),
+        kept.state.picture().flows.len() - number
     );
     interval(&mut app, &mut source);
     kept.update(Action::Source(
@@ -246,23 +270,26 @@ fn parts_are_removed_one_by_one() {
     app.update(Action::Closed);
     app.update(Action::Closed);
     assert_eq!(
-        app.filtering.parts(),
+        app.state.filtering.parts(),
         ["tcp", "not port 22", "in", "no closed flows"]
     );
     app.update(Action::RemovePart);
     assert_eq!(app.context(), Context::Part);
     app.update(Action::RemovePartAt(1));
-    assert_eq!(app.filtering.parts(), ["tcp", "in", "no closed flows"]);
+    assert_eq!(
+        app.state.filtering.parts(),
+        ["tcp", "in", "no closed flows"]
+    );
     app.update(Action::RemovePartAt(2));
     app.update(Action::RemovePartAt(0));
-    assert_eq!(app.filtering.parts(), ["in"]);
+    assert_eq!(app.state.filtering.parts(), ["in"]);
     app.update(Action::RemovePart);
     assert!(
-        app.filtering.parts().is_empty(),
+        app.state.filtering.parts().is_empty(),
         "the only one needs no question"
     );
     app.update(Action::RemovePart);
-    assert_eq!(app.context(), Context::View(View::Flows));
+    assert_eq!(app.context(), Context::View(Tab::Flows));
 }
 
 #[test]
@@ -271,7 +298,7 @@ fn directions_go_round() {
     let mut seen = Vec::new();
     for _ in 0..3 {
         app.update(Action::Direction);
-        seen.push(app.filtering.parts().join(" "));
+        seen.push(app.state.filtering.parts().join(" "));
     }
     assert_eq!(seen, ["in", "out", ""]);
 }
@@ -284,13 +311,8 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
         device.watch = Watch::No;
     }
     app.update(Action::Source(Event::Devices(devices.clone()).into()));
-    assert_eq!(app.view(), View::Devices);
-    let name = app
-        .devices
-        .selected(app.known_devices())
-        .unwrap()
-        .name
-        .clone();
+    assert_eq!(app.tab(), Tab::Devices);
+    let name = app.views.devices.selected(&app.state).unwrap().name.clone();
     let effects = app.update(Action::Open);
     assert!(effects.contains(&Effect::Source(Command::Watch(name.clone()))));
     for device in &mut devices {
@@ -298,12 +320,15 @@ fn no_device_opens_the_devices_and_enter_watches_one() {
             device.watch = Watch::Starting;
         }
     }
-    app.update(Action::Show(View::Flows));
+    app.update(Action::Show(Tab::Flows));
     app.update(Action::Source(Event::Devices(devices).into()));
-    assert_eq!(app.view(), View::Flows, "only the first time");
-    app.update(Action::Show(View::Devices));
+    assert_eq!(app.tab(), Tab::Flows, "only the first time");
+    app.update(Action::Show(Tab::Devices));
     app.update(Action::Open);
-    assert!(app.devices.detail, "with one watched, it is the detail");
+    assert!(
+        app.views.devices.detail,
+        "with one watched, it is the detail"
+    );
     let effects = app.update(Action::Watch);
     assert!(effects.contains(&Effect::Source(Command::Unwatch(name))));
 }
@@ -318,7 +343,7 @@ fn counters_of_devices_do_not_go_back_when_they_are_listed_anew() {
     app.update(Action::Source(Event::Interval(interval).into()));
     let slot = 0;
     let shown = |app: &App| {
-        let mut all = app.known_devices().all().iter();
+        let mut all = app.state.known_devices().all().iter();
         let is_it = |it: &&Device| matches!(it.watch, Watch::Yes { slot: its, .. } if its == slot);
         all.find(is_it).unwrap().counters
     };
@@ -342,6 +367,7 @@ fn names_of_devices_are_ordered_as_people_count() {
     };
     app.update(Action::Source(Event::Devices(devices).into()));
     let names: Vec<&str> = app
+        .state
         .known_devices()
         .all()
         .iter()
@@ -349,9 +375,9 @@ fn names_of_devices_are_ordered_as_people_count() {
         .collect();
     assert_eq!(names, ["v1", "v2", "v9", "v10"]);
     app.update(Action::SortFlows(Column::Device));
-    let slots = app.flows.list.rows().iter().map(|key| key.device);
+    let slots = app.views.flows.list.rows().iter().map(|key| key.device);
     let labels: Vec<&str> = slots
-        .map(|slot| app.picture().devices.names().label(slot))
+        .map(|slot| app.state.picture().devices.names().label(slot))
         .collect();
     // In this order the slots are 2, 1, 0.
     let order = ["v1", "v2", "v9"];
@@ -371,21 +397,21 @@ fn a_device_is_called_what_its_container_is_called() {
     };
     let name = pair.container().unwrap().label().to_owned();
     app.update(Action::Source(Event::Devices(devices).into()));
-    assert_eq!(app.picture().devices.names().label(slot), name);
-    assert_eq!(app.picture().devices.names().get(slot), "lxc1");
+    assert_eq!(app.state.picture().devices.names().label(slot), name);
+    assert_eq!(app.state.picture().devices.names().get(slot), "lxc1");
 }
 
 #[test]
 fn a_group_of_hosts_leads_to_its_flows() {
     let (mut app, _) = told(20);
-    app.update(Action::Show(View::Hosts));
+    app.update(Action::Show(Tab::Hosts));
     app.update(Action::HostPrefix);
     app.update(Action::Move(Motion::First));
-    let group = app.hosts.list.selected().unwrap();
-    let flows = app.hosts.branch(&group).sums.flows;
+    let group = app.views.hosts.list.selected().unwrap();
+    let flows = app.views.hosts.branch(&group).sums.flows;
     app.update(Action::Open);
-    assert_eq!(app.view(), View::Flows);
-    assert_eq!(app.flows.list.rows().len(), flows);
+    assert_eq!(app.tab(), Tab::Flows);
+    assert_eq!(app.views.flows.list.rows().len(), flows);
 }
 
 #[test]
@@ -398,7 +424,7 @@ fn history_and_completion_fill_the_line() {
     }
     app.update(Action::ClearFilter);
     type_filter(&mut app, "ic");
-    let line = |app: &App| app.filtering.typing().unwrap().line.text().to_owned();
+    let line = |app: &App| app.state.filtering.typing().unwrap().line.text().to_owned();
     app.update(Action::Edit(Edit::Earlier));
     assert_eq!(line(&app), "udp");
     app.update(Action::Edit(Edit::Earlier));
@@ -414,7 +440,7 @@ fn history_and_completion_fill_the_line() {
     app.update(Action::Paste(" and in\n".to_owned()));
     assert_eq!(line(&app), "icmp6 and in ");
     app.update(Action::Accept);
-    assert_eq!(app.filtering.parts(), ["icmp6", "in"]);
+    assert_eq!(app.state.filtering.parts(), ["icmp6", "in"]);
 }
 
 #[test]
@@ -424,7 +450,7 @@ fn packets_draw_nothing_while_another_view_is_shown() {
     let packets = source.packets(&interval);
     let event = Action::Source(Event::Packets(packets).into());
     assert_eq!(app.update(event.clone()), []);
-    app.update(Action::Show(View::Packets));
+    app.update(Action::Show(Tab::Packets));
     assert_eq!(app.update(event), [Effect::DrawSoon]);
 }
 
@@ -434,74 +460,85 @@ fn back_closes_the_nearest_first() {
     app.update(Action::Open);
     app.update(Action::Help);
     app.update(Action::Back);
-    assert!(app.flows.detail && !app.helps());
+    assert!(app.views.flows.detail && !app.helps());
     app.update(Action::Back);
-    assert!(!app.flows.detail && app.flows.list.selected().is_some());
+    assert!(!app.views.flows.detail && app.views.flows.list.selected().is_some());
     app.update(Action::Back);
-    assert!(app.flows.list.selected().is_none());
+    assert!(app.views.flows.list.selected().is_none());
 }
 
 #[test]
 fn a_click_on_the_selected_flow_opens_it() {
     let (mut app, _) = told(5);
-    let key = app.flows.list.rows()[2];
+    let key = app.views.flows.list.rows()[2];
     app.update(Action::Select(Item::Flow(key)));
-    assert!(!app.flows.detail);
+    assert!(!app.views.flows.detail);
     app.update(Action::Select(Item::Flow(key)));
-    assert!(app.flows.detail);
+    assert!(app.views.flows.detail);
 }
 
 #[test]
 fn a_packet_leads_to_its_flow() {
     let (mut app, _) = told(20);
-    app.update(Action::Show(View::Packets));
+    app.update(Action::Show(Tab::Packets));
     app.update(Action::PacketFlow);
-    assert_eq!(app.view(), View::Packets, "none is selected");
+    assert_eq!(app.tab(), Tab::Packets, "none is selected");
     app.update(Action::Move(Motion::Last));
-    let number = app.packets.list.selected().unwrap();
-    let key = app.picture().packets.get(number).unwrap().key;
+    let number = app.views.packets.list.selected().unwrap();
+    let key = app.state.picture().packets.get(number).unwrap().key;
     app.update(Action::PacketFlow);
-    assert_eq!(app.view(), View::Flows);
-    assert_eq!(app.flows.list.selected(), Some(key));
-    assert!(app.flows.detail);
+    assert_eq!(app.tab(), Tab::Flows);
+    assert_eq!(app.views.flows.list.selected(), Some(key));
+    assert!(app.views.flows.detail);
 }
 
 #[test]
 fn a_dissected_packet_scrolls_as_far_as_it_is_long() {
     let (mut app, _) = told(20);
-    app.update(Action::Show(View::Packets));
+    app.update(Action::Show(Tab::Packets));
     app.update(Action::Open);
     app.update(Action::DetailDrawn(Extent { page: 4, rows: 6 }));
     for _ in 0..5 {
         app.update(Action::ScrollDetail(Motion::Down));
     }
-    assert_eq!(app.packets.inside.offset(), 2);
+    assert_eq!(app.views.packets.detail_scroll.offset(), 2);
     app.update(Action::Move(Motion::Up));
-    assert_eq!(app.packets.inside.offset(), 0, "another packet");
+    assert_eq!(
+        app.views.packets.detail_scroll.offset(),
+        0,
+        "another packet"
+    );
 }
 
 #[test]
 fn ones_own_session_is_hidden_and_stays_counted() {
     let (mut app, mut source) = told(20);
     app.update(Action::OwnSession);
-    assert!(app.filtering.parts().is_empty() && app.notices.fresh().is_some());
+    assert!(app.state.filtering.parts().is_empty() && app.state.notices.fresh().is_some());
     let ssh = |key: &probe_common::FlowKey| key.protocol == 6;
-    let key = *app.flows.list.rows().iter().find(|key| ssh(key)).unwrap();
+    let key = *app
+        .views
+        .flows
+        .list
+        .rows()
+        .iter()
+        .find(|key| ssh(key))
+        .unwrap();
     let ends = [Side::Local, Side::Remote].map(|side| {
         let (address, port) = (ends::address(&key, side), ends::port(&key, side));
         format!("{} {}", address.unwrap(), port.unwrap())
     });
-    app.own = OwnSession::parse(&ends.join(" "));
-    let all = app.flows.list.rows().len();
+    app.state.own = OwnSession::parse(&ends.join(" "));
+    let all = app.views.flows.list.rows().len();
     app.update(Action::OwnSession);
-    assert_eq!(app.flows.list.rows().len(), all - 1);
-    assert_eq!(app.filtering.parts(), ["not this SSH session"]);
+    assert_eq!(app.views.flows.list.rows().len(), all - 1);
+    assert_eq!(app.state.filtering.parts(), ["not this SSH session"]);
     interval(&mut app, &mut source);
-    assert!(adds_up(app.trust()) && app.trust().filtered > 0);
+    assert!(adds_up(app.accounting()) && app.accounting().filtered > 0);
     app.update(Action::Closed);
     app.update(Action::Closed);
     app.update(Action::RemovePartAt(1));
-    assert_eq!(app.filtering.parts(), ["no closed flows"]);
+    assert_eq!(app.state.filtering.parts(), ["no closed flows"]);
 }
 
 #[test]
@@ -513,26 +550,26 @@ fn costs_are_measured_while_the_probe_view_is_open() {
             _ => None,
         })
     };
-    assert_eq!(measure(app.update(Action::Show(View::Probe))), Some(true));
-    assert_eq!(measure(app.update(Action::Show(View::Probe))), None);
+    assert_eq!(measure(app.update(Action::Show(Tab::Probe))), Some(true));
+    assert_eq!(measure(app.update(Action::Show(Tab::Probe))), None);
     assert_eq!(measure(app.update(Action::Pause)), None);
     assert_eq!(measure(app.update(Action::NextView)), Some(false));
-    assert_eq!(measure(app.update(Action::Show(View::Hosts))), None);
+    assert_eq!(measure(app.update(Action::Show(Tab::Hosts))), None);
 }
 
 #[test]
 fn totals_come_after_the_windows_and_sort_the_rows() {
     let (mut app, _) = told(30);
-    assert_eq!(app.window(), Duration::from_secs(10));
+    assert_eq!(app.state.window(), Duration::from_secs(10));
     app.update(Action::Window);
     app.update(Action::Window);
-    assert_eq!(app.measure(), Measure::Total);
+    assert_eq!(app.state.measure(), Measure::Total);
     app.update(Action::SortFlows(Column::In));
     let bytes = |key: &probe_common::FlowKey| {
-        let flow = app.picture().flows.get(key).unwrap();
-        std::cmp::Reverse(flows::rounded(flow.counts[0].bytes as f64) as u64)
+        let flow = app.state.picture().flows.get(key).unwrap();
+        std::cmp::Reverse(measure::rounded(flow.counts[0].bytes as f64) as u64)
     };
-    assert!(app.flows.list.rows().is_sorted_by_key(bytes));
+    assert!(app.views.flows.list.rows().is_sorted_by_key(bytes));
     app.update(Action::Window);
-    assert_eq!(app.window(), Duration::from_secs(1));
+    assert_eq!(app.state.window(), Duration::from_secs(1));
 }

@@ -18,11 +18,11 @@ fn what_is_printed_is_what_the_program_does_without_it() {
         preferences
             .columns
             .into_iter()
-            .eq(bare.flows.columns.shown())
+            .eq(bare.views.flows.columns.shown())
     );
-    assert_eq!(preferences.sort, bare.flows.order.column);
-    assert_eq!(preferences.window, bare.window());
-    assert_eq!(preferences.closed, bare.filtering.closed());
+    assert_eq!(preferences.sort, bare.views.flows.order.column);
+    assert_eq!(preferences.window, bare.state.window());
+    assert_eq!(preferences.closed, bare.state.filtering.closed());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::app::action::View;
+use crate::app::tab::Tab;
 
 fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
     KeyEvent::new(code, modifiers)
@@ -43,7 +43,7 @@ fn every_binding_is_explained_and_reachable() {
 #[test]
 fn the_table_names_keys() {
     for context in Context::all() {
-        for row in context.rows().iter().copied().flatten() {
+        for row in default_keys(context) {
             for name in row.keys.split(' ') {
                 let key: Key = name.parse().unwrap();
                 assert_eq!(key.to_string(), name);
@@ -64,7 +64,7 @@ fn characters_are_text_only_while_typing() {
     let alt = press(KeyCode::Char('q'), KeyModifiers::ALT);
     assert_eq!(keymap.action(Context::Filter, alt), None);
     let unknown = press(KeyCode::F(5), KeyModifiers::NONE);
-    assert_eq!(keymap.action(Context::View(View::Flows), unknown), None);
+    assert_eq!(keymap.action(Context::View(Tab::Flows), unknown), None);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Frame {
             .context("cannot draw")?;
         self.pay(start, terminal.backend().written() - before);
         self.geometry = geometry;
-        Ok(self.geometry.told())
+        Ok(self.geometry.feedback())
     }
 
     /// What an input does.

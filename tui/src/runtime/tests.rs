@@ -121,8 +121,8 @@ thread_local! {
 async fn y_copies_what_is_selected() {
     let mut session = Session::new(80, 24).hears(story()).types("jy");
     session.runs().await;
-    let flow = session.app.flows.list.selected().unwrap();
-    let remote = crate::app::ends::text(&flow, crate::app::action::Side::Remote);
+    let flow = session.app.views.flows.list.selected().unwrap();
+    let remote = crate::app::ends::text(&flow, crate::app::ends::Side::Remote);
     let copied = CLIPBOARD.take();
     assert!(copied.ends_with(&remote) && !remote.is_empty(), "{copied}");
     let mut session = Session::new(80, 24)
@@ -132,7 +132,7 @@ async fn y_copies_what_is_selected() {
         .presses(key(KeyCode::Right))
         .types("y");
     session.runs().await;
-    let flow = session.app.flows.list.selected().unwrap();
+    let flow = session.app.views.flows.list.selected().unwrap();
     assert_eq!(CLIPBOARD.take(), crate::app::names::protocol(&flow));
     session = session.presses(key(KeyCode::Esc)).types("y");
     session.runs().await;
@@ -280,9 +280,9 @@ async fn the_mouse_hits_what_was_drawn() {
         .presses(click(5, 5))
         .presses(click(5, 5));
     session.runs().await;
-    let key = session.app.flows.list.rows()[2];
-    assert_eq!(session.app.flows.list.selected(), Some(key));
-    assert!(session.app.flows.detail);
+    let key = session.app.views.flows.list.rows()[2];
+    assert_eq!(session.app.views.flows.list.selected(), Some(key));
+    assert!(session.app.views.flows.detail);
 
     let mut session = Session::new(100, 30).hears(story()).presses(click(17, 1));
     session.runs().await;
@@ -318,7 +318,7 @@ async fn a_paste_goes_into_the_filter() {
         .presses(Input::Paste("10.0.0.0/8\n".to_owned()))
         .presses(key(KeyCode::Enter));
     session.runs().await;
-    assert_eq!(session.app.filtering.parts(), ["10.0.0.0/8"]);
+    assert_eq!(session.app.state.filtering.parts(), ["10.0.0.0/8"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +342,7 @@ async fn a_filter_that_is_to_be_pushed_down_reaches_the_source() {
     let filter: Filter = "fd09::/64".parse().unwrap();
     let prefixes = filter.prefixes();
     session.app = App::new(synthetic::session(), Look::default(), filter);
-    session.app.push_down = PushDown::new(true);
+    session.app.state.push_down = PushDown::new(true);
     let mut source = session.runs().await;
     assert!(prefixes.is_some());
     let asked = source.try_recv().ok().map(|request| request.command);
@@ -407,7 +407,7 @@ fn cost_of_many_flows() {
         app.update(action);
         let updated = start.elapsed();
         let start = std::time::Instant::now();
-        let flows = app.picture().flows.len();
+        let flows = app.state.picture().flows.len();
         terminal
             .draw(|frame| drop(ui::draw(&app, &keymap, frame)))
             .unwrap();
@@ -421,11 +421,11 @@ fn cost_of_many_flows() {
     }
     timed("filter", Action::EditFilter);
     for character in "10.0.0.0/8 and not port 22".chars() {
-        let edit = crate::app::action::Edit::Insert(character);
+        let edit = crate::app::line::Edit::Insert(character);
         timed("key", Action::Edit(edit));
     }
     timed("accept", Action::Accept);
     timed("60 s", Action::Window);
-    timed("hosts", Action::Show(crate::app::action::View::Hosts));
+    timed("hosts", Action::Show(crate::app::tab::Tab::Hosts));
     timed("pause", Action::Pause);
 }

@@ -25,6 +25,8 @@ pub struct Canvas<'a> {
     pub geometry: Geometry,
     /// The bindings in force.
     pub keymap: &'a Keymap,
+    /// What the view has to add at the right end of the tabs.
+    pub note: Option<String>,
 }
 
 impl Canvas<'_> {

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, clear, indent, line};
-use super::{flows, wrap};
+use super::{views, wrap};
 use crate::app::App;
-use crate::app::action::{Action, ColumnEdit};
+use crate::app::action::Action;
+use crate::app::columns::ColumnEdit;
 
 const WIDTH: u16 = 58;
 
@@ -13,7 +14,7 @@ const WIDTH: u16 = 58;
 /// sight.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
     let palette = canvas.palette;
-    let columns = &app.flows.columns;
+    let columns = &app.views.flows.columns;
     let width = WIDTH.min(area.width);
     let keep = wrap(
         &format!(
@@ -31,10 +32,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
         height,
     };
     clear(canvas, place);
+    canvas.geometry.cover(place);
     let title = line(&mut place);
     canvas.rule(title);
     canvas.text(indent(title, 2), " columns ", palette.accent);
-    let fitting = flows::fitting(app, area.width);
+    let fitting = views::fitting(&app.state, &app.views.flows, area.width);
     let page = usize::from(place.height);
     let chosen = columns.chosen();
     let at = columns.all().iter().position(|(c, _)| *c == chosen);

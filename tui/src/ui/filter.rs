@@ -15,14 +15,14 @@ const LABEL: &str = " filter ";
 /// Draws what is filtered, if anything is, and takes the lines off the area.
 /// Returns where the cursor stands while a filter is typed.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Position> {
-    if let Some(typing) = app.filtering.typing() {
+    if let Some(typing) = app.state.filtering.typing() {
         let place = line(area);
         let (cursor, scrolled) = input(canvas, typing, place);
         let place = line(area);
         verdict(canvas, app, typing, place, scrolled);
         return Some(cursor);
     }
-    let parts = app.filtering.parts();
+    let parts = app.state.filtering.parts();
     if !parts.is_empty() {
         let place = line(area);
         stack(canvas, app, &parts, place);
@@ -65,7 +65,7 @@ fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
 /// What the key that has narrowed the filter would take instead, and after that.
 fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
     let palette = canvas.palette;
-    let Some((subject, [next, later @ ..])) = app.filtering.offered() else {
+    let Some((subject, [next, later @ ..])) = app.state.filtering.offered() else {
         return place;
     };
     let again = Action::FilterBy(subject);
@@ -87,8 +87,8 @@ fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
 }
 
 fn shown(app: &App) -> String {
-    let shown = format::count(app.flows.list.rows().len() as u64);
-    let all = format::plural(app.picture().flows.len(), "flow");
+    let shown = format::count(app.views.flows.list.rows().len() as u64);
+    let all = format::plural(app.state.picture().flows.len(), "flow");
     format!(" {shown} of {all}")
 }
 

@@ -16,7 +16,7 @@ use crate::traffic::Accounting;
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
     let keys = bottom(area, 1);
     hints(canvas, app, keys);
-    let trust = app.trust();
+    let trust = app.accounting();
     let sum = sum(canvas, &trust, usize::from(area.width));
     let mut place = bottom(area, sum.len() as u16);
     for parts in sum {
@@ -26,8 +26,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
             parts.iter().map(|(text, style)| (text.as_str(), *style)),
         );
     }
-    let said = super::devices::reason(app);
-    if let Some(notice) = app.notices.fresh()
+    let said = app.prompt();
+    if let Some(notice) = app.state.notices.fresh()
         && Some(notice.text.as_str()) != said
     {
         let place = bottom(area, 1);
@@ -114,7 +114,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
 
 /// What the keys do, as many as fit, from the table of bindings.
 fn hints(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
-    let filters = !app.filtering.parts().is_empty();
+    let filters = !app.state.filtering.parts().is_empty();
     // Those at the right end are there however narrow it is.
     let (last, first): (Vec<_>, Vec<_>) = canvas
         .keymap

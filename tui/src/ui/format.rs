@@ -7,8 +7,7 @@ use std::time::Duration;
 use humansize::{BINARY, BaseUnit, DECIMAL, FormatSizeOptions, ISizeFormatter};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::flows::rounded;
-use crate::app::measure::Measure;
+use crate::app::measure::{Measure, rounded};
 use crate::app::units::Units;
 
 #[cfg(test)]

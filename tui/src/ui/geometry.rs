@@ -13,7 +13,9 @@ const WHEEL: i32 = 3;
 /// What a frame has drawn where.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Geometry {
-    zones: Vec<(Rect, Action)>,
+    /// Later zones lie above earlier ones; one without an action hides those
+    /// below it.
+    zones: Vec<(Rect, Option<Action>)>,
     /// How much of the view was visible.
     pub extent: Extent,
     /// How much of the detail below it was visible.
@@ -23,23 +25,23 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// A click in this area does this. Later zones lie above earlier ones.
+    /// A click in this area does this.
     pub fn zone(&mut self, area: Rect, action: Action) {
-        self.zones.push((area, action));
+        self.zones.push((area, Some(action)));
     }
 
-    /// Nothing that was drawn until now can be clicked any more: something
-    /// lies over it.
-    pub fn cover(&mut self) {
-        self.zones.clear();
+    /// What was drawn in this area until now cannot be clicked any more:
+    /// something lies over it.
+    pub fn cover(&mut self, area: Rect) {
+        self.zones.push((area, None));
     }
 
-    /// What the application is to be told of the frame.
+    /// What the application must know of the frame.
     #[must_use]
-    pub fn told(&self) -> Vec<Action> {
-        let mut told = vec![Action::Drawn(self.extent), Action::DetailDrawn(self.detail)];
-        told.extend(self.columns.clone().map(Action::ColumnsDrawn));
-        told
+    pub fn feedback(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Drawn(self.extent), Action::DetailDrawn(self.detail)];
+        actions.extend(self.columns.clone().map(Action::ColumnsDrawn));
+        actions
     }
 
     /// What a mouse event does.
@@ -53,7 +55,7 @@ impl Geometry {
                 let mut above = self.zones.iter().rev();
                 above
                     .find(|(area, _)| area.contains(position))
-                    .map(|(_, action)| action.clone())
+                    .and_then(|(_, action)| action.clone())
             }
             _ => None,
         }

@@ -8,37 +8,40 @@ use unicode_width::UnicodeWidthStr;
 use super::canvas::{Canvas, line};
 use super::{format, graph};
 use crate::app::App;
-use crate::app::action::{Action, View};
+use crate::app::action::Action;
 use crate::app::measure::Measure;
+use crate::app::tab::Tab;
+use crate::app::views::Badge;
 use crate::flow::SLOTS;
-use crate::model::Level;
 
-/// Draws the two uppermost lines and takes them off the area.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
+/// Draws the two uppermost lines and takes them off the area. Returns what is
+/// left of the second.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Rect {
     let place = line(area);
     let palette = canvas.palette;
     let dot = canvas.glyph(" · ", " - ");
     let name = " nkview ";
-    let host = format!("{}{dot}{}", app.session.host, watched(app));
+    let host = format!("{}{dot}{}", app.state.session.host, watched(app));
     let rest = rates(canvas, app, place, name.width() + host.width());
     let rest = canvas.text(rest, name, palette.accent);
     canvas.text(rest, &host, palette.text);
     let place = line(area);
-    tabs(canvas, app, place);
+    tabs(canvas, app, place)
 }
 
 /// The devices by name, as long as they are few.
 fn watched(app: &App) -> String {
     let names: Vec<&str> = app
+        .state
         .known_devices()
         .watched()
         .map(|device| device.name.as_str())
         .collect();
     match names.len() {
-        0 if !app.known_devices().are_listed() => "looking for devices".to_owned(),
+        0 if !app.state.known_devices().are_listed() => "looking for devices".to_owned(),
         0 => "no device watched".to_owned(),
         1..=2 => names.join(", "),
-        number => match app.known_devices().progress() {
+        number => match app.state.known_devices().progress() {
             Some((done, all)) => format!("{done} of {all} devices"),
             None => format!("{number} devices"),
         },
@@ -51,11 +54,11 @@ const GRAPHS: [u16; 7] = [60, 30, 20, 15, 12, 8, 0];
 /// Writes the rates at the right end of the line and leaves `wanted` cells at
 /// its left if it can; returns what is left of it.
 fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect {
-    let flows = &app.picture().flows;
+    let flows = &app.state.picture().flows;
     let ledger = flows.total();
     let palette = canvas.palette;
     let roomy = place.width >= 100;
-    let window = match (app.measure(), roomy) {
+    let window = match (app.state.measure(), roomy) {
         (Measure::Rate(window), true) => format!(" over {} s ", window.as_secs()),
         (Measure::Rate(window), false) => format!(" {} s ", window.as_secs()),
         (Measure::Total, true) => " in total ".to_owned(),
@@ -67,7 +70,7 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (_, true) => ["in", "out"],
     };
     let packets = if place.width >= 120 { 10 } else { 0 };
-    let rate_width = format::rate_width(app.look.units);
+    let rate_width = format::rate_width(app.state.look.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
     let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets) + 4;
     let room = place.width.saturating_sub(texts + wanted as u16) / 2;
@@ -77,16 +80,24 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (Direction::Out, sides[1], palette.outward),
         (Direction::In, sides[0], palette.inward),
     ] {
-        let amount = app.measure().of_ledger(ledger, direction, flows.clock());
-        let rate = format::some_amount(amount, app.measure(), app.look.units);
+        let amount = app
+            .state
+            .measure()
+            .of_ledger(ledger, direction, flows.clock());
+        let rate = format::some_amount(amount, app.state.measure(), app.state.look.units);
         let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
-        let graph = graph::cells(&values, cells.into(), SLOTS, app.picture().newest_slot());
+        let graph = graph::cells(
+            &values,
+            cells.into(),
+            SLOTS,
+            app.state.picture().newest_slot(),
+        );
         let graph = graph::sparkline(&graph, canvas.ascii);
         rest = canvas.right(rest, "  ", palette.text);
         rest = canvas.right(rest, &graph, style);
         rest = canvas.right(rest, " ", palette.text);
         if packets > 0 {
-            let rate = ledger.packet_rate(direction, app.window(), flows.clock());
+            let rate = ledger.packet_rate(direction, app.state.window(), flows.clock());
             let rate = format::short_count(rate.round() as u64);
             rest = canvas.right(rest, &format!("{rate:>6} p/s"), palette.dim);
         }
@@ -101,64 +112,63 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
 /// The least cells in which the start of a remark says something.
 const REMARK: u16 = 20;
 
-fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
+fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
     let palette = canvas.palette;
     let mut rest = marks(canvas, app, place);
-    for (number, view) in (1..).zip(View::ALL) {
-        let style = if view == app.view() {
+    for &tab in Tab::ALL {
+        let style = if tab == app.tab() {
             palette.accent.add_modifier(Modifier::UNDERLINED)
         } else {
             palette.text
         };
         rest = canvas.text(rest, " ", palette.text);
-        let name = format!("{number} {}", view.name());
-        rest = canvas.button(rest, &name, style, Action::Show(view));
-        let aside = aside(canvas, app, view);
-        rest = canvas.text(rest, &aside, palette.dim);
+        let name = format!("{} {}", tab.number(), tab.name());
+        rest = canvas.button(rest, &name, style, Action::Show(tab));
+        rest = badge(canvas, app, tab, rest);
         rest = canvas.text(rest, " ", palette.text);
     }
-    if let Some(remark) = &app.session.remark
+    if let Some(remark) = &app.state.session.remark
         && rest.width >= REMARK
-        && super::devices::reason(app).is_none()
+        && app.prompt().is_none()
     {
         rest = canvas.text(rest, "  ", palette.text);
         rest = canvas.text(rest, remark, palette.dim);
     }
-    if app.view() == View::Flows
-        && let Some(hidden) = super::flows::hidden_order(app, place.width)
+    rest
+}
+
+/// Writes what the view has to add, where there is room for all of it.
+pub fn note(canvas: &mut Canvas<'_>, place: Rect) {
+    if let Some(note) = canvas.note.take()
+        && note.width() <= usize::from(place.width)
     {
-        let text = format!("sorted by {hidden} ");
-        if text.len() <= usize::from(rest.width) {
-            canvas.right(rest, &text, palette.dim);
-        }
+        canvas.right(place, &note, canvas.palette.dim);
     }
 }
 
-/// What a tab tells beside its name.
-fn aside(canvas: &Canvas<'_>, app: &App, view: View) -> String {
-    let picture = app.picture();
-    match view {
-        View::Flows => {
-            let (shown, all) = (app.flows.list.rows().len(), picture.flows.len());
-            let all = format::count(all as u64);
-            match format::count(shown as u64) {
-                shown if shown == all => format!(" {all}"),
-                shown => format!(" {shown}/{all}"),
-            }
+/// What a tab shows beside its name.
+fn badge(canvas: &mut Canvas<'_>, app: &App, tab: Tab, place: Rect) -> Rect {
+    let palette = canvas.palette;
+    let count = |number: usize| format::count(number as u64);
+    let text = match app.views.get(tab).badge(&app.state) {
+        Badge::None => return place,
+        Badge::Count(number) => count(number),
+        Badge::Of(part, all) if part == all => count(all),
+        Badge::Of(part, all) => format!("{}/{}", count(part), count(all)),
+        Badge::Marks { errors, warnings } => {
+            let marks = [
+                (canvas.glyph("✗", "x"), errors, palette.bad),
+                (canvas.glyph("▲", "!"), warnings, palette.warn),
+            ];
+            return marks
+                .into_iter()
+                .filter(|(_, number, _)| *number > 0)
+                .fold(place, |rest, (mark, number, style)| {
+                    canvas.text(rest, &format!(" {mark}{number}"), style)
+                });
         }
-        View::Devices => match app.known_devices().progress() {
-            Some((done, all)) => format!(" {done}/{all}"),
-            None => format!(" {}", app.known_devices().watched().count()),
-        },
-        View::Probe => {
-            let warnings = app.notices.all().filter(|n| n.level == Level::Warning);
-            match warnings.count() {
-                0 => String::new(),
-                number => format!(" {}{number}", canvas.glyph("▲", "!")),
-            }
-        }
-        View::Packets | View::Hosts => String::new(),
-    }
+    };
+    canvas.text(place, &format!(" {text}"), palette.dim)
 }
 
 /// Writes what is special about the picture at the right end of the line;
@@ -166,11 +176,11 @@ fn aside(canvas: &Canvas<'_>, app: &App, view: View) -> String {
 fn marks(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
     let palette = canvas.palette;
     let mut rest = canvas.right(place, " ", palette.text);
-    if app.ended().is_some() {
+    if app.state.ended().is_some() {
         rest = canvas.right(rest, " ENDED ", palette.alarm);
         rest = canvas.right(rest, " ", palette.text);
     }
-    if let Some(age) = app.frozen_for() {
+    if let Some(age) = app.state.frozen_for() {
         let mark = format!(" PAUSED {} ago ", format::duration(age));
         let style = palette.warn.add_modifier(Modifier::REVERSED);
         rest = canvas.right(rest, &mark, style);

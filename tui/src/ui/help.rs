@@ -73,7 +73,6 @@ const TEXT: u16 = 28;
 
 /// Draws the help over the view.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
-    canvas.geometry.cover();
     let width = area.width.min(100);
     let mut area = Rect {
         x: area.x + (area.width - width) / 2,
@@ -81,6 +80,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
         ..area
     };
     clear(canvas, area);
+    canvas.geometry.cover(area);
     let title = line(&mut area);
     canvas.rule(title);
     canvas.text(indent(title, 2), " help ", canvas.palette.accent);
@@ -122,7 +122,7 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<(String, String, St
         words.iter().map(row).collect()
     };
     // What holds where the user came from is read first.
-    let here = Context::View(app.view());
+    let here = Context::View(app.tab());
     for context in [here, Context::Main] {
         section(context.title(), bindings(canvas, context));
     }

@@ -7,15 +7,15 @@ use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom, indent, line};
 use super::{format, graph};
-use crate::app::App;
 use crate::app::action::Action;
+use crate::app::state::State;
 use crate::flow::{Series, Span};
 
 /// Draws a series.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, series: &Series, mut area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, series: &Series, mut area: Rect) {
     let palette = canvas.palette;
     let axis = bottom(&mut area, 1);
-    let scale = format::rate_width(app.look.units) + 1;
+    let scale = format::rate_width(state.look.units) + 1;
     let room = usize::from(area.width.saturating_sub(scale + 1));
     let slots = series.span.values();
     let cells = slots.min(room);
@@ -28,7 +28,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, series: &Series, mut area: Rect)
     ] {
         let values = &series.values[direction as usize];
         let cells = graph::cells(values, cells, slots, series.newest);
-        let max = format::rate(graph::max(&cells), app.look.units);
+        let max = format::rate(graph::max(&cells), state.look.units);
         let bars = graph::bars(&cells, usize::from(lines), canvas.ascii);
         for (number, bars) in bars.into_iter().enumerate() {
             let place = line(&mut area);
@@ -50,11 +50,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, series: &Series, mut area: Rect)
         width: ((cells * each) as u16).min(axis.width.saturating_sub(scale)),
         ..indent(axis, scale)
     };
-    legend(canvas, app, series.span, axis);
+    legend(canvas, state, series.span, axis);
 }
 
 /// When the graph begins and ends, and that it can be zoomed.
-fn legend(canvas: &mut Canvas<'_>, app: &App, span: Span, axis: Rect) {
+fn legend(canvas: &mut Canvas<'_>, state: &State, span: Span, axis: Rect) {
     let palette = canvas.palette;
     let ago = match span {
         Span::Minute => "1 min ago",
@@ -69,7 +69,7 @@ fn legend(canvas: &mut Canvas<'_>, app: &App, span: Span, axis: Rect) {
     for (action, word) in [(Action::ZoomIn, "nearer"), (Action::ZoomOut, "further")] {
         let changes = match action {
             Action::ZoomIn => span.shorter() != span,
-            _ => span == app.zoom && span.longer() != span,
+            _ => span == state.zoom && span.longer() != span,
         };
         let key = canvas.keymap.key(&action).filter(|_| changes);
         if let Some(key) = key {

@@ -8,7 +8,8 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, indent, line};
-use crate::app::action::{Action, Item};
+use crate::app::action::Action;
+use crate::app::item::Item;
 use crate::app::list::{Extent, List};
 
 #[cfg(test)]
@@ -76,7 +77,7 @@ impl Cell {
 }
 
 /// How the rows of a table are sorted and what a click does.
-pub struct Behaviour<C, I> {
+pub struct TableSpec<C, I> {
     /// The column that is sorted by, and whether the largest comes first.
     pub order: Option<(C, bool)>,
     /// What a click on a title does.
@@ -131,14 +132,14 @@ pub fn draw<C, I>(
     mut area: Rect,
     columns: &[Column<C>],
     list: &List<I>,
-    behaviour: &Behaviour<C, I>,
+    spec: &TableSpec<C, I>,
     cell: impl Fn(&Canvas<'_>, I, C, u16) -> Cell,
 ) where
     C: Copy + PartialEq,
     I: Copy + PartialEq,
 {
     let columns = fit(columns, area.width.saturating_sub(1));
-    titles(canvas, line(&mut area), &columns, behaviour);
+    titles(canvas, line(&mut area), &columns, spec);
     let page = usize::from(area.height);
     canvas.geometry.extent = Extent {
         page,
@@ -148,7 +149,7 @@ pub fn draw<C, I>(
         let place = line(&mut area);
         canvas
             .geometry
-            .zone(place, Action::Select((behaviour.item)(*row)));
+            .zone(place, Action::Select((spec.item)(*row)));
         let mut rest = indent(place, 1);
         for (column, width) in &columns {
             let cell = cell(canvas, *row, column.id, *width);
@@ -169,7 +170,7 @@ pub fn draw<C, I>(
             canvas.buffer.set_style(place, canvas.palette.selected);
             let mut rest = indent(place, 1);
             for (column, width) in &columns {
-                if behaviour.cell == Some(column.id) {
+                if spec.cell == Some(column.id) {
                     let field = Rect {
                         width: (*width).min(rest.width),
                         ..rest
@@ -186,7 +187,7 @@ fn titles<C: Copy + PartialEq, I>(
     canvas: &mut Canvas<'_>,
     place: Rect,
     columns: &[(Column<C>, u16)],
-    behaviour: &Behaviour<C, I>,
+    spec: &TableSpec<C, I>,
 ) {
     let mut rest = indent(place, 1);
     for (column, width) in columns {
@@ -199,7 +200,7 @@ fn titles<C: Copy + PartialEq, I>(
         } else {
             column.title
         };
-        let (title, style) = match behaviour.order {
+        let (title, style) = match spec.order {
             Some((id, descending)) if id == column.id => {
                 let mark = if descending {
                     canvas.glyph("▾", "v")
@@ -217,7 +218,7 @@ fn titles<C: Copy + PartialEq, I>(
         } else {
             canvas.text(field, &title, style);
         }
-        if let Some(action) = (behaviour.sort)(column.id) {
+        if let Some(action) = (spec.sort)(column.id) {
             canvas.geometry.zone(field, action);
         }
         rest = indent(rest, width + 1);

@@ -2,9 +2,15 @@ use probe_common::parse::number::ether;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::app::action::{Action, ColumnEdit, Edit, Item, Motion, Side, View};
+use crate::app::action::Action;
+use crate::app::columns::ColumnEdit;
 use crate::app::columns::{Column, Shift};
+use crate::app::ends::Side;
 use crate::app::filtering::Subject;
+use crate::app::item::Item;
+use crate::app::line::Edit;
+use crate::app::list::Motion;
+use crate::app::tab::Tab;
 use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
@@ -44,7 +50,7 @@ fn terminal(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
         terminal
             .draw(|frame| geometry = Some(super::draw(app, &keymap, frame)))
             .unwrap();
-        for action in geometry.unwrap().told() {
+        for action in geometry.unwrap().feedback() {
             app.update(action);
         }
     }
@@ -92,7 +98,7 @@ fn columns_are_chosen() {
     insta::assert_snapshot!("columns_wide", screen(&mut app, 140, 45));
     insta::assert_snapshot!(screen(&mut app, 80, 24));
     app.update(Action::Column(ColumnEdit::Sort));
-    assert_eq!(app.flows.order.column, Column::Local);
+    assert_eq!(app.views.flows.order.column, Column::Local);
     app.update(Action::Back);
     assert!(!screen(&mut app, 80, 24).contains("To keep it"));
 }
@@ -105,7 +111,7 @@ fn too_small_says_so() {
 #[test]
 fn no_size_is_too_small_to_survive() {
     let mut app = busy(Look::default());
-    for view in View::ALL {
+    for &view in Tab::ALL {
         app.update(Action::Show(view));
         app.update(Action::Move(Motion::Down));
         app.update(Action::Open);
@@ -156,7 +162,7 @@ fn nothing_to_watch_opens_the_devices() {
 #[test]
 fn what_the_devices_view_says_is_said_once() {
     let mut app = empty(Look::default());
-    app.session.remark = Some("this kernel has no netkit: choose devices".to_owned());
+    app.state.session.remark = Some("this kernel has no netkit: choose devices".to_owned());
     let text = "This kernel has no netkit: name other devices.";
     app.update(Action::Source(
         Event::Notice(Notice {
@@ -174,14 +180,14 @@ fn what_the_devices_view_says_is_said_once() {
         assert_eq!(screen.matches("no netkit").count(), 1, "{screen}");
     }
     // Elsewhere it is still news.
-    app.update(Action::Show(View::Flows));
+    app.update(Action::Show(Tab::Flows));
     assert!(screen(&mut app, 80, 24).contains(text));
 }
 
 #[test]
 fn both_policies_are_told_where_it_is_narrow() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Devices));
+    app.update(Action::Show(Tab::Devices));
     let narrow = screen(&mut app, 80, 24);
     assert!(narrow.contains(" fwd/black "), "{narrow}");
     let wide = screen(&mut app, 140, 24);
@@ -195,7 +201,7 @@ fn the_probe_view_says_how_much_is_below() {
             ascii,
             ..Look::default()
         });
-        app.update(Action::Show(View::Probe));
+        app.update(Action::Show(Tab::Probe));
         let first = screen(&mut app, 80, 24);
         assert!(first.contains(" lines below\n"), "{first}");
         assert!(!first.contains("all is as it should be"), "{first}");
@@ -242,7 +248,7 @@ fn a_filter_that_is_kept_shows_its_parts() {
 fn an_address_is_offered_with_its_widening_prefixes() {
     let mut app = busy(Look::default());
     let of = |app: &App, version: u16| {
-        let mut rows = app.flows.list.rows().iter();
+        let mut rows = app.views.flows.list.rows().iter();
         rows.find(|key| key.ether_type == version).copied()
     };
     let by = Action::FilterBy(Subject::Address(Side::Remote));
@@ -334,7 +340,7 @@ fn ascii_means_ascii() {
     let mut app = busy(look);
     app.update(Action::Open);
     insta::assert_snapshot!("ascii", screen(&mut app, 140, 45));
-    for view in View::ALL {
+    for &view in Tab::ALL {
         app.update(Action::Show(view));
         app.update(Action::Help);
         let help = screen(&mut app, 140, 45);
@@ -347,7 +353,7 @@ fn ascii_means_ascii() {
 #[test]
 fn devices() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Devices));
+    app.update(Action::Show(Tab::Devices));
     app.update(Action::Move(Motion::Last));
     app.update(Action::Move(Motion::First));
     for _ in 0..3 {
@@ -359,7 +365,7 @@ fn devices() {
 #[test]
 fn the_detail_of_a_device() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Devices));
+    app.update(Action::Show(Tab::Devices));
     app.update(Action::Move(Motion::First));
     app.update(Action::Open);
     insta::assert_snapshot!("device_detail", screen(&mut app, 140, 45));
@@ -368,13 +374,13 @@ fn the_detail_of_a_device() {
     let scrolled = screen(&mut app, 80, 24);
     insta::assert_snapshot!("device_detail_narrow_scrolled", scrolled);
     app.update(Action::Back);
-    assert!(!app.devices.detail);
+    assert!(!app.views.devices.detail);
 }
 
 #[test]
 fn hosts() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Hosts));
+    app.update(Action::Show(Tab::Hosts));
     app.update(Action::HostPrefix);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
@@ -382,11 +388,11 @@ fn hosts() {
 #[test]
 fn a_prefix_in_full() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Hosts));
+    app.update(Action::Show(Tab::Hosts));
     app.update(Action::HostDetail);
     insta::assert_snapshot!(screen(&mut app, 140, 30));
     app.update(Action::Back);
-    assert!(!app.hosts.detail);
+    assert!(!app.views.hosts.detail);
 }
 
 #[test]
@@ -454,7 +460,7 @@ fn only_a_cell_that_is_in_sight_is_chosen() {
         screen(&mut app, width, 24);
         let right = || {
             app.update(Action::Cell(Shift::Right));
-            app.flows.cell()
+            app.views.flows.cell()
         };
         std::iter::from_fn(right).collect()
     };
@@ -474,7 +480,7 @@ fn only_a_cell_that_is_in_sight_is_chosen() {
 #[test]
 fn packets() {
     let mut app = busy(Look::default());
-    app.update(Action::Show(View::Packets));
+    app.update(Action::Show(Tab::Packets));
     app.update(Action::Open);
     insta::assert_snapshot!(screen(&mut app, 140, 45));
 }
@@ -503,7 +509,7 @@ fn probe() {
             .into(),
         ));
     }
-    app.update(Action::Show(View::Probe));
+    app.update(Action::Show(Tab::Probe));
     app.update(Action::Used(Usage {
         cpu: 0.021,
         memory: Some(21_400_000),

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, indent, line};
 use super::{format, plot};
-use crate::app::App;
+use crate::app::state::State;
 
 /// Lines that it takes where the screen has so many.
 #[must_use]
@@ -15,21 +15,21 @@ pub const fn lines(height: u16) -> u16 {
 }
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, mut area: Rect) {
     let palette = canvas.palette;
     let place = line(&mut area);
     canvas.rule(place);
-    let flows = &app.picture().flows;
-    let devices = format::plural(app.known_devices().watched().count(), "device");
+    let flows = &state.picture().flows;
+    let devices = format::plural(state.known_devices().watched().count(), "device");
     let title = format!(" all traffic of {devices} ");
     let mut rest = canvas.text(indent(place, 1), &title, palette.strong);
     for (direction, arrow, style) in [
         (Direction::In, canvas.glyph("↓ ", "in "), palette.inward),
         (Direction::Out, canvas.glyph("↑ ", "out "), palette.outward),
     ] {
-        let bytes = format::bytes(flows.total().sums(direction).seen.bytes, app.look.units);
+        let bytes = format::bytes(flows.total().sums(direction).seen.bytes, state.look.units);
         rest = canvas.text(rest, &format!("{arrow}{bytes} "), style);
     }
-    let series = flows.total().series(app.zoom, flows.clock());
-    plot::draw(canvas, app, &series, area);
+    let series = flows.total().series(state.zoom, flows.clock());
+    plot::draw(canvas, state, &series, area);
 }

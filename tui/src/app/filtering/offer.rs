@@ -4,8 +4,8 @@ use ipnet::IpNet;
 use probe_common::FlowKey;
 use probe_common::parse::number::ether;
 
-use crate::app::action::{HostGroup, Side};
-use crate::app::ends;
+use crate::app::ends::{self, Side};
+use crate::app::group::HostGroup;
 use crate::filter::Filter;
 
 /// What to filter by.

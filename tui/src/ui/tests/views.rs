@@ -3,13 +3,14 @@
 use ratatui::style::{Color, Modifier};
 
 use super::{busy, empty, screen, terminal};
-use crate::app::action::{Action, View};
+use crate::app::action::Action;
+use crate::app::tab::Tab;
 use crate::app::{App, Colours, Look};
 use crate::model::Event;
 
 /// Compares a picture of each view with the one that is kept.
 fn each_view(state: &str, app: impl Fn() -> App, picture: impl Fn(&mut App) -> String) {
-    for view in View::ALL {
+    for &view in Tab::ALL {
         let mut app = app();
         app.update(Action::Show(view));
         let name = format!("{}_{state}", view.name().to_lowercase());
@@ -123,7 +124,7 @@ fn lost_events_are_told_by_cpu() {
     interval.devices[0].directions[0].lost = 1_208;
     interval.probe.lost = vec![1_201, 0, 7];
     app.update(Action::Source(Event::Interval(interval).into()));
-    app.update(Action::Show(View::Probe));
+    app.update(Action::Show(Tab::Probe));
     let text = screen(&mut app, 140, 45);
     assert!(
         text.contains("1,208 events lost (CPU 0: 1,201, CPU 2: 7)"),

@@ -5,14 +5,15 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::canvas::{Canvas, indent, line};
-use super::super::{format, plot, wrap};
 use super::ledger;
-use crate::app::App;
 use crate::app::list::Extent;
+use crate::app::state::State;
+use crate::app::views::DevicesView;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
 use crate::model::{Device, DeviceKind, Fate, Watch};
+use crate::ui::canvas::{Canvas, indent, line};
+use crate::ui::{format, plot, wrap};
 
 /// Lines of the detail while it is not open.
 pub const LINES: u16 = 14;
@@ -25,13 +26,19 @@ const HISTORY: u16 = 10;
 const LABEL: usize = 10;
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect) {
+pub fn draw(
+    canvas: &mut Canvas<'_>,
+    state: &State,
+    view: &DevicesView,
+    device: &Device,
+    mut area: Rect,
+) {
     let palette = canvas.palette;
     let place = line(&mut area);
     canvas.rule(place);
     let title = format!(" {} ", device.name);
     canvas.text(indent(place, 2), &title, palette.strong);
-    if let Some(ledger) = ledger(app, device) {
+    if let Some(ledger) = ledger(state, device) {
         let graph = indent(area, COLUMNS);
         let has_graph = graph.width >= 24 && area.height > 2 * HISTORY;
         let height = match has_graph {
@@ -48,8 +55,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
                 height: HISTORY - 1,
                 ..graph
             };
-            let series = ledger.series(app.zoom, app.picture().flows.clock());
-            plot::draw(canvas, app, &series, top);
+            let series = ledger.series(state.zoom, state.picture().flows.clock());
+            plot::draw(canvas, state, &series, top);
         }
         counters(canvas, ledger, top);
         area.y += top.height;
@@ -62,7 +69,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, device: &Device, mut area: Rect)
         rows: lines.len(),
     };
     let most = lines.len().saturating_sub(page);
-    let hidden = app.devices.inside.offset().min(most);
+    let hidden = view.detail_scroll.offset().min(most);
     for (label, text, style) in lines.iter().skip(hidden).take(page) {
         let place = indent(line(&mut area), 1);
         let rest = canvas.text(place, &format!("{label:<LABEL$}"), palette.dim);

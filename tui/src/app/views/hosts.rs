@@ -1,13 +1,24 @@
 //! Flows grouped by the addresses of one end: a tree of prefixes.
 
+use std::net::IpAddr;
+
 use foldhash::{HashMap, HashMapExt, HashSet};
 use ipnet::IpNet;
 
-use super::action::{HostGroup, Side};
-use super::ends;
-use super::flows::{Criteria, Order, ordered};
-use super::list::List;
-use super::measure::Measure;
+use super::{Outcome, View};
+use crate::app::action::Action;
+use crate::app::bindings::{Row, row};
+use crate::app::criteria::Criteria;
+use crate::app::ends::{self, Side};
+use crate::app::filtering::Subject;
+use crate::app::group::HostGroup;
+use crate::app::host_column::HostColumn;
+use crate::app::item::Item;
+use crate::app::list::{Extent, List, Motion};
+use crate::app::measure::ordered;
+use crate::app::order::Order;
+use crate::app::state::State;
+use crate::filter::Filter;
 use crate::flow::{Count, FlowTable, Series, Span};
 use tree::{Node, Tree};
 
@@ -15,43 +26,18 @@ use tree::{Node, Tree};
 mod tests;
 mod tree;
 
-/// The columns of the table, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HostColumn {
-    /// The prefix.
-    Group,
-    /// How many flows.
-    Flows,
-    /// Bytes per second towards the local end.
-    In,
-    /// Bytes per second away from it.
-    Out,
-    /// Packets so far.
-    Packets,
-    /// The share of what is shown; sorts by the sum of both rates.
-    Share,
-}
-
-impl HostColumn {
-    /// All columns in the order of the table.
-    pub const ALL: [Self; 6] = [
-        Self::Group,
-        Self::Flows,
-        Self::In,
-        Self::Out,
-        Self::Packets,
-        Self::Share,
-    ];
-}
-
-impl Order<HostColumn> {
-    const fn by(column: HostColumn) -> Self {
-        Self {
-            column,
-            descending: !matches!(column, HostColumn::Group),
-        }
-    }
-}
+#[rustfmt::skip]
+const KEYS: &[Row] = &[
+    row("Enter", "open", Action::Open, "flows", "Show the flows of the selected prefix"),
+    row("Right", "unfold", Action::Unfold, "open", "Expand the selected prefix"),
+    row("Left", "fold", Action::Fold, "close", "Collapse the selected prefix, or go to its parent"),
+    row("a", "filter-by-address-remote", Action::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
+    row("i", "host-detail", Action::HostDetail, "detail", "Open or close the details of the selected prefix"),
+    row("p", "host-prefix", Action::HostPrefix, "prefix", "Expand everything down to wider prefixes, then down to addresses"),
+    row("l", "host-side", Action::HostSide, "side", "Group by the remote or by the local address"),
+    row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
+    row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
+];
 
 /// What a group's flows come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -113,7 +99,7 @@ impl Default for HostsView {
             turned: HashSet::default(),
             step: 1,
             list: List::default(),
-            order: Order::<HostColumn>::by(HostColumn::Share),
+            order: Order::by(HostColumn::Share),
             side: Side::Remote,
             detail: false,
             series: Series::default(),
@@ -123,14 +109,9 @@ impl Default for HostsView {
 
 impl HostsView {
     /// Recomputes the rows.
-    pub fn refresh(
-        &mut self,
-        flows: &FlowTable,
-        criteria: Criteria<'_>,
-        measure: Measure,
-        zoom: Span,
-    ) {
-        let tree = Tree::new(flows, criteria, self.side, measure);
+    fn group(&mut self, state: &State) {
+        let (flows, criteria) = (&state.picture().flows, state.criteria());
+        let tree = Tree::new(flows, criteria, self.side, state.measure());
         let roots = tree.roots();
         self.total = HostSums::default();
         for root in &roots {
@@ -140,7 +121,7 @@ impl HostsView {
         let mut rows = Vec::new();
         self.list_groups(roots, 0, &mut rows);
         self.list.settle(rows);
-        self.series = self.selected_series(flows, criteria, zoom);
+        self.series = self.selected_series(flows, criteria, state.zoom);
     }
 
     /// The graph of the selected group, while its detail is open.
@@ -237,7 +218,7 @@ impl HostsView {
     }
 
     /// Opens the selected prefix, or closes it.
-    pub fn unfold(&mut self, open: bool) {
+    fn unfold(&mut self, open: bool) {
         let Some(group) = self.list.selected() else {
             return;
         };
@@ -251,7 +232,7 @@ impl HostsView {
 
     /// Selects the group that the selected one is in; nothing happens where it
     /// is in none.
-    pub fn leave(&mut self) {
+    fn leave(&mut self) {
         let rows = self.list.rows();
         let selected = self.list.selected();
         let Some(place) = rows.iter().position(|row| Some(*row) == selected) else {
@@ -269,31 +250,128 @@ impl HostsView {
 
     /// Opens the tree down to the next wider prefixes, and after the widest
     /// down to addresses.
-    pub fn widen(&mut self) {
+    fn widen(&mut self) {
         self.step = (self.step + 1) % ends::LENGTHS.len();
         self.turned.clear();
         self.list.rewind();
     }
 
     /// Groups by the other end.
-    pub const fn turn(&mut self) {
+    const fn turn(&mut self) {
         self.side = self.side.other();
         self.list.rewind();
     }
 
-    /// Sorts by a column; by the same again the other way around.
-    pub fn sort_by(&mut self, column: HostColumn) {
-        if self.order.column == column {
-            self.order.descending = !self.order.descending;
-        } else {
-            self.order = Order::<HostColumn>::by(column);
-        }
+    /// Changes the order of the rows.
+    fn reorder(&mut self, change: impl FnOnce(&mut Order<HostColumn>)) {
+        change(&mut self.order);
         self.list.rewind();
     }
 
-    /// Sorts by the next column.
-    pub fn sort_next(&mut self) {
-        let next = (self.order.column as usize + 1) % HostColumn::ALL.len();
-        self.sort_by(HostColumn::ALL[next]);
+    /// Hides the groups in the selected one, or selects the one that it is in.
+    fn fold(&mut self) {
+        let selected = self.list.selected();
+        if selected.is_some_and(|group| self.branch(&group).open == Some(true)) {
+            self.unfold(false);
+        } else {
+            self.leave();
+        }
     }
 }
+
+impl View for HostsView {
+    fn keys(&self) -> &'static [&'static [Row]] {
+        &[KEYS]
+    }
+
+    fn refresh(&mut self, state: &State) {
+        self.group(state);
+    }
+
+    fn step(&mut self, motion: Motion, state: &State) {
+        self.list.step(motion);
+        if self.detail {
+            self.group(state);
+        }
+    }
+
+    fn scroll(&mut self, rows: i32) {
+        self.list.scroll(rows);
+    }
+
+    fn set_extent(&mut self, extent: Extent) -> bool {
+        self.list.set_page(extent.page)
+    }
+
+    fn select(&mut self, item: Item, state: &State) -> bool {
+        let Item::Host(group) = item else {
+            return false;
+        };
+        let again = self.list.selected() == Some(group);
+        if !again {
+            self.list.select(group);
+            self.group(state);
+        }
+        again
+    }
+
+    /// Shows the flows of the selected group.
+    fn open(&mut self, _: &State) -> Outcome {
+        let text = match self.list.selected() {
+            Some(HostGroup::Prefix(prefix)) => format!("{} {prefix}", self.side.name()),
+            Some(HostGroup::EtherType(number)) => format!("ether {number:#06x}"),
+            None => return Outcome::Say(NONE_SELECTED),
+        };
+        Filter::parse(&text).map_or(Outcome::Done, Outcome::ShowFlows)
+    }
+
+    fn close(&mut self) -> bool {
+        std::mem::take(&mut self.detail)
+    }
+
+    fn deselect(&mut self, _: &State) {
+        self.list.deselect();
+    }
+
+    fn copy(&self, _: &State) -> Option<String> {
+        match self.list.selected()? {
+            HostGroup::Prefix(prefix) => Some(prefix.to_string()),
+            HostGroup::EtherType(_) => None,
+        }
+    }
+
+    fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
+        Some(subject.of_group(self.list.selected()?, self.side))
+    }
+
+    fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
+        let rows = self.list.visible(page).iter();
+        rows.filter_map(HostGroup::address).collect()
+    }
+
+    fn act(&mut self, action: &Action, state: &State) -> Outcome {
+        match action {
+            Action::SortNext => self.reorder(|order| order.sort_by_next(&HostColumn::ALL)),
+            Action::SortReverse => self.reorder(|order| order.sort_by(order.column)),
+            Action::SortHosts(column) => self.reorder(|order| order.sort_by(*column)),
+            Action::HostDetail => {
+                if self.list.selected().is_none() {
+                    self.list.step(Motion::Down);
+                }
+                if self.list.selected().is_none() {
+                    return Outcome::Say(NONE_SELECTED);
+                }
+                self.detail = !self.detail;
+            }
+            Action::HostSide => self.turn(),
+            Action::HostPrefix => self.widen(),
+            Action::Unfold => self.unfold(true),
+            Action::Fold => self.fold(),
+            _ => return Outcome::Done,
+        }
+        self.group(state);
+        Outcome::Done
+    }
+}
+
+const NONE_SELECTED: &str = "Select a prefix first (arrow keys).";

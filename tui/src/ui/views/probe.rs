@@ -4,21 +4,22 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::canvas::{Canvas, bottom, indent, line};
-use super::format::{self, count};
-use super::graph;
-use crate::app::App;
 use crate::app::list::Extent;
+use crate::app::state::State;
+use crate::app::views::ProbeView;
 use crate::flow::Ledger;
 use crate::model::{Cost, Level};
+use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::format::{self, count};
+use crate::ui::graph;
 
 type Line = Vec<(String, Style)>;
 
 /// Draws the view: text that scrolls.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
-    let mut lines = sums(canvas, app, usize::from(area.width));
-    lines.extend(probe(canvas, app, usize::from(area.width)));
-    lines.extend(notices(canvas, app, usize::from(area.width)));
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: Rect) {
+    let mut lines = sums(canvas, state, usize::from(area.width));
+    lines.extend(probe(canvas, state, usize::from(area.width)));
+    lines.extend(notices(canvas, state, usize::from(area.width)));
     // Where not all has room, the last line says how much there is below.
     let fits = lines.len() <= usize::from(area.height);
     let foot = bottom(&mut area, u16::from(!fits));
@@ -28,7 +29,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         rows: lines.len(),
     };
     let most = lines.len().saturating_sub(page);
-    let hidden = app.probe.offset().min(most);
+    let hidden = view.scroll.offset().min(most);
     if most > hidden {
         let text = format!("{} ", format::below(most - hidden));
         canvas.right(foot, &text, canvas.palette.dim);
@@ -50,11 +51,11 @@ fn heading(canvas: &Canvas<'_>, text: &str) -> Line {
 const FILTERED: usize = 5;
 
 /// Where each device's packets are, a direction a line.
-fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
+fn sums(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
-    let flows = &app.picture().flows;
+    let flows = &state.picture().flows;
     // Where it is not, that column would be all zeros.
-    let is_pushed_down = app.push_down.prefixes().is_some()
+    let is_pushed_down = state.push_down.prefixes().is_some()
         || Direction::BOTH
             .iter()
             .any(|&direction| flows.total().sums(direction).filtered.packets > 0);
@@ -110,7 +111,7 @@ fn sums(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         ),
         row("", "", head),
     ];
-    let names = app.picture().devices.names();
+    let names = state.picture().devices.names();
     let mut devices: Vec<_> = flows.devices().collect();
     devices.sort_by_key(|(slot, _)| names.place(*slot));
     let ledgers = devices
@@ -174,9 +175,9 @@ fn cells(
 }
 
 /// How full the kernel's maps are.
-fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
+fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
-    let probe = &app.picture().probe;
+    let probe = &state.picture().probe;
     let gauge = |label: &str, used: u64, of: u64, text: String| -> Line {
         let cells = if width < 80 { 8 } else { 20 };
         let bar = graph::share(used as f64, of as f64, cells, canvas.ascii);
@@ -206,7 +207,7 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         ));
     }
     if probe.ring_capacity > 0 {
-        let total = app.picture().flows.total();
+        let total = state.picture().flows.total();
         let lost = Direction::BOTH.map(|direction| total.totals(direction).lost);
         let by_cpu = probe.lost.iter().enumerate().filter(|(_, lost)| **lost > 0);
         let by_cpu: Vec<_> = by_cpu
@@ -214,8 +215,8 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
             .collect();
         let mut text = format!(
             "{} of {}, {} events lost",
-            format::bytes(probe.ring_bytes, app.look.units),
-            format::bytes(probe.ring_capacity, app.look.units),
+            format::bytes(probe.ring_bytes, state.look.units),
+            format::bytes(probe.ring_capacity, state.look.units),
             count(lost.iter().sum())
         );
         if !by_cpu.is_empty() {
@@ -232,8 +233,8 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         vec![(format!("{label:<21}"), palette.dim), (text, palette.text)]
     };
     let cost = match probe.cost {
-        None if app.not_measured.is_some() => {
-            let reason = app.not_measured.as_deref().unwrap_or_default();
+        None if state.not_measured.is_some() => {
+            let reason = state.not_measured.as_deref().unwrap_or_default();
             let text = format!("not measured: {reason}");
             format::truncate(&text, width.saturating_sub(23), canvas.ellipsis())
         }
@@ -242,11 +243,11 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
         Some(Cost { runs, time }) => format!(
             "{} ns a packet, {} of a CPU; measured while you look",
             time.as_nanos() / u128::from(runs),
-            percent(time.as_secs_f64() / app.picture().interval.as_secs_f64()),
+            percent(time.as_secs_f64() / state.picture().interval.as_secs_f64()),
         ),
     };
     lines.push(fact("eBPF programs", cost));
-    if let Some(prefixes) = app.push_down.prefixes() {
+    if let Some(prefixes) = state.push_down.prefixes() {
         let prefixes: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
         let text = format!("{}; what has no end there is filtered", prefixes.join(", "));
         lines.push(fact(
@@ -258,12 +259,12 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     lines.push(fact("reading the counters", format!("{read:.1} ms")));
     lines.push(Vec::new());
     lines.push(heading(canvas, "This process, last second"));
-    if let Some(usage) = app.usage {
+    if let Some(usage) = state.usage {
         lines.push(fact("CPU", format!("{} of a CPU", percent(usage.cpu))));
         if let Some(memory) = usage.memory {
-            lines.push(fact("memory", format::bytes(memory, app.look.units)));
+            lines.push(fact("memory", format::bytes(memory, state.look.units)));
         }
-        let drawn = match format::rate(usage.drawn, app.look.units) {
+        let drawn = match format::rate(usage.drawn, state.look.units) {
             none if none.is_empty() => "nothing".to_owned(),
             rate => rate,
         };
@@ -271,8 +272,8 @@ fn probe(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
     } else {
         lines.push(fact("", "known after the next interval".to_owned()));
     }
-    let privileges = app.session.privileges.iter();
-    let texts = privileges.flat_map(|text| super::wrap(text, width.saturating_sub(23)));
+    let privileges = state.session.privileges.iter();
+    let texts = privileges.flat_map(|text| crate::ui::wrap(text, width.saturating_sub(23)));
     for (number, text) in texts.enumerate() {
         let label = if number == 0 { "privileges" } else { "" };
         lines.push(fact(label, text));
@@ -287,22 +288,22 @@ fn percent(share: f64) -> String {
 }
 
 /// What was said, newest first, wrapped.
-fn notices(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
+fn notices(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
     let mut lines = vec![heading(canvas, "Notices, newest first")];
-    if app.notices.all().len() == 0 {
+    if state.notices.all().len() == 0 {
         lines.push(vec![(
             "none: all is as it should be".to_owned(),
             palette.dim,
         )]);
     }
-    for notice in app.notices.all().rev() {
+    for notice in state.notices.all().rev() {
         let (mark, style) = match notice.level {
             Level::Info => (canvas.glyph("●", "i"), palette.good),
             Level::Warning => (canvas.glyph("▲", "!"), palette.warn),
         };
         let when = format!("{:>8} ", format::duration(notice.at));
-        for (number, text) in super::wrap(&notice.text, width.saturating_sub(13))
+        for (number, text) in crate::ui::wrap(&notice.text, width.saturating_sub(13))
             .into_iter()
             .enumerate()
         {
@@ -314,10 +315,10 @@ fn notices(canvas: &Canvas<'_>, app: &App, width: usize) -> Vec<Line> {
             lines.push(start.into_iter().chain([(text, palette.text)]).collect());
         }
     }
-    if app.notices.dropped() > 0 {
+    if state.notices.dropped() > 0 {
         let text = format!(
             "{} older ones were not kept",
-            count(app.notices.dropped() as u64)
+            count(state.notices.dropped() as u64)
         );
         lines.push(vec![(text, palette.dim)]);
     }

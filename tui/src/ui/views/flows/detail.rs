@@ -3,14 +3,16 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, indent, line};
-use super::format::{self, count};
-use super::plot;
-use crate::app::action::Side;
+use crate::app::ends::Side;
 use crate::app::list::Extent;
-use crate::app::{App, ends, names};
+use crate::app::state::State;
+use crate::app::views::FlowsView;
+use crate::app::{ends, names};
 use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
+use crate::ui::canvas::{Canvas, indent, line};
+use crate::ui::format::{self, count};
+use crate::ui::plot;
 
 /// Lines that the text needs.
 const TEXT: u16 = 12;
@@ -27,11 +29,11 @@ pub const fn lines(height: u16) -> u16 {
 }
 
 /// Draws the detail of the selected flow.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
-    let Some(flow) = app.selected_flow() else {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: Rect) {
+    let Some(flow) = view.selected(state) else {
         let place = line(&mut area);
         canvas.rule(place);
-        super::empty(
+        crate::ui::empty(
             canvas,
             area,
             "The selected flow is over and has left the table.",
@@ -40,15 +42,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         return;
     };
     let place = line(&mut area);
-    let lines = facts(app, flow);
+    let lines = facts(state, flow);
     let page = usize::from(area.height.saturating_sub(1));
     canvas.geometry.detail = Extent {
         page,
         rows: lines.len(),
     };
     let most = lines.len().saturating_sub(page);
-    let hidden = app.flows.inside.offset().min(most);
-    title(canvas, app, flow, place);
+    let hidden = view.detail_scroll.offset().min(most);
+    title(canvas, state, flow, place);
     let mut text = Rect {
         width: area.width.min(FACTS),
         ..area
@@ -59,16 +61,18 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     }
     let graphs = indent(area, FACTS + 1);
     if graphs.width >= 24 && graphs.height >= 6 {
-        let series = flow.history.series(app.zoom, app.picture().flows.clock());
-        plot::draw(canvas, app, &series, graphs);
+        let series = flow
+            .history
+            .series(state.zoom, state.picture().flows.clock());
+        plot::draw(canvas, state, &series, graphs);
     }
 }
 
-fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
+fn title(canvas: &mut Canvas<'_>, state: &State, flow: &Flow, place: Rect) {
     let palette = canvas.palette;
     canvas.rule(place);
     let end = |side| {
-        let name = ends::address(&flow.key, side).and_then(|address| app.hostnames.name(address));
+        let name = ends::address(&flow.key, side).and_then(|address| state.hostnames.name(address));
         match name {
             Some(name) => format!("{} ({name})", ends::text(&flow.key, side)),
             None => ends::text(&flow.key, side),
@@ -79,15 +83,18 @@ fn title(canvas: &mut Canvas<'_>, app: &App, flow: &Flow, place: Rect) {
         (local, remote) => format!("{local} {} {remote} ", canvas.glyph("↔", "<->")),
     };
     let protocol = format!(" {} ", names::protocol(&flow.key));
-    let device = format!("on {} ", app.picture().devices.names().get(flow.key.device));
+    let device = format!(
+        "on {} ",
+        state.picture().devices.names().get(flow.key.device)
+    );
     let mut place = indent(place, 1);
-    let state = match app.own {
+    let label = match state.own {
         Some(own) if own.is(&flow.key) => "your own SSH session".into(),
         _ => names::state(flow),
     };
-    if !state.is_empty() {
+    if !label.is_empty() {
         place = canvas.right(place, " ", palette.dim);
-        place = canvas.right(place, &format!(" {state} "), palette.strong);
+        place = canvas.right(place, &format!(" {label} "), palette.strong);
         place = canvas.right(place, " ", palette.dim);
     }
     canvas.texts(
@@ -127,18 +134,18 @@ enum Values {
     Both(String),
 }
 
-fn facts(app: &App, flow: &Flow) -> Vec<(String, Values)> {
-    let clock = app.picture().flows.clock();
+fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
+    let clock = state.picture().flows.clock();
     let each = |value: &dyn Fn(Direction) -> Option<String>| {
         Values::Each(Direction::BOTH.map(|d| value(d).filter(|text| !text.is_empty())))
     };
     let counts = |direction: Direction| flow.counts[direction as usize];
     let bytes = |bytes: u64| format!("{} B", count(bytes));
-    let rate = |d| format::rate(flow.rate(d, app.window(), clock), app.look.units);
+    let rate = |d| format::rate(flow.rate(d, state.window(), clock), state.look.units);
     let mean = |d| counts(d).bytes.checked_div(counts(d).packets).map(bytes);
     let largest = |d: Direction| Some(u64::from(flow.largest[d as usize])).filter(|b| *b > 0);
     let hops = |d: Direction| Some(flow.hop_limit[d as usize]).filter(|hops| *hops > 0);
-    let rate_label = format!("rate, {} s", app.window().as_secs());
+    let rate_label = format!("rate, {} s", state.window().as_secs());
     let mut facts: Vec<(String, Values)> = vec![
         (rate_label, each(&|d| Some(rate(d)))),
         (
@@ -165,7 +172,7 @@ fn facts(app: &App, flow: &Flow) -> Vec<(String, Values)> {
     let first = format!(
         "{} ago, {}",
         format::duration(flow.age(now)),
-        super::time_of_day(app, flow.first_seen, "%T")
+        crate::ui::time_of_day(state, flow.first_seen, "%T")
     );
     let last = match flow.idle(now) {
         idle if idle.is_zero() => "now".to_owned(),

@@ -4,14 +4,15 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::canvas::{Canvas, bottom, indent, line};
-use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, table, wrap};
-use crate::app::App;
-use crate::app::action::{Item, View};
+use crate::app::item::Item;
+use crate::app::state::State;
+use crate::app::views::{DevicesView, View};
 use crate::listing;
 use crate::model::{Device, DeviceKind, Netkit, Watch};
 use crate::text::clean;
+use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::table::{Cell, Column, TableSpec};
+use crate::ui::{empty, format, table, wrap};
 
 mod detail;
 
@@ -33,9 +34,9 @@ enum Field {
 }
 
 /// Draws the view.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
-    if app.known_devices().all().is_empty() {
-        let (matter, cure) = if app.known_devices().are_listed() {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area: Rect) {
+    if state.known_devices().all().is_empty() {
+        let (matter, cure) = if state.known_devices().are_listed() {
             (
                 "There is no device in this network namespace.",
                 "One that appears shows here by itself.",
@@ -45,46 +46,46 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         };
         return empty(canvas, area, matter, cure);
     }
-    if let Some(reason) = reason(app) {
+    if let Some(reason) = view.prompt(state) {
         why(canvas, reason, &mut area);
     }
-    let shown = app
-        .devices
-        .selected(app.known_devices())
-        .or_else(|| app.known_devices().watched().next());
+    let shown = view
+        .selected(state)
+        .or_else(|| state.known_devices().watched().next());
     if let Some(device) = shown {
-        let lines = if app.devices.detail {
+        let lines = if view.detail {
             area.height.saturating_sub(TABLE)
         } else {
             // What the table leaves, but not so much that it moves with each row.
-            let rows = app.devices.list.rows().len() as u16;
+            let rows = view.list.rows().len() as u16;
             let free = area.height.saturating_sub(rows + 2);
             free.min(2 * detail::LINES)
                 .max(detail::LINES.min(area.height / 2))
         };
         let place = bottom(&mut area, lines);
-        detail::draw(canvas, app, device, place);
+        detail::draw(canvas, state, view, device, place);
     }
-    let behaviour = Behaviour {
+    let spec = TableSpec {
         order: None,
         sort: |_| None,
         cell: None,
         item: Item::Device,
     };
-    let columns = columns(app, area.width);
+    let columns = columns(state, area.width);
     table::draw(
         canvas,
         area,
         &columns,
-        &app.devices.list,
-        &behaviour,
+        &view.list,
+        &spec,
         |canvas, index, field, width| {
-            app.known_devices()
+            state
+                .known_devices()
                 .all()
                 .iter()
                 .find(|device| device.index == index)
                 .map_or_else(Cell::default, |device| {
-                    cell(canvas, app, device, field, usize::from(width))
+                    cell(canvas, state, device, field, usize::from(width))
                 })
         },
     );
@@ -94,20 +95,6 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 const WIDE: u16 = 120;
 /// Lines that remain of the table while the detail is open.
 const TABLE: u16 = 4;
-
-/// Why the user is asked to choose, while this view says so: nobody else needs
-/// to say it then.
-pub fn reason(app: &App) -> Option<&str> {
-    let asks = app.view() == View::Devices
-        && app.known_devices().watched().next().is_none()
-        && !app.known_devices().all().is_empty();
-    let last = app.notices.all().next_back();
-    let said = last.map(|notice| notice.text.as_str());
-    asks.then(|| {
-        said.or(app.session.remark.as_deref())
-            .unwrap_or("No device is watched.")
-    })
-}
 
 /// Asks the user to choose.
 fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
@@ -126,10 +113,10 @@ fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
     }
 }
 
-fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
+fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
     // A closed end must not be the part that has no room.
     let policy = if width < WIDE { 9 } else { 17 };
-    let rate = format::rate_width(app.look.units);
+    let rate = format::rate_width(state.look.units);
     vec![
         Column::left(Field::Watch, "WATCHED", 11..=13, 13),
         Column::left(Field::Name, "DEVICE", 10..=15, 12),
@@ -147,7 +134,7 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
     ]
 }
 
-fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field, width: usize) -> Cell {
+fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, field: Field, width: usize) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
     let pair = match &device.kind {
@@ -171,7 +158,9 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field, width: us
             }
             Watch::No => Cell::new(canvas.glyph("○", "."), palette.dim),
         },
-        Field::Name if warns(app, device) => Cell::new(format!("{} !", device.name), palette.warn),
+        Field::Name if warns(state, device) => {
+            Cell::new(format!("{} !", device.name), palette.warn)
+        }
         Field::Name => Cell::new(&device.name, palette.strong),
         Field::Container => Cell::new(device.leads_to().map_or_else(String::new, clean), text),
         Field::Kind => match &device.kind {
@@ -192,9 +181,9 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field, width: us
         Field::Up => Cell::new("down", palette.warn),
         Field::Mac => Cell::new(format::mac(&device.mac), palette.dim),
         Field::Mtu => Cell::new(device.mtu.to_string(), text),
-        Field::In => rate(canvas, app, device, Direction::In),
-        Field::Out => rate(canvas, app, device, Direction::Out),
-        Field::Packets => ledger(app, device).map_or_else(Cell::default, |ledger| {
+        Field::In => rate(canvas, state, device, Direction::In),
+        Field::Out => rate(canvas, state, device, Direction::Out),
+        Field::Packets => ledger(state, device).map_or_else(Cell::default, |ledger| {
             let packets = Direction::BOTH.map(|d| ledger.sums(d).seen.packets);
             Cell::new(format::short_count(packets.iter().sum()), text)
         }),
@@ -202,8 +191,8 @@ fn cell(canvas: &Canvas<'_>, app: &App, device: &Device, field: Field, width: us
 }
 
 /// Whether there is something that the user had better know.
-fn warns(app: &App, device: &Device) -> bool {
-    let came_past = ledger(app, device).is_some_and(|ledger| {
+fn warns(state: &State, device: &Device) -> bool {
+    let came_past = ledger(state, device).is_some_and(|ledger| {
         let fates = Direction::BOTH.map(|direction| ledger.totals(direction).fate);
         fates.into_iter().flatten().any(|fate| fate.bypassed > 0)
     });
@@ -234,20 +223,20 @@ fn both(primary: &str, peer: &str) -> String {
     }
 }
 
-fn ledger<'a>(app: &'a App, device: &Device) -> Option<&'a crate::flow::Ledger> {
+fn ledger<'a>(state: &'a State, device: &Device) -> Option<&'a crate::flow::Ledger> {
     match device.watch {
-        Watch::Yes { slot, .. } | Watch::Gone { slot } => app.picture().flows.device(slot),
+        Watch::Yes { slot, .. } | Watch::Gone { slot } => state.picture().flows.device(slot),
         _ => None,
     }
 }
 
-fn rate(canvas: &Canvas<'_>, app: &App, device: &Device, direction: Direction) -> Cell {
-    let Some(ledger) = ledger(app, device) else {
+fn rate(canvas: &Canvas<'_>, state: &State, device: &Device, direction: Direction) -> Cell {
+    let Some(ledger) = ledger(state, device) else {
         return Cell::default();
     };
-    let clock = app.picture().flows.clock();
-    let amount = app.measure().of_ledger(ledger, direction, clock);
-    match format::short_amount(amount, app.measure(), app.look.units) {
+    let clock = state.picture().flows.clock();
+    let amount = state.measure().of_ledger(ledger, direction, clock);
+    match format::short_amount(amount, state.measure(), state.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),
     }

@@ -4,15 +4,17 @@ use probe_common::{Direction, Reason};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::canvas::{Canvas, bottom, indent, line};
-use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, table};
-use crate::app::action::Item;
+use crate::app::item::Item;
 use crate::app::list::Extent;
-use crate::app::{App, ends, names};
+use crate::app::state::State;
+use crate::app::views::PacketsView;
+use crate::app::{ends, names};
 use crate::dissect::{Node, summary, tree};
 use crate::model::Packet;
 use crate::traffic::KEPT;
+use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::table::{Cell, Column, TableSpec};
+use crate::ui::{empty, format, table};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Field {
@@ -32,15 +34,15 @@ enum Field {
 const DETAIL: u16 = 16;
 
 /// Draws the view.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area: Rect) {
     let place = line(&mut area);
-    about(canvas, app, place);
-    if app.packets.detail {
+    about(canvas, state, view, place);
+    if view.detail {
         let lines = DETAIL.max(area.height / 2).min(area.height * 2 / 3);
         let place = bottom(&mut area, lines);
-        detail(canvas, app, place);
+        detail(canvas, state, view, place);
     }
-    let behaviour = Behaviour {
+    let spec = TableSpec {
         order: None,
         sort: |_| None,
         cell: None,
@@ -49,20 +51,21 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
     table::draw(
         canvas,
         area,
-        &columns(app, area.width),
-        &app.packets.list,
-        &behaviour,
+        &columns(state, area.width),
+        &view.list,
+        &spec,
         |canvas, number, field, width| {
-            app.picture()
+            state
+                .picture()
                 .packets
                 .get(number)
                 .map_or_else(Cell::default, |packet| {
-                    cell(canvas, app, packet, field, usize::from(width))
+                    cell(canvas, state, packet, field, usize::from(width))
                 })
         },
     );
-    if app.packets.list.rows().is_empty() {
-        if app.picture().packets.is_empty() {
+    if view.list.rows().is_empty() {
+        if state.picture().packets.is_empty() {
             empty(
                 canvas,
                 area,
@@ -81,10 +84,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 }
 
 /// What is kept and what is not.
-fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
+fn about(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, place: Rect) {
     let palette = canvas.palette;
-    let packets = &app.picture().packets;
-    let state = if app.packets.follow {
+    let packets = &state.picture().packets;
+    let following = if view.follow {
         " following the newest; the arrows stop it"
     } else {
         " Esc follows the newest again"
@@ -98,11 +101,11 @@ fn about(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
         ),
     };
     let rest = canvas.right(place, &left, palette.dim);
-    canvas.text(rest, state, palette.dim);
+    canvas.text(rest, following, palette.dim);
 }
 
 /// The columns, with what is left to the words as wide as can be.
-fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
+fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
     let (time, end, words) = match width {
         ..70 => (9, 14, 22),
         70..100 => (9, 16, 30),
@@ -110,7 +113,7 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
         160.. => (12, 17, 80),
     };
     // In ASCII it is a word.
-    let arrow = if app.look.ascii { 3 } else { 2 };
+    let arrow = if state.look.ascii { 3 } else { 2 };
     let mut columns = vec![
         Column::left(Field::Time, "TIME", time..=time, 6),
         Column::left(Field::Device, "DEVICE", 8..=10, 3),
@@ -123,29 +126,36 @@ fn columns(app: &App, width: u16) -> Vec<Column<Field>> {
         Column::left(Field::Summary, "WHAT", words..=200, 9),
         Column::left(Field::Why, "BECAUSE", 9..=9, 1),
     ];
-    if app.known_devices().watched().count() < 2 {
+    if state.known_devices().watched().count() < 2 {
         columns.retain(|column| column.id != Field::Device);
     }
     columns
 }
 
-fn cell(canvas: &Canvas<'_>, app: &App, packet: &Packet, field: Field, width: usize) -> Cell {
+fn cell(canvas: &Canvas<'_>, state: &State, packet: &Packet, field: Field, width: usize) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
     let [from, to] = ends::sides(packet.direction);
     let end = |side| {
         format::shorten(
-            &app.hostnames.end(&packet.key, side),
+            &state.hostnames.end(&packet.key, side),
             width,
             canvas.ellipsis(),
         )
     };
     match field {
-        Field::Time if width < 12 => {
-            Cell::new(super::time_of_day(app, packet.at, "%M:%S%.3f"), palette.dim)
-        }
-        Field::Time => Cell::new(super::time_of_day(app, packet.at, "%T%.3f"), palette.dim),
-        Field::Device => Cell::new(app.picture().devices.names().label(packet.key.device), text),
+        Field::Time if width < 12 => Cell::new(
+            crate::ui::time_of_day(state, packet.at, "%M:%S%.3f"),
+            palette.dim,
+        ),
+        Field::Time => Cell::new(
+            crate::ui::time_of_day(state, packet.at, "%T%.3f"),
+            palette.dim,
+        ),
+        Field::Device => Cell::new(
+            state.picture().devices.names().label(packet.key.device),
+            text,
+        ),
         Field::Direction => match packet.direction {
             Direction::In => Cell::new(canvas.glyph("↓", "in"), palette.inward),
             Direction::Out => Cell::new(canvas.glyph("↑", "out"), palette.outward),
@@ -178,12 +188,11 @@ const fn why(reason: Reason) -> &'static str {
 }
 
 /// The packet dissected and, where there is room, its bytes.
-fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+fn detail(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area: Rect) {
     let palette = canvas.palette;
     let place = line(&mut area);
     canvas.rule(place);
-    let number = app.packets.list.selected();
-    let Some(packet) = number.and_then(|number| app.picture().packets.get(number)) else {
+    let Some(packet) = view.selected(state) else {
         let text = " the selected packet has left ";
         canvas.text(indent(place, 2), text, palette.dim);
         return;
@@ -216,7 +225,7 @@ fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         rows: lines.len(),
     };
     let most = lines.len().saturating_sub(usize::from(area.height));
-    let hidden = app.packets.inside.offset().min(most);
+    let hidden = view.detail_scroll.offset().min(most);
     for parts in lines.iter().skip(hidden).take(usize::from(area.height)) {
         write(canvas, line(&mut area), parts);
     }

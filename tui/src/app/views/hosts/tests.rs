@@ -1,4 +1,8 @@
-use crate::app::action::{Action, HostGroup, Item, Motion, View};
+use crate::app::action::Action;
+use crate::app::group::HostGroup;
+use crate::app::item::Item;
+use crate::app::list::Motion;
+use crate::app::tab::Tab;
 use crate::app::{App, Look};
 use crate::filter::Filter;
 use crate::model::{Event, FlowCounts, Interval};
@@ -35,13 +39,13 @@ fn app(remotes: &[&str]) -> App {
         })
         .into(),
     ));
-    app.update(Action::Show(View::Hosts));
+    app.update(Action::Show(Tab::Hosts));
     app
 }
 
 fn rows(app: &App) -> Vec<String> {
     let row = |group: &HostGroup| {
-        let branch = app.hosts.branch(group);
+        let branch = app.views.hosts.branch(group);
         match group {
             HostGroup::Prefix(prefix) => {
                 format!("{}{prefix} {}", " ".repeat(branch.depth), branch.sums.flows)
@@ -49,7 +53,7 @@ fn rows(app: &App) -> Vec<String> {
             HostGroup::EtherType(number) => number.to_string(),
         }
     };
-    app.hosts.list.rows().iter().map(row).collect()
+    app.views.hosts.list.rows().iter().map(row).collect()
 }
 
 fn select(app: &mut App, row: usize) {
@@ -99,14 +103,20 @@ fn one_key_opens_all_down_to_a_length() {
 fn each_level_adds_up_to_the_whole() {
     let app = app(&HOSTS);
     let sum = |depth: usize| -> usize {
-        let branches = app.hosts.list.rows().iter().map(|g| app.hosts.branch(g));
+        let branches = app
+            .views
+            .hosts
+            .list
+            .rows()
+            .iter()
+            .map(|g| app.views.hosts.branch(g));
         branches
             .filter(|b| b.depth == depth)
             .map(|b| b.sums.flows)
             .sum()
     };
     assert_eq!(sum(0), HOSTS.len());
-    assert_eq!(app.hosts.total().flows, HOSTS.len());
+    assert_eq!(app.views.hosts.total().flows, HOSTS.len());
 }
 
 #[test]
@@ -114,9 +124,9 @@ fn enter_narrows_the_filter_to_the_prefix() {
     let mut app = app(&HOSTS);
     select(&mut app, 1);
     app.update(Action::Open);
-    assert_eq!(app.view(), View::Flows);
-    assert_eq!(app.flows.list.rows().len(), 3);
-    assert_eq!(app.filtering.parts(), ["remote 10.1.0.0/16"]);
+    assert_eq!(app.tab(), Tab::Flows);
+    assert_eq!(app.views.flows.list.rows().len(), 3);
+    assert_eq!(app.state.filtering.parts(), ["remote 10.1.0.0/16"]);
 }
 
 #[test]
@@ -125,15 +135,15 @@ fn the_graph_of_a_prefix_is_the_sum_of_its_flows() {
     let ten: ipnet::IpNet = "10.0.0.0/8".parse().unwrap();
     app.update(Action::Select(Item::Host(HostGroup::Prefix(ten))));
     assert!(
-        app.hosts.series().values[0].is_empty(),
+        app.views.hosts.series().values[0].is_empty(),
         "only while it is looked at"
     );
     app.update(Action::HostDetail);
-    assert_eq!(app.hosts.series().values, [vec![3.0], vec![0.0]]);
+    assert_eq!(app.views.hosts.series().values, [vec![3.0], vec![0.0]]);
     app.update(Action::Direction);
     app.update(Action::Direction);
     assert!(
-        app.hosts.series().values[0]
+        app.views.hosts.series().values[0]
             .iter()
             .all(|value| *value == 0.0)
     );

@@ -7,61 +7,68 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::canvas::{Canvas, bottom};
-use super::table::{Behaviour, Cell, Column as Spec};
-use super::{detail, empty, format, graph, table};
-use crate::app::action::{Action, Item, Side};
+use crate::app::action::Action;
 use crate::app::columns::Column;
-use crate::app::flows::count;
-use crate::app::{App, names};
+use crate::app::criteria::count;
+use crate::app::ends::Side;
+use crate::app::item::Item;
+use crate::app::names;
+use crate::app::state::State;
+use crate::app::views::FlowsView;
 use crate::flow::{Flow, SLOTS};
 use crate::model::Container;
+use crate::ui::canvas::{Canvas, bottom};
+use crate::ui::table::{Cell, Column as Spec, TableSpec};
+use crate::ui::{empty, format, graph, table};
+
+mod detail;
 
 /// Draws the view.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
-    if app.flows.detail {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: Rect) {
+    if view.detail {
         let lines = detail::lines(area.height);
         let place = bottom(&mut area, lines);
-        detail::draw(canvas, app, place);
+        detail::draw(canvas, state, view, place);
     }
-    let behaviour = Behaviour {
-        order: Some((app.flows.order.column, app.flows.order.descending)),
+    let spec = TableSpec {
+        order: Some((view.order.column, view.order.descending)),
         sort: |column| Some(Action::SortFlows(column)),
-        cell: app.flows.cell(),
+        cell: view.cell(),
         item: Item::Flow,
     };
-    canvas.geometry.columns = Some(fitting(app, area.width));
-    let columns = columns(app, area.width);
+    canvas.geometry.columns = Some(fitting(state, view, area.width));
+    canvas.note = hidden_order(state, view, area.width).map(|title| format!("sorted by {title} "));
+    let columns = columns(state, view, area.width);
     table::draw(
         canvas,
         area,
         &columns,
-        &app.flows.list,
-        &behaviour,
-        |canvas, key, column, width| cell(canvas, app, key, column, usize::from(width)),
+        &view.list,
+        &spec,
+        |canvas, key, column, width| cell(canvas, state, key, column, usize::from(width)),
     );
-    if app.flows.list.rows().is_empty() {
-        nothing(canvas, app, area);
+    if view.list.rows().is_empty() {
+        nothing(canvas, state, area);
     }
 }
 
 /// The columns that have room.
-pub fn fitting(app: &App, width: u16) -> Vec<Column> {
-    let columns = table::fit(&columns(app, width), width.saturating_sub(1));
+pub fn fitting(state: &State, view: &FlowsView, width: u16) -> Vec<Column> {
+    let columns = table::fit(&columns(state, view, width), width.saturating_sub(1));
     columns.into_iter().map(|(column, _)| column.id).collect()
 }
 
 /// What the rows are sorted by when its column has no room to tell it.
-pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
-    let columns = columns(app, width);
-    let is_order = |column: &Spec<Column>| column.id == app.flows.order.column;
+fn hidden_order(state: &State, view: &FlowsView, width: u16) -> Option<&'static str> {
+    let columns = columns(state, view, width);
+    let is_order = |column: &Spec<Column>| column.id == view.order.column;
     if table::fit(&columns, width.saturating_sub(1))
         .iter()
         .any(|(column, _)| is_order(column))
     {
         return None;
     }
-    match app.flows.order.column {
+    match view.order.column {
         Column::Graph => Some("in + out"),
         _ => columns
             .iter()
@@ -73,22 +80,22 @@ pub fn hidden_order(app: &App, width: u16) -> Option<&'static str> {
 /// The width of the longest address with a port.
 const END: u16 = 47;
 
-fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
-    let (end, state, graph) = match width {
+fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
+    let (end, state_width, graph) = match width {
         ..100 => (15, 8, 9..=14),
         100..130 => (21, 10, 9..=14),
         130..160 => (28, 10, 9..=14),
         160.. => (28, 10, 20..=30),
     };
-    let rate = format::rate_width(app.look.units);
-    let bytes = format::bytes_width(app.look.units);
+    let rate = format::rate_width(state.look.units);
+    let bytes = format::bytes_width(state.look.units);
     // The device says nothing where there is only one.
-    let device = if app.known_devices().watched().count() > 1 {
+    let device = if state.known_devices().watched().count() > 1 {
         10
     } else {
         1
     };
-    let name = app
+    let name = state
         .known_devices()
         .watched()
         .map(|device| {
@@ -104,7 +111,7 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         Spec::left(Column::Protocol, "PROTO", 5..=5, 11),
         Spec::left(Column::Local, "LOCAL", end..=END, 14),
         Spec::left(Column::Remote, "REMOTE", end..=END, 15),
-        Spec::left(Column::State, "STATE", state..=12, 9),
+        Spec::left(Column::State, "STATE", state_width..=12, 9),
         Spec::right(Column::In, "↓IN", rate..=rate, 13),
         Spec::right(Column::Out, "↑OUT", rate..=rate, 12),
         Spec::right(Column::Packets, "PACKETS", 7..=8, 6),
@@ -115,11 +122,11 @@ fn columns(app: &App, width: u16) -> Vec<Spec<Column>> {
         Spec::right(Column::Seen, "SEEN", 4..=4, 3),
     ];
     let spec = |column: &Column| all.iter().find(|spec| spec.id == *column).copied();
-    app.flows.columns.shown().filter_map(|c| spec(&c)).collect()
+    view.columns.shown().filter_map(|c| spec(&c)).collect()
 }
 
-fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usize) -> Cell {
-    let picture = app.picture();
+fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width: usize) -> Cell {
+    let picture = state.picture();
     let Some(flow) = picture.flows.get(&key) else {
         return Cell::default();
     };
@@ -127,28 +134,28 @@ fn cell(canvas: &Canvas<'_>, app: &App, key: FlowKey, column: Column, width: usi
     let now = picture.flows.now();
     let over = flow.is_closed() || flow.idle(now) > QUIET;
     let text = if over { palette.dim } else { palette.text };
-    let shows = app.criteria().shows(flow);
-    let end = |side| format::shorten(&app.hostnames.end(&key, side), width, canvas.ellipsis());
+    let shows = state.criteria().shows(flow);
+    let end = |side| format::shorten(&state.hostnames.end(&key, side), width, canvas.ellipsis());
     match column {
-        Column::Device => Cell::new(app.picture().devices.names().label(key.device), text),
+        Column::Device => Cell::new(state.picture().devices.names().label(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
         Column::Local => Cell::new(end(Side::Local), text),
         Column::Remote => Cell::new(end(Side::Remote), text),
-        Column::State if app.own.is_some_and(|own| own.is(&key)) => {
+        Column::State if state.own.is_some_and(|own| own.is(&key)) => {
             Cell::new("this ssh", palette.accent)
         }
-        Column::State => state(canvas, flow, text),
-        Column::In => rate(canvas, app, flow, Direction::In, shows, text),
-        Column::Out => rate(canvas, app, flow, Direction::Out, shows, text),
+        Column::State => tcp_state(canvas, flow, text),
+        Column::In => rate(canvas, state, flow, Direction::In, shows, text),
+        Column::Out => rate(canvas, state, flow, Direction::Out, shows, text),
         Column::Packets => Cell::new(format::short_count(count(flow, shows).packets), text),
         Column::Segments => Cell::new(format::short_count(count(flow, shows).segments), text),
         Column::Bytes => Cell::new(
-            format::bytes(count(flow, shows).bytes, app.look.units),
+            format::bytes(count(flow, shows).bytes, state.look.units),
             text,
         ),
         Column::Graph => {
             let style = if over { palette.dim } else { palette.graph };
-            Cell::new(spark(canvas, app, flow, shows, width), style)
+            Cell::new(spark(canvas, state, flow, shows, width), style)
         }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
         Column::Seen => match flow.idle(now) {
@@ -163,7 +170,7 @@ const NOW: Duration = Duration::from_secs(2);
 /// A flow without a packet for so long is dimmed.
 const QUIET: Duration = Duration::from_secs(10);
 
-fn state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
+fn tcp_state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
     use crate::flow::TcpState;
     let style = match flow.tcp {
         Some(TcpState::Reset) => canvas.palette.bad,
@@ -175,7 +182,7 @@ fn state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
 
 fn rate(
     canvas: &Canvas<'_>,
-    app: &App,
+    state: &State,
     flow: &Flow,
     direction: Direction,
     shows: [bool; 2],
@@ -184,16 +191,22 @@ fn rate(
     if !shows[direction as usize] {
         return Cell::default();
     }
-    let clock = app.picture().flows.clock();
-    let amount = app.measure().of_flow(flow, direction, clock);
-    match format::short_amount(amount, app.measure(), app.look.units) {
+    let clock = state.picture().flows.clock();
+    let amount = state.measure().of_flow(flow, direction, clock);
+    match format::short_amount(amount, state.measure(), state.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
     }
 }
 
-fn spark(canvas: &Canvas<'_>, app: &App, flow: &Flow, shows: [bool; 2], cells: usize) -> String {
-    let clock = app.picture().flows.clock();
+fn spark(
+    canvas: &Canvas<'_>,
+    state: &State,
+    flow: &Flow,
+    shows: [bool; 2],
+    cells: usize,
+) -> String {
+    let clock = state.picture().flows.clock();
     let mut values: Vec<f64> = Vec::with_capacity(SLOTS);
     for direction in Direction::BOTH {
         if shows[direction as usize] {
@@ -208,18 +221,18 @@ fn spark(canvas: &Canvas<'_>, app: &App, flow: &Flow, shows: [bool; 2], cells: u
             }
         }
     }
-    let cells = graph::whole_cells(&values, cells, SLOTS, app.picture().newest_slot());
+    let cells = graph::whole_cells(&values, cells, SLOTS, state.picture().newest_slot());
     graph::sparkline(&cells, canvas.ascii)
 }
 
-fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
-    let all = app.picture().flows.len();
+fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
+    let all = state.picture().flows.len();
     let (matter, cure) = if all > 0 {
         (
             format!("None of {} passes the filter.", format::plural(all, "flow")),
             "/ changes the filter, x removes a part of it.",
         )
-    } else if let Some((done, all)) = app.known_devices().progress() {
+    } else if let Some((done, all)) = state.known_devices().progress() {
         (
             format!(
                 "Attaching: {done} of {} so far.",
@@ -227,9 +240,9 @@ fn nothing(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
             ),
             "The kernel takes its time for each; traffic of these is counted already.",
         )
-    } else if !app.known_devices().are_listed() {
+    } else if !state.known_devices().are_listed() {
         ("Looking for devices.".to_owned(), "This takes a moment.")
-    } else if app.known_devices().watched().next().is_none() {
+    } else if state.known_devices().watched().next().is_none() {
         (
             "No device is watched.".to_owned(),
             "4 shows the devices; Enter there watches one.",

@@ -6,9 +6,9 @@ use probe_common::Direction;
 use std::net::IpAddr;
 
 use super::HostSums;
-use crate::app::action::{HostGroup, Side};
-use crate::app::ends;
-use crate::app::flows::{Criteria, count};
+use crate::app::criteria::{Criteria, count};
+use crate::app::ends::{self, Side};
+use crate::app::group::HostGroup;
 use crate::app::measure::Measure;
 use crate::flow::{Flow, FlowTable};
 

@@ -2,47 +2,60 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, bottom, indent, line};
-use super::table::{Behaviour, Cell, Column};
-use super::{empty, format, graph, plot, table};
-use crate::app::App;
-use crate::app::action::{Action, HostGroup, Item, Side};
-use crate::app::hosts::HostColumn;
+use crate::app::action::Action;
+use crate::app::ends::Side;
+use crate::app::group::HostGroup;
+use crate::app::host_column::HostColumn;
+use crate::app::item::Item;
+use crate::app::state::State;
+use crate::app::views::HostsView;
 use crate::dissect::ether_type_name;
+use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::table::{Cell, Column, TableSpec};
+use crate::ui::{empty, format, graph, plot, table};
 
 /// Draws the view.
-pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Rect) {
     let palette = canvas.palette;
-    if app.hosts.detail {
+    if view.detail {
         let lines = (area.height / 2).min(12);
         let place = bottom(&mut area, lines);
-        detail(canvas, app, place);
+        detail(canvas, state, view, place);
     }
-    let [v4, v6] = app.hosts.lengths();
+    let [v4, v6] = view.lengths();
     let place = line(&mut area);
-    let side = app.hosts.side.name();
+    let side = view.side.name();
     let text = match v4 {
         32 => format!(" {side} addresses in their prefixes"),
         _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
     };
     canvas.text(place, &text, palette.dim);
-    let whole: f64 = app.hosts.total().rates.into_iter().sum();
-    let behaviour = Behaviour {
-        order: Some((app.hosts.order.column, app.hosts.order.descending)),
+    let whole: f64 = view.total().rates.into_iter().sum();
+    let spec = TableSpec {
+        order: Some((view.order.column, view.order.descending)),
         sort: |column| Some(Action::SortHosts(column)),
         cell: None,
         item: Item::Host,
     };
-    let columns = columns(app);
+    let columns = columns(state, view);
     table::draw(
         canvas,
         area,
         &columns,
-        &app.hosts.list,
-        &behaviour,
-        |canvas, group, column, width| cell(canvas, app, group, column, usize::from(width), whole),
+        &view.list,
+        &spec,
+        |canvas, group, column, width| {
+            cell(
+                canvas,
+                (state, view),
+                group,
+                column,
+                usize::from(width),
+                whole,
+            )
+        },
     );
-    if app.hosts.list.rows().is_empty() {
+    if view.list.rows().is_empty() {
         empty(
             canvas,
             area,
@@ -53,31 +66,31 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
 }
 
 /// The selected group in full.
-fn detail(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
+fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Rect) {
     let palette = canvas.palette;
     let place = line(&mut area);
     canvas.rule(place);
-    let Some(group) = app.hosts.list.selected() else {
+    let Some(group) = view.list.selected() else {
         return;
     };
-    let sums = app.hosts.branch(&group).sums;
-    let title = format!(" {} {} ", app.hosts.side.name(), name(app, group));
+    let sums = view.branch(&group).sums;
+    let title = format!(" {} {} ", view.side.name(), name(state, group));
     let facts = format!(
         "{}, {} packets, {} ",
         format::plural(sums.flows, "flow"),
         format::count(sums.counts.packets),
-        format::bytes(sums.counts.bytes, app.look.units)
+        format::bytes(sums.counts.bytes, state.look.units)
     );
     canvas.texts(
         indent(place, 1),
         [(title.as_str(), palette.strong), (&facts, palette.text)],
     );
-    plot::draw(canvas, app, app.hosts.series(), area);
+    plot::draw(canvas, state, view.series(), area);
 }
 
-fn columns(app: &App) -> Vec<Column<HostColumn>> {
-    let rate = format::rate_width(app.look.units);
-    let title = match app.hosts.side {
+fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
+    let rate = format::rate_width(state.look.units);
+    let title = match view.side {
         Side::Local => "LOCAL",
         Side::Remote => "REMOTE",
     };
@@ -93,16 +106,16 @@ fn columns(app: &App) -> Vec<Column<HostColumn>> {
 
 fn cell(
     canvas: &Canvas<'_>,
-    app: &App,
+    (state, view): (&State, &HostsView),
     group: HostGroup,
     column: HostColumn,
     width: usize,
     whole: f64,
 ) -> Cell {
     let palette = canvas.palette;
-    let branch = app.hosts.branch(&group);
+    let branch = view.branch(&group);
     let sums = branch.sums;
-    let rate = |rate: f64| match format::short_amount(rate, app.measure(), app.look.units) {
+    let rate = |rate: f64| match format::short_amount(rate, state.measure(), state.look.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };
@@ -115,7 +128,7 @@ fn cell(
             };
             let indent = "  ".repeat(branch.depth);
             let room = width.saturating_sub(indent.len() + 2);
-            let name = format::shorten(&name(app, group), room, canvas.ellipsis());
+            let name = format::shorten(&name(state, group), room, canvas.ellipsis());
             let style = if branch.open.is_some() {
                 palette.strong
             } else {
@@ -141,9 +154,9 @@ fn cell(
 }
 
 /// A single address without its length, a wider prefix with it.
-fn name(app: &App, group: HostGroup) -> String {
+fn name(state: &State, group: HostGroup) -> String {
     match (group.address(), group) {
-        (Some(address), _) => app
+        (Some(address), _) => state
             .hostnames
             .name(address)
             .map_or_else(|| address.to_string(), str::to_owned),

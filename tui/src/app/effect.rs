@@ -1,0 +1,25 @@
+//! What the application asks of the runtime.
+
+use std::net::IpAddr;
+
+use crate::model::Command;
+
+/// What the application asks of the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Draw at once: the user did something.
+    Draw,
+    /// Draw soon, together with what else may come.
+    DrawSoon,
+    /// Draw everything anew.
+    Clear,
+    /// Put this into the user's clipboard.
+    Copy(String),
+    /// Ask for the names of these addresses.
+    Resolve(Vec<IpAddr>),
+    /// Leave.
+    Quit,
+    /// Ask it of the source; [`Action::Replied`](super::action::Action::Replied)
+    /// is the answer.
+    Source(Command),
+}

@@ -1,0 +1,154 @@
+//! What all views show, and how: the part of the state that is no view's own.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::criteria::Criteria;
+use super::filtering::{Closed, Filtering};
+use super::hostnames::HostNames;
+use super::measure::Measure;
+use super::notices::Notices;
+use super::own::OwnSession;
+use super::preferences::Look;
+use super::push_down::PushDown;
+use super::usage::Usage;
+use crate::filter::Filter;
+use crate::flow::Span;
+use crate::model::{HostId, Level, Notice, Session, WallClock};
+use crate::traffic::{Devices, Host, Traffic};
+
+/// The traffic and the choices that hold in every view.
+#[derive(Debug)]
+pub struct State {
+    /// What is watched.
+    pub session: Session,
+    /// The time zone of times of day: UTC, until the runtime sets the machine's.
+    pub zone: TimeZone,
+    /// How the screen looks.
+    pub look: Look,
+    /// The SSH session through which the user looks.
+    pub own: Option<OwnSession>,
+    /// Messages to the user.
+    pub notices: Notices,
+    /// What is filtered.
+    pub filtering: Filtering,
+    /// The part of it that the source applies.
+    pub push_down: PushDown,
+    /// The names of hosts and services.
+    pub hostnames: HostNames,
+    /// How far back graphs reach.
+    pub zoom: Span,
+    /// The wall clock, by the last interval.
+    pub clock: WallClock,
+    /// Why the source does not measure what the programs cost, although it was
+    /// asked to.
+    pub not_measured: Option<String>,
+    /// What the process uses.
+    pub usage: Option<Usage>,
+    pub(super) measure: Measure,
+    pub(super) live: Traffic,
+    /// The traffic as it was when the user paused.
+    pub(super) frozen: Option<Traffic>,
+    /// The host that is shown.
+    pub(super) host: HostId,
+    pub(super) ended: Option<String>,
+}
+
+impl State {
+    /// The state before the first event.
+    pub(super) fn new(session: Session, look: Look, filter: Filter) -> Self {
+        Self {
+            clock: session.wall_clock(),
+            not_measured: None,
+            session,
+            zone: TimeZone::UTC,
+            look,
+            own: None,
+            notices: Notices::default(),
+            filtering: Filtering::new(filter),
+            push_down: PushDown::default(),
+            hostnames: HostNames::default(),
+            zoom: Span::default(),
+            usage: None,
+            measure: Measure::ALL[1],
+            live: Traffic::default(),
+            frozen: None,
+            host: HostId::default(),
+            ended: None,
+        }
+    }
+
+    /// The traffic that is shown: as it was when the user paused, or else the
+    /// live one.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        self.frozen.as_ref().unwrap_or(&self.live)
+    }
+
+    /// The shown traffic of the host that is shown.
+    #[must_use]
+    pub fn picture(&self) -> &Host {
+        self.traffic().host(self.host)
+    }
+
+    /// The live traffic of the host that is shown.
+    #[must_use]
+    pub fn live(&self) -> &Host {
+        self.live.host(self.host)
+    }
+
+    /// The devices as they are now, also while paused.
+    #[must_use]
+    pub fn known_devices(&self) -> &Devices {
+        &self.live().devices
+    }
+
+    /// How old the picture is, while paused.
+    #[must_use]
+    pub fn frozen_for(&self) -> Option<Duration> {
+        let frozen = self.frozen.as_ref()?.host(self.host);
+        Some(self.live().flows.now().saturating_sub(frozen.flows.now()))
+    }
+
+    /// What the columns *in* and *out* show.
+    #[must_use]
+    pub const fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    /// The window that rates are computed over, also where totals are shown.
+    #[must_use]
+    pub const fn window(&self) -> Duration {
+        match self.measure {
+            Measure::Rate(window) => window,
+            Measure::Total => Duration::from_secs(60),
+        }
+    }
+
+    /// Why the source has ended, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&str> {
+        self.ended.as_deref()
+    }
+
+    /// What is filtered, and the names that it may use.
+    #[must_use]
+    pub fn criteria(&self) -> Criteria<'_> {
+        Criteria {
+            filter: self.filtering.in_force(),
+            hide_closed: self.filtering.closed() == Closed::Hide,
+            hide_own: self.own.filter(|_| self.filtering.hides_own()),
+            names: self.picture().devices.names(),
+        }
+    }
+
+    /// Notifies the user.
+    pub(super) fn notify(&mut self, level: Level, text: impl Into<String>) {
+        self.notices.push(Notice {
+            at: self.live().flows.now(),
+            level,
+            text: text.into(),
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The views: the state of each, and what they have in common.
+//!
+//! A view is a module here with its state, a module in `ui::views` that draws
+//! it, and a line in the [list](super::tab).
+
+mod devices;
+mod flows;
+mod hosts;
+mod packets;
+mod probe;
+
+use std::net::IpAddr;
+
+use probe_common::FlowKey;
+
+use super::action::Action;
+use super::bindings::Row;
+use super::filtering::Subject;
+use super::item::Item;
+use super::list::{Extent, Motion, Scroll};
+use super::state::State;
+use super::tab::{Tab, each_view};
+use crate::filter::Filter;
+use crate::model::Command;
+
+pub use devices::DevicesView;
+pub use flows::FlowsView;
+pub use hosts::{Branch, HostsView};
+pub use packets::PacketsView;
+pub use probe::ProbeView;
+
+/// What a view does in its own way. The defaults do nothing: they are right for
+/// a view without rows.
+pub trait View {
+    /// The keys that it has beside those of every view.
+    fn keys(&self) -> &'static [&'static [Row]] {
+        &[]
+    }
+
+    /// What its tab shows beside the name.
+    fn badge(&self, _: &State) -> Badge {
+        Badge::None
+    }
+
+    /// What it asks of the user in place of its usual contents.
+    fn prompt<'a>(&self, _: &'a State) -> Option<&'a str> {
+        None
+    }
+
+    /// Recomputes what it shows.
+    fn refresh(&mut self, _: &State) {}
+
+    /// Recomputes what it shows after an interval.
+    fn advance(&mut self, state: &State) {
+        self.refresh(state);
+    }
+
+    /// Whether it shows packets, and is to be refreshed with each.
+    fn shows_packets(&self) -> bool {
+        false
+    }
+
+    /// Whether it shows what the programs cost, which is measured only then.
+    fn shows_cost(&self) -> bool {
+        false
+    }
+
+    /// Moves the selection, or scrolls text.
+    fn step(&mut self, _: Motion, _: &State) {}
+
+    /// Scrolls by rows; the selection stays where it is.
+    fn scroll(&mut self, _rows: i32) {}
+
+    /// So much of it was visible. Returns whether that moves the rows.
+    fn set_extent(&mut self, _: Extent) -> bool {
+        false
+    }
+
+    /// How far its details are scrolled.
+    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
+        None
+    }
+
+    /// Selects an item. Returns whether it was selected already.
+    fn select(&mut self, _: Item, _: &State) -> bool {
+        false
+    }
+
+    /// Opens what is selected, or closes it.
+    fn open(&mut self, _: &State) -> Outcome {
+        Outcome::Say("There is nothing to open in this view.")
+    }
+
+    /// Closes what was opened last. Returns whether something was open.
+    fn close(&mut self) -> bool {
+        false
+    }
+
+    /// Clears the selection.
+    fn deselect(&mut self, _: &State) {}
+
+    /// What is selected, as text.
+    fn copy(&self, _: &State) -> Option<String> {
+        None
+    }
+
+    /// The filters that what is selected offers, the most probable first;
+    /// nothing where nothing is selected.
+    fn filters(&self, _: Subject, _: &State) -> Option<Vec<Filter>> {
+        None
+    }
+
+    /// The addresses in its visible rows, so many of them.
+    fn addresses(&self, _page: usize, _: &State) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    /// Carries out an action that not every view has.
+    fn act(&mut self, _: &Action, _: &State) -> Outcome {
+        Outcome::Done
+    }
+}
+
+/// What is left to the application after a view has done its part.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing.
+    Done,
+    /// Tell the user.
+    Say(&'static str),
+    /// Put this into the user's clipboard.
+    Copy(String),
+    /// Ask the source for this.
+    Ask(Command),
+    /// Add this to the filter and show the flows.
+    ShowFlows(Filter),
+    /// Show this flow in full.
+    ShowFlow(FlowKey),
+}
+
+/// What a tab shows beside the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Badge {
+    /// Nothing.
+    None,
+    /// How many there are.
+    Count(usize),
+    /// How many of how many: the same number is shown once.
+    Of(usize, usize),
+    /// Errors and warnings.
+    Marks {
+        /// Errors.
+        errors: usize,
+        /// Warnings.
+        warnings: usize,
+    },
+}
+
+macro_rules! views {
+    ($($name:ident $module:ident $state:ident $help:literal;)*) => {
+        /// The state of each view.
+        #[derive(Debug, Default)]
+        pub struct Views {
+            $(#[doc = $help] pub $module: $state,)*
+        }
+
+        impl Views {
+            /// A view.
+            #[must_use]
+            pub fn get(&self, tab: Tab) -> &dyn View {
+                match tab {
+                    $(Tab::$name => &self.$module,)*
+                }
+            }
+
+            /// A view, to change it.
+            pub fn get_mut(&mut self, tab: Tab) -> &mut dyn View {
+                match tab {
+                    $(Tab::$name => &mut self.$module,)*
+                }
+            }
+        }
+    };
+}
+each_view!(views);

@@ -1,0 +1,147 @@
+//! The list of devices: the selection and the details.
+
+use super::{Badge, Outcome, View};
+use crate::app::action::Action;
+use crate::app::bindings::{DETAIL, Row, row};
+use crate::app::item::Item;
+use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::state::State;
+use crate::model::{Command, Device, Watch};
+
+#[rustfmt::skip]
+const KEYS: &[Row] = &[
+    row("Enter", "open", Action::Open, "detail", "Open or close the details of a device; with none watched, watch it"),
+    row("t", "watch", Action::Watch, "watch", "Watch the selected device, or stop watching it"),
+];
+
+/// The state of the view.
+#[derive(Debug, Default)]
+pub struct DevicesView {
+    /// The selection, by interface index.
+    pub list: List<u32>,
+    /// Whether the details of the selected device are open.
+    pub detail: bool,
+    /// How far they are scrolled.
+    pub detail_scroll: Scroll,
+}
+
+impl DevicesView {
+    /// The selected device.
+    #[must_use]
+    pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Device> {
+        let index = self.list.selected()?;
+        let mut devices = state.known_devices().all().iter();
+        devices.find(|device| device.index == index)
+    }
+
+    /// Asks for the selected device to be watched, or not any more.
+    fn toggle(&self, state: &State) -> Outcome {
+        let Some(device) = self.selected(state) else {
+            return Outcome::Say("Select a device first (arrow keys).");
+        };
+        match device.watch {
+            Watch::Yes { .. } | Watch::Starting => {
+                Outcome::Ask(Command::Unwatch(device.name.clone()))
+            }
+            Watch::No | Watch::Failed(_) => Outcome::Ask(Command::Watch(device.name.clone())),
+            Watch::Gone { .. } => Outcome::Say("This device is gone."),
+        }
+    }
+}
+
+impl View for DevicesView {
+    fn keys(&self) -> &'static [&'static [Row]] {
+        &[KEYS, DETAIL]
+    }
+
+    fn badge(&self, state: &State) -> Badge {
+        let devices = state.known_devices();
+        match devices.progress() {
+            Some((done, all)) => Badge::Of(done, all),
+            None => Badge::Count(devices.watched().count()),
+        }
+    }
+
+    /// With no device watched, it says why and asks the user to choose one.
+    fn prompt<'a>(&self, state: &'a State) -> Option<&'a str> {
+        let devices = state.known_devices();
+        if devices.watched().next().is_some() || devices.all().is_empty() {
+            return None;
+        }
+        let last = state.notices.all().next_back();
+        let reason = last.map(|notice| notice.text.as_str());
+        let reason = reason.or(state.session.remark.as_deref());
+        Some(reason.unwrap_or("No device is watched."))
+    }
+
+    fn refresh(&mut self, state: &State) {
+        let devices = state.known_devices().all().iter();
+        self.list
+            .settle(devices.map(|device| device.index).collect());
+    }
+
+    fn advance(&mut self, _: &State) {}
+
+    fn step(&mut self, motion: Motion, _: &State) {
+        self.detail_scroll = Scroll::default();
+        self.list.step(motion);
+    }
+
+    fn scroll(&mut self, rows: i32) {
+        self.list.scroll(rows);
+    }
+
+    fn set_extent(&mut self, extent: Extent) -> bool {
+        self.list.set_page(extent.page)
+    }
+
+    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
+        Some(&mut self.detail_scroll)
+    }
+
+    fn select(&mut self, item: Item, _: &State) -> bool {
+        let Item::Device(index) = item else {
+            return false;
+        };
+        let again = self.list.selected() == Some(index);
+        if !again {
+            self.detail_scroll = Scroll::default();
+            self.list.select(index);
+        }
+        again
+    }
+
+    fn open(&mut self, state: &State) -> Outcome {
+        if self.list.rows().is_empty() {
+            return Outcome::Say("There is no device.");
+        }
+        if self.list.selected().is_none() {
+            self.list.step(Motion::First);
+        } else if state.known_devices().watched().next().is_none() {
+            // With nothing to look into, it is asked what to watch.
+            return self.toggle(state);
+        } else {
+            self.detail = !self.detail;
+        }
+        Outcome::Done
+    }
+
+    fn close(&mut self) -> bool {
+        std::mem::take(&mut self.detail)
+    }
+
+    fn deselect(&mut self, _: &State) {
+        self.list.deselect();
+    }
+
+    fn copy(&self, state: &State) -> Option<String> {
+        Some(self.selected(state)?.name.clone())
+    }
+
+    fn act(&mut self, action: &Action, state: &State) -> Outcome {
+        match action {
+            Action::Watch => self.toggle(state),
+            _ => Outcome::Done,
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! The flow table: which flows pass the filter, and in which order.
+
+use std::net::IpAddr;
+
+use probe_common::{Direction, FlowKey};
+
+use super::{Badge, Outcome, View};
+use crate::app::action::Action;
+use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
+use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
+use crate::app::criteria::{Criteria, count};
+use crate::app::ends::{self, Side};
+use crate::app::filtering::Subject;
+use crate::app::item::Item;
+use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::measure::{Measure, ordered};
+use crate::app::names;
+use crate::app::order::Order;
+use crate::app::state::State;
+use crate::filter::Filter;
+use crate::flow::{Count, Flow, FlowTable};
+use crate::model::Moment;
+
+#[rustfmt::skip]
+const KEYS: &[Row] = &[
+    row("Enter", "open", Action::Open, "detail", "Open or close the details of the selected flow"),
+    row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
+    row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
+    row("Left", "cell-left", Action::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("C", "columns", Action::Columns, "columns", "Choose the columns and their order"),
+];
+
+/// The state of the view.
+#[derive(Debug)]
+pub struct FlowsView {
+    shown: Count,
+    /// When the rows were sorted, and up to when all flows have one: those of
+    /// the interval that begins then have none yet.
+    sorted: Moment,
+    known: Moment,
+    /// The selection.
+    pub list: List<FlowKey>,
+    /// The columns.
+    pub columns: Columns,
+    /// The order of the rows.
+    pub order: Order<Column>,
+    /// Whether the selected flow is shown in full.
+    pub detail: bool,
+    /// How far that is scrolled.
+    pub detail_scroll: Scroll,
+    cell: Option<Column>,
+    /// The columns that had room when the table was drawn last, if it was.
+    room: Option<Vec<Column>>,
+}
+
+impl Default for FlowsView {
+    fn default() -> Self {
+        Self {
+            shown: Count::default(),
+            sorted: Moment::ZERO,
+            known: Moment::ZERO,
+            list: List::default(),
+            columns: Columns::default(),
+            order: Order::by(Column::Graph),
+            detail: false,
+            detail_scroll: Scroll::default(),
+            cell: None,
+            room: None,
+        }
+    }
+}
+
+/// Rows are sorted anew once in so many seconds, so that they can be read: when
+/// the graphs move on too.
+const SORT_PERIOD: u64 = 4;
+
+impl FlowsView {
+    /// Recomputes the rows and sorts them.
+    fn sort(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
+        let mut ranked = self.rank_rows(flows, criteria, measure, |_| true);
+        ranked.sort_unstable();
+        self.sorted = flows.now();
+        self.known = flows.now();
+        self.list
+            .settle(ranked.into_iter().map(|(_, key)| key).collect());
+    }
+
+    /// Recomputes the rows some time later: those that are there keep their
+    /// order for a while, and new ones take the places that they deserve.
+    fn merge(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
+        if flows.now().as_secs() / SORT_PERIOD != self.sorted.as_secs() / SORT_PERIOD {
+            return self.sort(flows, criteria, measure);
+        }
+        let known = self.known;
+        let mut new = self.rank_rows(flows, criteria, measure, |flow| flow.first_seen >= known);
+        new.sort_unstable();
+        let mut rows: Vec<FlowKey> = Vec::with_capacity(self.list.rows().len() + new.len());
+        let kept = self.list.rows().iter().filter_map(|key| {
+            let flow = flows.get(key)?;
+            let shows = criteria.shows(flow);
+            (flow.first_seen < known && Criteria::has_row(flow, shows)).then_some((flow, shows))
+        });
+        let mut new = new.into_iter().peekable();
+        for (flow, shows) in kept {
+            if new.peek().is_some() {
+                let rank = self.rank(flow, shows, flows, criteria, measure);
+                while let Some((_, key)) = new.next_if(|(new, _)| *new < rank) {
+                    rows.push(key);
+                }
+            }
+            rows.push(flow.key);
+        }
+        rows.extend(new.map(|(_, key)| key));
+        self.known = flows.now();
+        self.list.settle(rows);
+    }
+
+    /// The rows of the flows that are wanted with their ranks, and what all
+    /// that are shown come to.
+    fn rank_rows(
+        &mut self,
+        flows: &FlowTable,
+        criteria: Criteria<'_>,
+        measure: Measure,
+        wanted: impl Fn(&Flow) -> bool,
+    ) -> Vec<(u128, FlowKey)> {
+        self.shown = Count::default();
+        let mut ranked = Vec::new();
+        for flow in flows.iter() {
+            let shows = criteria.shows(flow);
+            self.shown += count(flow, shows);
+            if Criteria::has_row(flow, shows) && wanted(flow) {
+                ranked.push((self.rank(flow, shows, flows, criteria, measure), flow.key));
+            }
+        }
+        ranked
+    }
+
+    /// A number by which the rows are sorted upwards.
+    fn rank(
+        &self,
+        flow: &Flow,
+        shows: [bool; 2],
+        flows: &FlowTable,
+        criteria: Criteria<'_>,
+        measure: Measure,
+    ) -> u128 {
+        let rate = |direction: Direction| {
+            if shows[direction as usize] {
+                measure.of_flow(flow, direction, flows.clock())
+            } else {
+                0.0
+            }
+        };
+        let rank = match self.order.column {
+            Column::Device => criteria.names.place(flow.key.device) as u128,
+            Column::Protocol => packed(&names::protocol(&flow.key)),
+            Column::Local => end(&flow.key, Side::Local),
+            Column::Remote => end(&flow.key, Side::Remote),
+            Column::State => flow.tcp.map_or(0, |state| 1 + state as u128),
+            // Of those that are as fast, and mostly silent, the latest first.
+            Column::In => ordered(rate(Direction::In)) << 64 | latest(flow),
+            Column::Out => ordered(rate(Direction::Out)) << 64 | latest(flow),
+            Column::Graph => {
+                ordered(rate(Direction::In) + rate(Direction::Out)) << 64 | latest(flow)
+            }
+            Column::Packets => count(flow, shows).packets.into(),
+            Column::Segments => count(flow, shows).segments.into(),
+            Column::Bytes => count(flow, shows).bytes.into(),
+            Column::Age => flow.age(flows.now()).as_nanos(),
+            Column::Seen => flow.idle(flows.now()).as_nanos(),
+        };
+        if self.order.descending { !rank } else { rank }
+    }
+
+    /// What was counted of that which is shown.
+    #[must_use]
+    pub const fn shown(&self) -> Count {
+        self.shown
+    }
+
+    /// The column of the chosen cell of the selected flow.
+    #[must_use]
+    pub fn cell(&self) -> Option<Column> {
+        self.cell.filter(|cell| self.visible().any(|c| c == *cell))
+    }
+
+    /// From now on these columns have room.
+    pub fn give_room(&mut self, columns: Vec<Column>) {
+        self.room = Some(columns);
+    }
+
+    /// The columns that can be seen.
+    fn visible(&self) -> impl Iterator<Item = Column> {
+        let has_room = |column: &Column| {
+            let room = self.room.as_ref();
+            room.is_none_or(|columns| columns.contains(column))
+        };
+        self.columns.shown().filter(has_room)
+    }
+
+    /// Chooses the next cell to a side; past the last one none, which is the
+    /// whole row.
+    fn move_cell(&mut self, to: Shift) {
+        let visible: Vec<Column> = self.visible().collect();
+        let place = self
+            .cell()
+            .and_then(|cell| visible.iter().position(|c| *c == cell));
+        let next = match (to, place) {
+            (Shift::Left, None) => visible.len().checked_sub(1),
+            (Shift::Left, Some(place)) => place.checked_sub(1),
+            (Shift::Right, place) => Some(place.map_or(0, |place| place + 1)),
+        };
+        self.cell = next.and_then(|next| visible.get(next).copied());
+    }
+
+    /// The selected flow, while it is in the table.
+    #[must_use]
+    pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Flow> {
+        state.picture().flows.get(&self.list.selected()?)
+    }
+
+    /// Changes the order of the rows.
+    fn reorder(&mut self, change: impl FnOnce(&mut Order<Column>), state: &State) {
+        change(&mut self.order);
+        self.list.rewind();
+        self.refresh(state);
+    }
+
+    /// Changes which columns are shown, and in which order.
+    fn edit_columns(&mut self, edit: ColumnEdit, state: &State) -> Outcome {
+        let columns = &mut self.columns;
+        match edit {
+            ColumnEdit::Toggle => columns.toggle(),
+            ColumnEdit::ToggleThis(column) => {
+                columns.choose(column);
+                columns.toggle();
+            }
+            ColumnEdit::Move(shift) => columns.shift(shift),
+            ColumnEdit::Sort => {
+                let column = columns.chosen();
+                self.reorder(|order| order.sort_by(column), state);
+            }
+            ColumnEdit::Copy => return Outcome::Copy(columns.setting()),
+        }
+        Outcome::Done
+    }
+
+    /// Shows a flow in full; returns whether it is in the table.
+    pub fn show(&mut self, key: FlowKey) -> bool {
+        self.list.select(key);
+        let found = self.list.selected() == Some(key);
+        self.detail |= found;
+        found
+    }
+}
+
+impl View for FlowsView {
+    fn keys(&self) -> &'static [&'static [Row]] {
+        &[KEYS, BY_FLOW, DETAIL]
+    }
+
+    fn badge(&self, state: &State) -> Badge {
+        Badge::Of(self.list.rows().len(), state.picture().flows.len())
+    }
+
+    fn refresh(&mut self, state: &State) {
+        self.sort(&state.picture().flows, state.criteria(), state.measure());
+    }
+
+    fn advance(&mut self, state: &State) {
+        self.merge(&state.picture().flows, state.criteria(), state.measure());
+    }
+
+    fn step(&mut self, motion: Motion, _: &State) {
+        self.detail_scroll = Scroll::default();
+        self.list.step(motion);
+    }
+
+    fn scroll(&mut self, rows: i32) {
+        self.list.scroll(rows);
+    }
+
+    fn set_extent(&mut self, extent: Extent) -> bool {
+        self.list.set_page(extent.page)
+    }
+
+    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
+        Some(&mut self.detail_scroll)
+    }
+
+    fn select(&mut self, item: Item, _: &State) -> bool {
+        let Item::Flow(key) = item else {
+            return false;
+        };
+        let again = self.list.selected() == Some(key);
+        if !again {
+            self.detail_scroll = Scroll::default();
+            self.list.select(key);
+        }
+        again
+    }
+
+    fn open(&mut self, _: &State) -> Outcome {
+        if self.list.selected().is_none() {
+            self.list.step(Motion::Down);
+        }
+        if self.list.selected().is_none() {
+            return Outcome::Say("There is no flow to open.");
+        }
+        self.detail = !self.detail;
+        Outcome::Done
+    }
+
+    fn close(&mut self) -> bool {
+        self.cell.take().is_some() || std::mem::take(&mut self.detail)
+    }
+
+    fn deselect(&mut self, _: &State) {
+        self.list.deselect();
+    }
+
+    fn copy(&self, state: &State) -> Option<String> {
+        let key = self.list.selected()?;
+        if let Some(column) = self.cell() {
+            return cell(state, self.selected(state)?, column);
+        }
+        let [local, remote] = Side::BOTH.map(|side| ends::text(&key, side));
+        Some(format!("{} {local} {remote}", names::protocol(&key)))
+    }
+
+    fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
+        Some(subject.of_flow(&self.list.selected()?))
+    }
+
+    fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
+        let rows = self.list.visible(page).iter();
+        rows.flat_map(|key| Side::BOTH.map(|side| ends::address(key, side)))
+            .flatten()
+            .collect()
+    }
+
+    fn act(&mut self, action: &Action, state: &State) -> Outcome {
+        match action {
+            Action::SortNext => {
+                let shown: Vec<Column> = self.columns.shown().collect();
+                self.reorder(|order| order.sort_by_next(&shown), state);
+            }
+            Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
+            Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
+            Action::Cell(to) => {
+                if self.list.selected().is_none() {
+                    self.list.step(Motion::Down);
+                }
+                self.move_cell(*to);
+            }
+            Action::Column(edit) => return self.edit_columns(*edit, state),
+            _ => (),
+        }
+        Outcome::Done
+    }
+}
+
+/// The second in which a flow was last seen.
+fn latest(flow: &Flow) -> u128 {
+    flow.last_seen.as_secs().into()
+}
+
+/// The start of a text as a number that sorts like it.
+fn packed(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+        *to = from.to_ascii_lowercase();
+    }
+    u128::from_be_bytes(bytes)
+}
+
+/// An address as a number that sorts like it; the port is left to the key.
+fn end(key: &FlowKey, side: Side) -> u128 {
+    match ends::address(key, side) {
+        Some(IpAddr::V4(address)) => u128::from(u32::from(address)),
+        Some(IpAddr::V6(address)) => u128::from(address),
+        None => u128::MAX,
+    }
+}
+
+/// A cell, its number in full; nothing where it is empty.
+fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
+    let flows = &state.picture().flows;
+    let key = &flow.key;
+    let count = count(flow, state.criteria().shows(flow));
+    let amount = |direction| {
+        let amount = state.measure().of_flow(flow, direction, flows.clock());
+        format!("{amount:.0}")
+    };
+    let text = match column {
+        Column::Device => state.picture().devices.names().label(key.device).to_owned(),
+        Column::Protocol => names::protocol(key).into_owned(),
+        Column::Local => state.hostnames.end(key, Side::Local),
+        Column::Remote => state.hostnames.end(key, Side::Remote),
+        Column::State => names::state(flow).into_owned(),
+        Column::In => amount(Direction::In),
+        Column::Out => amount(Direction::Out),
+        Column::Packets => count.packets.to_string(),
+        Column::Segments => count.segments.to_string(),
+        Column::Bytes => count.bytes.to_string(),
+        Column::Graph => return None,
+        Column::Age => format!("{} s", flow.age(flows.now()).as_secs()),
+        Column::Seen => format!("{} s", flow.idle(flows.now()).as_secs()),
+    };
+    (!text.is_empty()).then_some(text)
+}
