@@ -3,38 +3,37 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::filter::Filter;
-use crate::probe::pair::Mode;
 
-/// Shows every flow that crosses the machine's netkit devices, or any other
-/// device, exactly counted in the kernel.
+/// Show every flow that crosses this machine's netkit devices, or any other
+/// device, counted exactly in the kernel.
 ///
-/// Without DEVICE it watches all netkit pairs of this network namespace as they
-/// come and go. Where there is none, it makes the pair nk0/nk0p, watches it, and
-/// removes it on exit.
+/// Without DEVICE, all netkit pairs of this network namespace are watched as they
+/// come and go. If there is none, the pair nk0/nk0p is created, watched, and
+/// removed on exit.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What else to do.
+    /// A command; without one, the screen.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What to do without a command.
+    /// Arguments of the screen.
     #[command(flatten)]
     pub watch: WatchArgs,
 }
 
-/// What else to do.
+/// The commands beside the screen.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch a small private network with real traffic, which is gone on exit
+    /// Watch a small private network with real traffic; nothing of it remains on exit
     Demo(DemoArgs),
-    /// Print the flows without a terminal, as NDJSON on stdout
+    /// Write flows and packets to stdout, as NDJSON
     Stream(StreamArgs),
-    /// List the devices: pairs, namespaces, containers, programs on the hooks
+    /// List devices, with peers, namespaces, containers and the programs on their hooks
     Devices(DevicesArgs),
-    /// Say what this kernel and user can do, and how to mend what they cannot
+    /// Check what this kernel and user can do, and how to fix what is missing
     Doctor(DoctorArgs),
     /// Print the default configuration, with comments
     Config,
@@ -43,20 +42,20 @@ pub enum Command {
 /// Arguments of `nkview`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// Names or globs (lxc*) of devices: a netkit primary is watched through
-    /// both netkit hooks, anything else through tcx
+    /// Device names or globs (lxc*): a netkit primary is watched through both
+    /// netkit hooks, any other device through tcx
     #[arg(value_name = "DEVICE")]
     pub devices: Vec<String>,
-    /// The pair to make.
+    /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
-    /// How many packets to look at.
+    /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
-    /// How it looks.
+    /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
 }
@@ -67,10 +66,10 @@ pub struct DemoArgs {
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
-    /// How many packets to look at.
+    /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
-    /// How it looks.
+    /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
 }
@@ -78,33 +77,49 @@ pub struct DemoArgs {
 /// Arguments of `nkview stream`.
 #[derive(Debug, Args)]
 pub struct StreamArgs {
-    /// Names or globs of devices; all netkit pairs when there is none
+    /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE")]
     pub devices: Vec<String>,
-    /// Print one JSON object a line: the only format, named so that others can come
-    #[arg(long, required = true)]
-    pub json: bool,
-    /// Print a line for each packet that is looked at, too
-    #[arg(long)]
-    pub packets: bool,
-    /// End so many seconds after all devices are watched; otherwise with Ctrl-C
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub duration: Option<Duration>,
-    /// The pair to make.
+    /// What to write.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
-    /// How many packets to look at.
+    /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+}
+
+/// What `nkview stream` writes, and for how long.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Output as JSON Lines: one object per line. The default
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a line for each captured packet
+    #[arg(long)]
+    pub packets: bool,
+    /// Write only matching flows and packets, e.g. "10.0.0.0/8 and not port 22";
+    /// totals still cover everything
+    #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
+    pub filter: Filter,
+    /// Stop after this many seconds, counted from when all devices are attached
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// Stop after writing this many packets, or flows if no packets are written
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
 }
 
 /// Arguments of `nkview devices`.
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
-    /// Print one JSON object a line
+    /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -112,89 +127,97 @@ pub struct DevicesArgs {
 /// Arguments of `nkview doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Print one JSON object a line
+    /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,
 }
 
-/// The pair that is made where there is none, or where one is asked for.
+/// The pair that is created where there is none, or where one is asked for.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "The pair that is made where there is none, or with one of these")]
+#[command(next_help_heading = "Creating a netkit pair")]
 pub struct PairArgs {
-    /// Its name; the peer's is the same with a p behind [default: nk0]
+    /// Create a pair of this name; the peer is NAME with 'p' appended [default: nk0]
     #[arg(long, value_name = "NAME", conflicts_with = "devices")]
     pub create: Option<String>,
-    /// Whether its ends have MAC addresses [default: l3]
+    /// With (l2) or without (l3) MAC addresses [default: l3]
     #[arg(long, value_enum, conflicts_with = "devices")]
-    pub mode: Option<Mode>,
-    /// The network namespace of its peer, as `ip netns` names it
+    pub mode: Option<PairMode>,
+    /// Move the peer to this network namespace, as named by `ip netns`
     #[arg(long, value_name = "NAME", conflicts_with = "devices")]
     pub peer_netns: Option<String>,
-    /// Make none
+    /// Never create a pair
     #[arg(long, conflicts_with_all = ["create", "mode", "peer_netns"])]
     pub no_create: bool,
+}
+
+/// Whether the ends of a pair have MAC addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PairMode {
+    /// With MAC addresses, ARP and neighbour discovery
+    L2,
+    /// Without, as most containers have it
+    #[default]
+    L3,
 }
 
 /// How to count.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Counting")]
 pub struct ProbeArgs {
-    /// Seconds between two readings of the counters
+    /// Polling interval in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     pub interval: Duration,
-    /// Flows that the kernel counts one by one in an interval; what finds no
-    /// room is counted as untracked. For each, about 500 bytes of the kernel's
-    /// memory are taken at the start
+    /// Flows per interval that are counted one by one; packets of further flows
+    /// count as untracked. Preallocates about 500 bytes of kernel memory per flow
     #[arg(long, value_name = "FLOWS", default_value_t = 131_072, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_flows: u32,
-    /// Count what comes to a container at its own end of the netkit pair, in its
-    /// namespace, instead of at the primary's hook: packets that are redirected
-    /// past that hook (bpf_redirect_peer) are seen, those dropped behind it not
+    /// Count packets to a container at its own end of the netkit pair, in its
+    /// namespace, instead of at the primary's hook. This sees packets redirected
+    /// past that hook (bpf_redirect_peer), but not those dropped behind it
     #[arg(long)]
     pub cover_redirect: bool,
 }
 
-/// How many packets to look at.
+/// Which packets to capture.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Packets")]
 pub struct EventArgs {
-    /// Packets that each CPU shows at most, and a sample of a tenth more
+    /// Packet events per second and CPU, plus 10% random samples
     #[arg(long, value_name = "PACKETS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
     pub events_per_second: u32,
-    /// Show every packet; what the ring buffer cannot take is counted as lost
+    /// Capture every packet; what overflows the ring buffer is counted as lost
     #[arg(long, conflicts_with = "events_per_second")]
     pub every_packet: bool,
 }
 
-/// How it looks.
+/// Appearance.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Screen")]
 pub struct ScreenArgs {
-    /// Show what matches only, as 10.0.0.0/8 or "fd00::/8 and not port 22"
+    /// Initial display filter, e.g. 10.0.0.0/8 or "fd00::/8 and not port 22"
     #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
     pub filter: Filter,
-    /// Let the kernel apply the prefixes of the filter: what has no end in them
-    /// is counted as filtered and takes no room among the flows, but is not
-    /// there when the filter is made wider
+    /// Apply the filter's prefixes in the kernel; other packets only count as
+    /// filtered, and widening the filter does not bring them back
     #[arg(long)]
     pub push_down: bool,
-    /// Rates in bits a second
+    /// Show rates in bits per second
     #[arg(long)]
     pub bits: bool,
-    /// ASCII characters only
+    /// Use only ASCII characters
     #[arg(long)]
     pub ascii: bool,
-    /// Colours for a light background
+    /// Use colours for a light background
     #[arg(long, overrides_with = "dark", action = ArgAction::SetTrue)]
     pub light: bool,
-    /// Colours for a dark background
+    /// Use colours for a dark background
     #[arg(long, overrides_with = "light", action = ArgAction::SetTrue)]
     pub dark: bool,
-    /// Bytes a second that are written to the terminal for what moves by itself:
-    /// on a slow link the picture then moves less often; keys are answered at once
+    /// Bytes per second written to the terminal for automatic updates: on a slow
+    /// link they become less frequent; keys are still answered at once
     #[arg(long, value_name = "BYTES")]
     pub max_draw_rate: Option<NonZero<u32>>,
-    /// Leave the last picture in the terminal
+    /// Keep the final screen in the terminal
     #[arg(long)]
     pub keep_screen: bool,
 }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dissect;
+pub mod export;
 pub mod filter;
 pub mod flow;
 pub mod keys;
@@ -15,7 +16,6 @@ pub mod probe;
 pub mod run;
 pub mod runtime;
 pub mod source;
-pub mod stream;
 #[cfg(test)]
 mod synthetic;
 pub mod terminal;

@@ -43,7 +43,10 @@ const RULES: &[(&str, Names)] = &[
     ("filter", Only(&["model"])),
     ("dissect", Only(&["model", "text"])),
     ("listing", Only(&["model", "text"])),
-    ("stream", Only(&["dissect", "filter", "flow", "model"])),
+    (
+        "export",
+        Only(&["dissect", "filter", "flow", "model", "text", "traffic"]),
+    ),
     (
         "app",
         Only(&["dissect", "filter", "flow", "model", "text", "traffic"]),

@@ -22,7 +22,7 @@ fn devices_and_commands_are_told_apart() {
         panic!("it is a stream");
     };
     assert_eq!(args.devices, ["lab0"]);
-    assert_eq!(args.duration, Some(Duration::from_secs(3)));
+    assert_eq!(args.output.duration, Some(Duration::from_secs(3)));
 }
 
 #[test]
@@ -37,7 +37,8 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "nkview --every-packet --events-per-second 3",
             "cannot be used with",
         ),
-        ("nkview stream lab0", "--json"),
+        ("nkview stream --count 0 lab0", "not in 1.."),
+        ("nkview stream --filter nonsense( lab0", "nonsense"),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.contains(reason), "{line}: {error}");

@@ -455,3 +455,14 @@ fn empty_info() -> bpf_prog_info {
     // SAFETY: a structure of integers, for which zero is a value.
     unsafe { std::mem::zeroed() }
 }
+
+/// Whether this process ignores a signal, as `nohup` arranges it for its children.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a `sigaction` of zeros is a valid value; it is only written to.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action, sigaction(2) only writes the current one to a
+    // place that is large enough for it.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}

@@ -14,10 +14,11 @@ use probe_common::{
 };
 use serde_json::Value;
 
-use super::Stream;
+use super::Ndjson;
+use crate::export::{Selection, Sink};
 use crate::model::{
-    Device, DeviceKind, DeviceTotals, Event, FlowCounts, Hooks, Interval, Level, Notice, Session,
-    Totals, Watch,
+    Device, DeviceKind, DeviceTotals, Envelope, Event, FlowCounts, Hooks, Interval, Level, Notice,
+    Session, Totals, Watch,
 };
 
 fn session() -> Session {
@@ -115,12 +116,21 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
 }
 
 fn lines(events: &[Event]) -> Vec<String> {
+    selected_lines(events, Selection::default())
+}
+
+fn envelope(event: &Event) -> Envelope {
+    event.clone().into()
+}
+
+fn selected_lines(events: &[Event], selection: Selection) -> Vec<String> {
     let mut output = Vec::new();
-    let mut stream = Stream::new(session(), &mut output, false);
+    let mut sink = Ndjson::new(session(), &mut output, selection);
     for event in events {
-        stream.event(&event.clone().into()).unwrap();
+        sink.event(&envelope(event)).unwrap();
     }
-    stream.finish().unwrap();
+    sink.finish().unwrap();
+    drop(sink);
     let text = String::from_utf8(output).unwrap();
     assert!(text.ends_with('\n'));
     text.lines().map(str::to_owned).collect()
@@ -150,7 +160,7 @@ fn lines_have_the_documented_members_in_order() {
     let version = env!("CARGO_PKG_VERSION");
     let expected = [
         format!(
-            r#"{{"type":"start","time":"2026-01-02T03:04:05.678Z","version":"{version}","host":"node-3","devices":[{{"name":"lab0","index":10,"hooks":"netkit"}},{{"name":"tun0","index":9,"error":"no hook"}}]}}"#
+            r#"{{"type":"start","time":"2026-01-02T03:04:05.678Z","schema":1,"version":"{version}","host":"node-3","devices":[{{"name":"lab0","index":10,"hooks":"netkit"}},{{"name":"tun0","index":9,"error":"no hook"}}]}}"#
         ),
         r#"{"type":"flow","time":"2026-01-02T03:04:06.678Z","seconds":1.0,"device":"lab0","protocol":"tcp","ether_type":2048,"ip_protocol":6,"local":{"address":"10.0.0.1","port":443},"remote":{"address":"10.0.0.2","port":50000},"in":{"packets":2,"segments":6,"bytes":200},"out":{"packets":1,"segments":3,"bytes":100},"state":"open","age":1.0,"total_in":{"packets":2,"segments":6,"bytes":200},"total_out":{"packets":1,"segments":3,"bytes":100}}"#.to_owned(),
         r#"{"type":"notice","time":"2026-01-02T03:04:07.178Z","level":"warning","text":"a program came in front"}"#.to_owned(),
@@ -281,7 +291,7 @@ fn totals_so_far_and_the_state_go_on_from_interval_to_interval() {
 }
 
 #[test]
-fn devices_that_come_and_go_are_told() {
+fn devices_that_come_and_go_are_reported() {
     let gone = device("lab0", 10, Watch::Gone { slot: 0 });
     let lines = lines(&[
         Event::Devices(vec![watched("lab0", 0)]),
@@ -331,18 +341,16 @@ impl Write for Gone {
 }
 
 #[test]
-fn a_broken_pipe_is_told_as_such_at_the_first_event() {
-    let mut stream = Stream::new(session(), Gone, false);
-    let error = stream
-        .event(&Event::Devices(Vec::new()).into())
-        .unwrap_err();
+fn a_broken_pipe_is_reported_as_such_at_the_first_event() {
+    let mut sink = Ndjson::new(session(), Gone, Selection::default());
+    let devices = envelope(&Event::Devices(Vec::new()));
+    let error = sink.event(&devices).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     // Within an event too, when the buffer is full.
     let flows = (0..1000).map(|port| counts(key(0, ip::TCP, [port, 1]), [1, 1], ACK));
-    let mut stream = Stream::new(session(), Gone, false);
-    let error = stream
-        .event(&interval(1, flows.collect()).into())
-        .unwrap_err();
+    let mut sink = Ndjson::new(session(), Gone, Selection::default());
+    let interval = envelope(&interval(1, flows.collect()));
+    let error = sink.event(&interval).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 
@@ -356,4 +364,55 @@ fn it_starts_when_all_devices_are_watched() {
     let devices = start["devices"].as_array().unwrap().iter();
     let names: Vec<_> = devices.map(|device| &device["name"]).collect();
     assert_eq!(names, ["lab0", "lab1"]);
+}
+
+#[test]
+fn a_filter_and_a_count_choose_lines_but_not_totals() {
+    let flows = (1..=4).map(|port| counts(key(0, ip::UDP, [port, 9]), [1, 0], 0));
+    let events = [
+        Event::Devices(vec![watched("lab0", 0)]),
+        interval(1, flows.collect()),
+    ];
+    let ports = |text: &str, remaining| {
+        let selection = Selection {
+            filter: text.parse().unwrap(),
+            remaining,
+            ..Selection::default()
+        };
+        let lines = selected_lines(&events, selection);
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let totals = lines.last().unwrap();
+        assert_eq!(totals["flows"], 4);
+        assert_eq!(totals["in"]["packets"], 7);
+        let flows = lines.iter().filter(|line| line["type"] == "flow");
+        flows
+            .map(|line| line["local"]["port"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ports("", None), [1, 2, 3, 4]);
+    assert_eq!(ports("portrange 2-3", None), [2, 3]);
+    assert_eq!(ports("dev lab1 or out", None), [0; 0]);
+    assert_eq!(ports("not port 2", Some(2)), [1, 3]);
+}
+
+#[test]
+fn lost_packets_have_a_line_where_packets_have_lines() {
+    for packets in [false, true] {
+        let mut output = Vec::new();
+        let selection = Selection {
+            packets,
+            ..Selection::default()
+        };
+        let mut sink = Ndjson::new(session(), &mut output, selection);
+        sink.event(&envelope(&Event::Devices(Vec::new()))).unwrap();
+        sink.lost(7).unwrap();
+        sink.finish().unwrap();
+        drop(sink);
+        let text = String::from_utf8(output).unwrap();
+        let line = r#"{"type":"lost","time":"2026-01-02T03:04:05.678Z","packets":7}"#;
+        assert_eq!(text.lines().any(|it| it == line), packets, "{text}");
+    }
 }

@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
+    export::distinct::FlowsSeen,
     flow,
     model::{self, Fate, FlowCounts, Level, Moment, Totals, Watch},
 };
@@ -41,6 +42,7 @@ pub(super) enum Line<'a> {
     },
     Start {
         time: Time,
+        schema: u32,
         version: &'static str,
         host: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +56,10 @@ pub(super) enum Line<'a> {
     },
     Flow(Flow<'a>),
     Packet(Packet<'a>),
+    Lost {
+        time: Time,
+        packets: u64,
+    },
     Notice(Notice<'a>),
     Ended {
         time: Time,
@@ -106,7 +112,7 @@ pub(super) struct Packet<'a> {
     remote: End,
     bytes: u32,
     segments: u32,
-    because: &'static str,
+    reason: &'static str,
     summary: String,
 }
 
@@ -125,7 +131,7 @@ impl<'a> Packet<'a> {
             remote: End::new(key, key.remote, key.remote_port),
             bytes: packet.len,
             segments: packet.segments,
-            because: match packet.reason {
+            reason: match packet.reason {
                 Reason::First => "first",
                 Reason::TcpFlags => "flags",
                 Reason::Control => "control",
@@ -150,6 +156,10 @@ pub(super) struct Flow<'a> {
     ether_type: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_protocol: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner_vlan: Option<u16>,
     local: End,
     remote: End,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,6 +201,8 @@ impl<'a> Flow<'a> {
             protocol: protocol_name(key.ether_type, key.protocol),
             ether_type: key.ether_type,
             ip_protocol: is_ip.then_some(key.protocol),
+            vlan: (key.vlan != 0).then_some(key.vlan),
+            inner_vlan: (key.inner_vlan != 0).then_some(key.inner_vlan),
             local: End::new(key, key.local, key.local_port),
             remote: End::new(key, key.remote, key.remote_port),
             icmp: Icmp::new(key),
@@ -289,7 +301,9 @@ pub(super) struct DeviceTotals<'a> {
     device: &'a str,
     r#in: Count,
     out: Count,
-    flows: usize,
+    flows: u64,
+    #[serde(skip_serializing_if = "is_false")]
+    flows_capped: bool,
     untracked: Untracked,
     ring: Ring,
     #[serde(flatten)]
@@ -343,7 +357,7 @@ struct Ring {
 }
 
 impl<'a> DeviceTotals<'a> {
-    pub(super) fn new(device: &'a str, directions: &[Totals; 2], flows: usize) -> Self {
+    pub(super) fn new(device: &'a str, directions: &[Totals; 2], flows: FlowsSeen) -> Self {
         let [r#in, out] = directions.each_ref().map(Count::from);
         let [mut both, other] = *directions;
         both += other;
@@ -351,7 +365,8 @@ impl<'a> DeviceTotals<'a> {
             device,
             r#in,
             out,
-            flows,
+            flows: flows.flows,
+            flows_capped: flows.is_capped,
             untracked: Untracked {
                 packets: both.untracked_packets,
                 bytes: both.untracked_bytes,

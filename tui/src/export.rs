@@ -1,0 +1,51 @@
+//! What a source reports, in formats for other programs and for logs.
+//!
+//! A format is a [`Sink`] in a file of its own. An [`Output`] runs one on a thread
+//! of its own, so that a reader, terminal or disk that stalls holds up nothing but
+//! the format's own output.
+
+mod distinct;
+pub mod ndjson;
+mod output;
+mod selection;
+mod slots;
+mod stdout;
+
+use std::io;
+
+use crate::model::Envelope;
+
+pub use ndjson::Ndjson;
+pub use output::{Output, Queue};
+pub use selection::Selection;
+pub use stdout::{Stdout, reader_gone};
+
+/// A format: takes what a source reports, in the order of time, and writes it.
+///
+/// An error of kind [`io::ErrorKind::BrokenPipe`] means that the reader has gone,
+/// which ends the output without complaint.
+pub trait Sink: Send {
+    /// Writes what follows from an event.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    fn event(&mut self, envelope: &Envelope) -> io::Result<()>;
+
+    /// Writes that this many packets were dropped before the next event, because
+    /// the output was too slow.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    fn lost(&mut self, packets: u64) -> io::Result<()>;
+
+    /// Whether it has written as much as it was asked for.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
+    /// Writes what comes last. Nothing is written after it.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    fn finish(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,313 @@
+//! NDJSON: one JSON object per line; `type` says which.
+//!
+//! Members come in the order given here; those marked `?` are left out where
+//! they do not apply. Times are RFC 3339 in UTC, with milliseconds. Readers must
+//! ignore types and members that they do not know: within a version of the schema
+//! only such are added. `assets/stream.schema.json` is the same as a JSON schema.
+//!
+//! | `type` | when | members |
+//! |---|---|---|
+//! | `start` | first: from here on all is counted | `time`, `schema`, `version`, `host`, `remark`?, `devices` |
+//! | `device` | a device came, went or failed later | `time`, `name`, `index`, `hooks`?, `gone`?, `error`? |
+//! | `flow` | each interval, for each flow that had a packet in it | see below |
+//! | `fate` | each interval, for each device of which packets were not delivered, or came past a hook | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`? |
+//! | `packet` | with `--packets`, for each captured packet | see below |
+//! | `lost` | the reader was too slow: packet lines are missing here | `time`, `packets` |
+//! | `notice` | something that the user should know | `time`, `level` (`info`, `warning`), `text` |
+//! | `ended` | counting has ended by itself | `time`, `text` |
+//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `flows_capped`?, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`? |
+//!
+//! `schema` is the version of the schema, a number that changes when a member or
+//! type is removed or changes its meaning.
+//!
+//! `devices` has the members of `device` lines from `name` on. `hooks` is
+//! `netkit`, `tcx` or `clsact` where the device is watched, `error` says why it is
+//! not.
+//!
+//! A `flow` line has
+//! - `time`, the end of the interval, and `seconds`, its length;
+//! - `device`, and `protocol` by name (`tcp`, `icmp6`, `arp`, `lldp`);
+//! - `ether_type` and, for IP, `ip_protocol`: the same as numbers;
+//! - `vlan`? and `inner_vlan`?: the VLAN IDs of the outermost tag and of the one
+//!   behind it;
+//! - `local` and `remote` with `address`? and `port`?; local is the end that the
+//!   device leads to;
+//! - `icmp`? with `type`, `name` and, for echoes, `id`; an echo's reply belongs
+//!   to the flow of its request;
+//! - `fragments`?: `true` for fragments without ports, `malformed`?: `true` where
+//!   the headers end early or contradict themselves;
+//! - `in` (towards local) and `out`, what the interval counted: `packets` as the
+//!   stack passes them on, `segments` as a wire would carry them, and `bytes`;
+//! - `state`? of a TCP connection: `opening`, `open`, `closing`, `closed`,
+//!   `reset`; and `age`?, `total_in`?, `total_out`?: seconds since the first
+//!   packet and what was counted since, unless the flow was idle for a minute in
+//!   between. These are left out for flows beyond 200,000 at a time.
+//!
+//! A `packet` line has `time`, `device`, `direction` (`in`, `out`), `protocol`,
+//! `local` and `remote` as a flow has them, `bytes`, `segments`, `reason`, which
+//! is why it was captured (`first` of its flow, TCP `flags`, `control`, `dns`, or
+//! a `sample`), and `summary`, the packet in words.
+//!
+//! A `totals` line has what the hooks saw, counted apart from the flows and
+//! whatever the filter: in each direction the sum of the device's flow lines and of
+//! its untracked packets. `flows` is how many different flows there were; with
+//! `flows_capped`, which is then `true`, at least that many (flows beyond a million
+//! are not told apart). `untracked` are the
+//! `packets` and `bytes` of both directions that the kernel's flow map had no
+//! room for, `ring` the packet `events` that were written and those `lost`. Of
+//! netkit pairs, by the counters of the end that receives them and for each
+//! direction in which that can be read: `dropped_or_redirected` are packets that
+//! the hook saw and that end did not receive, `past_the_hook` those that it
+//! received and the hook did not see. Both are what is certain: packets of one
+//! kind can hide as many of the other.
+
+mod line;
+
+use std::io::{self, BufWriter, Write};
+
+use super::distinct::{Distinct, FlowsSeen};
+use super::slots::Slots;
+use super::{Selection, Sink};
+use crate::model::{
+    Device, Envelope, Event, Fate, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
+    WallClock, Watch,
+};
+use crate::traffic::Traffic;
+use line::Line;
+
+/// The version of the schema.
+const SCHEMA: u32 = 1;
+
+/// Writes NDJSON. Lines are buffered up to the end of an event.
+pub struct Ndjson<W: Write> {
+    session: Session,
+    clock: WallClock,
+    writer: BufWriter<W>,
+    selection: Selection,
+    has_started: bool,
+    devices: Vec<Device>,
+    slots: Slots,
+    /// The sums of each device in `slots`.
+    sums: Vec<Sums>,
+    traffic: Traffic,
+    /// The end of the last interval.
+    now: Moment,
+    distinct: Distinct,
+}
+
+/// What is summed up of a device until the end.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    directions: [Totals; 2],
+    flows: FlowsSeen,
+}
+
+impl<W: Write + Send> Sink for Ndjson<W> {
+    fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        if let Event::Devices(_) | Event::Interval(_) = envelope.event {
+            self.traffic.apply(envelope);
+        }
+        match &envelope.event {
+            Event::Devices(devices) => self.devices(devices)?,
+            Event::Interval(interval) => self.interval(envelope.host, interval)?,
+            Event::Packets(packets) => self.packets(packets)?,
+            Event::Notice(notice) => {
+                self.start(&[])?;
+                let time = self.time(notice.at);
+                self.write(&Line::Notice(line::Notice::new(time, notice)))?;
+            }
+            Event::Reply(_) | Event::Signals(_) => {}
+            Event::Ended(text) => {
+                self.start(&[])?;
+                let time = self.time(self.now);
+                self.write(&Line::Ended { time, text })?;
+            }
+        }
+        self.writer.flush()
+    }
+
+    fn lost(&mut self, packets: u64) -> io::Result<()> {
+        if !self.selection.packets {
+            return Ok(());
+        }
+        self.start(&[])?;
+        let time = self.time(self.now);
+        self.write(&Line::Lost { time, packets })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.selection.is_complete()
+    }
+
+    /// Writes the totals of each device.
+    fn finish(&mut self) -> io::Result<()> {
+        self.start(&[])?;
+        self.sums
+            .resize_with(self.slots.devices().len(), Sums::default);
+        for (device, sums) in self.slots.devices().iter().zip(&self.sums) {
+            let totals = line::DeviceTotals::new(&device.name, &sums.directions, sums.flows);
+            write_line(&mut self.writer, &Line::Totals(totals))?;
+        }
+        self.writer.flush()
+    }
+}
+
+impl<W: Write> Ndjson<W> {
+    /// Nothing is written before the first event.
+    pub fn new(session: Session, writer: W, selection: Selection) -> Self {
+        Self {
+            clock: session.wall_clock(),
+            session,
+            writer: BufWriter::with_capacity(1 << 16, writer),
+            selection,
+            has_started: false,
+            devices: Vec::new(),
+            slots: Slots::default(),
+            sums: Vec::new(),
+            traffic: Traffic::default(),
+            now: Moment::ZERO,
+            distinct: Distinct::default(),
+        }
+    }
+
+    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+        write_line(&mut self.writer, line)
+    }
+
+    /// Writes the first line, if it is not written yet.
+    fn start(&mut self, devices: &[Device]) -> io::Result<()> {
+        if self.has_started {
+            return Ok(());
+        }
+        self.has_started = true;
+        let line = Line::Start {
+            time: line::Time(self.session.started),
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            host: &self.session.host,
+            remark: self.session.remark.as_deref(),
+            devices: devices.iter().filter_map(line::Device::new).collect(),
+        };
+        write_line(&mut self.writer, &line)
+    }
+
+    fn devices(&mut self, devices: &[Device]) -> io::Result<()> {
+        self.slots.update(devices);
+        let is_starting = |device: &Device| device.watch == Watch::Starting;
+        if self.has_started {
+            let time = self.time(self.now);
+            for device in devices {
+                if self.is_known(device) {
+                    continue;
+                }
+                if let Some(device) = line::Device::new(device) {
+                    write_line(&mut self.writer, &Line::Device { time, device })?;
+                }
+            }
+        } else if !devices.iter().any(is_starting) {
+            self.start(devices)?;
+        }
+        self.devices = devices.to_vec();
+        Ok(())
+    }
+
+    /// Whether the last list said the same of the device.
+    fn is_known(&self, device: &Device) -> bool {
+        self.devices.iter().any(|known| {
+            known.index == device.index && known.watch == device.watch && known.name == device.name
+        })
+    }
+
+    fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
+        self.clock.follow(interval.anchor());
+        self.start(&[])?;
+        let time = self.time(interval.at);
+        let seconds = interval.length.as_secs_f64();
+        for device in &interval.devices {
+            let place = self.slots.place(device.slot);
+            let sums = self.sums(place);
+            for (sum, totals) in sums.directions.iter_mut().zip(device.directions) {
+                *sum += totals;
+            }
+            let mut fates = device.directions.iter().filter_map(|totals| totals.fate);
+            if fates.any(|fate| fate != Fate::default()) {
+                let line = Line::Fate {
+                    time,
+                    seconds,
+                    device: &self.slots.devices()[place].name,
+                    fate: (&device.directions).into(),
+                };
+                write_line(&mut self.writer, &line)?;
+            }
+        }
+        self.now = interval.at;
+        for counts in &interval.flows {
+            self.flow(host, time, seconds, counts)?;
+        }
+        Ok(())
+    }
+
+    fn flow(
+        &mut self,
+        host: HostId,
+        time: line::Time,
+        seconds: f64,
+        counts: &FlowCounts,
+    ) -> io::Result<()> {
+        let FlowCounts { key, value, .. } = counts;
+        let place = self.slots.place(key.device);
+        let mut flows = self.sums(place).flows;
+        self.distinct.see(place, key, &mut flows);
+        self.sums(place).flows = flows;
+        let device = &self.slots.devices()[place];
+        let had_packets = value.directions.each_ref().map(|it| it.packets > 0);
+        if !self
+            .selection
+            .takes_flow(key, device.as_name(), had_packets)
+        {
+            return Ok(());
+        }
+        let known = self.traffic.host(host).flows.get(key);
+        let line = line::Flow::new(time, seconds, &device.name, counts, known, self.now);
+        write_line(&mut self.writer, &Line::Flow(line))
+    }
+
+    fn packets(&mut self, packets: &[Packet]) -> io::Result<()> {
+        if !self.selection.packets {
+            return Ok(());
+        }
+        self.start(&[])?;
+        for packet in packets {
+            let place = self.slots.place(packet.key.device);
+            let device = &self.slots.devices()[place];
+            let direction = packet.direction;
+            if self
+                .selection
+                .takes_packet(&packet.key, device.as_name(), direction)
+            {
+                let line = line::Packet::new(self.time(packet.at), &device.name, packet);
+                write_line(&mut self.writer, &Line::Packet(line))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sums(&mut self, place: usize) -> &mut Sums {
+        if self.sums.len() <= place {
+            self.sums.resize_with(place + 1, Sums::default);
+        }
+        &mut self.sums[place]
+    }
+
+    fn time(&self, at: Moment) -> line::Time {
+        line::Time(self.clock.at(at))
+    }
+}
+
+fn write_line(mut writer: impl Write, line: &Line<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut writer, line)?;
+    writer.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! From the command line to what the source takes.
+
+use crate::cli::{EventArgs, PairArgs, PairMode, ProbeArgs};
+use crate::probe::Sizes;
+use crate::probe::live::{Events, Options};
+use crate::probe::pair::{Mode, PairRequest};
+
+/// Bytes of the ring buffer: about 6,000 packets.
+const RING: u32 = 1 << 20;
+
+/// The pair that may be made.
+pub fn pair(args: PairArgs) -> Option<PairRequest> {
+    let is_asked_for = args.create.is_some() || args.mode.is_some() || args.peer_netns.is_some();
+    let mode = match args.mode.unwrap_or_default() {
+        PairMode::L2 => Mode::L2,
+        PairMode::L3 => Mode::L3,
+    };
+    (!args.no_create).then(|| PairRequest {
+        name: args.create.unwrap_or_else(|| "nk0".to_owned()),
+        mode,
+        peer_netns: args.peer_netns,
+        is_asked_for,
+    })
+}
+
+/// What any live source takes; no device is chosen yet.
+pub fn live(probe: &ProbeArgs, events: &EventArgs) -> Options {
+    Options {
+        devices: Vec::new(),
+        attach_first: false,
+        create: None,
+        interval: probe.interval,
+        cover_redirect: probe.cover_redirect,
+        events: if events.every_packet {
+            Events::Every
+        } else {
+            Events::PerSecond(events.events_per_second)
+        },
+        sizes: Sizes {
+            flows: probe.max_flows,
+            ring: RING,
+        },
+        remark: None,
+    }
+}

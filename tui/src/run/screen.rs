@@ -1,0 +1,65 @@
+//! `nkview` and `nkview demo`: what a live source reports, on the screen.
+
+use super::look;
+use super::own;
+use super::signals::Signals;
+use super::start::{finish, start};
+use super::variable;
+use crate::app::own::OwnSession;
+use crate::cli::ScreenArgs;
+use crate::config::Config;
+use crate::probe::live::Options;
+use crate::runtime;
+use crate::source::Source;
+
+/// What is known of the user, from files that only privileges that are given up
+/// later may open.
+pub struct User {
+    config: Config,
+    own: Option<OwnSession>,
+}
+
+impl User {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read or is wrong.
+    pub fn read() -> anyhow::Result<Self> {
+        Ok(Self {
+            config: Config::load(variable)?,
+            own: own::session(),
+        })
+    }
+}
+
+/// Shows what a live source reports.
+pub async fn show(
+    options: Options,
+    args: ScreenArgs,
+    User { config, own }: User,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
+    let (preferences, keymap) = (config.preferences()?, config.keymap()?);
+    let Some(source) = start(options, &mut signals).await? else {
+        return Ok(());
+    };
+    let Source {
+        session,
+        events,
+        requests,
+        stop,
+    } = source;
+    let options = runtime::Options {
+        look: look::look(&args, config.screen, variable, look::ask_background),
+        filter: args.filter,
+        push_down: args.push_down,
+        keep_screen: args.keep_screen,
+        keymap,
+        preferences: Some(preferences),
+        own,
+        draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
+    };
+    let shown = runtime::run(session, events, requests, options, signals.any()).await;
+    let ended = finish(stop.ask()).await;
+    shown.and(ended)
+}

@@ -1,0 +1,51 @@
+//! Starting and ending a live source, whatever blocks.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::signals::Signals;
+use crate::probe::live::{self, Options};
+use crate::source::{Ended, Source};
+
+/// How long detaching may take before the user is told why.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Starts a source; nothing when a signal comes first. What was attached up to then
+/// is detached again.
+pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Option<Source>> {
+    // On the other thread, since attaching blocks.
+    let mut starting = tokio::spawn(live::start(options));
+    let started = tokio::select! {
+        biased;
+        started = &mut starting => started,
+        () = signals.any() => {
+            // A source that is cut off in the middle would leave filters and a pair.
+            if let Ok(Ok(source)) = starting.await {
+                finish(source.stop.ask()).await?;
+            }
+            return Ok(None);
+        }
+    };
+    started.context("the source has failed")?.map(Some)
+}
+
+/// Waits for the end of a source, and says so when that takes long: the kernel
+/// waits for its CPUs each time that a program is detached.
+pub async fn finish(ended: Ended) -> anyhow::Result<()> {
+    let mut ended = std::pin::pin!(ended.wait());
+    tokio::select! {
+        biased;
+        outcome = &mut ended => return outcome,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    // Nobody may be left to read it, and stderr may block.
+    std::thread::spawn(|| {
+        let _ = writeln!(
+            io::stderr(),
+            "nkview: detaching programs; this takes a moment (Ctrl-C again to leave at once)"
+        );
+    });
+    ended.await
+}

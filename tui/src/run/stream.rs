@@ -1,0 +1,165 @@
+//! `nkview stream`: what a live source reports, on stdout.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+use super::options;
+use super::signals::Signals;
+use super::start::{finish, start};
+use crate::cli::StreamArgs;
+use crate::export::{Ndjson, Output, Queue, Selection, Sink, Stdout, reader_gone};
+use crate::model::{Device, Envelope, Event, Session, Watch};
+use crate::probe::live::Options;
+use crate::probe::preflight;
+use crate::source::Source;
+
+/// Bytes of events that wait for a slow reader: two intervals of a full flow map.
+const WAITING: usize = 32 << 20;
+/// How long the source's last events may wait for room, once a signal has come.
+const LAST_EVENTS: Duration = Duration::from_millis(400);
+/// How long the output has after that to write what waits for it.
+const LAST_LINES: Duration = Duration::from_millis(400);
+
+/// What the task that hands events to the output has seen.
+enum Pumped {
+    /// The source has ended, and why if it said so.
+    Source(Option<String>),
+    /// The output takes no more.
+    Output,
+}
+
+/// Prints what a live source reports, until the time is over or a signal ends it.
+pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
+    if args.devices.is_empty() && !preflight::has_netkit() {
+        bail!(
+            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
+             devices to watch through other hooks"
+        );
+    }
+    let no_reader = reader_gone().context("cannot start a thread for stdout")?;
+    let selection = Selection {
+        filter: args.output.filter,
+        flows: true,
+        packets: args.output.packets,
+        remaining: args.output.count,
+    };
+    let duration = args.output.duration;
+    let options = Options {
+        devices: args.devices,
+        // From its first line on all is counted.
+        attach_first: true,
+        create: options::pair(args.pair),
+        ..options::live(&args.probe, &args.events)
+    };
+    let Some(source) = start(options, &mut signals).await? else {
+        return Ok(());
+    };
+    let Source {
+        session,
+        events,
+        // Without requests it goes on, without the channel for them it ends.
+        requests: _requests,
+        stop,
+    } = source;
+    let (queue, mut output) = Output::start(sink(session, selection), WAITING)
+        .context("cannot start a thread for the output")?;
+    // Attaching to many devices takes seconds, which are nobody's measurement.
+    let (attached, is_attached) = oneshot::channel();
+    let mut pump = tokio::spawn(pump(events, queue, attached));
+    let mut pumped = None;
+    let mut has_signal = false;
+    tokio::select! {
+        biased;
+        () = signals.any() => has_signal = true,
+        () = no_reader => {}
+        () = output.complete() => {}
+        () = elapsed(is_attached, duration) => {}
+        ended = &mut pump => pumped = Some(ended),
+    }
+
+    // What is counted up to here is still written, unless a signal came and the
+    // reader is stuck.
+    let source = finish(stop.ask());
+    let abort = pump.abort_handle();
+    let patience = async {
+        if !has_signal {
+            signals.any().await;
+        }
+        sleep(LAST_EVENTS).await;
+        abort.abort();
+        sleep(LAST_LINES).await;
+    };
+    let lines = async {
+        let pumped = match pumped {
+            Some(pumped) => pumped,
+            None => pump.await,
+        };
+        (pumped, output.ended().await)
+    };
+    let lines = async {
+        tokio::select! {
+            biased;
+            lines = lines => Some(lines),
+            () = patience => None,
+        }
+    };
+    let (ended, lines) = tokio::join!(source, lines);
+    ended?;
+    let Some((Ok(pumped), written)) = lines else {
+        bail!("the last lines are missing: nobody read stdout when nkview was told to end");
+    };
+    written.context("cannot write to stdout")?;
+    match pumped {
+        Pumped::Source(Some(reason)) => bail!(reason),
+        Pumped::Source(None) | Pumped::Output => Ok(()),
+    }
+}
+
+/// The format that was asked for.
+fn sink(session: Session, selection: Selection) -> Box<dyn Sink> {
+    Box::new(Ndjson::new(session, Stdout, selection))
+}
+
+/// Hands events to the output until either side ends. Tells when all devices of the
+/// start are attached to.
+async fn pump(
+    mut events: mpsc::Receiver<Envelope>,
+    queue: Queue,
+    attached: oneshot::Sender<()>,
+) -> Pumped {
+    let mut attached = Some(attached);
+    let mut reason = None;
+    while let Some(envelope) = events.recv().await {
+        match &envelope.event {
+            Event::Devices(devices) if !devices.iter().any(is_starting) => {
+                // There may be no time to measure.
+                attached.take().map(|attached| attached.send(()));
+            }
+            Event::Ended(text) => reason = Some(text.clone()),
+            _ => {}
+        }
+        if queue.send(envelope).await.is_err() {
+            return Pumped::Output;
+        }
+    }
+    Pumped::Source(reason)
+}
+
+fn is_starting(device: &Device) -> bool {
+    device.watch == Watch::Starting
+}
+
+/// Waits for the end of the measurement, which begins when all is attached.
+async fn elapsed(is_attached: oneshot::Receiver<()>, duration: Option<Duration>) {
+    match duration {
+        Some(duration) => {
+            // An error is that the source has ended, which others notice.
+            let _ = is_attached.await;
+            sleep(duration).await;
+        }
+        None => std::future::pending().await,
+    }
+}
