@@ -41,7 +41,6 @@
 
 mod completion;
 mod error;
-mod explain;
 mod expression;
 mod grammar;
 mod hints;
@@ -153,13 +152,6 @@ impl Filter {
     #[must_use]
     pub fn prefixes(&self) -> Option<Vec<IpNet>> {
         pushdown::prefixes_of_all(&self.terms)
-    }
-
-    /// The filter as an English sentence, for someone who does not know the
-    /// language.
-    #[must_use]
-    pub fn explain(&self) -> String {
-        explain::explain(&self.terms)
     }
 }
 

@@ -53,6 +53,9 @@ pub struct Flow {
     /// Where the connection stands; nothing for what is not TCP, and for
     /// fragments, which carry no flags.
     pub tcp: Option<TcpState>,
+    /// Whether its ports may have been used again in the interval in which it
+    /// ended: there was a SYN, too, and flags do not tell which came first.
+    may_live: bool,
     /// What was counted lately.
     pub history: History,
 }
@@ -69,6 +72,7 @@ impl Flow {
             hop_limit: [0; 2],
             tcp_flags: [0; 2],
             tcp: None,
+            may_live: false,
             history: History::default(),
         }
     }
@@ -79,18 +83,17 @@ impl Flow {
         self.history.rate(direction, window, self.first_seen, clock)
     }
 
-    /// Packets per second over about the last `window`; see
-    /// [`History::packet_rate`].
-    #[must_use]
-    pub fn packet_rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
-        self.history
-            .packet_rate(direction, window, self.first_seen, clock)
-    }
-
     /// Whether it is a TCP connection that has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.tcp.is_some_and(TcpState::is_closed)
+    }
+
+    /// Whether these flags of an interval end what was an open connection before.
+    fn is_ended_by(&self, flags: [u8; 2]) -> bool {
+        let was_open = matches!(self.tcp, Some(TcpState::Open | TcpState::Closing));
+        let both = [0, 1].map(|side| self.tcp_flags[side] | flags[side]);
+        was_open && TcpState::from_flags(both).is_some_and(TcpState::is_closed)
     }
 
     /// How long it has had no packet, 0 when the last interval had one.
@@ -109,10 +112,13 @@ impl Flow {
     /// now has counted.
     fn record(&mut self, value: &FlowValue, start: Moment, clock: &Clock) {
         let flags = value.directions.map(|counters| counters.tcp_flags);
-        if self.is_closed() && tcp::opens(flags) {
+        let begins = tcp::opens(flags) && (self.is_closed() || self.is_ended_by(flags));
+        if begins {
             self.first_seen = start;
             self.tcp_flags = [0; 2];
             self.history = History::default();
+        } else if self.may_live && tcp::lives(flags) {
+            self.tcp_flags = [0; 2];
         }
         for direction in Direction::BOTH {
             let side = direction as usize;
@@ -126,6 +132,7 @@ impl Flow {
             }
         }
         self.tcp = TcpState::from_flags(self.tcp_flags);
+        self.may_live = self.is_closed() && tcp::opens(flags);
         self.last_seen = clock.now();
         let [bytes, packets] = [
             value.directions.map(|c| c.bytes),

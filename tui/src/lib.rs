@@ -33,7 +33,9 @@ pub fn main() -> ExitCode {
     match run::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nkview: {error:#}");
+            // It may quote names from the command line, a file or the network.
+            let text = text::clean_lines(&format!("{error:#}"));
+            eprintln!("nkview: {text}");
             ExitCode::FAILURE
         }
     }

@@ -127,9 +127,3 @@ fn place(namespace: &Namespace) -> String {
         (None, None) => format!("id {}", namespace.id),
     }
 }
-
-/// As `ip link` writes it.
-fn mac(bytes: &[u8]) -> String {
-    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.join(":")
-}

@@ -6,6 +6,7 @@ mod device;
 mod event;
 mod hook;
 mod interval;
+mod key;
 mod notice;
 mod packet;
 mod request;
@@ -24,6 +25,7 @@ pub use interval::{
     ByReason, Cost, DeviceTotals, Fate, FlowCounts, FlowFacts, Interval, Moment, ProbeCounts,
     Socket, TcpCounts, TcpSocket, Totals,
 };
+pub use key::{IcmpKind, KeyFields, Side, has_ports};
 pub use notice::{Level, Notice};
 pub use packet::Packet;
 pub use request::{Command, Reply, Request, RequestId};

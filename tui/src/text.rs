@@ -1,9 +1,22 @@
-//! Text for a screen or a table: made safe for a terminal, and numbers that are
-//! read at a glance.
+//! Text for a screen or a table: made safe for a terminal, cut to the cells that
+//! there are, and numbers that are read at a glance.
 
-/// The text with every character that a terminal might obey, or that might
-/// make what is around it read differently, replaced by U+FFFD: control
-/// characters, bidirectional formatting, invisible characters and line breaks.
+mod cut;
+mod number;
+
+use probe_common::Reason;
+
+pub use cut::{shorten, truncate};
+pub use number::{age, below, duration, grouped, plural, short_count};
+
+#[cfg(test)]
+mod tests;
+
+/// The text with every character that a terminal might obey, that might make
+/// what is around it read differently, or that terminals draw in different
+/// widths, replaced by U+FFFD: control characters, bidirectional formatting,
+/// invisible characters and line breaks; variation selectors, flags and the
+/// modifiers of emoji.
 #[must_use]
 pub fn clean(text: &str) -> String {
     text.chars()
@@ -27,19 +40,43 @@ fn is_safe(c: char) -> bool {
             // Invisible operators, isolates and deprecated formatting.
             | '\u{2060}'..='\u{206f}'
             // Byte order mark, interlinear annotation, tags.
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            // Variation selectors, keycaps, flags, skin tones.
+            | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{20e3}'
+            | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
-/// A count with its thousands apart: `1,204,331`.
+/// Text of several lines, each of them [`clean`].
 #[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+pub fn clean_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(clean).collect();
+    lines.join("\n")
+}
+
+/// A hardware address as `ip link` writes it: `02:42:ac:11:00:02`.
+#[must_use]
+pub fn mac(octets: &[u8]) -> String {
+    let octets: Vec<String> = octets.iter().map(|it| format!("{it:02x}")).collect();
+    octets.join(":")
+}
+
+/// Whether a name of devices is a glob for several of them.
+#[must_use]
+pub fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', ']', '{', '}', '\\'])
+}
+
+/// Why a packet was captured, in a word.
+#[must_use]
+pub const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::First => "first",
+        Reason::TcpFlags => "flags",
+        Reason::Control => "control",
+        Reason::Dns => "dns",
+        Reason::Sample => "sample",
+        Reason::FirstData => "first-data",
+        Reason::ZeroWindow => "zero-window",
+        Reason::HandshakeAck => "handshake",
     }
-    text
 }

@@ -40,7 +40,7 @@ const RULES: &[(&str, Names)] = &[
     ("flow", Only(&["model"])),
     ("text", Only(&[])),
     ("traffic", Only(&["flow", "model", "text"])),
-    ("filter", Only(&["model"])),
+    ("filter", Only(&["model", "text"])),
     ("dissect", Only(&["model", "text"])),
     ("listing", Only(&["model", "text"])),
     (

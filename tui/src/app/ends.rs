@@ -1,72 +1,28 @@
 //! The ends of a flow: addresses, ports, and the prefixes around them.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use probe_common::parse::number::{ether, ip};
 use probe_common::{Direction, FlowKey};
 
 use crate::filter::port_name;
+use crate::model::KeyFields;
+
+pub use crate::model::Side;
 
 #[cfg(test)]
 mod tests;
 
-/// An end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The end that the device leads to.
-    Local,
-    /// The other end.
-    Remote,
-}
-
-impl Side {
-    /// Both ends.
-    pub const BOTH: [Self; 2] = [Self::Local, Self::Remote];
-
-    /// The other side.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Local => Self::Remote,
-            Self::Remote => Self::Local,
-        }
-    }
-
-    /// The name that users see, which is the filter's word for it too.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Remote => "remote",
-        }
-    }
-}
-
 /// The address of one end, where the protocol has addresses.
 #[must_use]
 pub fn address(key: &FlowKey, side: Side) -> Option<IpAddr> {
-    let octets = match side {
-        Side::Local => key.local,
-        Side::Remote => key.remote,
-    };
-    matches!(key.ether_type, ether::IPV4 | ether::ARP | ether::IPV6)
-        .then(|| Ipv6Addr::from(octets).to_canonical())
+    key.address(side)
 }
 
 /// The port of one end, where the protocol has ports and the packet had them.
 #[must_use]
 pub fn port(key: &FlowKey, side: Side) -> Option<u16> {
-    let has_ports = matches!(key.ether_type, ether::IPV4 | ether::IPV6)
-        && matches!(
-            key.protocol,
-            ip::TCP | ip::UDP | ip::DCCP | ip::SCTP | ip::UDP_LITE
-        );
-    let port = match side {
-        Side::Local => key.local_port,
-        Side::Remote => key.remote_port,
-    };
-    (has_ports && (key.local_port, key.remote_port) != (0, 0)).then_some(port)
+    key.port(side)
 }
 
 /// What the port of one end is called, where it is the service's: servers have
@@ -91,10 +47,7 @@ pub fn text(key: &FlowKey, side: Side) -> String {
 /// The ends where a packet of this direction comes from and goes to.
 #[must_use]
 pub const fn sides(direction: Direction) -> [Side; 2] {
-    match direction {
-        Direction::In => [Side::Remote, Side::Local],
-        Direction::Out => [Side::Local, Side::Remote],
-    }
+    Side::sender_and_receiver(direction)
 }
 
 /// Lengths of prefixes that people think in, IPv4 and IPv6, ever wider: one

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use probe_common::parse::number::{ether, ip};
-use probe_common::{FlowKey, KeyFlags};
+use probe_common::FlowKey;
 
 use crate::dissect::{icmp_type_name, protocol_name};
 use crate::flow::{Flow, TcpState};
+use crate::model::KeyFields;
 
 /// Words that are too long for a column.
 const SHORT: [(&str, &str); 5] = [
@@ -28,23 +28,19 @@ pub fn protocol(key: &FlowKey) -> Cow<'static, str> {
 #[must_use]
 pub fn state(flow: &Flow) -> Cow<'static, str> {
     let key = &flow.key;
-    if key.flags & KeyFlags::MALFORMED != 0 {
+    if key.is_malformed() {
         return "broken".into();
     }
-    if key.flags & KeyFlags::FRAGMENT != 0 {
+    if key.is_fragment() {
         return "fragment".into();
     }
-    let v6 = match (key.ether_type, key.protocol) {
-        (ether::IPV4, ip::ICMP) => false,
-        (ether::IPV6, ip::ICMPV6) => true,
-        _ => return flow.tcp.map_or("", TcpState::label).into(),
-    };
-    // Requests and replies of echo are one flow.
-    match u8::try_from(key.remote_port).map(|kind| icmp_type_name(v6, kind)) {
-        Ok(name) if name == "echo request" => "echo".into(),
-        Ok(name) => SHORT
-            .iter()
-            .fold(name, |name, (long, short)| name.replace(long, short).into()),
-        Err(_) => Cow::default(),
+    match key.icmp() {
+        // Requests and replies of echo are one flow.
+        Some(kind) if kind.id.is_some() => "echo".into(),
+        Some(kind) => SHORT.iter().fold(
+            icmp_type_name(kind.v6, kind.number),
+            |name, (long, short)| name.replace(long, short).into(),
+        ),
+        None => flow.tcp.map_or("", TcpState::label).into(),
     }
 }

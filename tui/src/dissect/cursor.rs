@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Node;
-use crate::text::clean;
+use crate::text::{clean, mac};
 
 /// Why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,8 @@ impl<'a> Cursor<'a> {
 
     /// A hardware address, in words.
     pub(super) fn mac(&mut self, label: &'static str) -> Read<String> {
-        self.field(label, mac).map(mac)
+        self.field(label, |octets: [u8; 6]| mac(&octets))
+            .map(|octets| mac(&octets))
     }
 
     /// Bytes whose meaning is not looked at.
@@ -276,10 +277,4 @@ impl<'a> Cursor<'a> {
             None => self.roots.push(node),
         }
     }
-}
-
-/// A hardware address in words.
-fn mac(bytes: [u8; 6]) -> String {
-    let [a, b, c, d, e, f] = bytes;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }

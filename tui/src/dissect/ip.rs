@@ -10,6 +10,7 @@ use super::{
     name::protocol_name,
     tcp, udp,
 };
+use crate::model::has_ports;
 
 /// What the headers up to the transport layer say.
 #[derive(Clone, Copy, Debug)]
@@ -266,13 +267,12 @@ pub(super) fn embedded(cursor: &mut Cursor<'_>, read: fn(&mut Cursor<'_>) -> Rea
     cursor.open("packet that it is about");
     let header = read(cursor)?;
     let name = header.protocol_name();
-    let has_ports = matches!(header.protocol, ip::TCP | ip::UDP | ip::SCTP | ip::UDP_LITE);
     let Header {
         source,
         destination,
         ..
     } = header;
-    let text = if has_ports && !header.is_later_fragment() {
+    let text = if has_ports(header.protocol) && !header.is_later_fragment() {
         let source = end(source, cursor.u16("source port")?);
         let destination = end(destination, cursor.u16("destination port")?);
         format!("{name} {source} > {destination}")

@@ -39,7 +39,7 @@
 //! - `in` (towards local) and `out`, what the interval counted: `packets` as the
 //!   stack passes them on, `segments` as a wire would carry them, and `bytes`;
 //! - `state`? of a TCP connection: `opening`, `open`, `closing`, `closed`,
-//!   `reset`; and `age`?, `total_in`?, `total_out`?: seconds since the first
+//!   `refused`, `reset`; and `age`?, `total_in`?, `total_out`?: seconds since the first
 //!   packet and what was counted since, unless the flow was idle for a minute in
 //!   between. These are left out for flows beyond 200,000 at a time.
 //!

@@ -7,6 +7,7 @@ use globset::{Glob, GlobMatcher};
 use probe_common::Direction;
 
 use super::prefix::Prefix;
+use crate::text::is_glob;
 
 /// Which end of a packet a term looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +147,7 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the glob.
     pub(super) fn new(text: &str) -> Result<Self, globset::Error> {
-        let glob = if text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+        let glob = if is_glob(text) {
             Some(Glob::new(text)?.compile_matcher())
         } else {
             None

@@ -4,6 +4,7 @@ use super::error::Expected;
 use super::lexer::{Kind, Token};
 use super::prefix;
 use super::vocabulary::{FOREIGN, Keyword, PORTS, PROTOCOLS, by_name, names};
+use crate::text::is_glob;
 
 const JOINT: &str = "put \"and\" or \"or\" in between";
 /// No word of the language has them, and no name of a device a space.
@@ -54,7 +55,7 @@ fn word_hint(word: &str, expected: &[Expected]) -> Option<String> {
         if by_name(PROTOCOLS, word).is_some() {
             return Some(format!("for a protocol write \"proto {word}\""));
         }
-        if word.contains(['*', '?', '[', '{']) {
+        if is_glob(word) {
             return Some(format!("for devices write \"dev {word}\""));
         }
     }
@@ -121,28 +122,8 @@ fn closest(word: &str, expected: &[Expected]) -> Option<&'static str> {
     words(expected)
         .into_iter()
         .filter(is_known)
-        .map(|known| (distance(&word, known), known))
+        .map(|known| (strsim::osa_distance(&word, known), known))
         .filter(|&(slips, known)| slips <= most && slips < known.len())
         .min_by_key(|&(slips, _)| slips)
         .map(|(_, known)| known)
-}
-
-/// The insertions, deletions, replacements and swaps of neighbours that turn
-/// `a` into `b` (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

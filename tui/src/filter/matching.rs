@@ -1,11 +1,10 @@
 //! Whether a packet matches. Nothing is allocated: a table of flows is matched
 //! at each keystroke.
 
-use probe_common::parse::number::{ether, ip};
-use probe_common::{Direction, FlowKey, KeyFlags};
+use probe_common::{Direction, FlowKey};
 
 use super::expression::{Expression, Side, Term};
-use crate::model::DeviceName;
+use crate::model::{DeviceName, KeyFields};
 
 /// What terms look at.
 pub(super) struct Packet<'a> {
@@ -23,23 +22,15 @@ impl<'a> Packet<'a> {
     pub(super) fn new(key: &FlowKey, device: DeviceName<'a>, direction: Direction) -> Self {
         let local = u128::from_be_bytes(key.local);
         let remote = u128::from_be_bytes(key.remote);
-        // A key without addresses has zeros; no packet is sent from :: to ::.
-        let addresses = (local != 0 || remote != 0).then_some((local, remote));
-        let is_ip = matches!(key.ether_type, ether::IPV4 | ether::IPV6);
-        let protocol = (is_ip && addresses.is_some()).then_some(key.protocol);
-        let is_port_protocol = matches!(
-            protocol,
-            Some(ip::TCP | ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP)
-        );
-        let was_read = key.flags & (KeyFlags::FRAGMENT | KeyFlags::MALFORMED) == 0;
-        let ports = (is_port_protocol && was_read).then_some((key.local_port, key.remote_port));
+        let addresses = key.has_addresses().then_some((local, remote));
+        let ports = key.has_ports().then_some((key.local_port, key.remote_port));
         Self {
             device,
             direction,
             ether_type: key.ether_type,
             addresses,
             ports,
-            protocol,
+            protocol: key.ip_protocol(),
         }
     }
 

@@ -147,7 +147,7 @@ const fn side_word(side: Side) -> &'static str {
 }
 
 /// A port, or the first and the last of several.
-pub(super) struct Range<'a>(pub(super) &'a RangeInclusive<u16>);
+struct Range<'a>(&'a RangeInclusive<u16>);
 
 impl Display for Range<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

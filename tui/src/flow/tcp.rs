@@ -1,6 +1,6 @@
 //! Where a TCP connection stands, as far as or-ed flags tell.
 
-use probe_common::parse::number::tcp::{FIN, RST, SYN};
+use probe_common::parse::number::tcp::{ACK, FIN, RST, SYN};
 
 /// The state of a TCP connection, concluded from the flags that each direction
 /// has carried. An interval's flags are or-ed, so that SYN|ACK cannot be told
@@ -15,7 +15,9 @@ pub enum TcpState {
     Closing,
     /// FIN from both ends.
     Closed,
-    /// RST from either end: refused or broken off.
+    /// RST in answer to a SYN.
+    Refused,
+    /// RST from either end of a connection.
     Reset,
 }
 
@@ -27,7 +29,13 @@ impl TcpState {
         let [a, b] = flags;
         Some(match (a | b, a & b) {
             (0, _) => return None,
-            (any, _) if any & RST != 0 => Self::Reset,
+            (any, _) if any & RST != 0 => {
+                if is_refusal(a, b) || is_refusal(b, a) {
+                    Self::Refused
+                } else {
+                    Self::Reset
+                }
+            }
             (_, both) if both & FIN != 0 => Self::Closed,
             (any, _) if any & FIN != 0 => Self::Closing,
             (any, _) if any & SYN != 0 && (a == 0 || b == 0) => Self::Opening,
@@ -38,7 +46,7 @@ impl TcpState {
     /// Whether the connection has ended.
     #[must_use]
     pub const fn is_closed(self) -> bool {
-        matches!(self, Self::Closed | Self::Reset)
+        matches!(self, Self::Closed | Self::Refused | Self::Reset)
     }
 
     /// The word for it.
@@ -49,9 +57,22 @@ impl TcpState {
             Self::Open => "open",
             Self::Closing => "closing",
             Self::Closed => "closed",
+            Self::Refused => "refused",
             Self::Reset => "reset",
         }
     }
+}
+
+/// Whether one end has asked for a connection and the other has sent nothing
+/// but RST.
+const fn is_refusal(asks: u8, answers: u8) -> bool {
+    asks & SYN != 0 && answers & RST != 0 && answers & !(RST | ACK) == 0
+}
+
+/// Whether the flags of an interval are those of a connection that goes on:
+/// both ends acknowledge and neither ends it.
+pub(super) const fn lives(flags: [u8; 2]) -> bool {
+    flags[0] & flags[1] & ACK != 0 && (flags[0] | flags[1]) & (FIN | RST) == 0
 }
 
 /// Whether flags that come after the end of a connection begin another.

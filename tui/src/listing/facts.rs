@@ -154,7 +154,7 @@ fn peer_in_words(peer: &Peer) -> String {
         if *up { "up" } else { "down" }
     );
     if !mac.is_empty() {
-        text += &format!(", {}", super::mac(mac));
+        text += &format!(", {}", crate::text::mac(mac));
     }
     text
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::mac;
 use crate::model::{self, DeviceKind, LinkCounters};
+use crate::text::mac;
 
 #[derive(Serialize)]
 pub(super) struct Device<'a> {

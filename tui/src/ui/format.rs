@@ -1,11 +1,10 @@
-//! Numbers, times and addresses in few cells.
+//! Rates and sizes in few cells, in the units that the user chose.
 
-pub use crate::text::grouped as count;
-
-use std::time::Duration;
+pub use crate::text::{
+    age, below, duration, grouped as count, mac, plural, short_count, shorten, truncate,
+};
 
 use humansize::{BINARY, BaseUnit, DECIMAL, FormatSizeOptions, ISizeFormatter};
-use unicode_width::UnicodeWidthStr;
 
 use crate::app::measure::{Measure, rounded};
 use crate::app::units::Units;
@@ -117,121 +116,4 @@ fn scale(value: f64, units: Units) -> f64 {
 
 fn size(value: f64, options: FormatSizeOptions) -> String {
     ISizeFormatter::new(value, options).to_string()
-}
-
-/// A count in 6 cells: whole below ten thousand, three digits above.
-#[must_use]
-pub fn short_count(number: u64) -> String {
-    if number < 10_000 {
-        return count(number);
-    }
-    let mut scaled = number as f64 / 1000.0;
-    let mut units = ["k", "M", "G", "T", "P", "E"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    while scaled >= 999.5
-        && let Some(next) = units.next()
-    {
-        scaled /= 1000.0;
-        unit = next;
-    }
-    let decimals = match scaled {
-        ..9.995 => 2,
-        ..99.95 => 1,
-        _ => 0,
-    };
-    format!("{scaled:.decimals$} {unit}")
-}
-
-/// A time in steps so coarse that it seldom changes: `<10s`, `40s`, `12m`.
-#[must_use]
-pub fn age(age: Duration) -> String {
-    let seconds = age.as_secs();
-    match seconds {
-        ..10 => "<10s".to_owned(),
-        10..60 => format!("{}s", seconds / 10 * 10),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..86_400 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// A time to the second: `3m12s`.
-#[must_use]
-pub fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        ..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
-
-/// An end of a flow in at most `width` cells: the middle of the address leaves
-/// first, its start and the port last.
-#[must_use]
-pub fn shorten(text: &str, width: usize, ellipsis: &str) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let room = width.saturating_sub(ellipsis.width());
-    let port = text
-        .rfind(['.', ']', ':'])
-        .and_then(|end| text[end..].rfind(':').map(|colon| end + colon))
-        .map_or(0, |colon| text[colon..].chars().count() + 2);
-    let tail = port.max(room / 2).min(room);
-    let characters: Vec<char> = text.chars().collect();
-    let (head, tail) = (
-        characters[..room - tail].iter().collect::<String>(),
-        characters[characters.len() - tail..]
-            .iter()
-            .collect::<String>(),
-    );
-    let cut = format!("{head}{ellipsis}{tail}");
-    if cut.width() <= width {
-        cut
-    } else {
-        String::new()
-    }
-}
-
-/// Text in at most `width` cells; what is too long ends in an ellipsis.
-#[must_use]
-pub fn truncate(text: &str, width: usize, ellipsis: &str) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let room = width.saturating_sub(ellipsis.width());
-    let mut cut = String::new();
-    for character in text.chars() {
-        cut.push(character);
-        if cut.width() > room {
-            cut.pop();
-            break;
-        }
-    }
-    if width >= ellipsis.width() {
-        cut.push_str(ellipsis);
-    }
-    cut
-}
-
-/// A hardware address: `02:42:ac:11:00:02`.
-#[must_use]
-pub fn mac(mac: &[u8]) -> String {
-    let octets: Vec<String> = mac.iter().map(|octet| format!("{octet:02x}")).collect();
-    octets.join(":")
-}
-
-/// How many lines there are further down: `5 lines below`.
-#[must_use]
-pub fn below(lines: usize) -> String {
-    format!("{} below", plural(lines, "line"))
-}
-
-/// `1 flow`, `1,208 flows`.
-#[must_use]
-pub fn plural(number: usize, word: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {word}{s}", count(number as u64))
 }

@@ -1,4 +1,7 @@
+use std::net::Ipv6Addr;
+
 use bytemuck::Zeroable;
+use probe_common::parse::number::{ether, ip};
 
 use super::*;
 
@@ -12,37 +15,6 @@ fn key(ether_type: u16, protocol: u8) -> FlowKey {
         protocol,
         ..FlowKey::zeroed()
     }
-}
-
-#[test]
-fn addresses_are_in_their_own_family() {
-    let tcp = key(ether::IPV4, ip::TCP);
-    assert_eq!(
-        address(&tcp, Side::Local),
-        Some("10.0.1.7".parse().unwrap())
-    );
-    assert_eq!(
-        address(&tcp, Side::Remote),
-        Some("192.0.2.9".parse().unwrap())
-    );
-    assert_eq!(address(&key(0x88cc, 0), Side::Local), None);
-}
-
-#[test]
-fn only_protocols_with_ports_have_them() {
-    assert_eq!(port(&key(ether::IPV4, ip::TCP), Side::Remote), Some(51820));
-    assert_eq!(
-        port(&key(ether::IPV4, ip::ICMP), Side::Remote),
-        None,
-        "ICMP's id and type"
-    );
-    assert_eq!(port(&key(ether::ARP, ip::UDP), Side::Local), None);
-    let fragment = FlowKey {
-        local_port: 0,
-        remote_port: 0,
-        ..key(ether::IPV4, ip::UDP)
-    };
-    assert_eq!(port(&fragment, Side::Local), None);
 }
 
 #[test]

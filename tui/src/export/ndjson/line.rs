@@ -1,22 +1,17 @@
 //! The lines, member by member in the order in which they are written.
 
-use std::{
-    borrow::Cow,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{borrow::Cow, net::IpAddr};
 
 use jiff::Timestamp;
-use probe_common::{
-    Counters, Direction, FlowKey, KeyFlags, Reason,
-    parse::number::{ether, icmp, ip},
-};
+use probe_common::{Counters, Direction, FlowKey};
 use serde::{Serialize, Serializer};
 
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
     export::distinct::FlowsSeen,
     flow,
-    model::{self, Fate, FlowCounts, Level, Moment, Totals, Watch},
+    model::{self, Fate, FlowCounts, KeyFields, Level, Moment, Side, Totals, Watch},
+    text,
 };
 
 /// A moment of the wall clock, to the millisecond.
@@ -127,20 +122,11 @@ impl<'a> Packet<'a> {
                 Direction::Out => "out",
             },
             protocol: protocol_name(key.ether_type, key.protocol),
-            local: End::new(key, key.local, key.local_port),
-            remote: End::new(key, key.remote, key.remote_port),
+            local: End::new(key, Side::Local),
+            remote: End::new(key, Side::Remote),
             bytes: packet.len,
             segments: packet.segments,
-            reason: match packet.reason {
-                Reason::First => "first",
-                Reason::TcpFlags => "flags",
-                Reason::Control => "control",
-                Reason::Dns => "dns",
-                Reason::Sample => "sample",
-                Reason::FirstData => "first_data",
-                Reason::ZeroWindow => "zero_window",
-                Reason::HandshakeAck => "handshake_ack",
-            },
+            reason: text::reason(packet.reason),
             summary: summary(packet),
         }
     }
@@ -193,21 +179,20 @@ impl<'a> Flow<'a> {
         let FlowCounts { key, value, .. } = counts;
         let [r#in, out] = value.directions.each_ref().map(Count::from);
         let total = known.map(|flow| flow.counts.map(Count::from));
-        let is_ip = matches!(key.ether_type, ether::IPV4 | ether::IPV6);
         Self {
             time,
             seconds,
             device,
             protocol: protocol_name(key.ether_type, key.protocol),
             ether_type: key.ether_type,
-            ip_protocol: is_ip.then_some(key.protocol),
+            ip_protocol: key.is_ip().then_some(key.protocol),
             vlan: (key.vlan != 0).then_some(key.vlan),
             inner_vlan: (key.inner_vlan != 0).then_some(key.inner_vlan),
-            local: End::new(key, key.local, key.local_port),
-            remote: End::new(key, key.remote, key.remote_port),
+            local: End::new(key, Side::Local),
+            remote: End::new(key, Side::Remote),
             icmp: Icmp::new(key),
-            fragments: key.flags & KeyFlags::FRAGMENT != 0,
-            malformed: key.flags & KeyFlags::MALFORMED != 0,
+            fragments: key.is_fragment(),
+            malformed: key.is_malformed(),
             r#in,
             out,
             state: known.and_then(|flow| flow.tcp).map(flow::TcpState::label),
@@ -228,23 +213,12 @@ struct End {
 }
 
 impl End {
-    fn new(key: &FlowKey, address: [u8; 16], port: u16) -> Self {
-        let has_addresses = (key.local, key.remote) != ([0; 16], [0; 16]);
+    fn new(key: &FlowKey, side: Side) -> Self {
         Self {
-            address: has_addresses.then(|| Ipv6Addr::from(address).to_canonical()),
-            port: has_ports(key).then_some(port),
+            address: key.address(side),
+            port: key.port(side),
         }
     }
-}
-
-/// Whether the key's ports are ports.
-fn has_ports(key: &FlowKey) -> bool {
-    key.flags == 0
-        && matches!(key.ether_type, ether::IPV4 | ether::IPV6)
-        && matches!(
-            key.protocol,
-            ip::TCP | ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP
-        )
 }
 
 /// What an ICMP or ICMPv6 flow is about.
@@ -258,17 +232,11 @@ struct Icmp {
 
 impl Icmp {
     fn new(key: &FlowKey) -> Option<Self> {
-        let v6 = match (key.ether_type, key.protocol) {
-            (ether::IPV4, ip::ICMP) => false,
-            (ether::IPV6, ip::ICMPV6) => true,
-            _ => return None,
-        };
-        let kind = u8::try_from(key.remote_port).ok()?;
-        let echo = if v6 { icmp::ECHO_V6 } else { icmp::ECHO };
-        (key.flags == 0).then(|| Self {
-            r#type: key.remote_port,
-            name: icmp_type_name(v6, kind),
-            id: (kind == echo).then_some(key.local_port),
+        let kind = key.icmp()?;
+        Some(Self {
+            r#type: kind.number.into(),
+            name: icmp_type_name(kind.v6, kind.number),
+            id: kind.id,
         })
     }
 }

@@ -77,34 +77,3 @@ fn and_adds_what_is_not_there() {
     let alternatives = parse("tcp").and(parse("arp or udp"));
     assert_eq!(alternatives.to_string(), "tcp and (arp or udp)");
 }
-
-#[test]
-fn explained() {
-    let table = [
-        ("", "every packet"),
-        ("10.0.0.0/8", "packets that have an end in 10.0.0.0/8"),
-        (
-            "src 10.0.0.0/8 and not port 22",
-            "packets that come from 10.0.0.0/8 and do not use port 22",
-        ),
-        (
-            "tcp port 80, 443 or arp",
-            "packets that (are TCP and use port 80 or 443) or are ARP",
-        ),
-        (
-            "not (tcp or out)",
-            "packets that are not TCP and do not go out",
-        ),
-        (
-            "not (tcp and port 53) and dev lxc*",
-            "packets that (are not TCP or do not use port 53) and cross lxc*",
-        ),
-        (
-            "ip6, ether 0x88cc, proto gre, 253, icmp6",
-            "packets that are IPv6 or are ethertype 0x88cc or are GRE or are IP protocol 253 or are ICMP6",
-        ),
-    ];
-    for (text, expected) in table {
-        assert_eq!(parse(text).explain(), expected, "{text}");
-    }
-}

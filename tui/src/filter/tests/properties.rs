@@ -275,12 +275,6 @@ proptest! {
     }
 
     #[test]
-    fn explained_without_parentheses_left_open(expression in an_expression()) {
-        let text = Filter::from(expression).explain();
-        prop_assert_eq!(text.matches('(').count(), text.matches(')').count());
-    }
-
-    #[test]
     fn any_text_is_a_filter_or_an_error_within_it(text in any::<String>()) {
         check_text(&text)?;
     }

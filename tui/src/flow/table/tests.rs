@@ -116,7 +116,11 @@ fn a_flow_gathers_what_is_counted() {
     assert_eq!(flow.tcp_flags, [SYN | ACK, SYN | ACK]);
     assert_eq!(flow.tcp, Some(TcpState::Open));
     assert_eq!(flow.rate(In, SECOND, table.clock()), 200.0);
-    assert_eq!(flow.packet_rate(In, SECOND * 3, table.clock()), 5.0 / 3.0);
+    assert_eq!(
+        flow.history
+            .packet_rate(In, SECOND * 3, flow.first_seen, table.clock()),
+        5.0 / 3.0
+    );
     assert_eq!(flow.rate(Out, SECOND, table.clock()), 0.0);
     assert_eq!(table.now(), SECOND * 3);
     assert_accounted(&table);
@@ -191,7 +195,11 @@ fn a_syn_after_the_end_begins_a_connection() {
         assert_eq!(flow.first_seen, SECOND * 2);
         assert_eq!(flow.counts[0].packets, 8);
         assert_eq!(flow.rate(In, SECOND * 10, table.clock()), 200.0);
-        assert_eq!(flow.packet_rate(In, SECOND * 60, table.clock()), 2.0);
+        assert_eq!(
+            flow.history
+                .packet_rate(In, SECOND * 60, flow.first_seen, table.clock()),
+            2.0
+        );
         // It is expired like any open one.
         for at in 4..63 {
             table.ingest(&interval(at, vec![]));
@@ -217,6 +225,42 @@ fn a_full_table_counts_new_flows_as_overflow() {
     let sums = table.total().sums(In);
     assert_eq!((sums.live.packets, sums.overflow.packets), (20, 10));
     assert_accounted(&table);
+}
+
+#[test]
+fn ports_that_are_used_again_in_the_interval_of_the_end_are_a_new_connection() {
+    let ends = [
+        ([SYN | ACK, SYN | ACK | RST], TcpState::Reset),
+        ([SYN | ACK | FIN, SYN | ACK | FIN], TcpState::Closed),
+    ];
+    for (end, state) in ends {
+        let mut table = FlowTable::default();
+        table.ingest(&interval(1, vec![flow(1, [9, 9], [SYN | ACK, SYN | ACK])]));
+        table.ingest(&interval(2, vec![flow(1, [9, 9], [ACK, ACK])]));
+        // It ends and another begins, or the new one has ended already.
+        table.ingest(&interval(3, vec![flow(1, [9, 9], end)]));
+        assert_eq!(table.get(&key(0, 1)).unwrap().tcp, Some(state));
+        // The last words of what has ended prove nothing.
+        table.ingest(&interval(4, vec![flow(1, [1, 0], [ACK, 0])]));
+        assert_eq!(table.get(&key(0, 1)).unwrap().tcp, Some(state));
+        let mut again = table.clone();
+        again.ingest(&interval(4, vec![flow(1, [1, 1], [FIN | ACK, ACK])]));
+        assert_eq!(again.get(&key(0, 1)).unwrap().tcp, Some(state));
+    }
+    let mut table = FlowTable::default();
+    table.ingest(&interval(1, vec![flow(1, [9, 9], [SYN | ACK, SYN | ACK])]));
+    table.ingest(&interval(
+        2,
+        vec![flow(1, [9, 9], [SYN | ACK, SYN | ACK | RST])],
+    ));
+    table.ingest(&interval(3, vec![flow(1, [2, 2], [ACK, ACK])]));
+    let flow_ = table.get(&key(0, 1)).unwrap();
+    assert_eq!(flow_.tcp, Some(TcpState::Open));
+    assert_eq!(flow_.age(table.now()), SECOND * 2);
+    // It has ended without a SYN: what follows does not make it live again.
+    table.ingest(&interval(4, vec![flow(1, [2, 2], [ACK, ACK | RST])]));
+    table.ingest(&interval(5, vec![flow(1, [2, 2], [ACK, ACK])]));
+    assert_eq!(table.get(&key(0, 1)).unwrap().tcp, Some(TcpState::Reset));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use probe_common::parse::number::tcp::{ACK, FIN, PSH, RST, SYN};
 
 use super::{TcpState, opens};
-use TcpState::{Closed, Closing, Open, Opening, Reset};
+use TcpState::{Closed, Closing, Open, Opening, Refused, Reset};
 
 #[test]
 fn states_follow_from_the_flags_of_both_directions() {
@@ -20,7 +20,9 @@ fn states_follow_from_the_flags_of_both_directions() {
         (FIN | ACK, 0, Some(Closing)),
         (SYN | ACK | FIN, SYN | ACK | FIN, Some(Closed)),
         // A refused connection.
-        (SYN, RST | ACK, Some(Reset)),
+        (SYN, RST | ACK, Some(Refused)),
+        // Given up before the handshake was complete.
+        (SYN | RST, SYN | ACK, Some(Reset)),
         (SYN | ACK | FIN, SYN | ACK | FIN | RST, Some(Reset)),
         (RST, 0, Some(Reset)),
     ];
@@ -32,8 +34,8 @@ fn states_follow_from_the_flags_of_both_directions() {
 
 #[test]
 fn only_ended_connections_are_closed() {
-    let closed = [Opening, Open, Closing, Closed, Reset].map(TcpState::is_closed);
-    assert_eq!(closed, [false, false, false, true, true]);
+    let closed = [Opening, Open, Closing, Closed, Refused, Reset].map(TcpState::is_closed);
+    assert_eq!(closed, [false, false, false, true, true, true]);
 }
 
 #[test]

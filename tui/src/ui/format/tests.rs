@@ -1,3 +1,5 @@
+use unicode_width::UnicodeWidthStr;
+
 use super::*;
 
 #[test]
@@ -85,57 +87,4 @@ fn no_amount_is_wider_than_its_column() {
         units = units.next();
     }
     assert_eq!(units, Units::default());
-}
-
-#[test]
-fn counts() {
-    assert_eq!(count(0), "0");
-    assert_eq!(count(999), "999");
-    assert_eq!(count(1_204_331), "1,204,331");
-    assert_eq!(short_count(9_999), "9,999");
-    assert_eq!(short_count(120_400), "120 k");
-    assert_eq!(short_count(999_900), "1.00 M");
-    assert_eq!(short_count(12_340_000), "12.3 M");
-    let mut number: u64 = 1;
-    while let Some(next) = number.checked_mul(3) {
-        assert!(short_count(number).width() <= 6, "{}", short_count(number));
-        number = next;
-    }
-    assert_eq!(bytes(3_123_456_789, Units::Bytes), "3.1 GB");
-    assert_eq!(plural(1, "flow"), "1 flow");
-    assert_eq!(plural(1208, "flow"), "1,208 flows");
-}
-
-#[test]
-fn ages_change_seldom() {
-    let text = |seconds| age(Duration::from_secs(seconds));
-    assert_eq!(text(9), "<10s");
-    assert_eq!(text(49), "40s");
-    assert_eq!(text(119), "1m");
-    assert_eq!(text(7200), "2h");
-    assert_eq!(text(200_000), "2d");
-    assert_eq!(duration(Duration::from_secs(192)), "3m12s");
-}
-
-#[test]
-fn addresses_lose_their_middle_and_keep_their_port() {
-    assert_eq!(shorten("10.0.1.7:443", 12, "…"), "10.0.1.7:443");
-    assert_eq!(
-        shorten("100.100.100.100:51820", 17, "…"),
-        "100.100.…00:51820"
-    );
-    let v6 = "[2001:db8:1234:5678:9abc:def0:1:2]:51820";
-    assert_eq!(shorten(v6, 20, "…"), "[2001:db8:…:2]:51820");
-    assert_eq!(shorten(v6, 20, "~"), "[2001:db8:~:2]:51820");
-    for width in 0..45 {
-        assert!(shorten(v6, width, "…").width() <= width);
-        assert!(truncate(v6, width, "…").width() <= width);
-    }
-    assert_eq!(truncate("neighbour solicitation", 10, "…"), "neighbour…");
-}
-
-#[test]
-fn hardware_addresses() {
-    assert_eq!(mac(&[2, 0x42, 0xac, 0x11, 0, 2]), "02:42:ac:11:00:02");
-    assert_eq!(mac(&[]), "");
 }

@@ -173,7 +173,7 @@ const QUIET: Duration = Duration::from_secs(10);
 fn tcp_state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
     use crate::flow::TcpState;
     let style = match flow.tcp {
-        Some(TcpState::Reset) => canvas.palette.bad,
+        Some(TcpState::Refused | TcpState::Reset) => canvas.palette.bad,
         Some(TcpState::Opening) => canvas.palette.warn,
         _ => text,
     };

@@ -1,6 +1,6 @@
 //! The packets that got an event.
 
-use probe_common::{Direction, Reason};
+use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -11,6 +11,7 @@ use crate::app::views::PacketsView;
 use crate::app::{ends, names};
 use crate::dissect::{Node, summary, tree};
 use crate::model::Packet;
+use crate::text;
 use crate::traffic::KEPT;
 use crate::ui::canvas::{Canvas, bottom, indent, line};
 use crate::ui::table::{Cell, Column, TableSpec};
@@ -168,22 +169,8 @@ fn cell(canvas: &Canvas<'_>, state: &State, packet: &Packet, field: Field, width
             0 | 1 => Cell::default(),
             number => Cell::new(number.to_string(), text),
         },
-        Field::Why => Cell::new(why(packet.reason), palette.dim),
+        Field::Why => Cell::new(text::reason(packet.reason), palette.dim),
         Field::Summary => Cell::new(summary(packet), text),
-    }
-}
-
-/// Why a packet got an event, in a word.
-const fn why(reason: Reason) -> &'static str {
-    match reason {
-        Reason::First => "first",
-        Reason::TcpFlags => "tcp flags",
-        Reason::Control => "control",
-        Reason::Dns => "dns",
-        Reason::Sample => "sample",
-        Reason::FirstData => "first data",
-        Reason::ZeroWindow => "zero window",
-        Reason::HandshakeAck => "handshake",
     }
 }
 
