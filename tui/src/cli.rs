@@ -217,6 +217,9 @@ pub struct ScreenArgs {
     /// link they become less frequent; keys are still answered at once
     #[arg(long, value_name = "BYTES")]
     pub max_draw_rate: Option<NonZero<u32>>,
+    /// Leave the mouse to the terminal, so that it selects text
+    #[arg(long)]
+    pub no_mouse: bool,
     /// Keep the final screen in the terminal
     #[arg(long)]
     pub keep_screen: bool,

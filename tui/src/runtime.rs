@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::io::{self, Write as _};
+use std::io;
 use std::num::NonZero;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use crossterm::event::Event as Input;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
-use ratatui::backend::Backend;
+use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::{Buffer, Cell};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -23,8 +22,8 @@ use crate::app::push_down::PushDown;
 use crate::app::{App, Look, Preferences};
 use crate::filter::Filter;
 use crate::keys::Keymap;
-use crate::model::{Envelope, Event, Request, Session};
-use crate::terminal::{self, Console};
+use crate::model::{Envelope, Event, Level, Request, Session};
+use crate::terminal::{self, Console, Input, Line as _, Setup};
 use crate::ui;
 use frame::Frame;
 use requests::{Answer, Requests};
@@ -38,17 +37,20 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
-/// What a source says within this time is drawn in one frame.
-const TOGETHER: Duration = Duration::from_millis(50);
-/// Of the time, at most one part in so many is spent on drawing what nobody
-/// asked for: where the terminal is slow, frames are rarer.
-const PATIENCE: u32 = 8;
+/// What a source reports within this time is drawn in one frame.
+const COALESCE: Duration = Duration::from_millis(50);
+/// How long the first frame waits for the terminal's background colour.
+const BACKGROUND_DELAY: Duration = Duration::from_millis(100);
 
 /// How the user wants it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How the screen looks.
     pub look: Look,
+    /// Whether the terminal's background decides if that is dark or light.
+    pub ask_background: bool,
+    /// Whether the mouse is left to the terminal.
+    pub no_mouse: bool,
     /// The filter to start with.
     pub filter: Filter,
     /// Whether the source applies the prefixes of the filter.
@@ -77,41 +79,47 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let mut screen = terminal::Screen::open()?;
+    let mut screen = terminal::Screen::open(Setup {
+        mouse: !options.no_mouse,
+        ask_background: options.ask_background,
+    })?;
     let mut app = App::new(session, options.look, options.filter);
     app.state.zone = TimeZone::system();
+    app.state.mouse = !options.no_mouse;
     app.state.own = options.own;
     app.state.push_down = PushDown::new(options.push_down);
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
     }
-    let input = crossterm::event::EventStream::new();
-    drive(
+    let input = screen.inputs();
+    let ended = drive(
         screen.terminal(),
         input,
         &mut app,
         events,
         requests,
-        Means {
+        Deps {
             draw_rate: options.draw_rate,
+            first_frame: if options.ask_background {
+                BACKGROUND_DELAY
+            } else {
+                Duration::ZERO
+            },
             lookup: Dns::default(),
             keymap: options.keymap.clone(),
         },
         shutdown,
     )
-    .await?;
-    let mut picture = String::new();
-    if options.keep_screen {
-        let draw = |frame: &mut ratatui::Frame<'_>| {
-            ui::draw(&app, &options.keymap, frame);
-            picture = text(frame.buffer_mut());
-        };
-        screen.terminal().draw(draw).context("cannot draw")?;
+    .await;
+    let mut last = String::new();
+    if options.keep_screen && ended.is_ok() {
+        let size = screen.terminal().size().context("cannot draw")?;
+        let mut buffer = Terminal::new(TestBackend::new(size.width, size.height))?;
+        buffer.draw(|frame| drop(ui::draw(&app, &options.keymap, frame)))?;
+        last = text(buffer.backend().buffer());
     }
-    drop(screen);
-    io::stdout()
-        .write_all(picture.as_bytes())
-        .context("cannot write the last picture")
+    screen.close(last);
+    ended
 }
 
 /// A picture as lines of text.
@@ -124,10 +132,12 @@ fn text(buffer: &Buffer) -> String {
     buffer.content().chunks(width).map(line).collect()
 }
 
-/// What the loop may use.
-pub struct Means<L> {
+/// What the loop depends on.
+pub struct Deps<L> {
     /// Bytes per second that may be written for what nobody asked for.
     pub draw_rate: Option<NonZero<u32>>,
+    /// How long the first frame waits for the terminal's background colour.
+    pub first_frame: Duration,
     /// How the names of hosts are found.
     pub lookup: L,
     /// The bindings.
@@ -144,11 +154,12 @@ pub async fn drive<B>(
     app: &mut App,
     mut events: mpsc::Receiver<Envelope>,
     requests: mpsc::Sender<Request>,
-    Means {
+    Deps {
         draw_rate,
+        first_frame,
         lookup,
         keymap,
-    }: Means<impl Lookup>,
+    }: Deps<impl Lookup>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
 where
@@ -157,32 +168,53 @@ where
 {
     let mut shutdown = std::pin::pin!(shutdown.fuse());
     let mut input = std::pin::pin!(input.fuse());
-    let mut frame = Frame::new(draw_rate, keymap);
-    let mut heard = true;
+    let mut frame = Frame::new(draw_rate, first_frame, keymap);
+    let mut is_open = true;
     let mut requests = Requests::new(requests);
     let mut questions = Questions::new(lookup);
     let mut meter = usage::Meter::new();
     loop {
-        let wanted = frame.wanted;
+        let due = frame.due(terminal.backend_mut().line().is_busy());
         let mut actions = Vec::new();
         tokio::select! {
             biased;
             () = &mut shutdown => return Ok(()),
             input = input.next() => match input {
-                Some(input) => {
-                    actions.extend(frame.action(app, input.context("cannot read the terminal")?));
-                }
+                Some(input) => match input.context("cannot use the terminal")? {
+                    Input::Event(event) => actions.extend(frame.action(app, event)),
+                    Input::Ready => frame.answered(),
+                    Input::Written => frame.written(),
+                    Input::Background(is_light) => {
+                        app.state.look.light = is_light;
+                        frame.want();
+                    }
+                    Input::Stop => terminal
+                        .backend_mut()
+                        .line()
+                        .stop()
+                        .context("cannot stop this process")?,
+                    Input::Continue => {
+                        terminal
+                            .backend_mut()
+                            .line()
+                            .set_up()
+                            .context("cannot set up the terminal")?;
+                        clear(terminal)?;
+                        frame.forget();
+                        frame.want();
+                    }
+                },
                 None => return Ok(()),
             },
             // Drawn once nothing more of the user's is waiting.
-            () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 actions.extend(frame.draw(terminal, app)?);
             }
             answers = requests.send(), if requests.is_waiting() => {
                 actions.extend(answers.into_iter().map(replied));
             }
             (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
-            envelope = events.recv(), if heard => match envelope {
+            envelope = events.recv(), if is_open => match envelope {
                 Some(Envelope { event: Event::Reply(reply), .. }) => {
                     actions.extend(requests.answer(reply).map(replied));
                 }
@@ -194,7 +226,7 @@ where
                     actions.push(Action::Source(envelope));
                 }
                 None => {
-                    heard = false;
+                    is_open = false;
                     if app.state.ended().is_none() {
                         actions.push(Action::Source(silence().into()));
                     }
@@ -209,10 +241,12 @@ where
                 Effect::Quit => return Ok(()),
                 Effect::Clear => {
                     clear(terminal)?;
-                    frame.want(Duration::ZERO);
+                    frame.want();
                 }
-                Effect::Draw => frame.want(Duration::ZERO),
-                Effect::DrawSoon => frame.want(frame.pause().max(TOGETHER)),
+                Effect::Draw => frame.want(),
+                Effect::DrawSoon => frame.want_soon(COALESCE),
+                Effect::Suspend => suspend(terminal, app)?,
+                Effect::Mouse(is_used) => terminal.backend_mut().line().use_mouse(is_used),
                 Effect::Resolve(addresses) => questions.ask(addresses),
                 Effect::Copy(text) => terminal
                     .backend_mut()
@@ -230,7 +264,7 @@ where
 
 /// Forgets what is on the screen, so that the next frame draws all of it. Not
 /// by [`Terminal::clear`], which asks the terminal where its cursor is: the
-/// answer would be read as keys.
+/// answer comes late.
 fn clear<B>(terminal: &mut Terminal<B>) -> anyhow::Result<()>
 where
     B: Backend,
@@ -242,11 +276,24 @@ where
         .context("cannot clear the screen")
 }
 
-/// What a source that just stops has said.
-fn silence() -> Event {
-    Event::Ended("the source stopped without saying why; what is shown stays".to_owned())
+/// Stops the whole job, as Ctrl-Z does where keys are not taken raw.
+fn suspend<B: Console>(terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()> {
+    let line = terminal.backend_mut().line();
+    if line.has_job_control() {
+        return line.ask_to_stop().context("cannot stop this process");
+    }
+    app.state.notify(
+        Level::Info,
+        "Cannot suspend: no shell waits for this process.",
+    );
+    Ok(())
 }
 
 fn replied((command, result): Answer) -> Action {
     Action::Replied(command, result)
+}
+
+/// The end of a source that just stops.
+fn silence() -> Event {
+    Event::Ended("the source stopped without a reason; the screen keeps the last data".to_owned())
 }

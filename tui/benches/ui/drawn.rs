@@ -8,7 +8,7 @@ use nkview::app::{App, Colours, Look};
 use nkview::filter::Filter;
 use nkview::keys::Keymap;
 use nkview::model::{Event, Interval, Totals};
-use nkview::terminal::{Console, Output};
+use nkview::terminal::{Console, Line, Output};
 use nkview::ui;
 use probe_common::Direction;
 use ratatui::layout::Rect;
@@ -28,6 +28,8 @@ impl Write for Sink {
         Ok(())
     }
 }
+
+impl Line for Sink {}
 
 /// The application and its screen.
 pub struct Drawn {

@@ -18,6 +18,10 @@ use crate::model::{Command, Envelope};
 pub enum Action {
     /// Leave the program.
     Quit,
+    /// Stop the program until the shell continues it.
+    Suspend,
+    /// Leave the mouse to the terminal, or take it back.
+    Mouse,
     /// Draw everything anew.
     Redraw,
     /// Open or close the help.

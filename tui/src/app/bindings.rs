@@ -160,6 +160,7 @@ const MAIN: &[Row] = &[
     row("N", "services", A::Services, "", "Service names (https), or port numbers; filters accept these names too"),
     row("y", "copy-selected", A::CopySelected, "", "Copy the selected row or cell to your clipboard (OSC 52)"),
     row("Y", "copy-filter", A::CopyFilter, "", "Copy the filter to your clipboard"),
+    row("M", "mouse", A::Mouse, "", "Give the mouse to the terminal to select text, or take it back"),
     row("+ =", "zoom-in", A::ZoomIn, "", "Zoom in: graphs of ten minutes, then of the last minute"),
     row("-", "zoom-out", A::ZoomOut, "", "Zoom out: graphs of ten minutes; totals and devices also of an hour"),
     row("v", "whole", A::Whole, "", "Open or close the graph of all watched devices"),
@@ -239,4 +240,5 @@ const HELP: &[Row] = &[
 const ALWAYS: &[Row] = &[
     row("Ctrl-C", "quit", A::Quit, "", "Quit, also while typing"),
     row("Ctrl-L", "redraw", A::Redraw, "", "Redraw the screen"),
+    row("Ctrl-Z", "suspend", A::Suspend, "", "Suspend; `fg` continues"),
 ];

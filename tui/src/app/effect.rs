@@ -19,6 +19,10 @@ pub enum Effect {
     Resolve(Vec<IpAddr>),
     /// Leave.
     Quit,
+    /// Stop until the shell continues it.
+    Suspend,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
     /// Ask it of the source; [`Action::Replied`](super::action::Action::Replied)
     /// is the answer.
     Source(Command),

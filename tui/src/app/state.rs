@@ -27,6 +27,8 @@ pub struct State {
     pub zone: TimeZone,
     /// How the screen looks.
     pub look: Look,
+    /// Whether the mouse acts here; otherwise it selects text in the terminal.
+    pub mouse: bool,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
     /// Messages to the user.
@@ -64,6 +66,7 @@ impl State {
             session,
             zone: TimeZone::UTC,
             look,
+            mouse: true,
             own: None,
             notices: Notices::default(),
             filtering: Filtering::new(filter),
@@ -144,7 +147,7 @@ impl State {
     }
 
     /// Notifies the user.
-    pub(super) fn notify(&mut self, level: Level, text: impl Into<String>) {
+    pub(crate) fn notify(&mut self, level: Level, text: impl Into<String>) {
         self.notices.push(Notice {
             at: self.live().flows.now(),
             level,

@@ -49,6 +49,19 @@ impl App {
             }
             Action::Quit => return vec![Effect::Quit],
             Action::Redraw => return vec![Effect::Clear],
+            Action::Suspend => return vec![Effect::Suspend, Effect::Draw],
+            Action::Mouse => {
+                self.state.mouse = !self.state.mouse;
+                self.state.notify(
+                    Level::Info,
+                    if self.state.mouse {
+                        "Mouse on: it selects rows and follows clicks."
+                    } else {
+                        "Mouse off: the terminal selects text."
+                    },
+                );
+                return vec![Effect::Mouse(self.state.mouse), Effect::Draw];
+            }
             _ => vec![Effect::Draw],
         };
         match action {

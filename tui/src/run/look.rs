@@ -1,8 +1,4 @@
-//! How the screen is to look, from the options and the terminal's own words.
-
-use std::time::Duration;
-
-use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
+//! How the screen looks, from the options and the environment.
 
 use crate::app::units::Units;
 use crate::app::{Colours, Look};
@@ -12,29 +8,24 @@ use crate::config::{Background, Characters, Screen};
 #[cfg(test)]
 mod tests;
 
-/// How long the terminal has to tell its background. One that never does is
-/// known at once in most cases: it answers the question after this one.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// What the user asked for and prefers, and what the environment tells of the terminal;
-/// `ask` asks the terminal itself whether its background is light.
+/// The look that the options, the configuration and the environment ask for, and
+/// whether the terminal is to be asked if its background is light: nothing else
+/// tells, and it has colours.
 pub fn look(
     args: &ScreenArgs,
     config: Screen,
     variable: impl Fn(&str) -> Option<String>,
-    ask: impl FnOnce() -> Option<bool>,
-) -> Look {
+) -> (Look, bool) {
     let colours = colours(&variable);
     let light = if args.light || args.dark {
-        args.light
+        Some(args.light)
     } else if config.background != Background::Auto {
-        config.background == Background::Light
-    } else if let Some(light) = has_light_background(variable("COLORFGBG").as_deref()) {
-        light
+        Some(config.background == Background::Light)
     } else {
-        matches!(colours, Colours::Indexed | Colours::True) && ask().unwrap_or(false)
+        has_light_background(variable("COLORFGBG").as_deref())
     };
-    Look {
+    let asks = light.is_none() && matches!(colours, Colours::Indexed | Colours::True);
+    let look = Look {
         ascii: args.ascii
             || match config.characters {
                 Characters::Auto => !is_unicode(&variable),
@@ -43,19 +34,9 @@ pub fn look(
             },
         units: if args.bits { Units::Bits } else { config.units },
         colours,
-        light,
-    }
-}
-
-/// Asks the terminal for its colours (OSC 10 and 11) and whether that makes
-/// dark text on a light background.
-pub fn ask_background() -> Option<bool> {
-    let mut options = QueryOptions::default();
-    options.timeout = PATIENCE;
-    match theme_mode(options) {
-        Ok(mode) => Some(mode == ThemeMode::Light),
-        Err(_) => None,
-    }
+        light: light.unwrap_or(false),
+    };
+    (look, asks)
 }
 
 fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {

@@ -49,8 +49,11 @@ pub async fn show(
         requests,
         stop,
     } = source;
+    let (look, ask_background) = look::look(&args, config.screen, variable);
     let options = runtime::Options {
-        look: look::look(&args, config.screen, variable, look::ask_background),
+        look,
+        ask_background,
+        no_mouse: args.no_mouse,
         filter: args.filter,
         push_down: args.push_down,
         keep_screen: args.keep_screen,

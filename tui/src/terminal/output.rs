@@ -1,37 +1,111 @@
-//! Frames as bytes: whole, synchronized, and nothing where nothing changed.
+//! Frames as bytes: whole, synchronized, and nothing where nothing changed. On
+//! a slow line a frame is what the line takes in a moment, and the next one
+//! brings more.
 
-use std::cell::Cell as Count;
 use std::io::{self, Write};
-use std::rc::Rc;
 
 use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::queue;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
-use ratatui::buffer::Cell;
-use ratatui::layout::{Position, Size};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, EndSynchronizedUpdate};
+use ratatui::backend::{Backend, ClearType, WindowSize};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
+use unicode_width::UnicodeWidthStr;
 
 use super::cells;
 
 #[cfg(test)]
 mod tests;
 
-/// A backend that writes each frame at once, between the marks of a
-/// synchronized update (DEC private mode 2026), and writes no frame in which
-/// nothing changes.
+/// Bytes that a changed cell takes at least, and that a changed row takes
+/// besides: a rough measure of what a frame will take.
+const ROW_BYTES: usize = 16;
+/// The question whether all so far has been processed (DSR).
+const ASK_READY: &[u8] = b"\x1b[5n";
+
+/// A backend that knows what the terminal shows and writes what differs, each
+/// frame at once between the marks of a synchronized update (DEC private mode
+/// 2026).
 #[derive(Debug)]
-pub struct Output<W: Write> {
-    inner: CrosstermBackend<Collected<W>>,
+pub struct Output<W> {
+    line: W,
+    /// What the terminal shows.
+    shown: Buffer,
+    /// What it is to show.
+    wanted: Buffer,
+    is_cleared: bool,
+    /// The cursor as the terminal has it, if that is known.
     cursor: Option<Cursor>,
-    /// Columns of the screen when it was last asked.
-    width: Count<u16>,
-    written: Rc<Count<u64>>,
+    /// The cursor as it is to be; not shown without a place.
+    place: Option<Position>,
+    /// Bytes of one frame, roughly.
+    limit: usize,
+    /// The row at which a frame goes on that could not be written whole.
+    next_row: u16,
+    is_whole: bool,
+    asks: bool,
+    written: u64,
+}
+
+/// Where a terminal's bytes go, and what else can be asked of it. The defaults
+/// are those of one that takes all at once.
+pub trait Line: Write {
+    /// Whether what was written is still under way.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// Sets the terminal up for drawing.
+    ///
+    /// # Errors
+    /// When its modes cannot be changed.
+    fn set_up(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether there is a shell to continue this process once it has stopped.
+    fn has_job_control(&self) -> bool {
+        false
+    }
+
+    /// Asks all processes of this job to stop.
+    ///
+    /// # Errors
+    /// When they cannot be signalled.
+    fn ask_to_stop(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Restores the terminal and stops this process, if it can be continued.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    fn stop(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Takes the mouse, or leaves it to the terminal's own selection.
+    fn use_mouse(&mut self, _is_used: bool) {}
 }
 
 /// What a terminal can do beside showing cells.
 pub trait Console: Backend {
+    /// Where its bytes go.
+    type Line: Line;
+
+    /// Where its bytes go.
+    fn line(&mut self) -> &mut Self::Line;
+
     /// Bytes that were written to it so far.
     fn written(&self) -> u64;
+
+    /// Limits the next frames to so many bytes, roughly, and asks after each
+    /// whether it has been processed.
+    fn limit(&mut self, bytes: usize, asks: bool);
+
+    /// Whether the last frame brought all that is to be shown.
+    fn is_whole(&self) -> bool;
 
     /// Puts text into the clipboard of whoever sits in front of it.
     ///
@@ -40,39 +114,127 @@ pub trait Console: Backend {
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
-impl<W: Write> Console for Output<W> {
+impl<W: Line> Console for Output<W> {
+    type Line = W;
+
+    fn line(&mut self) -> &mut W {
+        &mut self.line
+    }
+
     fn written(&self) -> u64 {
-        self.written.get()
+        self.written
+    }
+
+    fn limit(&mut self, bytes: usize, asks: bool) {
+        self.limit = bytes;
+        self.asks = asks;
+    }
+
+    fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
-        queue!(self.inner, CopyToClipboard::to_clipboard_from(text))?;
-        Backend::flush(&mut self.inner)
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        self.send(&bytes)
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cursor {
     Hidden,
-    Shown,
     At(Position),
+    /// Shown somewhere.
+    Shown,
 }
 
 impl<W: Write> Output<W> {
     /// A backend that writes here.
-    pub fn new(out: W) -> Self {
-        let written = Rc::new(Count::new(0));
+    pub fn new(line: W) -> Self {
         Self {
-            written: Rc::clone(&written),
-            inner: CrosstermBackend::new(Collected {
-                frame: Vec::new(),
-                written,
-                out,
-            }),
+            line,
+            shown: Buffer::default(),
+            wanted: Buffer::default(),
+            is_cleared: false,
             cursor: None,
-            width: Count::new(u16::MAX),
+            place: None,
+            limit: usize::MAX,
+            next_row: 0,
+            is_whole: true,
+            asks: false,
+            written: 0,
         }
     }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
+        self.line.write_all(bytes)?;
+        self.line.flush()
+    }
+
+    /// Makes room for a screen of this size.
+    fn make_room(&mut self, size: Size) {
+        if size == self.wanted.area.as_size() {
+            return;
+        }
+        for buffer in [&mut self.shown, &mut self.wanted] {
+            let mut larger = Buffer::empty(Rect::from((Position::ORIGIN, size)));
+            for place in buffer.area.intersection(larger.area).positions() {
+                larger[place] = std::mem::take(&mut buffer[place]);
+            }
+            *buffer = larger;
+        }
+    }
+
+    /// Forgets what the terminal shows, and clears it with the next frame.
+    fn forget(&mut self) {
+        self.shown.reset();
+        self.wanted.reset();
+        self.is_cleared = true;
+        self.cursor = None;
+        self.next_row = 0;
+    }
+
+    /// The cells to be written, as far as the limit lets them, and whether
+    /// those are all.
+    fn changes(&mut self) -> (Vec<(u16, u16, Cell)>, bool) {
+        let changes = self.shown.diff(&self.wanted);
+        let owned = |it: &[(u16, u16, &Cell)]| -> Vec<_> {
+            it.iter()
+                .map(|(x, y, cell)| (*x, *y, (*cell).clone()))
+                .collect()
+        };
+        let rows: Vec<_> = changes.chunk_by(|a, b| a.1 == b.1).collect();
+        let first = rows.partition_point(|row| row[0].1 < self.next_row);
+        let mut bytes = 0;
+        let fits: Vec<_> = rows[first..]
+            .iter()
+            .chain(&rows[..first])
+            .take_while(|row| {
+                let fits = bytes < self.limit;
+                bytes += ROW_BYTES + row.len();
+                fits
+            })
+            .collect();
+        let is_all = fits.len() == rows.len();
+        self.next_row = match fits.last() {
+            Some(row) if !is_all => row[0].1 + 1,
+            _ => 0,
+        };
+        let mut chosen: Vec<_> = fits.into_iter().flat_map(|row| owned(row)).collect();
+        chosen.sort_by_key(|(x, y, _)| (*y, *x));
+        (chosen, is_all)
+    }
+}
+
+/// Puts a cell into a buffer, over the cells that it covers.
+fn put(buffer: &mut Buffer, (x, y): (u16, u16), cell: &Cell) {
+    let end = x.saturating_add(cell.symbol().width() as u16);
+    for covered in x + 1..end.min(buffer.area.right()) {
+        buffer[(covered, y)] = Cell::default();
+    }
+    buffer[(x, y)] = cell.clone();
 }
 
 impl<W: Write> Backend for Output<W> {
@@ -82,103 +244,94 @@ impl<W: Write> Backend for Output<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content = content.peekable();
-        if content.peek().is_none() {
-            return Ok(());
+        for (x, y, cell) in content {
+            let Size { width, height } = self.wanted.area.as_size();
+            self.make_room(Size::new(width.max(x + 1), height.max(y + 1)));
+            put(&mut self.wanted, (x, y), cell);
         }
-        if let Some(Cursor::At(_)) = self.cursor {
-            // Writing moves it.
-            self.cursor = Some(Cursor::Shown);
-        }
-        cells::write(content, self.width.get(), &mut self.inner)
+        Ok(())
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
-        if self.cursor == Some(Cursor::Hidden) {
-            return Ok(());
-        }
-        self.cursor = Some(Cursor::Hidden);
-        self.inner.hide_cursor()
+        self.place = None;
+        Ok(())
     }
 
+    /// It is shown as soon as it has a place.
     fn show_cursor(&mut self) -> io::Result<()> {
-        if matches!(self.cursor, Some(Cursor::Shown | Cursor::At(_))) {
-            return Ok(());
-        }
-        self.cursor = Some(Cursor::Shown);
-        self.inner.show_cursor()
+        Ok(())
     }
 
-    /// What was told last. A terminal is not asked: its answer would come among
-    /// the keys, which are read elsewhere, and late or never over a slow line.
+    /// What was set last. A terminal is not asked: its answer comes late, or
+    /// never, over a slow line.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        Ok(match self.cursor {
-            Some(Cursor::At(position)) => position,
-            None | Some(Cursor::Hidden | Cursor::Shown) => Position::ORIGIN,
-        })
+        Ok(self.place.unwrap_or(Position::ORIGIN))
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        let position = position.into();
-        if self.cursor == Some(Cursor::At(position)) {
-            return Ok(());
-        }
-        if self.cursor == Some(Cursor::Shown) {
-            self.cursor = Some(Cursor::At(position));
-        }
-        self.inner.set_cursor_position(position)
+        self.place = Some(position.into());
+        Ok(())
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        self.forget();
+        Ok(())
     }
 
-    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        self.inner.clear_region(clear_type)
+    fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
+        self.forget();
+        Ok(())
     }
 
     fn size(&self) -> io::Result<Size> {
-        let size = self.inner.size()?;
-        self.width.set(size.width);
-        Ok(size)
+        crossterm::terminal::size().map(Size::from)
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        self.inner.window_size()
+        let size = crossterm::terminal::window_size()?;
+        Ok(WindowSize {
+            columns_rows: Size::new(size.columns, size.rows),
+            pixels: Size::new(size.width, size.height),
+        })
     }
 
+    /// Writes the frame.
     fn flush(&mut self) -> io::Result<()> {
-        Backend::flush(&mut self.inner)
-    }
-}
-
-/// Collects what is written until it is flushed.
-#[derive(Debug)]
-struct Collected<W> {
-    frame: Vec<u8>,
-    written: Rc<Count<u64>>,
-    out: W,
-}
-
-impl<W: Write> Write for Collected<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.frame.is_empty() {
-            queue!(self.frame, BeginSynchronizedUpdate)?;
+        let mut frame = Vec::new();
+        if std::mem::take(&mut self.is_cleared) {
+            queue!(frame, Clear(crossterm::terminal::ClearType::All))?;
         }
-        self.frame.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.frame.is_empty() {
+        let (changes, is_whole) = self.changes();
+        self.is_whole = is_whole;
+        if !changes.is_empty() {
+            let cells = changes.iter().map(|(x, y, cell)| (*x, *y, cell));
+            cells::write(cells, self.wanted.area.width, &mut frame)?;
+            for (x, y, cell) in &changes {
+                put(&mut self.shown, (*x, *y), cell);
+            }
+            // Writing moves it.
+            if let Some(Cursor::At(_)) = self.cursor {
+                self.cursor = Some(Cursor::Shown);
+            }
+        }
+        let cursor = self.place.map_or(Cursor::Hidden, Cursor::At);
+        if self.cursor != Some(cursor) {
+            match cursor {
+                Cursor::At(place) => queue!(frame, MoveTo(place.x, place.y), Show)?,
+                _ => queue!(frame, Hide)?,
+            }
+            self.cursor = Some(cursor);
+        }
+        if frame.is_empty() {
             return Ok(());
         }
-        queue!(self.frame, EndSynchronizedUpdate)?;
-        let written = self.written.get() + self.frame.len() as u64;
-        self.written.set(written);
-        let result = self.out.write_all(&self.frame);
-        self.frame.clear();
-        result?;
-        self.out.flush()
+        let mut bytes = Vec::with_capacity(frame.len() + 24);
+        queue!(bytes, BeginSynchronizedUpdate)?;
+        bytes.append(&mut frame);
+        queue!(bytes, EndSynchronizedUpdate)?;
+        if self.asks {
+            bytes.extend(ASK_READY);
+        }
+        self.send(&bytes)
     }
 }

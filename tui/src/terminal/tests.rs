@@ -13,10 +13,14 @@ const CHILD: &str = "terminal::tests::child";
 const ENDING: &str = "NKVIEW_TEST_ENDING";
 
 /// Sets the terminal up and ends as it is told to.
-#[test]
+#[tokio::test]
 #[ignore = "run by the tests in this file, in a terminal of their own"]
-fn child() {
-    let mut screen = Screen::open().unwrap();
+async fn child() {
+    let mut screen = Screen::open(Setup {
+        mouse: true,
+        ask_background: false,
+    })
+    .unwrap();
     screen
         .terminal()
         .draw(|frame| {

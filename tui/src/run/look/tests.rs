@@ -1,11 +1,11 @@
 use super::*;
 
 fn seen(variables: &[(&str, &str)]) -> Look {
-    asked(variables, None)
+    asked(variables).0
 }
 
-/// The look where the terminal gives this answer.
-fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
+/// The look, and whether the terminal is asked.
+fn asked(variables: &[(&str, &str)]) -> (Look, bool) {
     let args = ScreenArgs {
         push_down: false,
         filter: crate::filter::Filter::everything(),
@@ -15,6 +15,7 @@ fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
         dark: false,
         max_draw_rate: None,
         keep_screen: false,
+        no_mouse: false,
     };
     look(
         &args,
@@ -23,18 +24,15 @@ fn asked(variables: &[(&str, &str)], light: Option<bool>) -> Look {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         },
-        || light,
     )
 }
 
 #[test]
 fn the_terminal_is_asked_for_its_background_where_nothing_tells_it() {
     let rich = ("TERM", "xterm-256color");
-    assert!(asked(&[rich], Some(true)).light);
-    assert!(!asked(&[rich], Some(false)).light);
-    assert!(!asked(&[rich], None).light);
-    assert!(!asked(&[rich, ("COLORFGBG", "15;0")], Some(true)).light);
-    assert!(!asked(&[("TERM", "dumb")], Some(true)).light);
+    assert!(asked(&[rich]).1);
+    assert!(!asked(&[rich, ("COLORFGBG", "15;0")]).1);
+    assert!(!asked(&[("TERM", "linux")]).1);
 }
 
 #[test]

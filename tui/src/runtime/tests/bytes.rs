@@ -14,7 +14,7 @@ use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Interval, Totals};
 use crate::synthetic::{self, Synthetic};
-use crate::terminal::Output;
+use crate::terminal::{Line, Output};
 
 /// Counts what is written.
 #[derive(Clone, Default)]
@@ -30,6 +30,8 @@ impl Write for Counter {
         Ok(())
     }
 }
+
+impl Line for Counter {}
 
 /// The bytes that each interval's frame of a screen of 140×45 takes.
 fn bytes_an_interval(

@@ -28,6 +28,8 @@ impl Write for Bytes {
     }
 }
 
+impl Line for Bytes {}
+
 fn terminal(width: u16, height: u16) -> (Terminal<Output<Bytes>>, Bytes) {
     let bytes = Bytes::default();
     let options = TerminalOptions {
