@@ -10,6 +10,7 @@
 //! rest of the header is not.
 
 mod arp;
+mod carrier;
 mod cursor;
 mod dhcp;
 mod dns;
@@ -19,6 +20,7 @@ mod ip;
 mod link;
 mod name;
 mod tcp;
+mod tunnel;
 mod udp;
 
 use std::ops::Range;

@@ -7,6 +7,7 @@
 mod clock;
 mod compact;
 mod count;
+mod facts;
 mod history;
 mod ledger;
 mod ledgers;
@@ -18,7 +19,7 @@ mod tcp;
 
 use std::time::Duration;
 
-use probe_common::{Direction, FlowKey, FlowValue};
+use probe_common::{Direction, FlowKey};
 
 pub use clock::{Clock, SLOTS};
 pub use count::Count;
@@ -30,7 +31,7 @@ pub use series::{Series, Span};
 pub use table::{FlowTable, Limits};
 pub use tcp::TcpState;
 
-use crate::model::Moment;
+use crate::model::{FlowCounts, FlowFacts, Moment};
 
 /// One flow, both directions of it. Arrays are indexed by [`Direction`].
 #[derive(Clone, Debug)]
@@ -56,6 +57,9 @@ pub struct Flow {
     /// Whether its ports may have been used again in the interval in which it
     /// ended: there was a SYN, too, and flags do not tell which came first.
     may_live: bool,
+    /// What else is known of the current connection: the counts of its TCP
+    /// headers summed, its sockets as they were last; nothing for most flows.
+    pub facts: Option<Box<FlowFacts>>,
     /// What was counted lately.
     pub history: History,
 }
@@ -73,6 +77,7 @@ impl Flow {
             tcp_flags: [0; 2],
             tcp: None,
             may_live: false,
+            facts: None,
             history: History::default(),
         }
     }
@@ -110,13 +115,15 @@ impl Flow {
 
     /// Adds what the interval that begins at `start` and ends at the clock's
     /// now has counted.
-    fn record(&mut self, value: &FlowValue, start: Moment, clock: &Clock) {
+    fn record(&mut self, counts: &FlowCounts, start: Moment, clock: &Clock) {
+        let value = &counts.value;
         let flags = value.directions.map(|counters| counters.tcp_flags);
         let begins = tcp::opens(flags) && (self.is_closed() || self.is_ended_by(flags));
         if begins {
             self.first_seen = start;
             self.tcp_flags = [0; 2];
             self.history = History::default();
+            self.facts = None;
         } else if self.may_live && tcp::lives(flags) {
             self.tcp_flags = [0; 2];
         }
@@ -133,6 +140,9 @@ impl Flow {
         }
         self.tcp = TcpState::from_flags(self.tcp_flags);
         self.may_live = self.is_closed() && tcp::opens(flags);
+        if let Some(facts) = &counts.facts {
+            facts::add(self.facts.get_or_insert_default(), facts);
+        }
         self.last_seen = clock.now();
         let [bytes, packets] = [
             value.directions.map(|c| c.bytes),

@@ -120,6 +120,11 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Whether this is a packet within another.
+    pub(super) const fn is_inside(&self) -> bool {
+        self.depth > 0
+    }
+
     /// Begins a header: the fields up to its [`close`](Self::close) are its.
     pub(super) fn open(&mut self, label: &'static str) {
         self.open.push(Node {
@@ -189,6 +194,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn hex(&mut self, label: &'static str) -> Read<u16> {
         self.field(label, |bytes| format!("{:#06x}", u16::from_be_bytes(bytes)))
             .map(u16::from_be_bytes)
+    }
+
+    /// A number of one byte that is read in hexadecimal.
+    pub(super) fn hex_u8(&mut self, label: &'static str) -> Read<u8> {
+        self.field(label, |[byte]| format!("{byte:#04x}"))
+            .map(|[byte]| byte)
     }
 
     /// An IPv4 address.

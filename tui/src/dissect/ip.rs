@@ -8,7 +8,7 @@ use super::{
     cursor::{Cursor, Read, Stop},
     icmp, icmp6,
     name::protocol_name,
-    tcp, udp,
+    tcp, tunnel, udp,
 };
 use crate::model::has_ports;
 
@@ -184,6 +184,9 @@ fn next_header(cursor: &mut Cursor<'_>) -> Read<u8> {
 }
 
 fn payload(cursor: &mut Cursor<'_>, header: &Header) -> Read {
+    if cursor.is_inside() {
+        say_ends(cursor, header);
+    }
     if let Some(Fragment { offset, more }) = header.fragment {
         if offset > 0 {
             let name = header.protocol_name();
@@ -206,8 +209,9 @@ fn payload(cursor: &mut Cursor<'_>, header: &Header) -> Read {
         ip::UDP => udp::datagram(cursor),
         ip::ICMP if !is_v6 => icmp::message(cursor),
         ip::ICMPV6 if is_v6 => icmp6::message(cursor, header),
-        IPIP => tunnel(cursor, "IPv4 in IP", v4),
-        IP6IP => tunnel(cursor, "IPv6 in IP", v6),
+        IPIP => tunnel::ip_in_ip(cursor, "IPv4 in IP", v4),
+        IP6IP => tunnel::ip_in_ip(cursor, "IPv6 in IP", v6),
+        GRE => tunnel::gre(cursor),
         _ => {
             let name = header.protocol_name().to_uppercase();
             cursor.say(format!("{name}, length {}", cursor.remaining()));
@@ -222,11 +226,23 @@ const IPIP: u8 = 4;
 /// IPv6 within IP (RFC 2473).
 const IP6IP: u8 = 41;
 
-/// A packet within a packet, whose ends the flow does not tell.
-fn tunnel(cursor: &mut Cursor<'_>, name: &str, packet: fn(&mut Cursor<'_>) -> Read) -> Read {
-    cursor.enter()?;
-    cursor.say(name);
-    packet(cursor)
+/// GRE (RFC 2784).
+const GRE: u8 = 47;
+
+/// The ends of a packet within another, which the flow does not have.
+fn say_ends(cursor: &mut Cursor<'_>, header: &Header) {
+    let ports = || {
+        let bytes = cursor.peek(cursor.offset(), 4).ok()?;
+        let [a, b, c, d] = bytes.try_into().ok()?;
+        Some([u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])])
+    };
+    let has_ports = has_ports(header.protocol) && !header.is_later_fragment();
+    let (source, destination) = (header.source, header.destination);
+    let text = match has_ports.then(ports).flatten() {
+        Some([from, to]) => format!("{} > {}", end(source, from), end(destination, to)),
+        None => format!("{source} > {destination}"),
+    };
+    cursor.say(format!("{} {text}", header.protocol_name()));
 }
 
 fn traffic_class([byte]: [u8; 1]) -> String {

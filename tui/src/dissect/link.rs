@@ -1,11 +1,11 @@
-//! Ethernet and VLAN tags.
+//! Ethernet, VLAN tags, and what they carry.
 
 use std::borrow::Cow;
 
 use probe_common::{LinkLayer, parse::number::ether};
 
 use super::{
-    arp,
+    arp, carrier,
     cursor::{Cursor, Read},
     ip,
     name::ether_type_name,
@@ -33,7 +33,8 @@ pub(super) fn packet(cursor: &mut Cursor<'_>, link: LinkLayer, vlan_tci: u16) ->
     }
 }
 
-fn ethernet(cursor: &mut Cursor<'_>) -> Read {
+/// An Ethernet frame.
+pub(super) fn ethernet(cursor: &mut Cursor<'_>) -> Read {
     cursor.open("Ethernet");
     let destination = cursor.mac("destination")?;
     let source = cursor.mac("source")?;
@@ -50,10 +51,17 @@ fn ethernet(cursor: &mut Cursor<'_>) -> Read {
         ether_type = type_or_length(cursor)?;
         cursor.close(vlan);
     }
+    network(cursor, ether_type)
+}
+
+/// What an ethertype announces.
+pub(super) fn network(cursor: &mut Cursor<'_>, ether_type: u16) -> Read {
     match ether_type {
         ether::IPV4 => ip::v4(cursor),
         ether::IPV6 => ip::v6(cursor),
         ether::ARP => arp::packet(cursor),
+        carrier::PPPOE_DISCOVERY | carrier::PPPOE_SESSION => carrier::pppoe(cursor, ether_type),
+        carrier::MPLS | carrier::MPLS_MULTICAST => carrier::mpls(cursor),
         length if length < ether::FIRST => ieee_802_3(cursor, length),
         other => {
             let name = match ether_type_name(other) {

@@ -567,13 +567,76 @@ fn devices_without_a_link_layer() {
 #[test]
 fn tunnels_are_looked_into_but_not_without_end() {
     let mut inner = udp([1, 2], &[0; 4])[14..].to_vec();
-    assert_eq!(line(&ip4(4, 0, &inner)), "IPv4 in IP, UDP, length 4");
+    assert_eq!(
+        line(&ip4(4, 0, &inner)),
+        "IPv4 in IP, udp 10.0.0.1:1 > 10.0.0.2:2, UDP, length 4"
+    );
     for _ in 0..10 {
         inner = ip4(4, 0, &inner)[14..].to_vec();
     }
     let mut deep = packet(&frame(0x0800, &inner));
     deep.data = frame(0x0800, &inner).into();
     assert!(summary(&deep).ends_with("(malformed)"));
+}
+
+#[test]
+fn what_carries_packets_is_opened() {
+    const ENDS: &str = "udp 10.0.0.1:1 > 10.0.0.2:2, UDP, length 4";
+    let inner = udp([1, 2], &[0; 4])[14..].to_vec();
+    let ethernet = frame(0x0800, &inner);
+    let with = |header: &[u8], payload: &[u8]| [header, payload].concat();
+    let pppoe = |code, protocol: [u8; 2], payload: &[u8]| {
+        let length = u8::try_from(2 + payload.len()).unwrap();
+        let header = [0x11, code, 0x12, 0x34, 0, length, protocol[0], protocol[1]];
+        frame(0x8864, &with(&header, payload))
+    };
+    let mpls = with(&[0, 1, 0, 64, 0, 1, 0x11, 64], &inner);
+    let vxlan = with(&[8, 0, 0, 0, 0, 0, 7, 0], &ethernet);
+    let geneve = with(&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4], &ethernet);
+    for (packet, text) in [
+        (pppoe(0, [0, 0x21], &inner), "PPPoE session 0x1234, "),
+        (frame(0x8847, &mpls), "MPLS label 16, MPLS label 17, "),
+        (udp([9, 4789], &vxlan), "VXLAN 7, "),
+        (udp([9, 6081], &geneve), "Geneve 7, "),
+        (ip4(47, 0, &with(&[0, 0, 8, 0], &inner)), "GRE, "),
+        (
+            ip4(
+                47,
+                0,
+                &with(&[0x30, 0, 0x65, 0x58, 0, 0, 0, 5, 0, 0, 0, 1], &ethernet),
+            ),
+            "GRE key 5, ",
+        ),
+    ] {
+        assert_eq!(line(&packet), format!("{text}{ENDS}"));
+        let labels: Vec<_> = tree(&self::packet(&packet))
+            .iter()
+            .map(|it| it.label)
+            .collect();
+        assert_eq!(labels.last(), Some(&"data"), "{labels:?}");
+        assert!(labels.contains(&"UDP"), "{labels:?}");
+        // Cut anywhere, it says so, or tells how long the rest is.
+        for captured in 0..packet.len() {
+            let mut cut = self::packet(&packet);
+            cut.data = packet[..captured].into();
+            let summary = summary(&cut);
+            assert!(
+                summary.ends_with("(cut)") || summary.contains(", length "),
+                "{captured}: {summary}"
+            );
+        }
+    }
+    assert_eq!(
+        line(&pppoe(0, [0xc0, 0x21], &[1])),
+        "PPPoE session 0x1234, LCP, length 1"
+    );
+    assert_eq!(line(&frame(0x8863, &[0x11, 9, 0, 0, 0, 0])), "PPPoE PADI");
+    // No VXLAN, only on its port.
+    assert_eq!(line(&udp([9, 4789], &[0; 12])), "UDP, length 12");
+    assert_eq!(
+        line(&ip4(47, 0, &[0, 1, 0x88, 0x0b])),
+        "GRE version 1, length 0"
+    );
 }
 
 #[test]

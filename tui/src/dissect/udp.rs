@@ -4,7 +4,7 @@ use probe_common::parse::number::port;
 
 use super::{
     cursor::{Cursor, Read},
-    dhcp, dns,
+    dhcp, dns, tunnel,
 };
 
 /// Link-local multicast name resolution (RFC 4795).
@@ -37,6 +37,12 @@ pub(super) fn datagram(cursor: &mut Cursor<'_>) -> Read {
         if is(LLMNR) {
             return dns::message(cursor, "LLMNR");
         }
+    }
+    if tunnel::VXLAN.contains(&destination) && tunnel::is_vxlan(cursor) {
+        return tunnel::vxlan(cursor);
+    }
+    if destination == tunnel::GENEVE && payload >= 8 {
+        return tunnel::geneve(cursor);
     }
     if DHCP.into_iter().any(is) {
         return dhcp::v4(cursor);

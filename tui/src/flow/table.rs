@@ -4,7 +4,7 @@ use std::{hash::BuildHasher, time::Duration};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use probe_common::{FlowKey, FlowValue};
+use probe_common::FlowKey;
 use slab::Slab;
 
 use super::{
@@ -94,7 +94,7 @@ impl FlowTable {
         let mut unknown = Vec::new();
         for counts in &interval.flows {
             match self.find(&counts.key) {
-                Some(id) => self.update(id, &counts.value, start),
+                Some(id) => self.update(id, counts, start),
                 None => unknown.push(counts),
             }
         }
@@ -184,14 +184,14 @@ impl FlowTable {
             .copied()
     }
 
-    fn update(&mut self, id: u32, value: &FlowValue, start: Moment) {
+    fn update(&mut self, id: u32, counts: &FlowCounts, start: Moment) {
         let flow = &mut self.flows[id as usize];
         let before = queue(flow);
-        flow.record(value, start, &self.clock);
+        flow.record(counts, start, &self.clock);
         self.order.remove(before, id);
         self.order.push(queue(flow), id);
         let device = flow.key.device;
-        let counts = value.directions.each_ref().map(Count::from);
+        let counts = counts.value.directions.each_ref().map(Count::from);
         self.ledgers
             .book(device, start, |ledger| ledger.keep(counts));
     }
@@ -210,7 +210,7 @@ impl FlowTable {
                 return;
             }
         };
-        self.update(id, value, start);
+        self.update(id, counts, start);
     }
 
     fn insert(&mut self, key: FlowKey, start: Moment) -> u32 {

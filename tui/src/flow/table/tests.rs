@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::{FlowTable, Limits};
 use crate::{
     flow::{Count, Sums, TcpState},
-    model::{DeviceTotals, FlowCounts, Interval, Moment, Totals},
+    model::{DeviceTotals, FlowCounts, FlowFacts, Interval, Moment, Socket, TcpCounts, Totals},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -225,6 +225,39 @@ fn a_full_table_counts_new_flows_as_overflow() {
     let sums = table.total().sums(In);
     assert_eq!((sums.live.packets, sums.overflow.packets), (20, 10));
     assert_accounted(&table);
+}
+
+#[test]
+fn facts_are_summed_and_sockets_are_the_last() {
+    let facts = |retransmitted, cookie| FlowFacts {
+        tcp: [
+            TcpCounts {
+                retransmitted,
+                ..TcpCounts::default()
+            },
+            TcpCounts::default(),
+        ],
+        sockets: [
+            Some(Socket {
+                cookie,
+                ..Socket::default()
+            }),
+            None,
+        ],
+    };
+    let with = |facts, flags| FlowCounts {
+        facts: Some(Box::new(facts)),
+        ..flow(1, [1, 1], flags)
+    };
+    let mut table = FlowTable::default();
+    table.ingest(&interval(1, vec![with(facts(2, 7), [ACK, ACK])]));
+    table.ingest(&interval(2, vec![with(facts(3, 8), [ACK, ACK])]));
+    table.ingest(&interval(3, vec![flow(1, [1, 1], [ACK | FIN, ACK | FIN])]));
+    let known = |table: &FlowTable| table.get(&key(0, 1)).unwrap().facts.clone();
+    assert_eq!(known(&table), Some(Box::new(facts(5, 8))));
+    // Another connection.
+    table.ingest(&interval(4, vec![flow(1, [1, 0], [SYN, 0])]));
+    assert_eq!(known(&table), None);
 }
 
 #[test]
