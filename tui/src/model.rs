@@ -7,6 +7,7 @@ mod event;
 mod hook;
 mod interval;
 mod key;
+mod merge;
 mod notice;
 mod packet;
 mod request;
@@ -26,6 +27,7 @@ pub use interval::{
     Socket, TcpCounts, TcpSocket, Totals,
 };
 pub use key::{IcmpKind, KeyFields, Side, has_ports};
+pub use merge::Merged;
 pub use notice::{Level, Notice};
 pub use packet::Packet;
 pub use request::{Command, Reply, Request, RequestId};

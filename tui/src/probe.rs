@@ -3,12 +3,14 @@
 mod attach;
 mod change;
 mod clsact;
+mod collect;
 mod cost;
 mod counters;
 mod cover;
 mod devices;
 pub mod doctor;
 mod fate;
+mod guard;
 pub mod inventory;
 mod link_counters;
 pub mod live;

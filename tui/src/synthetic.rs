@@ -156,6 +156,7 @@ impl Synthetic {
                 ring_bytes: 24_576,
                 ring_capacity: 1 << 20,
                 lost: Vec::new(),
+                late: 0,
                 read: Duration::from_micros(1_300),
                 cost: Some(Cost {
                     runs: 4_000,

@@ -240,6 +240,9 @@ pub struct ProbeCounts {
     /// Packet events that it had no room for since the source started, by the
     /// number of the CPU that had them; empty when there were none.
     pub lost: Vec<u64>,
+    /// Packet events that were read and not reported, because the consumer was
+    /// late.
+    pub late: u64,
     /// How long it took to read the counters.
     pub read: Duration,
     /// What the programs cost, while that is measured.

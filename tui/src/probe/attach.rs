@@ -1,8 +1,8 @@
 //! Attaching the programs to a device's hooks, at the head of each chain, and
 //! keeping every packet's fate as it would be without them.
 //!
-//! [`policy`] says which verdict that takes; [`Attached::follow`] and
-//! [`Attached::heed`] look after it.
+//! [`policy`] says which verdict that takes; [`Shared::follow`] and
+//! [`Shared::apply_policy`] keep it right.
 //!
 //! The race that remains: after another program arrives at a closed hook, the
 //! last one leaves, or the policy changes, packets are dropped, or let pass,
@@ -10,6 +10,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use probe_common::{Attachment, Direction, verdict};
 
@@ -21,7 +22,7 @@ use super::netns;
 use super::object::{Object, ObjectError, Program};
 use super::policy;
 use super::preflight;
-use super::sys::{self, Chain, HookPoint, ProgramInfo};
+use super::sys::{self, Chain, HookPoint};
 use crate::model::{DeviceKind, Hooks, PROGRAM};
 
 /// How often an attachment is tried while others change the chain.
@@ -65,6 +66,81 @@ pub enum Attached {
         /// The programs.
         programs: [Program; 2],
     },
+}
+
+/// A watched device that the guard looks at while others manage it.
+#[derive(Clone)]
+pub struct Shared(Arc<Mutex<Option<Attached>>>);
+
+/// Which hooks are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are closed by their policy: the verdict depends on the chain.
+    Closed,
+    /// All.
+    All,
+}
+
+impl Shared {
+    /// Shares a device.
+    #[must_use]
+    pub fn new(attached: Attached) -> Self {
+        Self(Arc::new(Mutex::new(Some(attached))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Attached>> {
+        // What a panic has left is still the best that is known.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the chains, lets the verdicts follow them, and returns what has
+    /// changed. Nothing is known of filters: their kernels have no chains to ask
+    /// for.
+    #[must_use]
+    pub fn follow(&self, which: Which) -> Vec<Change> {
+        let mut attached = self.lock();
+        let Some(Attached::Chained(hooks)) = &mut *attached else {
+            return Vec::new();
+        };
+        let hooks = hooks.iter_mut().filter(|hook| {
+            let is_meant = hook.is_closed || which == Which::All;
+            is_meant && !hook.is_elsewhere
+        });
+        // A device that is going is detached from when the kernel says so.
+        hooks.filter_map(|hook| hook.follow().ok()?).collect()
+    }
+
+    /// Applies the policies that the device has now.
+    pub fn apply_policy(&self, link: &Link) {
+        if let Some(Attached::Chained(hooks)) = &mut *self.lock() {
+            for hook in hooks {
+                // As above: only a device that is going does not take it.
+                let _ = hook.apply_policy(policy::is_closed(link, hook.point));
+            }
+        }
+    }
+
+    /// Whether none of our programs is on the hooks of the device with that index
+    /// any more: the device was another one.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match &*self.lock() {
+            Some(Attached::Chained(hooks)) => {
+                let mut here = hooks.iter().filter(|hook| !hook.is_elsewhere);
+                here.all(|hook| match sys::chain(hook.device, hook.point) {
+                    Ok(chain) => chain.ids().all(|id| id != hook.id),
+                    Err(_) => false,
+                })
+            }
+            Some(Attached::Filters { .. }) => false,
+            None => true,
+        }
+    }
+
+    /// Takes the programs off the hooks.
+    pub fn detach(&self) {
+        drop(self.lock().take());
+    }
 }
 
 /// A hook that a program of ours is attached to.
@@ -141,44 +217,13 @@ impl Attached {
         ]))
     }
 
-    /// What the kernel knows of both programs.
-    pub fn infos(&self) -> impl Iterator<Item = ProgramInfo> {
-        let programs = match self {
-            Self::Chained(hooks) => hooks.each_ref().map(|hook| &hook.program),
-            Self::Filters { programs, .. } => programs.each_ref(),
-        };
-        let info = |program: &Program| sys::program_info(program.as_fd()).ok();
-        programs.into_iter().filter_map(info)
-    }
-
-    /// The ids of the programs in chains.
-    pub fn programs(&self) -> impl Iterator<Item = u32> {
-        let hooks = match self {
-            Self::Chained(hooks) => &hooks[..],
-            Self::Filters { .. } => &[],
-        };
-        hooks.iter().map(|hook| hook.id)
-    }
-
-    /// What has changed on the hooks. Nothing is known of filters: their kernels
-    /// have no chains to ask for.
-    pub fn follow(&mut self) -> Vec<Change> {
-        let Self::Chained(hooks) = self else {
-            return Vec::new();
-        };
-        // A device that is going is let go when the kernel says so.
-        let change = |hook: &mut Hook| hook.follow().ok()?;
-        let here = hooks.iter_mut().filter(|hook| !hook.is_elsewhere);
-        here.filter_map(change).collect()
-    }
-
-    /// Heeds the policies that the device has now.
-    pub fn heed(&mut self, link: &Link) {
-        if let Self::Chained(hooks) = self {
-            for hook in hooks {
-                // As above: only a device that is going does not take it.
-                let _ = hook.heed(policy::is_closed(link, hook.point));
-            }
+    /// The ids of both programs.
+    #[must_use]
+    pub fn programs(&self) -> Vec<u32> {
+        let id = |program: &Program| Some(sys::program_info(program.as_fd()).ok()?.id);
+        match self {
+            Self::Chained(hooks) => hooks.iter().map(|hook| hook.id).collect(),
+            Self::Filters { programs, .. } => programs.iter().filter_map(id).collect(),
         }
     }
 }
@@ -288,13 +333,16 @@ impl Hook {
         Ok(Some(change))
     }
 
-    /// Lets the program's verdict follow the hook's policy.
+    /// Lets the program's verdict follow the hook's policy. The chain is read anew:
+    /// while a hook is open, it is looked at seldom.
     ///
     /// # Errors
     /// As [`Self::follow`].
-    fn heed(&mut self, is_closed: bool) -> io::Result<()> {
+    fn apply_policy(&mut self, is_closed: bool) -> io::Result<()> {
         if is_closed != self.is_closed {
-            let verdict = policy::verdict(is_closed, &self.programs, self.id);
+            let chain = sys::chain(self.device, self.point)?;
+            let now = change::Program::all(chain.ids(), &self.programs);
+            let verdict = policy::verdict(is_closed, &now, self.id);
             self.program
                 .set_verdict(verdict)
                 .map_err(io::Error::other)?;

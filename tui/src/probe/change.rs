@@ -100,6 +100,18 @@ impl Change {
         }
     }
 
+    /// The hook.
+    #[must_use]
+    pub const fn point(&self) -> HookPoint {
+        self.point
+    }
+
+    /// Whether our program is not there any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.place == Place::Gone
+    }
+
     /// How bad it is.
     #[must_use]
     pub fn level(&self) -> Level {

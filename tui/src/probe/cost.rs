@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use aya::sys::{Stats, SyscallError, enable_stats};
 
-use super::sys::ProgramInfo;
+use super::sys;
 use crate::model::Cost;
 
 #[cfg(test)]
@@ -24,11 +24,11 @@ pub struct Meter {
 type Readings = HashMap<u32, Cost>;
 
 impl Meter {
-    /// Begins to measure these programs.
+    /// Begins to measure the programs with these ids.
     ///
     /// # Errors
     /// The kernel's: `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` before 5.8.
-    pub fn start(programs: impl Iterator<Item = ProgramInfo>) -> Result<Self, SyscallError> {
+    pub fn start(programs: &[u32]) -> Result<Self, SyscallError> {
         Ok(Self {
             _stats: enable_stats(Stats::RunTime)?,
             last: readings(programs),
@@ -37,7 +37,7 @@ impl Meter {
 
     /// What these programs cost since the last time. Those that were not there
     /// then do not count.
-    pub fn read(&mut self, programs: impl Iterator<Item = ProgramInfo>) -> Cost {
+    pub fn read(&mut self, programs: &[u32]) -> Cost {
         let now = readings(programs);
         let cost = since(&self.last, &now);
         self.last = now;
@@ -45,12 +45,15 @@ impl Meter {
     }
 }
 
-fn readings(programs: impl Iterator<Item = ProgramInfo>) -> Readings {
-    let reading = |program: ProgramInfo| {
+/// Programs that have gone are left out. Finding a program by its id takes
+/// `CAP_SYS_ADMIN`, as measuring does.
+fn readings(programs: &[u32]) -> Readings {
+    let reading = |&id: &u32| {
+        let program = sys::program_info_of(id).ok()?;
         let (runs, time) = (program.runs, program.run_time);
-        (program.id, Cost { runs, time })
+        Some((id, Cost { runs, time }))
     };
-    programs.map(reading).collect()
+    programs.iter().filter_map(reading).collect()
 }
 
 fn since(last: &Readings, now: &Readings) -> Cost {

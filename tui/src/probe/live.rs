@@ -1,18 +1,26 @@
 //! The live source: watches devices as they come and go, reads the counters
 //! and the packets, and tells all of it as events.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use tokio::task::block_in_place;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
+use self::outbox::Outbox;
 use self::selection::{Selection, is_netkit};
-use self::task::Task;
+use self::task::{AT_ONCE, Task};
 use super::clsact;
+use super::collect::Schedule;
+use super::collect::intervals::{Intervals, Targets};
 use super::counters::{Budget, Counters};
 use super::devices::Devices;
 use super::fate::Fates;
+use super::guard::Guard;
+use super::guard::changes::Changes;
 use super::inventory::{Inventory, Lookup};
 use super::object::{Object, Sizes};
 use super::pair::{self, Pair, PairRequest};
@@ -23,6 +31,7 @@ use super::watch::Watched;
 use crate::model::Session;
 use crate::source::Source;
 
+mod outbox;
 mod selection;
 mod task;
 
@@ -100,15 +109,29 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let filters = cleaned.iter().map(|name| format!("the filters of {name}"));
     let mut notices: Vec<String> = pairs
         .chain(filters)
-        .map(|what| format!("removed {what}, which a killed nkview had left"))
+        .map(|what| format!("removed {what}, left behind by a killed nkview"))
         .collect();
 
+    let (changes, found) = mpsc::unbounded_channel();
+    let guard = Guard::start(changes).context("cannot start a thread")?;
     let mut watched = Watched::new(object, options.cover_redirect);
     // Devices that are named must be watchable; this also proves that the
     // programs load before the screen is taken.
-    let named: Vec<_> = links.iter().filter(|link| selection.names(link)).collect();
-    if let Some((name, error)) = block_in_place(|| watched.attach(&named)).into_iter().next() {
-        return Err(error.context(format!("cannot watch {name}")));
+    let mut named = links.iter().filter(|link| selection.names(link)).cloned();
+    let cancel = Cancel::default();
+    loop {
+        let some: Vec<_> = named.by_ref().take(AT_ONCE).collect();
+        if some.is_empty() {
+            break;
+        }
+        let (batch, mut errors) = watched.begin(some);
+        let stop = Arc::clone(&cancel.0);
+        let outcomes = spawn_blocking(move || batch.run(&stop)).await?;
+        errors.extend(watched.finish(outcomes));
+        if let Some((name, error)) = errors.into_iter().next() {
+            return Err(error.context(format!("cannot watch {name}")));
+        }
+        guard.watch(watched.guarded());
     }
     let mut remark = options.remark;
     let pair = match &options.create {
@@ -160,25 +183,62 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         privileges: Held::now().ok().map(|held| held.to_string()),
     };
     let (source, producer) = Source::new(session);
+    let targets = Targets::default();
+    let mut collectors = Schedule::default();
+    let peak = ring.peak();
+    // The order is that of their last reports: packets, then the interval.
+    collectors.add(Box::new(ring));
+    collectors.add(Box::new(Intervals {
+        counters,
+        targets: targets.clone(),
+        period: options.interval,
+        peak,
+        ring_capacity: options.sizes.ring,
+        meter: None,
+        fates: Fates::default(),
+        last: None,
+    }));
     let task = Task {
         devices,
         links: Vec::new(),
         selection,
         watched,
-        counters,
-        ring,
-        ring_capacity: options.sizes.ring,
-        meter: None,
+        guard,
+        found,
+        changes: Changes::default(),
+        collectors,
+        targets,
         start,
+        notices: Some(notices),
         attach_first: options.attach_first,
         waiting: Vec::new(),
+        stop: Arc::clone(&cancel.0),
+        attaching: None,
+        asked: Vec::new(),
         lookup: Lookup::new(),
         inventory: Inventory::default(),
-        fates: Fates::default(),
-        events: producer.events,
+        outbox: Outbox::new(producer.events.clone()),
         pair,
     };
-    let (requests, stopping) = (producer.requests, producer.stopping);
-    tokio::spawn(task.run(options.interval, notices, requests, stopping));
+    // From here on the task decides.
+    cancel.keep();
+    tokio::spawn(task.run(producer.events, producer.requests, producer.stopping));
     Ok(source)
+}
+
+/// Stops attaching when it is dropped: the start was given up.
+#[derive(Default)]
+struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Lets it go on.
+    fn keep(mut self) {
+        self.0 = Arc::default();
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -28,6 +28,12 @@ pub fn is_closed(link: &Link, hook: HookPoint) -> bool {
     })
 }
 
+/// Whether one of the device's hooks is.
+#[must_use]
+pub fn has_closed_hook(link: &Link) -> bool {
+    is_closed(link, HookPoint::NetkitPrimary) || is_closed(link, HookPoint::NetkitPeer)
+}
+
 /// The verdict of the program with the id `ours` in a chain. Without
 /// `CAP_SYS_ADMIN` another nkview has no name, and is taken for another program.
 #[must_use]

@@ -1,6 +1,8 @@
 //! Reading the packets that deserved a look.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
@@ -9,11 +11,14 @@ use probe_common::parse::parse;
 use probe_common::{Direction, LinkLayer, PacketEvent, Reason, SNAPSHOT};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::model::{Moment, Packet};
+use super::collect::Collector;
+use crate::model::{Event, Moment, Packet};
 
 #[cfg(test)]
 mod tests;
 
+/// How often the ring buffer is emptied.
+const PERIOD: Duration = Duration::from_millis(100);
 /// Packets that one reading takes at most, so that a flood cannot keep the
 /// reader from anything else. What waits longer is taken by the next.
 const AT_ONCE: usize = 4096;
@@ -24,10 +29,20 @@ const RECORD_HEADER: u64 = 8;
 /// The reader of the ring buffer.
 pub struct Ring {
     buffer: RingBuf<MapData>,
-    /// The most bytes that waited at a reading, since they were asked for.
-    peak: u64,
+    peak: Peak,
     /// The kernel's clock at the source's start.
     started: u64,
+}
+
+/// The most bytes that waited at a reading.
+#[derive(Clone, Debug, Default)]
+pub struct Peak(Arc<AtomicU64>);
+
+impl Peak {
+    /// Since this was asked last.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl Ring {
@@ -36,7 +51,7 @@ impl Ring {
     pub fn new(buffer: RingBuf<MapData>) -> Self {
         Self {
             buffer,
-            peak: 0,
+            peak: Peak::default(),
             started: monotonic_now(),
         }
     }
@@ -52,13 +67,32 @@ impl Ring {
             waiting += RECORD_HEADER + item.len() as u64;
             packets.extend(packet(&item, self.started));
         }
-        self.peak = self.peak.max(waiting);
+        self.peak.0.fetch_max(waiting, Ordering::Relaxed);
         packets
     }
 
-    /// The most bytes that have waited since this was asked last.
-    pub const fn take_peak(&mut self) -> u64 {
-        std::mem::replace(&mut self.peak, 0)
+    /// The most bytes that waited, from now on.
+    #[must_use]
+    pub fn peak(&self) -> Peak {
+        self.peak.clone()
+    }
+}
+
+impl Collector for Ring {
+    fn period(&self) -> Duration {
+        PERIOD
+    }
+
+    fn poll(&mut self) -> Vec<Event> {
+        let packets = self.read();
+        if packets.is_empty() {
+            return Vec::new();
+        }
+        vec![Event::Packets(packets)]
+    }
+
+    fn finish(&mut self) -> Vec<Event> {
+        self.poll()
     }
 }
 
@@ -93,8 +127,28 @@ fn since(started: u64, time: u64) -> Moment {
     Duration::from_nanos(time.saturating_sub(started))
 }
 
-/// What `bpf_ktime_get_ns()` would say now, in nanoseconds.
+/// What `bpf_ktime_get_ns()` would return now, in nanoseconds: the clock of the
+/// machine. In a time namespace, `clock_gettime()` adds an offset to that
+/// (`time_namespaces(7)`).
 fn monotonic_now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+    let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
+    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+    u64::try_from(now - monotonic_offset(&offsets)).unwrap_or(0)
+}
+
+/// Nanoseconds in a second.
+const SECOND: i128 = 1_000_000_000;
+
+/// The offset of the monotonic clock in nanoseconds: 0 on kernels without time
+/// namespaces, which have no such file.
+fn monotonic_offset(offsets: &str) -> i128 {
+    let number = |field: Option<&str>| field?.parse::<i128>().ok();
+    let of_line = |line: &str| {
+        let mut fields = line.split_whitespace();
+        // Older kernels print the number of the clock, CLOCK_MONOTONIC.
+        matches!(fields.next()?, "monotonic" | "1").then_some(())?;
+        Some(number(fields.next())? * SECOND + number(fields.next())?)
+    };
+    offsets.lines().find_map(of_line).unwrap_or(0)
 }

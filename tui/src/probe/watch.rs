@@ -2,40 +2,49 @@
 //! told of them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use probe_common::limits;
 
-use super::attach::{AttachError, Attached, hooks_of};
-use super::change::Change;
-use super::cover;
+use super::attach::{AttachError, Shared, hooks_of};
 use super::devices::Link;
 use super::fate;
+use super::guard::Guarded;
+use super::guard::attaching::{Batch, Outcome, Place};
 use super::inventory::Inventory;
 use super::object::Object;
-use super::preflight;
-use super::sys::ProgramInfo;
+use super::{policy, preflight};
 use crate::model::{Device, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
-/// Threads that attach at a time, at most: the kernel lets one at a time onto
-/// its hooks.
-const THREADS: usize = 8;
+/// A device that could not be watched is tried again after this pause; the next
+/// one is twice as long, up to the longest.
+const RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(120);
 
 /// The devices that are or were watched.
 pub struct Watched {
-    object: Object,
+    object: Arc<Object>,
     /// Whether what comes in through netkit is counted at the far end.
     covers: bool,
     /// Where that was not possible, since it was last told: device and reason.
     uncovered: Vec<(String, String)>,
     devices: Vec<Entry>,
-    /// Why a device could not be watched, by interface index.
-    failed: HashMap<u32, String>,
+    /// Devices that could not be watched, by interface index.
+    failed: HashMap<u32, Failure>,
+    /// Interface indices of the devices of the batch that is under way.
+    starting: HashSet<u32>,
+}
+
+/// Why a device could not be watched.
+struct Failure {
+    reason: String,
+    pause: Duration,
+    retry: Instant,
 }
 
 struct Entry {
@@ -44,14 +53,18 @@ struct Entry {
     hooks: Hooks,
     /// Whether what comes in is counted at the far end.
     is_covered: bool,
+    /// The ids of its programs.
+    programs: Vec<u32>,
     state: State,
 }
 
 enum State {
-    Attached(Box<Attached>),
+    Attached(Shared),
     /// Detached, but not all that was counted has been read.
     Ending,
-    /// Everything has been read.
+    /// Everything has been read, but the consumer may not have it yet.
+    Read,
+    /// The consumer has everything.
     Gone(Instant),
 }
 
@@ -60,102 +73,111 @@ impl Watched {
     #[must_use]
     pub fn new(object: Object, covers: bool) -> Self {
         Self {
-            object,
+            object: Arc::new(object),
             covers,
             uncovered: Vec::new(),
             devices: Vec::new(),
             failed: HashMap::new(),
+            starting: HashSet::new(),
         }
     }
 
-    /// Attaches to devices, some at a time: loading a program keeps a CPU busy,
-    /// attaching it waits for the kernel. Returns the reasons of those that could
-    /// not be watched, which are kept and told, too.
-    pub fn attach(&mut self, links: &[&Link]) -> Vec<(String, anyhow::Error)> {
+    /// Gives slots to devices that are to be attached to; the batch does it.
+    pub fn begin(&mut self, links: Vec<Link>) -> (Batch, Vec<(String, anyhow::Error)>) {
         let mut errors = Vec::new();
-        let mut tasks = Vec::new();
-        for &link in links {
-            let taken: Vec<u32> = tasks.iter().map(|&(_, slot, _)| slot).collect();
-            match self.free_slot(&taken) {
-                Some(slot) => tasks.push((link, slot, hooks_of(&link.kind))),
-                None => errors.push((
-                    link,
-                    anyhow!(
-                        "{} devices are watched already, which is the most",
-                        limits::DEVICES
-                    ),
-                )),
+        let mut devices: Vec<Place> = Vec::new();
+        for link in links {
+            let taken: Vec<u32> = devices.iter().map(|place| place.slot).collect();
+            if let Some(slot) = self.free_slot(&taken) {
+                let hooks = hooks_of(&link.kind);
+                devices.push(Place { link, slot, hooks });
+            } else {
+                let error = anyhow!(
+                    "the limit of {} watched devices is reached",
+                    limits::DEVICES
+                );
+                errors.extend(self.fail(&link, error));
             }
         }
-        let mut fars = HashMap::new();
-        if self.covers {
-            for (index, far) in cover::find(links) {
-                match far {
-                    Ok(far) => drop(fars.insert(index, far)),
-                    Err(reason) => self.not_covered(links, index, reason),
-                }
-            }
-        }
-        let object = &self.object;
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut done = Vec::new();
-            while let Some(&(link, slot, hooks)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let attach = |far| Attached::new(object, link, slot, hooks, far);
-                let (attached, refused) = match fars.get(&link.index).map(|far| attach(Some(far))) {
-                    Some(Ok(attached)) => (Ok(attached), None),
-                    Some(Err(error)) => (attach(None), Some(error)),
-                    None => (attach(None), None),
-                };
-                done.push((link, slot, hooks, attached, refused));
-            }
-            done
+        self.starting = devices.iter().map(|place| place.link.index).collect();
+        let batch = Batch {
+            object: Arc::clone(&self.object),
+            covers: self.covers,
+            devices,
         };
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = tasks.len().min(2 * cpus).min(THREADS);
-        let done = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect::<Vec<_>>()
-        });
-        for (link, slot, hooks, attached, refused) in done {
-            let is_covered = fars.contains_key(&link.index) && refused.is_none();
-            if let Some(error) = refused {
-                self.not_covered(links, link.index, error.to_string());
-            }
-            match attached {
+        (batch, errors)
+    }
+
+    /// Takes over what became of a batch. Returns which devices cannot be watched,
+    /// and why, unless that was returned before.
+    pub fn finish(&mut self, outcomes: Vec<Outcome>) -> Vec<(String, anyhow::Error)> {
+        self.starting.clear();
+        let mut errors = Vec::new();
+        for outcome in outcomes {
+            let Place { link, slot, hooks } = outcome.place;
+            let name = || link.name.clone();
+            self.uncovered
+                .extend(outcome.uncovered.map(|reason| (name(), reason)));
+            let error = match outcome.attached {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
+                    self.failed.remove(&link.index);
                     self.devices.push(Entry {
                         slot,
-                        link: link.clone(),
+                        link,
                         hooks,
-                        is_covered,
-                        state: State::Attached(Box::new(attached)),
+                        is_covered: outcome.is_covered,
+                        programs: attached.programs(),
+                        state: State::Attached(Shared::new(attached)),
                     });
-                    self.failed.remove(&link.index);
+                    continue;
                 }
-                Err(AttachError::Object(error)) => errors.push((link, preflight::explain(error))),
-                Err(error) => errors.push((link, error.into())),
-            }
+                Err(AttachError::Object(error)) => preflight::explain(error),
+                Err(error) => error.into(),
+            };
+            errors.extend(self.fail(&link, error));
         }
-        let keep = |(link, error): (&Link, anyhow::Error)| {
-            self.failed.insert(link.index, format!("{error:#}"));
-            (link.name.clone(), error)
-        };
-        errors.into_iter().map(keep).collect()
+        errors
     }
 
-    fn not_covered(&mut self, links: &[&Link], index: u32, reason: String) {
-        let link = links.iter().find(|link| link.index == index);
-        self.uncovered
-            .extend(link.map(|link| (link.name.clone(), reason)));
+    /// Takes note that a device cannot be watched; it is tried again after pauses
+    /// that grow.
+    fn fail(&mut self, link: &Link, error: anyhow::Error) -> Option<(String, anyhow::Error)> {
+        let reason = format!("{error:#}");
+        let last = self.failed.get(&link.index);
+        let is_known = last.is_some_and(|last| last.reason == reason);
+        let pause = last.map_or(RETRY, |last| (last.pause * 2).min(LONGEST_RETRY));
+        let failure = Failure {
+            reason,
+            pause,
+            retry: Instant::now() + pause,
+        };
+        self.failed.insert(link.index, failure);
+        (!is_known).then(|| (link.name.clone(), error))
+    }
+
+    /// Forgets what could not be watched: it is tried again at once.
+    pub fn try_again(&mut self) {
+        self.failed.clear();
+    }
+
+    /// Whether and how a device is watched that is wanted.
+    #[must_use]
+    pub fn state(&self, link: &Link) -> Watch {
+        match (self.attached(link.index), self.failed.get(&link.index)) {
+            (Some(entry), _) => Watch::Yes {
+                slot: entry.slot,
+                hooks: entry.hooks,
+            },
+            (None, Some(failure)) => Watch::Failed(failure.reason.clone()),
+            (None, None) => Watch::Starting,
+        }
+    }
+
+    /// When the next device that could not be watched is to be tried again.
+    #[must_use]
+    pub fn retry(&self) -> Option<Instant> {
+        self.failed.values().map(|failure| failure.retry).min()
     }
 
     /// Devices whose far end was not to be reached since this was last asked, and
@@ -178,40 +200,94 @@ impl Watched {
         })
     }
 
-    /// Whether the device is watched, or was found not to be watchable.
+    /// Whether the device is watched or about to be, or could not be and is not to
+    /// be tried again yet.
     #[must_use]
     pub fn knows(&self, index: u32) -> bool {
-        self.failed.contains_key(&index) || self.attached(index)
+        let failed = self.failed.get(&index);
+        self.starting.contains(&index)
+            || failed.is_some_and(|failure| failure.retry > Instant::now())
+            || self.attached(index).is_some()
     }
 
-    fn attached(&self, index: u32) -> bool {
-        self.devices
-            .iter()
-            .any(|entry| entry.link.index == index && matches!(entry.state, State::Attached(_)))
+    fn attached(&self, index: u32) -> Option<&Entry> {
+        let mut entries = self.devices.iter();
+        entries.find(|entry| entry.link.index == index && entry.attached().is_some())
     }
 
-    /// Detaches from devices that are gone or not wanted any more, and heeds what
-    /// has changed of the others.
-    pub fn let_go(&mut self, links: &[Link], wanted: impl Fn(&Link) -> bool) {
+    /// Old and new names of the watched devices that have another one now.
+    #[must_use]
+    pub fn renamed(&self, links: &[Link]) -> Vec<(Link, Link)> {
+        let links = links.iter();
+        let renamed = links.filter_map(|link| {
+            let entry = self.attached(link.index)?;
+            (entry.link.name != link.name).then(|| (entry.link.clone(), link.clone()))
+        });
+        renamed.collect()
+    }
+
+    /// Detaches from devices that are gone, were replaced, or are not wanted any
+    /// more, and follows what has changed of the others.
+    pub fn detach_stale(&mut self, links: &[Link], wanted: impl Fn(&Link) -> bool) {
         let find = |index| links.iter().find(|link| link.index == index);
         self.failed
             .retain(|&index, _| find(index).is_some_and(&wanted));
         for entry in &mut self.devices {
-            match find(entry.link.index).filter(|link| wanted(link)) {
-                Some(link) => {
-                    if let State::Attached(attached) = &mut entry.state {
-                        attached.heed(link);
+            let link = find(entry.link.index).filter(|link| wanted(link));
+            match (link, entry.attached()) {
+                (Some(link), Some(attached)) => {
+                    // An index can be used again between two looks.
+                    if is_other(&entry.link, link) && attached.is_gone() {
+                        entry.end();
+                    } else {
+                        attached.apply_policy(link);
                         entry.link = link.clone();
                     }
                 }
-                None => entry.end(),
+                (Some(_), None) => {}
+                (None, _) => entry.end(),
             }
         }
     }
 
-    /// Detaches from all devices.
+    /// Ends a slot whose programs are on no hook any more: its device was
+    /// replaced. Whether that is so.
+    pub fn end_replaced(&mut self, slot: u32) -> bool {
+        let mut entries = self.devices.iter_mut();
+        let entry = entries.find(|entry| entry.slot == slot);
+        let replaced = entry.filter(|entry| entry.attached().is_some_and(Shared::is_gone));
+        let is_replaced = replaced.is_some();
+        if let Some(entry) = replaced {
+            entry.end();
+        }
+        is_replaced
+    }
+
+    /// Detaches from all devices; from closed hooks first, whose verdict nobody
+    /// looks after from here on.
     pub fn detach_all(&mut self) {
+        self.devices
+            .sort_by_key(|entry| !policy::has_closed_hook(&entry.link));
         self.devices.iter_mut().for_each(Entry::end);
+    }
+
+    /// What the guard looks at.
+    #[must_use]
+    pub fn guarded(&self) -> Vec<Guarded> {
+        let guarded = |entry: &Entry| {
+            Some(Guarded {
+                slot: entry.slot,
+                attached: entry.attached()?.clone(),
+            })
+        };
+        self.devices.iter().filter_map(guarded).collect()
+    }
+
+    /// The name of a slot's device.
+    #[must_use]
+    pub fn name(&self, slot: u32) -> Option<&str> {
+        let entry = self.devices.iter().find(|entry| entry.slot == slot)?;
+        Some(&entry.link.name)
     }
 
     /// The slots whose counters can have moved since the last turn.
@@ -224,37 +300,23 @@ impl Watched {
         moving.map(|entry| entry.slot).collect()
     }
 
-    /// What the kernel knows of all programs that are attached.
-    pub fn infos(&self) -> impl Iterator<Item = ProgramInfo> {
-        let attached = self.devices.iter().filter_map(|entry| match &entry.state {
-            State::Attached(attached) => Some(attached),
-            State::Ending | State::Gone(_) => None,
-        });
-        attached.flat_map(|attached| attached.infos())
-    }
-
     /// All counters were read after the last change.
     pub fn turned(&mut self) {
-        let now = Instant::now();
         for entry in &mut self.devices {
             if matches!(entry.state, State::Ending) {
+                entry.state = State::Read;
+            }
+        }
+    }
+
+    /// The consumer has all that was read: slots that have ended may be used again.
+    pub fn delivered(&mut self) {
+        let now = Instant::now();
+        for entry in &mut self.devices {
+            if matches!(entry.state, State::Read) {
                 entry.state = State::Gone(now);
             }
         }
-    }
-
-    /// What has changed on the hooks of the devices, by the devices' names.
-    pub fn follow(&mut self) -> Vec<(String, Change)> {
-        let mut changes = Vec::new();
-        for entry in &mut self.devices {
-            let State::Attached(attached) = &mut entry.state else {
-                continue;
-            };
-            for change in attached.follow() {
-                changes.push((entry.link.name.clone(), change));
-            }
-        }
-        changes
     }
 
     /// The devices that are watched now, with what their peers count.
@@ -274,13 +336,9 @@ impl Watched {
     }
 
     /// The ids of our programs.
-    #[must_use]
-    pub fn programs(&self) -> HashSet<u32> {
-        let attached = self.devices.iter().filter_map(|entry| match &entry.state {
-            State::Attached(attached) => Some(attached),
-            State::Ending | State::Gone(_) => None,
-        });
-        attached.flat_map(|it| it.programs()).collect()
+    pub fn programs(&self) -> impl Iterator<Item = u32> {
+        let attached = self.devices.iter().filter(|it| it.attached().is_some());
+        attached.flat_map(|entry| entry.programs.iter().copied())
     }
 
     /// All devices there are, and those that were watched until lately.
@@ -294,24 +352,16 @@ impl Watched {
         let mut devices: Vec<Device> = links
             .iter()
             .map(|link| {
-                let entry = self.devices.iter().find(|entry| {
-                    entry.link.index == link.index && matches!(entry.state, State::Attached(_))
-                });
-                let watch = match (entry, self.failed.get(&link.index)) {
-                    (Some(entry), _) => Watch::Yes {
-                        slot: entry.slot,
-                        hooks: entry.hooks,
-                    },
-                    (None, Some(reason)) => Watch::Failed(reason.clone()),
-                    (None, None) if wanted(link) => Watch::Starting,
-                    (None, None) => Watch::No,
+                let watch = match self.state(link) {
+                    Watch::Starting if !wanted(link) => Watch::No,
+                    state => state,
                 };
                 inventory.device(link, watch)
             })
             .collect();
         let lately = self.devices.iter().filter(|entry| match entry.state {
             State::Attached(_) => false,
-            State::Ending => true,
+            State::Ending | State::Read => true,
             State::Gone(since) => since.elapsed() < REMEMBERED,
         });
         let gone = |entry: &Entry| Watch::Gone { slot: entry.slot };
@@ -321,9 +371,32 @@ impl Watched {
 }
 
 impl Entry {
+    const fn attached(&self) -> Option<&Shared> {
+        match &self.state {
+            State::Attached(attached) => Some(attached),
+            State::Ending | State::Read | State::Gone(_) => None,
+        }
+    }
+
     fn end(&mut self) {
-        if matches!(self.state, State::Attached(_)) {
+        if let State::Attached(attached) = &self.state {
+            attached.detach();
             self.state = State::Ending;
         }
+    }
+}
+
+/// Whether a device with the same index looks like another one: whatever was
+/// changed of it, or it was removed and another one made.
+fn is_other(before: &Link, now: &Link) -> bool {
+    before.mac != now.mac
+        || before.other_end != now.other_end
+        || std::mem::discriminant(&before.kind) != std::mem::discriminant(&now.kind)
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // The guard may still hold the devices.
+        self.detach_all();
     }
 }

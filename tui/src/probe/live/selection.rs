@@ -67,6 +67,12 @@ impl Selection {
         self.names.contains(&link.name)
     }
 
+    /// Whether a device was asked for by this name while watching, and is still
+    /// wanted.
+    pub fn wants_name(&self, name: &str) -> bool {
+        self.added.iter().any(|added| added == name)
+    }
+
     /// Whether the device is to be watched.
     pub fn wants(&self, link: &Link) -> bool {
         if self.removed.contains(&link.name) {

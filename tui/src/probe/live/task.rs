@@ -1,312 +1,389 @@
-//! The task of the live source: what it does when.
+//! The task of the live source: what it does when. It waits for the kernel at
+//! most, and for its consumer never: see [`Outbox`].
 
-use std::future::ready;
-use std::time::{Duration, Instant};
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use probe_common::Direction;
 use tokio::sync::mpsc;
-use tokio::task::block_in_place;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
+use tokio::time::sleep_until;
 
+use super::outbox::Outbox;
 use super::selection::Selection;
-use crate::model::{Command, Envelope, Event, Level, Moment, Notice, Reply, Request};
-use crate::probe::cost::Meter;
-use crate::probe::counters::Counters;
+use crate::model::{
+    Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
+};
+use crate::probe::change::Change;
+use crate::probe::collect::Schedule;
+use crate::probe::collect::intervals::Targets;
 use crate::probe::devices::{Devices, Link};
-use crate::probe::fate::{Blind, Fates};
+use crate::probe::guard::Guard;
+use crate::probe::guard::attaching::Outcome;
+use crate::probe::guard::changes::Changes;
 use crate::probe::inventory::{Inventory, Lookup};
-use crate::probe::link_counters::Readings;
 use crate::probe::pair::Pair;
-use crate::probe::ring::Ring;
 use crate::probe::watch::Watched;
 use crate::source::Stopping;
 
-/// How often the ring buffer is emptied.
-const RING_PERIOD: Duration = Duration::from_millis(100);
-/// How often the chains of programs are looked at.
-const CHAIN_PERIOD: Duration = Duration::from_millis(250);
 /// Devices that are attached to before the screen shows how far it is.
-const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 16;
+
+/// Replies that may wait for the consumer before no more requests are served.
+const REPLIES: usize = 64;
 
 /// The task, and what it works with.
 pub struct Task {
     pub devices: Devices,
     pub selection: Selection,
     pub watched: Watched,
-    pub counters: Counters,
-    pub ring: Ring,
-    /// Bytes of the ring buffer.
-    pub ring_capacity: u32,
-    /// Measures what the programs cost, while somebody looks.
-    pub meter: Option<Meter>,
-    /// Moments are told since then.
+    /// Looks after the hooks of what is watched.
+    pub guard: Guard,
+    /// What the guard has found.
+    pub found: mpsc::UnboundedReceiver<(u32, Change)>,
+    pub changes: Changes,
+    pub collectors: Schedule,
+    /// What the collectors count.
+    pub targets: Targets,
+    /// Moments are counted from then on.
     pub start: Instant,
     /// The devices of the last look.
     pub links: Vec<Link>,
-    /// Whether all of those that wait at the start are attached to before
-    /// anything else is done.
+    /// What is to be reported once counting has begun; nothing afterwards.
+    /// Counting begins at once, or when all that is wanted is attached to.
+    pub notices: Option<Vec<String>>,
     pub attach_first: bool,
     /// Those that are wanted and wait to be attached to.
     pub waiting: Vec<Link>,
+    /// Attaching stops early when this is set.
+    pub stop: Arc<AtomicBool>,
+    pub attaching: Option<JoinHandle<Vec<Outcome>>>,
+    /// Requests to watch a device that are not answered yet, and its name.
+    pub asked: Vec<(RequestId, String)>,
     pub lookup: Lookup,
     pub inventory: Inventory,
-    pub fates: Fates,
-    pub events: mpsc::Sender<Envelope>,
+    pub outbox: Outbox,
     /// The pair that was made, removed at the end, and with the task if that
     /// panics.
     pub pair: Option<Pair>,
 }
 
-/// The consumer has gone, or the source cannot go on and has said why.
-struct Over;
-
 impl Task {
     /// Works until it is stopped or its consumer has gone.
     pub async fn run(
         mut self,
-        period: Duration,
-        notices: Vec<String>,
+        events: mpsc::Sender<Envelope>,
         requests: mpsc::Receiver<Request>,
         mut stopping: Stopping,
     ) {
-        // An error is that there is nobody left to tell.
-        let _ = self.watch(period, notices, requests, &mut stopping).await;
+        self.watch(&events, requests, &mut stopping).await;
+        drop(events);
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(task) = self.attaching.take()
+            && let Ok(outcomes) = task.await
+        {
+            self.watched.finish(outcomes);
+        }
         block_in_place(|| {
-            drop(self.pair.take());
-            drop(self);
+            self.publish();
+            self.collectors.before_end();
+            self.watched.detach_all();
+            for event in self.collectors.finish() {
+                self.outbox.push(event);
+            }
         });
+        let (mut outbox, start) = (self.into_outbox(), Instant::now());
         stopping.ended(Ok(()));
+        // Nothing of this depends on whether anybody takes it.
+        while !outbox.is_delivered() && outbox.deliver(start.elapsed()).await {}
+    }
+
+    /// Gives up everything but what the consumer has not taken yet.
+    fn into_outbox(self) -> Outbox {
+        block_in_place(|| {
+            let Self {
+                outbox,
+                pair,
+                watched,
+                guard,
+                collectors,
+                ..
+            } = self;
+            drop(pair);
+            drop((watched, guard, collectors));
+            outbox
+        })
     }
 
     async fn watch(
         &mut self,
-        period: Duration,
-        notices: Vec<String>,
+        events: &mpsc::Sender<Envelope>,
         mut requests: mpsc::Receiver<Request>,
         stopping: &mut Stopping,
-    ) -> Result<(), Over> {
-        self.reconcile().await?;
-        while self.attach_first && !self.waiting.is_empty() {
-            self.attach_some().await?;
-        }
-        for text in notices {
-            self.notice(Level::Info, text).await?;
-        }
-        let mut turns = ticks(period);
-        let mut readings = ticks(RING_PERIOD);
-        let mut looks = ticks(CHAIN_PERIOD);
-        turns.reset();
+    ) {
+        self.reconcile().await;
         loop {
+            self.attach_some();
+            self.begin_to_count();
+            let is_counting = self.notices.is_none();
+            let now = self.moment();
+            // Whatever is ready has the same chance: nothing starves.
             tokio::select! {
-                biased;
-                () = stopping.asked() => break,
-                _ = turns.tick() => {
-                    let before = block_in_place(|| self.fates.read());
-                    self.turn(before).await?;
-                }
-                _ = readings.tick() => self.read().await?,
-                request = requests.recv() => match request {
-                    Some(request) => self.serve(request).await?,
-                    None => break,
-                },
-                _ = looks.tick() => self.look().await?,
-                changed = self.devices.changed() => match changed {
-                    Ok(()) => self.reconcile().await?,
-                    Err(error) => {
-                        let text = format!(
-                            "cannot follow the devices, new ones are not seen: {error}; trying \
-                             again"
-                        );
-                        self.notice(Level::Warning, text).await?;
+                () = stopping.asked() => return,
+                () = events.closed() => return,
+                _ = self.outbox.deliver(now), if !self.outbox.is_delivered() => {
+                    if self.outbox.has_no_interval() {
+                        self.watched.delivered();
                     }
+                }
+                request = requests.recv(), if self.outbox.replies() < REPLIES => match request {
+                    Some(request) => self.serve(request).await,
+                    None => return,
                 },
+                () = until(self.collectors.due()), if is_counting => {
+                    if !self.collect() {
+                        return;
+                    }
+                }
+                Some((slot, change)) = self.found.recv() => self.changed(slot, change).await,
+                () = until(self.changes.due()) => {
+                    for (level, text) in self.changes.sums(Instant::now()) {
+                        self.notice(level, text);
+                    }
+                }
+                changed = self.devices.changed() => match changed {
+                    Ok(()) => self.reconcile().await,
+                    Err(error) => self.notice(Level::Warning, format!(
+                        "cannot follow the devices, new ones are not seen: {error}; trying again"
+                    )),
+                },
+                outcomes = attached(&mut self.attaching) => self.attached(outcomes).await,
+                () = until(self.watched.retry()) => self.reconcile().await,
                 inventory = self.lookup.next() => {
                     self.inventory = inventory;
-                    self.fates.follow(self.watched.with_peers(&self.inventory));
-                    self.tell_devices().await?;
+                    self.publish();
+                    self.report_devices();
                 }
-                // Attaching waits for the kernel each time. Some at once, so that
-                // the screen shows how far it is and nothing else has to wait.
-                () = ready(()), if !self.waiting.is_empty() => self.attach_some().await?,
             }
         }
-        // What is counted up to here is told; after this nothing is.
-        let before = block_in_place(|| {
-            // After this, packets come past the hooks.
-            let before = self.fates.read();
-            self.watched.detach_all();
-            before
-        });
-        self.read().await?;
-        self.turn(before).await
     }
 
-    /// Carries out a request, and answers it.
-    async fn serve(&mut self, Request { id, command }: Request) -> Result<(), Over> {
-        let result = match command {
-            Command::Measure(measure) => self.measure(measure),
-            Command::PushDown(prefixes) => {
-                block_in_place(|| self.counters.push_down(prefixes.as_deref()))
-                    .map_err(|error| error.to_string())
+    /// Lets the collectors begin once everything that must be is attached to.
+    fn begin_to_count(&mut self) {
+        if self.attach_first && (!self.waiting.is_empty() || self.attaching.is_some()) {
+            return;
+        }
+        for text in self.notices.take().into_iter().flatten() {
+            self.notice(Level::Info, text);
+        }
+        if self.attach_first {
+            self.attach_first = false;
+            self.collectors.restart();
+        }
+    }
+
+    /// Polls the collector that is overdue for longest. False when the source
+    /// cannot go on.
+    fn collect(&mut self) -> bool {
+        let events = block_in_place(|| self.collectors.poll());
+        let mut goes_on = true;
+        for event in events {
+            let is_interval = matches!(event, Event::Interval(_));
+            goes_on &= !matches!(event, Event::Ended(_));
+            self.outbox.push(event);
+            if is_interval {
+                self.watched.turned();
+                if self.outbox.has_no_interval() {
+                    self.watched.delivered();
+                }
             }
+        }
+        goes_on
+    }
+
+    /// Carries out a request, and answers it now or when it is known how it went.
+    async fn serve(&mut self, Request { id, command }: Request) {
+        let result = match &command {
             Command::Watch(name) => {
-                self.selection.add(name);
-                self.reconcile().await?;
-                Ok(())
+                self.selection.add(name.clone());
+                self.watched.try_again();
+                self.asked.push((id, name.clone()));
+                return self.reconcile().await;
             }
             Command::Unwatch(name) => {
-                self.selection.remove(name);
-                self.reconcile().await?;
+                self.selection.remove(name.clone());
+                self.reconcile().await;
                 Ok(())
             }
+            command => block_in_place(|| self.collectors.command(command))
+                .unwrap_or_else(|| Err("this source cannot do that".to_owned())),
         };
-        self.tell(Event::Reply(Reply { id, result })).await
+        self.outbox.push(Event::Reply(Reply { id, result }));
     }
 
-    /// Begins to measure what the programs cost, or stops it.
-    fn measure(&mut self, measure: bool) -> Result<(), String> {
-        self.meter = None;
-        if measure {
-            let meter = Meter::start(self.watched.infos()).map_err(|error| {
-                format!("{}; it takes CAP_SYS_ADMIN and Linux 5.8", error.io_error)
-            })?;
-            self.meter = Some(meter);
-        }
-        Ok(())
-    }
-
-    /// Reads the counters. The readings of the far ends were made just before.
-    async fn turn(&mut self, before: Readings) -> Result<(), Over> {
-        let slots = self.watched.slots();
-        let mut after = Readings::default();
-        let settled = || after = self.fates.read();
-        match block_in_place(|| self.counters.turn(&slots, settled)) {
-            Ok(mut interval) => {
-                self.watched.turned();
-                let blind = self.fates.settle(&mut interval.devices, &before, &after);
-                interval.probe.ring_bytes = self.ring.take_peak();
-                interval.probe.ring_capacity = self.ring_capacity.into();
-                if let Some(meter) = &mut self.meter {
-                    interval.probe.cost = Some(meter.read(self.watched.infos()));
+    /// Answers the requests to watch a device of which it is known how it went.
+    fn answer_watch(&mut self) {
+        for (id, name) in std::mem::take(&mut self.asked) {
+            let link = self.links.iter().find(|link| link.name == name);
+            let result = match link.map(|link| self.watched.state(link)) {
+                None => Err("there is no such device; one that comes will be watched".to_owned()),
+                Some(Watch::Yes { .. }) => Ok(()),
+                Some(Watch::Failed(reason)) => Err(reason),
+                Some(_) if self.selection.wants_name(&name) => {
+                    self.asked.push((id, name));
+                    continue;
                 }
-                self.tell(Event::Interval(interval)).await?;
-                for blind in blind {
-                    self.notice(Level::Warning, past_the_hook(&blind)).await?;
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let text = format!("cannot read the counters: {error}; start nkview again");
-                self.tell(Event::Ended(text)).await?;
-                Err(Over)
-            }
+                Some(_) => Err("it was taken back before the device was watched".to_owned()),
+            };
+            self.outbox.push(Event::Reply(Reply { id, result }));
         }
     }
 
-    /// Reads the packets.
-    async fn read(&mut self) -> Result<(), Over> {
-        let packets = self.ring.read();
-        if packets.is_empty() {
-            return Ok(());
+    /// The guard has seen a change of a hook.
+    async fn changed(&mut self, slot: u32, change: Change) {
+        if change.is_gone() && block_in_place(|| self.watched.end_replaced(slot)) {
+            // Another device has its index: that is to be watched instead.
+            return self.reconcile().await;
         }
-        self.tell(Event::Packets(packets)).await
-    }
-
-    /// Looks at the chains of programs.
-    async fn look(&mut self) -> Result<(), Over> {
-        let changes = self.watched.follow();
-        if !changes.is_empty() {
-            self.lookup.ask(&self.links, self.watched.programs());
+        let Some(name) = self.watched.name(slot) else {
+            return;
+        };
+        if let Some((level, text)) = self.changes.add(slot, name, change, Instant::now()) {
+            self.notice(level, text);
         }
-        for (device, change) in changes {
-            self.notice(change.level(), format!("{device}: {change}"))
-                .await?;
-        }
-        Ok(())
+        self.look_up();
     }
 
     /// Makes what is watched agree with what is wanted and what there is, and
-    /// tells the devices.
-    async fn reconcile(&mut self) -> Result<(), Over> {
+    /// reports the devices.
+    async fn reconcile(&mut self) {
         let links = match self.devices.list().await {
             Ok(links) => links,
             Err(error) => {
                 let text = format!("cannot list the devices: {error}; trying again on a change");
-                return self.notice(Level::Warning, text).await;
+                return self.notice(Level::Warning, text);
             }
         };
-        self.watched
-            .let_go(&links, |link| self.selection.wants(link));
+        for (before, now) in self.watched.renamed(&links) {
+            // Whoever asked for the device by its old name still wants it.
+            if self.selection.wants(&before) && !self.selection.wants(&now) {
+                self.selection.add(now.name.clone());
+            }
+            let text = format!("{} was renamed to {}", before.name, now.name);
+            self.notice(Level::Info, text);
+        }
+        block_in_place(|| {
+            let wanted = |link: &Link| self.selection.wants(link);
+            self.watched.detach_stale(&links, wanted);
+        });
         let new = |link: &&Link| self.selection.wants(link) && !self.watched.knows(link.index);
         self.waiting = links.iter().filter(new).cloned().collect();
         self.links = links;
-        self.tell_change().await
+        self.report_change();
     }
 
-    /// Attaches to some of the devices that wait for it.
-    async fn attach_some(&mut self) -> Result<(), Over> {
+    /// Starts to attach to some of the devices that wait for it, if that is not
+    /// under way.
+    fn attach_some(&mut self) {
+        if self.attaching.is_some() || self.waiting.is_empty() {
+            return;
+        }
         let some = self.waiting.len().min(AT_ONCE);
-        let links: Vec<_> = self.waiting.drain(..some).collect();
-        let links: Vec<_> = links.iter().collect();
-        for (name, error) in block_in_place(|| self.watched.attach(&links)) {
-            let text = format!("cannot watch {name}: {error:#}");
-            self.notice(Level::Warning, text).await?;
-        }
-        self.tell_change().await
+        let links = self.waiting.drain(..some).collect();
+        let (batch, errors) = self.watched.begin(links);
+        self.report_failures(errors);
+        let stop = Arc::clone(&self.stop);
+        self.attaching = Some(spawn_blocking(move || batch.run(&stop)));
     }
 
-    /// Tells that other devices are watched than before, or that there are others.
-    async fn tell_change(&mut self) -> Result<(), Over> {
-        self.fates.follow(self.watched.with_peers(&self.inventory));
+    /// Takes over the devices that were attached to.
+    async fn attached(&mut self, outcomes: Vec<Outcome>) {
+        let mut errors = self.watched.finish(outcomes);
+        if !errors.is_empty()
+            && let Ok(links) = self.devices.list().await
+        {
+            // One that goes meanwhile is no failure.
+            errors.retain(|(name, _)| links.iter().any(|link| link.name == *name));
+        }
+        self.report_failures(errors);
+        block_in_place(|| {
+            let wanted = |link: &Link| self.selection.wants(link);
+            self.watched.detach_stale(&self.links, wanted);
+        });
+        self.report_change();
+    }
+
+    fn report_failures(&mut self, errors: Vec<(String, anyhow::Error)>) {
+        for (name, error) in errors {
+            // Who has asked for it gets a reply.
+            if self.asked.iter().all(|(_, asked)| *asked != name) {
+                self.notice(Level::Warning, format!("cannot watch {name}: {error:#}"));
+            }
+        }
+    }
+
+    /// Reports that other devices are watched than before, or that there are others.
+    fn report_change(&mut self) {
+        self.publish();
         // Looking at the chains and attaching would wait for each other.
-        if self.waiting.is_empty() {
-            self.lookup.ask(&self.links, self.watched.programs());
+        if self.waiting.is_empty() && self.attaching.is_none() {
+            self.look_up();
         }
-        self.tell_devices().await?;
+        self.report_devices();
+        self.answer_watch();
         for (name, reason) in self.watched.take_uncovered() {
-            let text = format!(
-                "{name}: --cover-redirect has to leave it out, what is redirected to it is not \
-                 seen: {reason}"
-            );
-            self.notice(Level::Warning, text).await?;
+            let text = format!("cannot cover redirects for {name}: {reason}");
+            self.notice(Level::Warning, text);
         }
-        Ok(())
     }
 
-    async fn tell_devices(&self) -> Result<(), Over> {
+    /// Tells the guard and the collectors what is watched.
+    fn publish(&mut self) {
+        self.guard.watch(self.watched.guarded());
+        self.targets.set(
+            self.watched.slots(),
+            self.watched.programs().collect(),
+            self.watched.with_peers(&self.inventory),
+        );
+    }
+
+    fn look_up(&mut self) {
+        self.lookup
+            .ask(&self.links, self.watched.programs().collect());
+    }
+
+    fn report_devices(&mut self) {
         let wanted = |link: &Link| self.selection.wants(link);
         let devices = self.watched.describe(&self.links, &self.inventory, wanted);
-        self.tell(Event::Devices(devices)).await
+        self.outbox.push(Event::Devices(devices));
     }
 
-    async fn notice(&self, level: Level, text: String) -> Result<(), Over> {
-        let at: Moment = self.start.elapsed();
-        self.tell(Event::Notice(Notice { at, level, text })).await
+    fn notice(&mut self, level: Level, text: String) {
+        let at = self.moment();
+        self.outbox.push(Event::Notice(Notice { at, level, text }));
     }
 
-    async fn tell(&self, event: Event) -> Result<(), Over> {
-        self.events.send(event.into()).await.map_err(|_| Over)
-    }
-}
-
-/// A warning that a hook is blind.
-fn past_the_hook(blind: &Blind) -> String {
-    let Blind {
-        device,
-        direction,
-        packets,
-    } = blind;
-    match direction {
-        Direction::In => format!(
-            "{device}: {packets} packets came in without passing the hook, as \
-             bpf_redirect_peer() lets them; no flow shows them, but with --cover-redirect"
-        ),
-        Direction::Out => format!("{device}: {packets} packets went out without passing the hook"),
+    fn moment(&self) -> Moment {
+        self.start.elapsed()
     }
 }
 
-fn ticks(period: Duration) -> tokio::time::Interval {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
+/// Waits until then; for ever, when there is nothing to wait for.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}
+
+/// Waits for the end of a batch; for ever, when there is none.
+async fn attached(attaching: &mut Option<JoinHandle<Vec<Outcome>>>) -> Vec<Outcome> {
+    let Some(task) = attaching else {
+        return pending().await;
+    };
+    let outcomes = task.await;
+    *attaching = None;
+    // A panic was printed; its devices are tried again on the next change.
+    outcomes.unwrap_or_default()
 }

@@ -1,0 +1,161 @@
+//! Reading the counters, as intervals.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use probe_common::Direction;
+
+use super::Collector;
+use crate::model::{Command, Event, Level, Notice};
+use crate::probe::cost::Meter;
+use crate::probe::counters::Counters;
+use crate::probe::fate::{self, Blind, Fates};
+use crate::probe::link_counters::Readings;
+use crate::probe::ring::Peak;
+
+/// What is counted now: shared by whoever attaches and whoever reads.
+#[derive(Clone, Default)]
+pub struct Targets(Arc<Mutex<Target>>);
+
+#[derive(Default)]
+struct Target {
+    slots: Vec<u32>,
+    programs: Vec<u32>,
+    /// The devices, when they have changed.
+    devices: Option<Vec<fate::Watched>>,
+}
+
+impl Targets {
+    /// These are counted from now on: the slots whose counters can have moved
+    /// since the last reading, the ids of the programs, and the devices with what
+    /// their peers count.
+    pub fn set(&self, slots: Vec<u32>, programs: Vec<u32>, devices: Vec<fate::Watched>) {
+        let mut target = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *target = Target {
+            slots,
+            programs,
+            devices: Some(devices),
+        };
+    }
+}
+
+/// Reads the counters of all hooks, with the counters of the devices beside them.
+pub struct Intervals {
+    pub counters: Counters,
+    pub targets: Targets,
+    pub period: Duration,
+    pub peak: Peak,
+    /// Bytes of the ring buffer.
+    pub ring_capacity: u32,
+    /// Measures what the programs cost, while somebody looks.
+    pub meter: Option<Meter>,
+    pub fates: Fates,
+    /// What the devices had counted before the programs were detached.
+    pub last: Option<Readings>,
+}
+
+impl Collector for Intervals {
+    fn period(&self) -> Duration {
+        self.period
+    }
+
+    fn poll(&mut self) -> Vec<Event> {
+        let (slots, programs) = self.follow();
+        // The far ends are read before and after the epoch ends.
+        let before = self.last.take().unwrap_or_else(|| self.fates.read());
+        let mut after = Readings::default();
+        let settled = || after = self.fates.read();
+        let mut interval = match self.counters.turn(&slots, settled) {
+            Ok(interval) => interval,
+            Err(error) => {
+                let text = format!("cannot read the counters: {error}; restart nkview");
+                return vec![Event::Ended(text)];
+            }
+        };
+        let blind = self.fates.settle(&mut interval.devices, &before, &after);
+        interval.probe.ring_bytes = self.peak.take();
+        interval.probe.ring_capacity = self.ring_capacity.into();
+        if let Some(meter) = &mut self.meter {
+            interval.probe.cost = Some(meter.read(&programs));
+        }
+        let at = interval.at;
+        let blind = blind.iter().map(|blind| {
+            Event::Notice(Notice {
+                at,
+                level: Level::Warning,
+                text: past_the_hook(blind),
+            })
+        });
+        [Event::Interval(interval)]
+            .into_iter()
+            .chain(blind)
+            .collect()
+    }
+
+    fn command(&mut self, command: &Command) -> Option<Result<(), String>> {
+        match command {
+            Command::Measure(measure) => Some(self.measure(*measure)),
+            Command::PushDown(prefixes) => {
+                let pushed = self.counters.push_down(prefixes.as_deref());
+                Some(pushed.map_err(|error| error.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    fn before_end(&mut self) {
+        self.meter = None;
+        self.follow();
+        // After this, packets come past the hooks.
+        self.last = Some(self.fates.read());
+    }
+
+    fn finish(&mut self) -> Vec<Event> {
+        self.poll()
+    }
+}
+
+impl Intervals {
+    /// Takes over what is counted now.
+    fn follow(&mut self) -> (Vec<u32>, Vec<u32>) {
+        let mut target = self
+            .targets
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(devices) = target.devices.take() {
+            self.fates.follow(devices);
+        }
+        (target.slots.clone(), target.programs.clone())
+    }
+
+    /// Begins to measure what the programs cost, or stops it.
+    fn measure(&mut self, measure: bool) -> Result<(), String> {
+        self.meter = None;
+        if measure {
+            let (_, programs) = self.follow();
+            let meter = Meter::start(&programs).map_err(|error| {
+                let error = error.io_error;
+                format!("{error}; it needs CAP_SYS_ADMIN and Linux 5.8")
+            })?;
+            self.meter = Some(meter);
+        }
+        Ok(())
+    }
+}
+
+/// A warning that a hook is blind.
+fn past_the_hook(blind: &Blind) -> String {
+    let Blind {
+        device,
+        direction,
+        packets,
+    } = blind;
+    match direction {
+        Direction::In => format!(
+            "{device}: {packets} packets came in without passing the hook, as \
+             bpf_redirect_peer() lets them; no flow shows them, but with --cover-redirect"
+        ),
+        Direction::Out => format!("{device}: {packets} packets went out without passing the hook"),
+    }
+}

@@ -1,0 +1,167 @@
+//! What waits for the consumer. Nothing that fills it waits for the consumer.
+//!
+//! What may be lost depends on what it is: intervals are added up, of lists of
+//! devices the last one counts, replies and notices are kept, and packets are
+//! dropped and counted.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::model::{Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply};
+
+#[cfg(test)]
+mod tests;
+
+/// Notices, and messages of other kinds, that are kept; of more, the newest.
+const KEPT: usize = 256;
+
+/// Events on their way to the consumer.
+#[derive(Debug)]
+pub struct Outbox {
+    events: mpsc::Sender<Envelope>,
+    devices: Option<Vec<Device>>,
+    replies: VecDeque<Reply>,
+    notices: VecDeque<Notice>,
+    interval: Option<Box<Merged>>,
+    /// What else is reported: each stands for itself.
+    others: VecDeque<Event>,
+    ended: Option<String>,
+    /// Packets that were dropped since the last interval, and since the consumer
+    /// became late.
+    dropped: u64,
+    missed: u64,
+}
+
+impl Outbox {
+    /// Empty.
+    #[must_use]
+    pub const fn new(events: mpsc::Sender<Envelope>) -> Self {
+        Self {
+            events,
+            devices: None,
+            replies: VecDeque::new(),
+            notices: VecDeque::new(),
+            interval: None,
+            others: VecDeque::new(),
+            ended: None,
+            dropped: 0,
+            missed: 0,
+        }
+    }
+
+    /// Reports an event, now or when the consumer has room for it.
+    pub fn push(&mut self, mut event: Event) {
+        if let Event::Interval(interval) = &mut event {
+            interval.probe.late += std::mem::take(&mut self.dropped);
+        }
+        let event = if self.is_empty() {
+            match self.events.try_send(event.into()) {
+                Ok(()) => return,
+                Err(TrySendError::Full(envelope) | TrySendError::Closed(envelope)) => {
+                    envelope.event
+                }
+            }
+        } else {
+            event
+        };
+        match event {
+            Event::Devices(devices) => self.devices = Some(devices),
+            Event::Interval(interval) => self.add(interval),
+            Event::Packets(packets) => {
+                self.dropped += packets.len() as u64;
+                self.missed += packets.len() as u64;
+            }
+            Event::Notice(notice) => keep(&mut self.notices, notice),
+            Event::Reply(reply) => self.replies.push_back(reply),
+            Event::Ended(text) => self.ended = Some(text),
+            other => keep(&mut self.others, other),
+        }
+    }
+
+    fn add(&mut self, interval: Interval) {
+        match &mut self.interval {
+            Some(merged) => merged.add(interval),
+            None => self.interval = Some(Box::new(Merged::new(interval))),
+        }
+    }
+
+    /// Whether the consumer has been given everything, and knows what it missed.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        self.is_empty() && self.missed == 0
+    }
+
+    fn is_empty(&self) -> bool {
+        self.devices.is_none()
+            && self.replies.is_empty()
+            && self.notices.is_empty()
+            && self.interval.is_none()
+            && self.others.is_empty()
+            && self.ended.is_none()
+    }
+
+    /// Whether no interval waits.
+    #[must_use]
+    pub const fn has_no_interval(&self) -> bool {
+        self.interval.is_none()
+    }
+
+    /// Replies that nobody has taken yet.
+    #[must_use]
+    pub fn replies(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// Waits until the consumer has room, and gives it what comes next. It may be
+    /// cancelled. False when the consumer has gone.
+    pub async fn deliver(&mut self, now: Moment) -> bool {
+        let events = self.events.clone();
+        let Ok(permit) = events.reserve().await else {
+            return false;
+        };
+        if let Some(event) = self.next(now) {
+            permit.send(event.into());
+        }
+        true
+    }
+
+    /// The devices come first: the rest speaks of them.
+    fn next(&mut self, now: Moment) -> Option<Event> {
+        if let Some(devices) = self.devices.take() {
+            return Some(Event::Devices(devices));
+        }
+        if let Some(reply) = self.replies.pop_front() {
+            return Some(Event::Reply(reply));
+        }
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(Event::Notice(notice));
+        }
+        if let Some(merged) = self.interval.take() {
+            return Some(Event::Interval(merged.into_interval()));
+        }
+        if let Some(other) = self.others.pop_front() {
+            return Some(other);
+        }
+        match std::mem::take(&mut self.missed) {
+            0 => self.ended.take().map(Event::Ended),
+            missed => Some(Event::Notice(Notice {
+                at: now,
+                level: Level::Warning,
+                text: format!(
+                    "the output was too slow: {missed} captured packets were dropped here; all \
+                     were counted"
+                ),
+            })),
+        }
+    }
+}
+
+/// Keeps the newest.
+fn keep<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() == KEPT {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
