@@ -11,6 +11,7 @@ mod graph;
 mod header;
 mod help;
 pub mod palette;
+mod pane;
 mod plot;
 mod table;
 mod views;

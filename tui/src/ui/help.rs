@@ -4,10 +4,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::canvas::{Canvas, clear, indent, line};
-use super::wrap;
+use super::{pane, wrap};
 use crate::app::App;
 use crate::app::bindings::Context;
-use crate::app::list::Extent;
 
 /// What the screen shows, in words.
 const SCREEN: [(&str, &str); 12] = [
@@ -86,23 +85,20 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
     canvas.text(indent(title, 2), " help ", canvas.palette.accent);
     let room = width.saturating_sub(TEXT + 1);
     let lines = lines(canvas, app, room.into());
-    canvas.geometry.extent = Extent {
-        page: usize::from(area.height),
-        rows: lines.len(),
+    let write = |canvas: &mut Canvas<'_>, place, (label, text, style): &Entry| {
+        canvas.text(indent(place, 3), label, *style);
+        canvas.text(indent(place, TEXT), text, canvas.palette.text);
     };
-    let most = lines.len().saturating_sub(usize::from(area.height));
-    for (label, text, style) in lines.into_iter().skip(app.help.offset().min(most)) {
-        let place = line(&mut area);
-        if place.is_empty() {
-            break;
-        }
-        canvas.text(indent(place, 3), &label, style);
-        canvas.text(indent(place, TEXT), &text, canvas.palette.text);
-    }
+    let pane = pane::draw(canvas, area, &lines, app.help, write);
+    canvas.geometry.extent = pane.extent;
+    pane.note_below(canvas, title);
 }
 
+/// A line: a label, what it means, and the style of the label.
+type Entry = (String, String, Style);
+
 /// The lines, with sentences of so many cells.
-fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<(String, String, Style)> {
+fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<Entry> {
     let palette = canvas.palette;
     let mut lines = Vec::new();
     let mut section = |title: &str, rows: Vec<(String, String)>| {

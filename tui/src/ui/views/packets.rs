@@ -2,10 +2,8 @@
 
 use probe_common::Direction;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::app::item::Item;
-use crate::app::list::Extent;
 use crate::app::state::State;
 use crate::app::views::PacketsView;
 use crate::app::{ends, names};
@@ -14,6 +12,7 @@ use crate::model::Packet;
 use crate::text;
 use crate::traffic::KEPT;
 use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::pane::{self, Line};
 use crate::ui::table::{Cell, Column, TableSpec};
 use crate::ui::{empty, format, table};
 
@@ -200,41 +199,21 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area: 
             ..area
         };
         for parts in bytes(canvas, packet) {
-            write(canvas, line(&mut place), &parts);
+            pane::write(canvas, line(&mut place), &parts);
         }
         area.width -= HEX + 1;
     } else {
         lines.push(Vec::new());
         lines.extend(bytes(canvas, packet));
     }
-    canvas.geometry.detail = Extent {
-        page: usize::from(area.height),
-        rows: lines.len(),
-    };
-    let most = lines.len().saturating_sub(usize::from(area.height));
-    let hidden = view.detail_scroll.offset().min(most);
-    for parts in lines.iter().skip(hidden).take(usize::from(area.height)) {
-        write(canvas, line(&mut area), parts);
-    }
-    if most > 0 {
-        let below = most - hidden;
-        let text = format!(" {} ", format::below(below));
-        canvas.right(indent(place, 2), &text, palette.dim);
-    }
+    let pane = pane::draw(canvas, area, &lines, view.detail_scroll, pane::write);
+    canvas.geometry.detail = pane.extent;
+    pane.note_below(canvas, place);
 }
 
 /// Columns that the bytes need, and the least for the tree at their side.
 const HEX: u16 = 73;
 const TREE: u16 = 40;
-
-type Line = Vec<(String, Style)>;
-
-fn write(canvas: &mut Canvas<'_>, place: Rect, parts: &Line) {
-    canvas.texts(
-        place,
-        parts.iter().map(|(text, style)| (text.as_str(), *style)),
-    );
-}
 
 /// The fields, those of a header indented below it.
 fn branch(canvas: &Canvas<'_>, nodes: &[Node], lines: &mut Vec<Line>, depth: usize) {

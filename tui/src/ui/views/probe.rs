@@ -4,16 +4,14 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::list::Extent;
 use crate::app::state::State;
 use crate::app::views::ProbeView;
 use crate::flow::Ledger;
 use crate::model::{Cost, Level};
-use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::canvas::{Canvas, bottom, indent};
 use crate::ui::format::{self, count};
 use crate::ui::graph;
-
-type Line = Vec<(String, Style)>;
+use crate::ui::pane::{self, Line};
 
 /// Draws the view: text that scrolls.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: Rect) {
@@ -23,24 +21,11 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: 
     // Where not all has room, the last line says how much there is below.
     let fits = lines.len() <= usize::from(area.height);
     let foot = bottom(&mut area, u16::from(!fits));
-    let page = usize::from(area.height);
-    canvas.geometry.extent = Extent {
-        page,
-        rows: lines.len(),
-    };
-    let most = lines.len().saturating_sub(page);
-    let hidden = view.scroll.offset().min(most);
-    if most > hidden {
-        let text = format!("{} ", format::below(most - hidden));
-        canvas.right(foot, &text, canvas.palette.dim);
-    }
-    for parts in lines.iter().skip(hidden).take(page) {
-        let place = line(&mut area);
-        canvas.texts(
-            indent(place, 1),
-            parts.iter().map(|(text, style)| (text.as_str(), *style)),
-        );
-    }
+    let pane = pane::draw(canvas, area, &lines, view.scroll, |canvas, place, text| {
+        pane::write(canvas, indent(place, 1), text);
+    });
+    canvas.geometry.extent = pane.extent;
+    pane.note_below(canvas, foot);
 }
 
 fn heading(canvas: &Canvas<'_>, text: &str) -> Line {

@@ -6,14 +6,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::ledger;
-use crate::app::list::Extent;
 use crate::app::state::State;
 use crate::app::views::DevicesView;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
 use crate::model::{Device, DeviceKind, Fate, Watch};
 use crate::ui::canvas::{Canvas, indent, line};
-use crate::ui::{format, plot, wrap};
+use crate::ui::{format, pane, plot, wrap};
 
 /// Lines of the detail while it is not open.
 pub const LINES: u16 = 14;
@@ -63,26 +62,13 @@ pub fn draw(
         area.height -= top.height;
     }
     let lines = facts(canvas, device, usize::from(area.width));
-    let page = usize::from(area.height);
-    canvas.geometry.detail = Extent {
-        page,
-        rows: lines.len(),
-    };
-    let most = lines.len().saturating_sub(page);
-    let hidden = view.detail_scroll.offset().min(most);
-    for (label, text, style) in lines.iter().skip(hidden).take(page) {
-        let place = indent(line(&mut area), 1);
-        let rest = canvas.text(place, &format!("{label:<LABEL$}"), palette.dim);
+    let write = |canvas: &mut Canvas<'_>, place, (label, text, style): &(String, String, Style)| {
+        let rest = canvas.text(indent(place, 1), &format!("{label:<LABEL$}"), palette.dim);
         canvas.text(rest, text, *style);
-    }
-    if most > hidden {
-        let below = most - hidden;
-        canvas.right(
-            indent(place, 2),
-            &format!(" {} ", format::below(below)),
-            palette.dim,
-        );
-    }
+    };
+    let pane = pane::draw(canvas, area, &lines, view.detail_scroll, write);
+    canvas.geometry.detail = pane.extent;
+    pane.note_below(canvas, place);
 }
 
 /// What the hooks counted.

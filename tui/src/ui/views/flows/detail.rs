@@ -4,7 +4,6 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 
 use crate::app::ends::Side;
-use crate::app::list::Extent;
 use crate::app::state::State;
 use crate::app::views::FlowsView;
 use crate::app::{ends, names};
@@ -12,7 +11,7 @@ use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
 use crate::ui::canvas::{Canvas, indent, line};
 use crate::ui::format::{self, count};
-use crate::ui::plot;
+use crate::ui::{pane, plot};
 
 /// Lines that the text needs.
 const TEXT: u16 = 12;
@@ -43,22 +42,15 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
     };
     let place = line(&mut area);
     let lines = facts(state, flow);
-    let page = usize::from(area.height.saturating_sub(1));
-    canvas.geometry.detail = Extent {
-        page,
-        rows: lines.len(),
-    };
-    let most = lines.len().saturating_sub(page);
-    let hidden = view.detail_scroll.offset().min(most);
     title(canvas, state, flow, place);
     let mut text = Rect {
         width: area.width.min(FACTS),
         ..area
     };
-    heads(canvas, line(&mut text), most - hidden);
-    for (label, values) in lines.iter().skip(hidden).take(page) {
-        row(canvas, line(&mut text), label, values);
-    }
+    let head = line(&mut text);
+    let pane = pane::draw(canvas, text, &lines, view.detail_scroll, row);
+    canvas.geometry.detail = pane.extent;
+    heads(canvas, head, pane.below);
     let graphs = indent(area, FACTS + 1);
     if graphs.width >= 24 && graphs.height >= 6 {
         let series = flow
@@ -110,7 +102,7 @@ fn title(canvas: &mut Canvas<'_>, state: &State, flow: &Flow, place: Rect) {
 /// What the columns are, and how many lines are out of sight below.
 fn heads(canvas: &mut Canvas<'_>, place: Rect, below: usize) {
     if below > 0 {
-        let below = format!("{} below", format::plural(below, "line"));
+        let below = format::below(below);
         canvas.text(indent(place, 1), &below, canvas.palette.dim);
     }
     let (inward, outward) = (canvas.palette.inward, canvas.palette.outward);
@@ -183,7 +175,7 @@ fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
     facts
 }
 
-fn row(canvas: &mut Canvas<'_>, place: Rect, label: &str, values: &Values) {
+fn row(canvas: &mut Canvas<'_>, place: Rect, (label, values): &(String, Values)) {
     let palette = canvas.palette;
     canvas.text(indent(place, 1), label, palette.dim);
     let mut rest = indent(place, LABEL);
