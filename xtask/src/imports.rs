@@ -1,4 +1,5 @@
-//! Who may import whom: the modules of nkview and the arrows between them.
+//! Who may import whom: the modules of nkview, the rooms in some of them, and
+//! the arrows between them.
 //!
 //! The rules keep what is pure free of input and output, and drawing away from
 //! the kernel. They are held against the tokens of the sources, so that what
@@ -21,6 +22,15 @@ enum Names {
     /// It ties the others together.
     All,
     Only(&'static [&'static str]),
+}
+
+impl Names {
+    fn allow(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => only.contains(&name),
+        }
+    }
 }
 
 use Names::{All, Only};
@@ -59,6 +69,102 @@ const RULES: &[(&str, Names)] = &[
             "app", "dissect", "filter", "flow", "keys", "listing", "model", "text", "traffic",
         ]),
     ),
+];
+
+/// The rooms in a module that are ruled too, and what each may name of the
+/// others. The module's own file ties them together.
+const ROOMS: &[(&str, &[(&str, Names)])] = &[("app", APP)];
+
+/// From what stands alone to what knows all the others.
+const APP: &[(&str, Names)] = &[
+    ("ends", Only(&[])),
+    ("line", Only(&[])),
+    ("list", Only(&[])),
+    ("measure", Only(&[])),
+    ("named", Only(&[])),
+    ("names", Only(&["ends"])),
+    ("notices", Only(&[])),
+    ("order", Only(&[])),
+    ("push_down", Only(&[])),
+    ("tab", Only(&[])),
+    ("units", Only(&[])),
+    ("usage", Only(&[])),
+    ("group", Only(&["ends"])),
+    ("hostnames", Only(&["ends"])),
+    ("own", Only(&["ends"])),
+    ("criteria", Only(&["own"])),
+    ("columns", Only(&["list", "order"])),
+    ("host_column", Only(&["order"])),
+    ("item", Only(&["group"])),
+    ("filtering", Only(&["ends", "group", "line", "named"])),
+    (
+        "preferences",
+        Only(&["columns", "filtering", "measure", "named", "units"]),
+    ),
+    (
+        "action",
+        Only(&[
+            "columns",
+            "filtering",
+            "host_column",
+            "item",
+            "line",
+            "list",
+            "tab",
+            "usage",
+        ]),
+    ),
+    ("effect", Only(&[])),
+    (
+        "bindings",
+        Only(&[
+            "action",
+            "columns",
+            "ends",
+            "filtering",
+            "line",
+            "list",
+            "tab",
+        ]),
+    ),
+    (
+        "state",
+        Only(&[
+            "criteria",
+            "filtering",
+            "hostnames",
+            "measure",
+            "notices",
+            "own",
+            "preferences",
+            "push_down",
+            "usage",
+        ]),
+    ),
+    (
+        "views",
+        Only(&[
+            "action",
+            "bindings",
+            "columns",
+            "criteria",
+            "ends",
+            "filtering",
+            "group",
+            "host_column",
+            "item",
+            "list",
+            "measure",
+            "names",
+            "order",
+            "state",
+            "tab",
+        ]),
+    ),
+    // Parts of the application itself.
+    ("narrowing", All),
+    ("navigation", All),
+    ("update", All),
 ];
 
 /// What is compiled for tests alone, which all modules may name.
@@ -136,78 +242,139 @@ fn check_file(file: &Path, text: &str) -> anyhow::Result<Vec<Breach>> {
         .map(|part| part.to_string_lossy().into_owned())
         .collect();
     path.pop_if(|last| last == "mod");
+    // The crate's roots are no modules in it.
+    if matches!(path.as_slice(), [root] if root == "lib" || root == "main") {
+        return Ok(check_module(file, &path[0], &[], text)?.0);
+    }
     let Some(module) = path.first() else {
         bail!("a file of no module");
     };
-    // The crate's roots are no modules in it.
-    let depth = match module.as_str() {
-        "lib" | "main" => 0,
-        _ => path.len(),
-    };
+    let (mut breaches, named) = check_module(file, module, &path, text)?;
+    breaches.extend(check_room(file, &path, &named));
+    Ok(breaches)
+}
+
+/// The breaches of the rules of the crate's modules in a source of `module`,
+/// whose path is `here`; and what the source names.
+fn check_module(
+    file: &Path,
+    module: &str,
+    here: &[String],
+    text: &str,
+) -> anyhow::Result<(Vec<Breach>, Vec<Named>)> {
     let breach = |line, message| Breach {
         file: file.to_owned(),
         line,
         message,
     };
     let mut rules = RULES.iter().chain(FOR_TESTS);
-    let Some((_, names)) = rules.find(|(name, _)| name == module) else {
-        return Ok(vec![breach(
-            1,
-            format!("the module {module} has no rule: give it a row"),
-        )]);
+    let Some((_, names)) = rules.find(|(name, _)| *name == module) else {
+        let message = format!("the module {module} has no rule: give it a row");
+        return Ok((vec![breach(1, message)], Vec::new()));
     };
     let tokens: TokenStream = text
         .parse()
         .map_err(|error| anyhow::anyhow!("no Rust: {error}"))?;
     let mut named = Vec::new();
-    collect(tokens, depth, &mut named);
-    Ok(named
+    collect(tokens, here, &mut named);
+    let mut found: Vec<(&str, usize)> = Vec::new();
+    for Named { path, line } in &named {
+        let for_tests = FOR_TESTS.iter().any(|(helper, _)| *helper == path[0]);
+        let is_new = found.last() != Some(&(&path[0], *line));
+        if path[0] != module && !for_tests && !names.allow(&path[0]) && is_new {
+            found.push((&path[0], *line));
+        }
+    }
+    let breaches = found
         .into_iter()
-        .filter(|(name, _)| match names {
-            All => false,
-            Only(only) => {
-                let for_tests = FOR_TESTS.iter().any(|(helper, _)| helper == name);
-                name != module && !for_tests && !only.contains(&name.as_str())
-            }
-        })
         .map(|(name, line)| breach(line, format!("{module} names crate::{name}")))
-        .collect())
+        .collect();
+    Ok((breaches, named))
 }
 
-/// A name in the crate's root, and the line that has it.
-type Named = (String, usize);
+/// The breaches of the rules of the rooms in a module. Tests may name all rooms
+/// of their module.
+fn check_room(file: &Path, here: &[String], named: &[Named]) -> Vec<Breach> {
+    let [module, room, ..] = here else {
+        return Vec::new();
+    };
+    let Some((_, rooms)) = ROOMS.iter().find(|(name, _)| name == module) else {
+        return Vec::new();
+    };
+    if here.iter().any(|part| part == "tests") {
+        return Vec::new();
+    }
+    let breach = |line, message| Breach {
+        file: file.to_owned(),
+        line,
+        message,
+    };
+    let Some((_, names)) = rooms.iter().find(|(name, _)| name == room) else {
+        let message = format!("the module {module}::{room} has no rule: give it a row");
+        return vec![breach(1, message)];
+    };
+    let mut breaches = Vec::new();
+    for Named { path, line } in named {
+        if let [first, second] = path.as_slice()
+            && first == module
+            && second != room
+            && !names.allow(second)
+        {
+            let message = format!("{module}::{room} names crate::{module}::{second}");
+            breaches.push(breach(*line, message));
+        }
+    }
+    breaches
+}
 
-/// Finds the paths that start at the crate's root, in a module that is `depth`
-/// below it.
-fn collect(tokens: TokenStream, depth: usize, named: &mut Vec<Named>) {
+/// A path from the crate's root, as far as its second part, and the line that
+/// has it.
+#[derive(Debug)]
+struct Named {
+    path: Vec<String>,
+    line: usize,
+}
+
+/// Finds the paths that start at the crate's root, or lead up to it or to one
+/// of its modules, in the module `here`.
+fn collect(tokens: TokenStream, here: &[String], named: &mut Vec<Named>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
-    let mut inline_module = false;
+    let mut inline_module = None;
     let mut position = 0;
     while let Some(token) = tokens.get(position) {
         position += 1;
         match token {
             TokenTree::Ident(ident) if ident == "crate" => {
-                follow(&tokens[position..], depth, depth, named);
+                follow(&tokens[position..], &[], named);
             }
             TokenTree::Ident(ident) if ident == "super" => {
-                follow(&tokens[position..], 1, depth, named);
+                follow(&tokens[position..], parent(here), named);
                 // What follows `super::` has been followed.
                 while is_path_of_super(&tokens[position..]) {
                     position += 3;
                 }
             }
             TokenTree::Ident(ident) if ident == "mod" => {
-                inline_module = true;
+                inline_module = Some(String::new());
                 continue;
             }
-            TokenTree::Ident(_) if inline_module => continue,
+            TokenTree::Ident(ident) if inline_module.is_some() => {
+                inline_module = Some(ident.to_string());
+                continue;
+            }
             TokenTree::Group(group) => {
-                collect(group.stream(), depth + usize::from(inline_module), named);
+                let inner: Vec<_> = here.iter().cloned().chain(inline_module).collect();
+                collect(group.stream(), &inner, named);
             }
             _ => {}
         }
-        inline_module = false;
+        inline_module = None;
     }
+}
+
+/// The module around this one.
+fn parent(here: &[String]) -> &[String] {
+    here.split_last().map_or(&[], |(_, outer)| outer)
 }
 
 /// Whether tokens start with `::super`.
@@ -227,30 +394,44 @@ fn rest_of_path(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     }
 }
 
-/// Follows a path, of which the rest starts with `::`, from the module that is
-/// `up` above one that is `depth` below the root.
-fn follow(tokens: &[TokenTree], up: usize, depth: usize, named: &mut Vec<Named>) {
-    let Some(rest) = rest_of_path(tokens) else {
-        return;
-    };
-    arrive(rest, up, depth, named);
+/// Follows a path, of which the rest starts with `::`, from the module `from`.
+fn follow(tokens: &[TokenTree], from: &[String], named: &mut Vec<Named>) {
+    if let Some(rest) = rest_of_path(tokens) {
+        arrive(rest, from, named);
+    }
 }
 
 /// As [`follow`], after the `::`.
-fn arrive(tokens: &[TokenTree], up: usize, depth: usize, named: &mut Vec<Named>) {
+fn arrive(tokens: &[TokenTree], from: &[String], named: &mut Vec<Named>) {
     match tokens {
         [TokenTree::Ident(ident), rest @ ..] if ident == "super" => {
-            follow(rest, up + 1, depth, named);
+            follow(rest, parent(from), named);
         }
-        [TokenTree::Ident(ident), ..] if up == depth && ident != "self" => {
-            named.push((ident.to_string(), line(ident)));
+        [TokenTree::Ident(ident), ..] if ident == "self" => {
+            let path: Vec<_> = from.iter().take(2).cloned().collect();
+            let line = line(ident);
+            named.extend((!path.is_empty()).then_some(Named { path, line }));
         }
-        [TokenTree::Punct(star), ..] if up == depth && star.as_char() == '*' => {
-            named.push(("*".into(), star.span().start().line));
+        [TokenTree::Ident(ident), rest @ ..] => {
+            let mut path = from.to_vec();
+            path.push(ident.to_string());
+            if path.len() < 2 && rest_of_path(rest).is_some() {
+                follow(rest, &path, named);
+            } else {
+                path.truncate(2);
+                let line = line(ident);
+                named.push(Named { path, line });
+            }
+        }
+        [TokenTree::Punct(star), ..] if star.as_char() == '*' => {
+            let all = std::iter::once("*".to_owned());
+            let path = from.iter().cloned().chain(all).take(2).collect();
+            let line = star.span().start().line;
+            named.push(Named { path, line });
         }
         [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Brace => {
             for item in items(group) {
-                arrive(&item, up, depth, named);
+                arrive(&item, from, named);
             }
         }
         _ => {}

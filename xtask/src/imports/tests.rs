@@ -109,3 +109,71 @@ fn a_crate_is_read_to_its_depths() {
         "{error}"
     );
 }
+
+#[test]
+fn a_room_names_itself_and_what_its_row_has() {
+    let text = "use super::ends::Side; use crate::app::ends; use crate::flow::Flow;";
+    assert_eq!(breaches("app/group.rs", text), []);
+    let text =
+        "use super::super::list::List; use crate::app::{state::State, views::{Badge, View}};";
+    assert_eq!(breaches("app/views/flows.rs", text), []);
+}
+
+#[test]
+fn every_way_to_name_a_room_counts() {
+    let views = breach(2, "app::own names crate::app::views");
+    for text in [
+        "\nuse crate::app::views::View;",
+        "\nuse crate::app::views;",
+        "\nuse crate::{flow, app::{ends, views::View}};",
+        "\nuse super::views::View;",
+        "\nuse super::{ends::Side, views::{self}};",
+        "\nmod more { use super::super::views; }",
+        "\nfn of(view: &dyn super::views::View) {}",
+    ] {
+        assert_eq!(breaches("app/own.rs", text), views, "{text}");
+    }
+    let own = breach(2, "app::ends names crate::app::own");
+    assert_eq!(
+        breaches("app/ends/more.rs", "\nuse super::super::own;"),
+        own
+    );
+    assert_eq!(
+        breaches("app/ends.rs", "use super::*;"),
+        breach(1, "app::ends names crate::app::*")
+    );
+    assert_eq!(
+        breaches("app/ends.rs", "use crate::app::App;"),
+        breach(1, "app::ends names crate::app::App")
+    );
+}
+
+#[test]
+fn tests_of_a_room_and_the_module_itself_name_all_rooms() {
+    assert_eq!(
+        breaches("app/own/tests.rs", "use crate::app::{App, views};"),
+        []
+    );
+    assert_eq!(breaches("app.rs", "use self::views::View;"), []);
+    assert_eq!(breaches("app/update.rs", "use super::{App, views};"), []);
+}
+
+#[test]
+fn a_room_without_a_row_is_told() {
+    let told = "the module app::novelty has no rule: give it a row";
+    assert_eq!(breaches("app/novelty.rs", ""), breach(1, told));
+}
+
+#[test]
+fn rows_of_rooms_name_only_those_above_them() {
+    for (module, rooms) in ROOMS {
+        for (place, (room, names)) in rooms.iter().enumerate() {
+            if let Only(names) = names {
+                for name in *names {
+                    let above = rooms[..place].iter().any(|(row, _)| row == name);
+                    assert!(above, "{module}::{room}: {name} stands not above it");
+                }
+            }
+        }
+    }
+}
