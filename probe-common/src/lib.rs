@@ -9,8 +9,9 @@
 
 pub mod parse;
 mod record;
+pub mod table;
 
 pub use record::{
-    Attachment, Counters, Direction, FlowKey, FlowValue, KeyFlags, LinkLayer, MapCounters,
-    MapValue, PacketEvent, Reason, SNAPSHOT, Settings, TotalsValue, limits, map, verdict,
+    Attachment, Counters, Direction, FlowKey, FlowValue, KeyFlags, LinkLayer, PacketEvent, Reason,
+    SNAPSHOT, Settings, SocketRecord, TotalsValue, limits, map, verdict,
 };

@@ -114,7 +114,10 @@ pub trait Packet {
     /// The `N` bytes at `offset`, or nothing when the packet ends before.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// The same for what few packets have: where it can be read in a way that
+    /// Its length in bytes, of which not all need be readable.
+    fn length(&self) -> usize;
+
+    /// As [`Self::load`], for what few packets have: where it can be read in a way that
     /// is slower but simpler for the verifier, it is.
     #[inline(always)]
     fn load_rare<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
@@ -130,6 +133,10 @@ pub trait Packet {
 }
 
 impl Packet for [u8] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.get(offset..)?.first_chunk().copied()
     }
@@ -144,6 +151,14 @@ pub struct Headers {
     pub tcp_flags: u8,
     /// TTL or hop limit, or 0.
     pub hop_limit: u8,
+    /// The window field of TCP, before scaling.
+    pub window: u16,
+    /// The sequence number of TCP.
+    pub sequence: u32,
+    /// The acknowledgment number of TCP.
+    pub acknowledgment: u32,
+    /// Bytes behind the header of TCP or UDP, by the lengths in the headers.
+    pub payload: u32,
 }
 
 impl Headers {
@@ -173,6 +188,19 @@ impl Headers {
             ether::ARP => true,
             ether::IPV4 => self.key.protocol == ip::ICMP,
             ether::IPV6 => self.key.protocol == ip::ICMPV6,
+            _ => false,
+        }
+    }
+
+    /// An ICMP or ICMPv6 error: types 3 to 5, 11 and 12 (RFC 792), or below 128
+    /// (RFC 4443, 2.1).
+    #[must_use]
+    #[inline(always)]
+    pub fn is_icmp_error(&self) -> bool {
+        let kind = self.key.remote_port;
+        match (self.key.ether_type, self.key.protocol) {
+            (ether::IPV4, ip::ICMP) => matches!(kind, 3..=5 | 11 | 12),
+            (ether::IPV6, ip::ICMPV6) => matches!(kind, 1..128),
             _ => false,
         }
     }
@@ -215,6 +243,10 @@ pub fn parse<P: Packet + ?Sized>(
         },
         tcp_flags: 0,
         hop_limit: 0,
+        window: 0,
+        sequence: 0,
+        acknowledgment: 0,
+        payload: 0,
     };
     let network = match link {
         LinkLayer::Ethernet => read_ethernet(packet, &mut headers),
@@ -223,8 +255,8 @@ pub fn parse<P: Packet + ?Sized>(
     // One place for all, and one more below: the verifier follows each path
     // through each branch, and the fewer meet a branch the sooner it is done.
     let read = match network {
-        Some(Network::Transport(offset)) => {
-            read_transport(packet, packet.bounded(offset), &mut headers)
+        Some(Network::Transport { offset, end }) => {
+            read_transport(packet, packet.bounded(offset), end, &mut headers)
         }
         Some(Network::Whole) => Some(()),
         None => None,
@@ -240,8 +272,8 @@ pub fn parse<P: Packet + ?Sized>(
 
 /// What the link and network layers led to.
 enum Network {
-    /// The transport header, at this offset.
-    Transport(usize),
+    /// The transport header at an offset, and the end of the IP packet.
+    Transport { offset: usize, end: usize },
     /// Nothing more to read.
     Whole,
 }
@@ -345,7 +377,11 @@ fn read_ipv4<P: Packet + ?Sized>(
         headers.key.flags |= KeyFlags::FRAGMENT;
         return Some(Network::Whole);
     }
-    Some(Network::Transport(offset + header_len))
+    let total_length = u16::from_be_bytes([header[2], header[3]]);
+    Some(Network::Transport {
+        offset: offset + header_len,
+        end: end(packet, offset, total_length),
+    })
 }
 
 #[inline(always)]
@@ -364,6 +400,7 @@ fn read_ipv6<P: Packet + ?Sized>(
     headers.key.protocol = header[6];
 
     let mut offset = offset + 40;
+    let end = end(packet, offset, u16::from_be_bytes([header[4], header[5]]));
     for _ in 0..EXTENSION_HEADERS {
         let is_fragment = match headers.key.protocol {
             ip::HOP_BY_HOP
@@ -374,7 +411,7 @@ fn read_ipv6<P: Packet + ?Sized>(
             | ip::SHIM6
             | ip::AUTHENTICATION => false,
             ip::FRAGMENT => true,
-            _ => return Some(Network::Transport(offset)),
+            _ => return Some(Network::Transport { offset, end }),
         };
         // None is shorter (RFC 8200, 4.3 to 4.6; RFC 4302, 2.2).
         let extension: [u8; 8] = packet.load_rare(offset)?;
@@ -392,7 +429,18 @@ fn read_ipv6<P: Packet + ?Sized>(
         }
         offset = packet.bounded(offset + 8 + beyond);
     }
-    Some(Network::Transport(offset))
+    Some(Network::Transport { offset, end })
+}
+
+/// Where something of this length ends. The kernel writes 0 for what is longer
+/// than the field can say (BIG TCP).
+#[inline(always)]
+fn end<P: Packet + ?Sized>(packet: &P, start: usize, length: u16) -> usize {
+    if length == 0 {
+        packet.length()
+    } else {
+        start + usize::from(length)
+    }
 }
 
 #[inline(always)]
@@ -414,18 +462,28 @@ fn read_arp<P: Packet + ?Sized>(
 fn read_transport<P: Packet + ?Sized>(
     packet: &P,
     offset: usize,
+    end: usize,
     headers: &mut Headers,
 ) -> Option<()> {
     let is_ipv4 = headers.key.ether_type == ether::IPV4;
     match headers.key.protocol {
         ip::TCP => {
-            let header: [u8; 14] = packet.load(offset)?;
+            let header: [u8; 16] = packet.load(offset)?;
             headers.tcp_flags = header[13];
+            headers.window = u16::from_be_bytes([header[14], header[15]]);
+            headers.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            headers.acknowledgment =
+                u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+            let start = offset + usize::from(header[12] >> 4) * 4;
+            headers.payload = end.saturating_sub(start) as u32;
             place_ports(headers, [header[0], header[1], header[2], header[3]]);
         }
         ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP => {
             let ports = packet.load(offset)?;
             place_ports(headers, ports);
+            // UDP's header is of 8 bytes; the others are never segmented so that it
+            // would matter.
+            headers.payload = end.saturating_sub(offset + 8) as u32;
         }
         ip::ICMP if is_ipv4 => {
             let header: [u8; 8] = packet.load(offset)?;

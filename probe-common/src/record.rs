@@ -10,15 +10,20 @@ pub mod map {
     pub const ATTACHMENT: &str = "ATTACHMENT";
     /// One [`Settings`](super::Settings), shared by all copies.
     pub const SETTINGS: &str = "SETTINGS";
-    /// Hash of [`FlowKey`](super::FlowKey) to [`FlowValue`](super::FlowValue) for even epochs.
-    pub const FLOWS_EVEN: &str = "FLOWS_EVEN";
-    /// The same for odd epochs.
-    pub const FLOWS_ODD: &str = "FLOWS_ODD";
+    /// The flow table: a page of slots an element. See [`table`](crate::table).
+    pub const TABLE: &str = "TABLE";
+    /// The TCP lines of the slots, as many an element as the table has slots in one.
+    pub const TCP: &str = "TCP";
+    /// For each page the slots that have counts: a bit a slot, 32 bits a parity of
+    /// the epoch.
+    pub const DIRTY: &str = "DIRTY";
+    /// One [`Geometry`](crate::table::Geometry).
+    pub const GEOMETRY: &str = "GEOMETRY";
+    /// Ring buffer of [`SocketRecord`](super::SocketRecord).
+    pub const SOCKETS: &str = "SOCKETS";
     /// Per-CPU array of [`TotalsValue`](super::TotalsValue); see
     /// [`totals_index`](super::limits::totals_index).
     pub const TOTALS: &str = "TOTALS";
-    /// One [`FlowValue`](super::FlowValue) of zeros, which new flows start from.
-    pub const ZEROS: &str = "ZEROS";
     /// Longest-prefix trie of addresses as flow keys have them: see
     /// [`Settings::push_down`](super::Settings::push_down).
     pub const PREFIXES: &str = "PREFIXES";
@@ -122,9 +127,13 @@ pub struct Attachment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Settings {
-    /// The current epoch. Its parity chooses the FLOWS map and the half of
-    /// TOTALS that is written; what belongs to the other is complete and still.
+    /// The current epoch. Its parity chooses the half of the flow table's counts
+    /// and of TOTALS that is written; what belongs to the other is complete and
+    /// still.
     pub epoch: u32,
+    /// Not 0: flows have just been given other places in the table, so that a new
+    /// slot does not mean a new flow.
+    pub moved: u32,
     /// Events that one CPU may send in an epoch for packets that deserve one.
     pub events: u32,
     /// Events that one CPU may send in an epoch for a sample of the rest.
@@ -205,50 +214,6 @@ pub struct FlowValue {
     pub directions: [Counters; 2],
 }
 
-/// The value of the FLOWS maps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct MapValue {
-    /// In, out.
-    pub directions: [MapCounters; 2],
-}
-
-impl From<MapValue> for FlowValue {
-    fn from(value: MapValue) -> Self {
-        Self {
-            directions: value.directions.map(|counters| Counters {
-                packets: counters.packets,
-                extra_segments: counters.extra_segments,
-                bytes: counters.bytes,
-                largest: counters.largest,
-                window: 0,
-                tcp_flags: counters.tcp_flags as u8,
-                hop_limit: counters.hop_limit as u8,
-            }),
-        }
-    }
-}
-
-/// What was counted of one direction of a flow in one epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct MapCounters {
-    /// Packets as the stack passes them on (skbs), as the device counts them.
-    pub packets: u64,
-    /// Segments beyond one a packet: Σ max(1, `gso_segs`) − packets.
-    pub extra_segments: u64,
-    /// Σ `skb->len`, as the device counts bytes.
-    pub bytes: u64,
-    /// All TCP flags that were seen, or-ed.
-    pub tcp_flags: u64,
-    /// The largest `skb->len`. Stored without a lock: a race may lose one.
-    pub largest: u32,
-    /// TTL or hop limit of the last packet, 0 when there is none.
-    pub hop_limit: u32,
-    /// Fills the cache line, so that the directions do not share one.
-    pub reserved: [u64; 3],
-}
-
 /// The judge of the flow counters: what one hook saw on one CPU. Grows for as
 /// long as the program is attached, separately for even and odd epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -260,7 +225,7 @@ pub struct TotalsValue {
     pub extra_segments: u64,
     /// All bytes.
     pub bytes: u64,
-    /// Packets that found no room in FLOWS.
+    /// Packets that found no room in the flow table.
     pub untracked_packets: u64,
     /// Their bytes.
     pub untracked_bytes: u64,
@@ -274,6 +239,37 @@ pub struct TotalsValue {
     pub lost: u64,
     /// Events that the budget did not allow, by the number of the [`Reason`].
     pub over_budget: [u64; Reason::COUNT],
+}
+
+/// What a socket knew when it sent a packet of a flow: once a flow, direction and
+/// epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SocketRecord {
+    /// The slot in the flow table.
+    pub slot: u32,
+    /// The epoch.
+    pub epoch: u32,
+    /// A [`Direction`] as a number.
+    pub direction: u32,
+    /// Not 0: what follows the cgroup is TCP's.
+    pub is_tcp: u32,
+    /// The socket's cookie.
+    pub cookie: u64,
+    /// Its cgroup's id (v2), or 0.
+    pub cgroup: u64,
+    /// Smoothed round-trip time in microseconds.
+    pub srtt: u32,
+    /// Least round-trip time in microseconds; all bits set before the first sample.
+    pub min_rtt: u32,
+    /// Congestion window in segments.
+    pub cwnd: u32,
+    /// Maximum segment size in bytes.
+    pub mss: u32,
+    /// Segments retransmitted since the connection began.
+    pub total_retrans: u32,
+    /// Segments sent and not yet acknowledged.
+    pub packets_out: u32,
 }
 
 /// Bytes of a packet that an event carries at most.

@@ -2,20 +2,29 @@
 
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::bpf_ktime_get_ns};
 use probe_common::{
-    Attachment, LinkLayer, PacketEvent, Reason, Settings, TotalsValue, parse::Headers,
+    Attachment, LinkLayer, PacketEvent, Reason, Settings, TotalsValue,
+    parse::{
+        Headers,
+        number::{ip, port, tcp},
+    },
 };
 
 use crate::{
-    counting::Flow,
-    maps::{self, PACKETS},
+    counting::{Flow, Size},
+    maps::{self, KEPT, PACKETS},
     skb::Skb,
 };
 
 /// Why the packet gets an event, if it does and the budget allows it to be
-/// tried.
+/// tried. `shown` is what TCP shows.
 #[inline(always)]
-pub fn reason(headers: &Headers, flow: Flow, settings: &Settings) -> Option<Reason> {
-    if flow == Flow::New {
+pub fn reason(
+    headers: &Headers,
+    flow: Flow,
+    shown: Option<Reason>,
+    settings: &Settings,
+) -> Option<Reason> {
+    if flow == Flow::New && settings.moved == 0 {
         Some(Reason::First)
     } else if headers.is_tcp_event() {
         Some(Reason::TcpFlags)
@@ -23,10 +32,28 @@ pub fn reason(headers: &Headers, flow: Flow, settings: &Settings) -> Option<Reas
         Some(Reason::Control)
     } else if headers.is_dns() {
         Some(Reason::Dns)
+    } else if shown.is_some() {
+        shown
     } else if settings.samples != 0 || settings.every_packet != 0 {
         Some(Reason::Sample)
     } else {
         None
+    }
+}
+
+/// The share of the events that the packet has, if it has one for its kind.
+#[inline(always)]
+fn kept(headers: &Headers, flow: Flow, side: u32) -> Option<u32> {
+    let key = &headers.key;
+    if headers.tcp_flags & tcp::RST != 0 {
+        Some(1)
+    } else if headers.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN && flow != Flow::Known {
+        Some(0)
+    } else if headers.is_icmp_error() {
+        Some(2)
+    } else {
+        let sender = if side == 0 { key.remote_port } else { key.local_port };
+        (sender == port::DNS && matches!(key.protocol, ip::UDP | ip::TCP)).then_some(3)
     }
 }
 
@@ -36,13 +63,19 @@ pub fn send(
     skb: &Skb,
     attachment: &Attachment,
     link_layer: LinkLayer,
+    headers: &Headers,
+    flow: Flow,
+    size: Size,
     reason: Reason,
     settings: &Settings,
     totals: &mut TotalsValue,
 ) {
-    if settings.every_packet == 0 && !take(reason, settings) {
-        if reason != Reason::Sample {
-            totals.over_budget[reason as usize] += 1;
+    let kept = kept(headers, flow, attachment.direction & 1);
+    if settings.every_packet == 0 && !take(reason, kept, settings) {
+        if reason != Reason::Sample
+            && let Some(count) = totals.over_budget.get_mut(reason as usize)
+        {
+            *count += 1;
         }
         return;
     }
@@ -55,12 +88,12 @@ pub fn send(
     // left as it is: user space reads `captured` bytes of it.
     unsafe {
         (&raw mut (*event).time).write(bpf_ktime_get_ns());
-        (&raw mut (*event).cookie).write(0);
-        (&raw mut (*event).cgroup).write(0);
-        (&raw mut (*event).len).write(skb.len());
+        (&raw mut (*event).cookie).write(skb.cookie());
+        (&raw mut (*event).cgroup).write(skb.cgroup());
+        (&raw mut (*event).len).write(size.len);
         (&raw mut (*event).mark).write(skb.mark());
         (&raw mut (*event).device).write(attachment.device as u16);
-        (&raw mut (*event).gso_segs).write(skb.gso_segs() as u16);
+        (&raw mut (*event).gso_segs).write(size.segments as u16);
         (&raw mut (*event).vlan_tci).write(skb.vlan_tci());
         (&raw mut (*event).direction).write(attachment.direction as u16);
         (&raw mut (*event).reason).write(reason as u16);
@@ -76,14 +109,25 @@ pub fn send(
 /// Takes one event from this CPU's budget of the epoch; false when it is used
 /// up.
 #[inline(always)]
-fn take(reason: Reason, settings: &Settings) -> bool {
+fn take(reason: Reason, kept: Option<u32>, settings: &Settings) -> bool {
     let Some(budget) = maps::budget() else {
         return false;
     };
     if budget.epoch != settings.epoch {
+        // Half of the events are for all, the rest in equal shares for those kinds
+        // that have one.
+        let share = settings.events / (2 * KEPT as u32);
         budget.epoch = settings.epoch;
-        budget.events = settings.events;
+        budget.events = settings.events - share * KEPT as u32;
         budget.samples = settings.samples;
+        budget.kept = [share; KEPT];
+    }
+    if let Some(kind) = kept
+        && let Some(left) = budget.kept.get_mut(kind as usize)
+        && *left != 0
+    {
+        *left -= 1;
+        return true;
     }
     let left = if reason == Reason::Sample {
         &mut budget.samples

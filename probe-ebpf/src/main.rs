@@ -10,9 +10,19 @@ mod counting;
 mod event;
 mod maps;
 mod skb;
+mod socket;
+mod table;
+mod tcp;
+
+use core::arch::asm;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
-use probe_common::{Direction, LinkLayer, parse::parse, verdict};
+use probe_common::{
+    Direction, FlowKey, LinkLayer,
+    parse::{Headers, parse},
+    table::KEY_WORDS,
+    verdict,
+};
 
 use crate::skb::Skb;
 
@@ -36,18 +46,65 @@ pub fn nkview(ctx: TcContext) -> i32 {
     };
     let mut headers = parse(&skb, link_layer, attachment.device, direction);
     headers.put_outer_tag(skb.vlan_tci());
+    let (headers, key) = forget(&skb, &headers);
     let side = attachment.direction & 1;
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
+        let size = counting::see(&skb, &headers, totals);
         if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {
-            counting::count_filtered(&skb, totals);
+            counting::filter_out(size, totals);
             return attachment.verdict;
         }
-        let flow = counting::count(&skb, &headers, side, epoch, totals);
-        if let Some(reason) = event::reason(&headers, flow, &settings) {
-            event::send(&skb, &attachment, link_layer, reason, &settings, totals);
+        let (flow, shown) = counting::count(&skb, &headers, key, size, side, epoch, totals);
+        if let Some(reason) = event::reason(&headers, flow, shown, &settings) {
+            event::send(
+                &skb,
+                &attachment,
+                link_layer,
+                &headers,
+                flow,
+                size,
+                reason,
+                &settings,
+                totals,
+            );
         }
     }
     attachment.verdict
+}
+
+/// The same headers, of which the verifier knows nothing, and the packed key: what
+/// follows is then verified once, not once for each of the dozens of ways through
+/// the parser. By value: in memory they were written in other pieces than they
+/// would be read in.
+#[inline(always)]
+fn forget(skb: &Skb, headers: &Headers) -> (Headers, [u64; KEY_WORDS]) {
+    let unknown = u64::from(skb.len());
+    let word = |mut word: u64| {
+        // SAFETY: it only computes in registers.
+        unsafe {
+            asm!("{w} += {u}", "{w} -= {u}", w = inout(reg) word, u = in(reg) unknown);
+        }
+        word
+    };
+    let [a, b, c, d, e, f] = headers.key.pack();
+    let key = [word(a), word(b), word(c), word(d), word(e), word(f) & 0xffff_ffff];
+    let numbers = word(u64::from(headers.sequence) | u64::from(headers.acknowledgment) << 32);
+    let rest = word(
+        u64::from(headers.payload)
+            | u64::from(headers.window) << 32
+            | u64::from(headers.tcp_flags) << 48
+            | u64::from(headers.hop_limit) << 56,
+    );
+    let headers = Headers {
+        key: FlowKey::unpack(key),
+        tcp_flags: (rest >> 48) as u8,
+        hop_limit: (rest >> 56) as u8,
+        window: (rest >> 32) as u16,
+        sequence: numbers as u32,
+        acknowledgment: (numbers >> 32) as u32,
+        payload: rest as u32,
+    };
+    (headers, key)
 }
 
 /// The helpers that the programs call and the licence that they ask for.

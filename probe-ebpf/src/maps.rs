@@ -1,11 +1,16 @@
 //! The maps; `probe_common::map` has their names and meanings.
 
 use aya_ebpf::{
-    bindings::BPF_NOEXIST,
     macros::map,
-    maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, lpm_trie::Key},
+    maps::{Array, LpmTrie, PerCpuArray, RingBuf, lpm_trie::Key},
 };
-use probe_common::{Attachment, FlowKey, MapValue, Settings, TotalsValue, limits};
+use probe_common::{
+    Attachment, FlowKey, Settings, TotalsValue, limits,
+    table::{Geometry, SLOTS, slot, tcp},
+};
+
+/// User space maps these into its memory (`BPF_F_MMAPABLE`).
+const SHARED: u32 = 1 << 10;
 
 /// What is left of this CPU's budget of events in an epoch.
 #[repr(C)]
@@ -16,7 +21,13 @@ pub struct Budget {
     pub events: u32,
     /// Events left for samples of the rest.
     pub samples: u32,
+    /// Events left for each kind that no other may use up.
+    pub kept: [u32; KEPT],
 }
+
+/// Kinds of packets that have a share of the events for themselves: a flow's
+/// first SYN, RST, ICMP errors, DNS answers.
+pub const KEPT: usize = 4;
 
 #[map]
 static ATTACHMENT: Array<Attachment> = Array::with_max_entries(1, 0);
@@ -25,16 +36,20 @@ static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 #[map]
 static TOTALS: PerCpuArray<TotalsValue> = PerCpuArray::with_max_entries(limits::TOTALS, 0);
 #[map]
-static ZEROS: Array<MapValue> = Array::with_max_entries(1, 0);
-#[map]
 static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static PREFIXES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(limits::PREFIXES, 0);
 // User space sets the sizes of these when it creates them.
 #[map]
-static FLOWS_EVEN: HashMap<FlowKey, MapValue> = HashMap::with_max_entries(1 << 17, 0);
+static TABLE: Array<[u64; SLOTS * slot::WORDS]> = Array::with_max_entries(8192, SHARED);
 #[map]
-static FLOWS_ODD: HashMap<FlowKey, MapValue> = HashMap::with_max_entries(1 << 17, 0);
+static TCP: Array<[u64; SLOTS * tcp::WORDS]> = Array::with_max_entries(8192, SHARED);
+#[map]
+static DIRTY: Array<u64> = Array::with_max_entries(8192, SHARED);
+#[map]
+static GEOMETRY: Array<Geometry> = Array::with_max_entries(1, 0);
+#[map]
+pub static SOCKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 pub static PACKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
@@ -73,29 +88,28 @@ pub fn budget() -> Option<&'static mut Budget> {
     Some(unsafe { &mut *pointer })
 }
 
-/// The flow's counters in this epoch.
-///
-/// Two calls, so that each has a constant map, which the kernel's JIT inlines.
+/// A page of the flow table.
 #[inline(always)]
-pub fn flow(epoch: u32, key: &FlowKey) -> Option<*mut MapValue> {
-    if epoch & 1 == 0 {
-        FLOWS_EVEN.get_ptr_mut(key)
-    } else {
-        FLOWS_ODD.get_ptr_mut(key)
-    }
+pub fn page(row: u32) -> Option<*mut u64> {
+    TABLE.get_ptr_mut(row).map(<*mut _>::cast)
 }
 
-/// Adds a flow without counts to this epoch; an error when it is there or when
-/// there is no room.
+/// The TCP lines of a page's slots.
 #[inline(always)]
-pub fn insert(epoch: u32, key: &FlowKey) -> Result<(), i32> {
-    let zeros = ZEROS.get(0).ok_or(0)?;
-    let flags = u64::from(BPF_NOEXIST);
-    if epoch & 1 == 0 {
-        FLOWS_EVEN.insert(key, zeros, flags)
-    } else {
-        FLOWS_ODD.insert(key, zeros, flags)
-    }
+pub fn tcp_lines(row: u32) -> Option<*mut u64> {
+    TCP.get_ptr_mut(row).map(<*mut _>::cast)
+}
+
+/// Which of a page's slots have counts.
+#[inline(always)]
+pub fn dirty(row: u32) -> Option<*mut u64> {
+    DIRTY.get_ptr_mut(row)
+}
+
+/// Where flows are looked for.
+#[inline(always)]
+pub fn geometry() -> Option<*const Geometry> {
+    GEOMETRY.get_ptr(0)
 }
 
 /// Whether one of the flow's ends is in one of the prefixes.

@@ -2,7 +2,11 @@
 
 use core::arch::asm;
 
-use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
+use aya_ebpf::{
+    bindings::{__sk_buff, bpf_sock},
+    helpers::generated::{bpf_get_socket_cookie, bpf_skb_cgroup_id, bpf_skb_load_bytes},
+    programs::TcContext,
+};
 use probe_common::{SNAPSHOT, parse::Packet};
 
 /// A packet that is only read.
@@ -27,11 +31,39 @@ impl<'a> Skb<'a> {
         self.ctx.len()
     }
 
-    /// Segments that the packet will be cut into, 0 for one that will not be.
+    /// Segments that the packet will be cut into; 1 for one that will not be. What
+    /// a virtual machine sends through a tap has a size but no number of them yet
+    /// (`virtio_net_hdr_to_skb()`).
     #[inline(always)]
-    pub fn gso_segs(&self) -> u32 {
+    pub fn segments(&self, payload: u32) -> u32 {
         // SAFETY: the context is valid for as long as the program runs.
-        unsafe { (*self.raw()).gso_segs }
+        let (segments, size) = unsafe { ((*self.raw()).gso_segs, (*self.raw()).gso_size) };
+        if segments == 0 && size != 0 {
+            payload.div_ceil(size).max(1)
+        } else {
+            segments.max(1)
+        }
+    }
+
+    /// The socket that the packet belongs to, or null.
+    #[inline(always)]
+    pub fn socket(&self) -> *mut bpf_sock {
+        // SAFETY: as above.
+        unsafe { (*self.raw()).__bindgen_anon_2.sk }
+    }
+
+    /// That socket's cookie, or 0.
+    #[inline(always)]
+    pub fn cookie(&self) -> u64 {
+        // SAFETY: the helper takes a context.
+        unsafe { bpf_get_socket_cookie(self.raw().cast_mut().cast()) }
+    }
+
+    /// The id of that socket's cgroup, or 0.
+    #[inline(always)]
+    pub fn cgroup(&self) -> u64 {
+        // SAFETY: as above.
+        unsafe { bpf_skb_cgroup_id(self.raw().cast_mut()) }
     }
 
     #[inline(always)]
@@ -89,6 +121,11 @@ impl<'a> Skb<'a> {
 }
 
 impl Packet for Skb<'_> {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.len() as usize
+    }
+
     /// Reads where the bytes are when they are linear, and through the helper,
     /// which reads any skb and changes none, when they are not: only the
     /// Ethernet header is sure to be linear.

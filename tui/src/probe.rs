@@ -11,6 +11,7 @@ mod devices;
 pub mod doctor;
 mod fate;
 mod guard;
+pub mod flow_table;
 pub mod inventory;
 mod link_counters;
 pub mod live;

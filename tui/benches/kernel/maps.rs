@@ -1,5 +1,5 @@
 //! Which map counts flows best: the same small program on each, with a key and a
-//! value as long as nkview's, without parsing.
+//! value such as flows have, without parsing.
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use nkview::probe::sys::{self, Batch};
-use probe_common::{FlowKey, MapValue, verdict};
+use probe_common::verdict;
 
 use crate::assembler::Code;
 use crate::machine::median;
@@ -46,7 +46,7 @@ impl Kind {
         }
         [
             kind("hash, on demand", BPF_MAP_TYPE_HASH, NO_PREALLOC),
-            kind("hash, preallocated (nkview's)", BPF_MAP_TYPE_HASH, 0),
+            kind("hash, preallocated", BPF_MAP_TYPE_HASH, 0),
             kind(
                 "per-CPU hash, on demand",
                 BPF_MAP_TYPE_PERCPU_HASH,
@@ -79,7 +79,7 @@ struct Made {
 
 impl Made {
     fn new(kind: &Kind) -> Self {
-        let sizes = [size_of::<FlowKey>(), size_of::<MapValue>()].map(|size| size as u32);
+        let sizes = [size_of::<Key>(), size_of::<Value>()].map(|size| size as u32);
         let [key, value] = sizes;
         let definition =
             aya_obj::Map::new_from_params(kind.map_type as u32, key, value, CAPACITY, kind.flags);
@@ -115,13 +115,15 @@ impl Made {
     fn batch(&self, batch: Batch) -> f64 {
         let mut read = 0u32;
         let start = Instant::now();
-        sys::for_each(&self.fd, batch, |_: FlowKey, _: MapValue| read += 1).unwrap();
+        sys::for_each(&self.fd, batch, |_: Key, _: Value| read += 1).unwrap();
         start.elapsed().as_nanos() as f64 / f64::from(read)
     }
 }
 
-type Key = [u8; size_of::<FlowKey>()];
-type Value = [u8; size_of::<MapValue>()];
+/// As long as a packed key, and as the counts of both directions with a cache line
+/// each.
+type Key = [u8; 44];
+type Value = [u8; 128];
 
 fn count<T>(entries: impl Iterator<Item = Result<T, MapError>>) -> usize {
     entries.map(Result::unwrap).count()
@@ -139,7 +141,7 @@ fn program(map: Option<(&OwnedFd, bool)>, mask: i32) -> OwnedFd {
     // On the stack.
     const KEY: i16 = -48;
     const NUMBER: i16 = KEY + 40;
-    const ZEROS: i16 = KEY - size_of::<MapValue>() as i16;
+    const ZEROS: i16 = KEY - size_of::<Value>() as i16;
     let mut code = Code::default();
     code.call(RANDOM).mask(0, mask);
     code.zero_stack(KEY, 40).store_stack(NUMBER, 0);
@@ -149,7 +151,7 @@ fn program(map: Option<(&OwnedFd, bool)>, mask: i32) -> OwnedFd {
         };
         lookup(&mut code);
         code.if_missing(|code| {
-            code.zero_stack(ZEROS, size_of::<MapValue>() as i16);
+            code.zero_stack(ZEROS, size_of::<Value>() as i16);
             code.map(1, map.as_fd()).stack_address(2, KEY);
             code.stack_address(3, ZEROS).set(4, ONLY_NEW).call(UPDATE);
             lookup(code);

@@ -49,6 +49,7 @@ impl Loaded {
                 0
             },
             samples: 0,
+            moved: 0,
             every_packet: u32::from(matches!(events, Events::All)),
             push_down: 0,
         };

@@ -63,8 +63,9 @@ pub struct FlowFacts {
 
 /// What the TCP headers of one direction show in an interval. The program
 /// follows the sequence numbers, so this is there for forwarded flows too.
-/// Segments are counted as packets that the hook sees (skbs). The counts stop
-/// growing at half of their range in the kernel (2²³ retransmissions, 2¹⁹ gaps,
+/// Retransmissions are counted as segments of the wire, all else as packets that
+/// the hook sees (skbs). Each is counted once, but those of the first milliseconds
+/// after an interval may be counted in it. The counts stop growing at half of their range in the kernel (2²³ retransmissions, 2¹⁹ gaps,
 /// 2²³ duplicate acknowledgments, 2¹⁹ zero windows, 2⁷ of each flag) in one
 /// interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,20 @@ pub struct TcpCounts {
     pub fin: u8,
     /// RST.
     pub rst: u8,
+}
+
+impl std::ops::AddAssign for TcpCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.retransmitted += other.retransmitted;
+        self.retransmitted_bytes += other.retransmitted_bytes;
+        self.gaps += other.gaps;
+        self.duplicate_acks += other.duplicate_acks;
+        self.zero_windows += other.zero_windows;
+        self.syn = self.syn.saturating_add(other.syn);
+        self.syn_ack = self.syn_ack.saturating_add(other.syn_ack);
+        self.fin = self.fin.saturating_add(other.fin);
+        self.rst = self.rst.saturating_add(other.rst);
+    }
 }
 
 /// What the kernel knew of a socket when it sent a packet: once a flow,

@@ -1,23 +1,23 @@
 //! Reading the counters, exactly: in epochs.
 //!
-//! The programs write to one of two flow maps and to one half of TOTALS, as
-//! SETTINGS tells. [`Counters::turn`] makes them change over, waits until no
+//! The programs write to one half of the flow table's counts and of TOTALS, as
+//! SETTINGS says. [`Counters::turn`] makes them change over, waits until no
 //! program that saw the old setting still runs, and reads what is then complete
-//! and still. No increment can fall between a read and a delete, and the flows
+//! and still. No increment can fall between reading and clearing, and the flows
 //! and the totals of an epoch are of the same packets.
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use bytemuck::Zeroable;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use probe_common::{Direction, FlowKey, MapValue, Settings, TotalsValue, limits};
+use probe_common::{Direction, Settings, SocketRecord, TotalsValue, limits};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::losses::Losses;
 use super::object::{self, Maps};
-use super::sys::{self, Batch};
-use crate::model::{ByReason, DeviceTotals, FlowCounts, Interval, Moment, ProbeCounts, Totals};
+use crate::model::{ByReason, DeviceTotals, Interval, Moment, ProbeCounts, Totals};
 
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,11 @@ pub struct Budget {
 /// The counters of all attached programs.
 pub struct Counters {
     maps: Maps,
-    /// Flows that an epoch can hold.
-    capacity: u32,
     budget: Budget,
+    /// Whether flows have been given other places in the table in this epoch.
+    moved: bool,
+    /// What was told of sockets and is not in an interval yet.
+    sockets: Vec<SocketRecord>,
     /// Whether the programs look at PREFIXES.
     push_down: bool,
     epoch: u32,
@@ -48,16 +50,16 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Starts the first epoch. No program may be attached yet. `capacity` is how
-    /// many flows the maps can hold.
+    /// Starts the first epoch. No program may be attached yet.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn new(maps: Maps, capacity: u32, budget: Budget, now: Instant) -> io::Result<Self> {
+    pub fn new(maps: Maps, budget: Budget, now: Instant) -> io::Result<Self> {
         let mut counters = Self {
             maps,
-            capacity,
             budget,
+            moved: false,
+            sockets: Vec::new(),
             push_down: false,
             // Not 0, which is what the programs' budgets start with: theirs would
             // be used up.
@@ -80,27 +82,27 @@ impl Counters {
     /// # Errors
     /// The kernel's.
     pub fn turn(&mut self, slots: &[u32], settled: impl FnOnce()) -> io::Result<Interval> {
-        // The map of the epoch before the present one: read long ago, and
-        // written to by nobody since.
-        let next = self.epoch.wrapping_add(1);
-        let empty = |_: FlowKey, _: MapValue| {};
-        sys::for_each(self.flows(next), Batch::Drain, empty)?;
         let ended = self.epoch;
-        self.epoch = next;
+        self.epoch = ended.wrapping_add(1);
+        self.moved = false;
         self.publish()?;
         let now = Instant::now();
         let wall = Timestamp::now();
-        grace_period()?;
+        grace_period();
         settled();
 
-        let mut flows = Vec::new();
-        sys::for_each(self.flows(ended), Batch::Read, |key, value: MapValue| {
-            flows.push(FlowCounts {
-                key,
-                value: value.into(),
-                facts: None,
-            });
-        })?;
+        self.read_sockets();
+        let sockets = self.sockets.iter().filter(|record| record.epoch == ended);
+        let sockets: Vec<_> = sockets.copied().collect();
+        // What else there is belongs to the epoch that runs.
+        self.sockets.retain(|record| record.epoch == self.epoch);
+        let flows = self.maps.table.collect(ended, &sockets)?;
+        if self.maps.table.tidy(self.epoch)? {
+            // Before the flows get other places: none of them is new.
+            self.moved = true;
+            self.publish()?;
+            self.maps.set_geometry().map_err(io::Error::other)?;
+        }
         let mut devices = Vec::with_capacity(slots.len());
         for &slot in slots {
             let mut device = DeviceTotals {
@@ -118,8 +120,8 @@ impl Counters {
             length: now.duration_since(self.turned),
             devices,
             probe: ProbeCounts {
-                map_entries: flows.len() as u64,
-                map_capacity: self.capacity.into(),
+                map_entries: self.maps.table.in_use() as u64,
+                map_capacity: self.maps.table.capacity() as u64,
                 lost: self.losses.by_cpu(),
                 read: now.elapsed(),
                 ..ProbeCounts::default()
@@ -143,7 +145,7 @@ impl Counters {
         if self.push_down {
             self.push_down = false;
             self.publish()?;
-            grace_period()?;
+            grace_period();
         }
         let Some(prefixes) = prefixes else {
             return Ok(());
@@ -157,8 +159,16 @@ impl Counters {
         at.duration_since(self.started)
     }
 
-    fn flows(&self, epoch: u32) -> &aya::maps::MapFd {
-        self.maps.flows[(epoch & 1) as usize].fd()
+    /// Takes what the programs have told of sockets.
+    fn read_sockets(&mut self) {
+        while let Some(item) = self.maps.sockets.next() {
+            // The kernel's alignment is 8, but a copy needs none.
+            let mut record = SocketRecord::zeroed();
+            if let Some(bytes) = item.get(..size_of::<SocketRecord>()) {
+                bytemuck::bytes_of_mut(&mut record).copy_from_slice(bytes);
+                self.sockets.push(record);
+            }
+        }
     }
 
     fn publish(&mut self) -> io::Result<()> {
@@ -170,6 +180,7 @@ impl Counters {
         self.maps
             .set_settings(Settings {
                 epoch: self.epoch,
+                moved: u32::from(self.moved),
                 events,
                 samples,
                 every_packet: u32::from(every_packet),
@@ -206,16 +217,11 @@ impl Counters {
 
 /// Waits until every program that was running has ended. A `GLOBAL` barrier is
 /// a `synchronize_rcu()` in the kernel (`kernel/sched/membarrier.c`), and
-/// programs run as RCU readers. Kernels with `nohz_full` refuse it; there a wait
-/// far longer than any program runs has to do.
-fn grace_period() -> io::Result<()> {
+/// programs run as RCU readers. Where it is refused, by kernels with `nohz_full`
+/// or by a sandbox, a wait far longer than any program runs has to do.
+fn grace_period() {
     const LONGER_THAN_ANY_PROGRAM: Duration = Duration::from_millis(200);
-    match membarrier(MembarrierCommand::Global) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            std::thread::sleep(LONGER_THAN_ANY_PROGRAM);
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
+    if membarrier(MembarrierCommand::Global).is_err() {
+        std::thread::sleep(LONGER_THAN_ANY_PROGRAM);
     }
 }

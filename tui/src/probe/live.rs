@@ -98,13 +98,8 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let started = Timestamp::now();
     let start = Instant::now();
     let ring = Ring::new(ring);
-    let counters = Counters::new(
-        maps,
-        options.sizes.flows,
-        options.events.budget(options.interval),
-        start,
-    )
-    .context("cannot write the settings of the eBPF programs")?;
+    let counters = Counters::new(maps, options.events.budget(options.interval), start)
+        .context("cannot write the settings of the eBPF programs")?;
     let pairs = removed.iter().map(|name| format!("the pair {name}"));
     let filters = cleaned.iter().map(|name| format!("the filters of {name}"));
     let mut notices: Vec<String> = pairs

@@ -11,8 +11,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
 use ipnet::IpNet;
+use probe_common::table::Geometry;
 use probe_common::{Attachment, Settings, TotalsValue, map};
 
+use super::flow_table::{self, FlowTable};
 use super::sys;
 use crate::model::PROGRAM;
 
@@ -69,17 +71,20 @@ type Words<const N: usize> = Array<MapData, [u32; N]>;
 
 /// The maps that all copies of the program share.
 pub struct Maps {
-    /// FLOWS of even and odd epochs.
-    pub flows: [MapData; 2],
+    /// The flow table.
+    pub table: FlowTable,
+    /// What the programs tell of sockets.
+    pub sockets: RingBuf<MapData>,
+    geometry: Array<MapData, [u64; GEOMETRY_WORDS]>,
     settings: Words<SETTINGS_WORDS>,
     totals: PerCpuArray<MapData, [u64; TOTALS_WORDS]>,
     prefixes: LpmTrie<MapData, [u8; 16], u32>,
-    /// The zeros that new flows start from, and the events' budgets: nothing
-    /// that user space looks at, but the programs' while they live.
-    _private: [MapData; 2],
+    /// The events' budgets and the maps of the table: the programs' while they live.
+    _private: [MapData; 4],
 }
 
 const SETTINGS_WORDS: usize = size_of::<Settings>() / size_of::<u32>();
+const GEOMETRY_WORDS: usize = size_of::<Geometry>() / size_of::<u64>();
 const TOTALS_WORDS: usize = size_of::<TotalsValue>() / size_of::<u64>();
 
 impl Maps {
@@ -90,6 +95,16 @@ impl Maps {
     pub fn set_settings(&mut self, settings: Settings) -> Result<(), MapError> {
         self.settings
             .set(0, bytemuck::cast::<_, [u32; SETTINGS_WORDS]>(settings), 0)
+    }
+
+    /// Tells all copies where to look for flows, which [`FlowTable`] has decided.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_geometry(&mut self) -> Result<(), MapError> {
+        let geometry = self.table.geometry();
+        self.geometry
+            .set(0, bytemuck::cast::<_, [u64; GEOMETRY_WORDS]>(geometry), 0)
     }
 
     /// Replaces the prefixes. The programs must not be looking at them.
@@ -123,6 +138,14 @@ impl Maps {
         let cpus = self.totals.get(&index, 0)?;
         Ok(cpus.iter().map(|words| bytemuck::cast(*words)).collect())
     }
+}
+
+/// Bytes of the ring for sockets: a record of each flow within bounds. It is
+/// emptied once an interval, and what finds no room is told in the next.
+fn socket_bytes(flows: u32) -> u32 {
+    const RANGE: [u32; 2] = [1 << 16, 1 << 22];
+    let bytes = flows.saturating_mul(72).min(RANGE[1]);
+    bytes.next_power_of_two().max(RANGE[0])
 }
 
 /// All CPUs together.
@@ -169,7 +192,10 @@ impl Object {
         let mut create = |name: &str| {
             let mut definition = take_map(&mut object, name)?;
             match name {
-                map::FLOWS_EVEN | map::FLOWS_ODD => definition.set_max_entries(sizes.flows),
+                map::TABLE | map::TCP | map::DIRTY => {
+                    definition.set_max_entries(flow_table::pages_for(sizes.flows));
+                }
+                map::SOCKETS => definition.set_max_entries(socket_bytes(sizes.flows)),
                 map::PACKETS => definition.set_max_entries(sizes.ring),
                 _ => {}
             }
@@ -181,13 +207,24 @@ impl Object {
         let prefixes = create(map::PREFIXES)?;
         let totals = create(map::TOTALS)?;
         let packets = create(map::PACKETS)?;
-        let maps = Maps {
-            flows: [create(map::FLOWS_EVEN)?, create(map::FLOWS_ODD)?],
-            _private: [create(map::ZEROS)?, create(map::BUDGET)?],
+        let sockets = create(map::SOCKETS)?;
+        let [slots, tcp, dirty] = [create(map::TABLE)?, create(map::TCP)?, create(map::DIRTY)?];
+        let table = FlowTable::new(slots.fd().as_fd(), tcp.fd().as_fd(), dirty.fd().as_fd())
+            .map_err(|error| ObjectError::Map {
+                name: map::TABLE.to_owned(),
+                source: MapError::IoError(error),
+            })?;
+        let geometry = create(map::GEOMETRY)?;
+        let mut maps = Maps {
+            table,
+            sockets: RingBuf::try_from(Map::RingBuf(sockets)).map_err(in_map(map::SOCKETS))?,
+            geometry: Array::try_from(Map::Array(geometry)).map_err(in_map(map::GEOMETRY))?,
+            _private: [slots, tcp, dirty, create(map::BUDGET)?],
             settings: Array::try_from(Map::Array(settings)).map_err(in_map(map::SETTINGS))?,
             prefixes: LpmTrie::try_from(Map::LpmTrie(prefixes)).map_err(in_map(map::PREFIXES))?,
             totals: PerCpuArray::try_from(Map::PerCpuArray(totals)).map_err(in_map(map::TOTALS))?,
         };
+        maps.set_geometry().map_err(in_map(map::GEOMETRY))?;
         let ring = RingBuf::try_from(Map::RingBuf(packets)).map_err(in_map(map::PACKETS))?;
         Ok((Self { relocations }, maps, ring))
     }
@@ -310,13 +347,15 @@ mod tests {
         let mut expected = [
             map::ATTACHMENT,
             map::BUDGET,
-            map::FLOWS_EVEN,
-            map::FLOWS_ODD,
+            map::DIRTY,
+            map::GEOMETRY,
+            map::SOCKETS,
+            map::TABLE,
+            map::TCP,
             map::PACKETS,
             map::PREFIXES,
             map::SETTINGS,
             map::TOTALS,
-            map::ZEROS,
         ];
         expected.sort_unstable();
         assert_eq!(names, expected);

@@ -13,10 +13,14 @@
 use std::ffi::{CStr, c_long};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aya_obj::generated::{
-    bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info, bpf_prog_type,
+    bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_info, bpf_map_type, bpf_prog_info,
+    bpf_prog_type,
 };
 use bytemuck::{AnyBitPattern, NoUninit, Zeroable};
 
@@ -77,11 +81,13 @@ pub struct LoadError {
     pub log: String,
 }
 
-/// One system call. `attr` must hold what `command` reads, with pointers that
-/// stay valid until it returns; that is why this is not public.
-fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<c_long> {
-    // SAFETY: `attr` is a whole union of the size given; the callers below fill
-    // it with file descriptors and with pointers into live buffers.
+/// One system call.
+///
+/// # Safety
+/// `attr` holds what `command` reads. Its pointers are valid until the call
+/// returns, for as many bytes as the kernel reads or writes there.
+unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<c_long> {
+    // SAFETY: `attr` is a whole union of the size given; the rest is the caller's.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -97,8 +103,12 @@ fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<c_long> {
 }
 
 /// As [`bpf`], for commands that answer with a new file descriptor.
-fn bpf_fd(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
-    let fd = bpf(command, attr)?;
+///
+/// # Safety
+/// As for [`bpf`], and `command` is such a command.
+unsafe fn bpf_fd(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
+    // SAFETY: the caller's.
+    let fd = unsafe { bpf(command, attr) }?;
     let fd = i32::try_from(fd).map_err(|_| io::Error::other("a file descriptor out of range"))?;
     // SAFETY: the kernel has just made it for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -141,7 +151,9 @@ pub fn load_program(
             load.log_buf = log.as_mut_ptr() as u64;
             load.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
         }
-        bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr)
+        // SAFETY: the instructions, the licence and the log outlive the call, and
+        // their lengths are given; a log of no length is not given.
+        unsafe { bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr) }
     };
     // Without a log first: it makes the verifier slower.
     load(&mut []).or_else(|_| {
@@ -191,7 +203,8 @@ pub fn attach_at_head(
     create.flags = BEFORE;
     // Laid out alike for tcx and netkit.
     create.__bindgen_anon_3.netkit.expected_revision = revision;
-    bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
+    // SAFETY: no pointers are given.
+    unsafe { bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr) }
 }
 
 /// Takes a link's program off its hook, now: closing the link does so only when
@@ -204,7 +217,8 @@ pub fn attach_at_head(
 pub fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
     let mut attr = empty_attr();
     attr.link_detach.link_fd = raw(link);
-    bpf(bpf_cmd::BPF_LINK_DETACH, &mut attr)?;
+    // SAFETY: no pointers are given.
+    unsafe { bpf(bpf_cmd::BPF_LINK_DETACH, &mut attr) }?;
     Ok(())
 }
 
@@ -223,7 +237,8 @@ pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
     query.prog_ids = ids.as_mut_ptr() as u64;
     query.link_ids = links.as_mut_ptr() as u64;
     query.__bindgen_anon_2.count = CHAIN_MAX as u32;
-    bpf(bpf_cmd::BPF_PROG_QUERY, &mut attr)?;
+    // SAFETY: both arrays have room for the count given, and outlive the call.
+    unsafe { bpf(bpf_cmd::BPF_PROG_QUERY, &mut attr) }?;
     // SAFETY: as above; the kernel has written the answer there.
     let (count, revision) = unsafe {
         (
@@ -269,7 +284,8 @@ pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
     get.bpf_fd = raw(program);
     get.info = std::ptr::from_mut(&mut info) as u64;
     get.info_len = size_of_val(&info) as u32;
-    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    // SAFETY: `info` is written up to the length given, and outlives the call.
+    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let name: Vec<u8> = info.name.iter().map(|&byte| byte.cast_unsigned()).collect();
     let name = CStr::from_bytes_until_nul(&name).map_err(io::Error::other)?;
     Ok(ProgramInfo {
@@ -289,7 +305,8 @@ pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
 pub fn program_info_of(id: u32) -> io::Result<ProgramInfo> {
     let mut attr = empty_attr();
     attr.__bindgen_anon_6.__bindgen_anon_1.prog_id = id;
-    let program = bpf_fd(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr)?;
+    // SAFETY: no pointers are given.
+    let program = unsafe { bpf_fd(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr) }?;
     program_info(program.as_fd())
 }
 
@@ -343,7 +360,8 @@ fn run_with(
         test.ctx_in = context.as_ptr() as u64;
         test.ctx_size_in = size_of_val(context) as u32;
     }
-    bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr)?;
+    // SAFETY: packet and context are only read, up to the lengths given.
+    unsafe { bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr) }?;
     // SAFETY: as above; the kernel has written the answer there.
     let test = unsafe { attr.test };
     Ok(TestRun {
@@ -361,7 +379,8 @@ pub fn open_pinned(path: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: all members of the union are plain integers.
     let open = unsafe { &mut attr.__bindgen_anon_4 };
     open.pathname = path.as_ptr() as u64;
-    bpf_fd(bpf_cmd::BPF_OBJ_GET, &mut attr)
+    // SAFETY: the path ends with a NUL, and outlives the call.
+    unsafe { bpf_fd(bpf_cmd::BPF_OBJ_GET, &mut attr) }
 }
 
 /// What a batch call does with the entries that it returns.
@@ -378,7 +397,7 @@ pub enum Batch {
 /// seen twice.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's; `InvalidInput` when keys and values are not the map's.
 pub fn for_each<K, V>(map: impl AsFd, batch: Batch, mut entry: impl FnMut(K, V)) -> io::Result<()>
 where
     K: AnyBitPattern + NoUninit + Zeroable,
@@ -387,6 +406,12 @@ where
     /// A batch that fits the second-level cache.
     const ENTRIES: usize = 1024;
 
+    let info = map_info(map.as_fd())?;
+    let is_hash = info.kind == bpf_map_type::BPF_MAP_TYPE_HASH as u32
+        || info.kind == bpf_map_type::BPF_MAP_TYPE_LRU_HASH as u32;
+    if !is_hash || [info.key_size, info.value_size] != [size_of::<K>(), size_of::<V>()] {
+        return Err(other_map(&info));
+    }
     let command = match batch {
         Batch::Read => bpf_cmd::BPF_MAP_LOOKUP_BATCH,
         Batch::Drain => bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH,
@@ -411,7 +436,9 @@ where
         request.values = values.as_mut_ptr() as u64;
         request.count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
         request.map_fd = raw(map.as_fd());
-        let result = bpf(command, &mut attr);
+        // SAFETY: keys and values are as large as the map's (checked above), there
+        // is room for the count given, and positions are of four bytes for a hash.
+        let result = unsafe { bpf(command, &mut attr) };
         // SAFETY: as above; the kernel has written the answer there.
         let count = unsafe { attr.batch.count } as usize;
         let is_last = match result {
@@ -454,6 +481,189 @@ pub fn give_back_large_buffers() {
 fn empty_info() -> bpf_prog_info {
     // SAFETY: a structure of integers, for which zero is a value.
     unsafe { std::mem::zeroed() }
+}
+
+/// What a map is, as the kernel has it.
+#[derive(Clone, Copy, Debug)]
+struct MapInfo {
+    kind: u32,
+    key_size: usize,
+    value_size: usize,
+    max_entries: usize,
+    flags: u32,
+}
+
+fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    // SAFETY: a structure of integers, for which zero is a value.
+    let mut info: bpf_map_info = unsafe { std::mem::zeroed() };
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let get = unsafe { &mut attr.info };
+    get.bpf_fd = raw(map);
+    get.info = std::ptr::from_mut(&mut info) as u64;
+    get.info_len = size_of_val(&info) as u32;
+    // SAFETY: `info` is written up to the length given, and outlives the call.
+    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    Ok(MapInfo {
+        kind: info.type_,
+        key_size: info.key_size as usize,
+        value_size: info.value_size as usize,
+        max_entries: info.max_entries as usize,
+        flags: info.map_flags,
+    })
+}
+
+fn other_map(info: &MapInfo) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("the eBPF map is not laid out as expected: {info:?}"),
+    )
+}
+
+/// Bytes that are mapped at a time: a multiple of any page size.
+const CHUNK: usize = 256 << 10;
+
+/// An array map in this process's memory, as words that the programs may write to
+/// at any time. What is not looked at is not mapped: a mapping counts as resident
+/// memory as a whole (`remap_vmalloc_range()`).
+pub struct MappedArray {
+    map: OwnedFd,
+    chunks: Vec<OnceLock<Chunk>>,
+    words: usize,
+    elements: usize,
+}
+
+impl MappedArray {
+    /// The array map, of which each element has `words` words. Nothing is mapped
+    /// yet.
+    ///
+    /// # Errors
+    /// The kernel's; `InvalidInput` when the map is another one, cannot be mapped,
+    /// or has elements that are no fraction of a chunk.
+    pub fn new(map: BorrowedFd<'_>, words: usize) -> io::Result<Self> {
+        /// `BPF_F_MMAPABLE`.
+        const MMAPABLE: u32 = 1 << 10;
+        let info = map_info(map)?;
+        let size = words * size_of::<u64>();
+        if info.kind != bpf_map_type::BPF_MAP_TYPE_ARRAY as u32
+            || info.value_size != size
+            || info.flags & MMAPABLE == 0
+            || CHUNK.checked_rem(size) != Some(0)
+        {
+            return Err(other_map(&info));
+        }
+        let chunks = (info.max_entries * size).div_ceil(CHUNK);
+        Ok(Self {
+            map: map.try_clone_to_owned()?,
+            chunks: std::iter::repeat_with(OnceLock::new).take(chunks).collect(),
+            words,
+            elements: info.max_entries,
+        })
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.elements
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.elements == 0
+    }
+
+    /// The words of an element.
+    ///
+    /// # Errors
+    /// When it cannot be mapped.
+    ///
+    /// # Panics
+    /// When there is no such element.
+    pub fn element(&self, index: usize) -> io::Result<&[AtomicU64]> {
+        assert!(
+            index < self.elements,
+            "element {index} of {}",
+            self.elements
+        );
+        let in_chunk = CHUNK / (self.words * size_of::<u64>());
+        let chunk = &self.chunks[index / in_chunk];
+        let chunk = match chunk.get() {
+            Some(chunk) => chunk,
+            None => {
+                let mapped = self.map_chunk(index / in_chunk)?;
+                chunk.get_or_init(|| mapped)
+            }
+        };
+        let start = index % in_chunk * self.words;
+        Ok(&chunk.words()[start..start + self.words])
+    }
+
+    fn map_chunk(&self, number: usize) -> io::Result<Chunk> {
+        let offset = number * CHUNK;
+        let size = self.elements * self.words * size_of::<u64>();
+        let length = (size - offset).min(CHUNK);
+        // SAFETY: a new mapping at an address of the kernel's choice changes no
+        // memory that there is.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                self.map.as_raw_fd(),
+                libc::off_t::try_from(offset).map_err(io::Error::other)?,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let address =
+            NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mapped at 0"))?;
+        Ok(Chunk { address, length })
+    }
+}
+
+/// A part of a map in memory.
+struct Chunk {
+    address: NonNull<AtomicU64>,
+    /// In bytes.
+    length: usize,
+}
+
+impl Chunk {
+    const fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is that long, aligned to a page, and stays until the
+        // chunk is dropped. Programs change it at any time, atomically.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length / size_of::<u64>()) }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and no reference outlives it.
+        // Unmapping what was mapped does not fail.
+        unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
+    }
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread.
+unsafe impl Send for Chunk {}
+// SAFETY: its words are atomic, and nothing else of it can be reached.
+unsafe impl Sync for Chunk {}
+
+/// Asks for the cache line of a word, which will be needed soon.
+#[inline]
+pub fn prefetch(word: &AtomicU64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which changes nothing; every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+            std::ptr::from_ref(word).cast(),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
 }
 
 /// Whether this process ignores a signal, as `nohup` arranges it for its children.

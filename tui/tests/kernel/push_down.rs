@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use ipnet::IpNet;
 use nkview::probe::Sizes;
 use nkview::probe::object::{Maps, Object};
-use nkview::probe::sys::{self, Batch};
-use probe_common::{Attachment, FlowKey, MapValue, Settings, limits, verdict};
+use nkview::probe::sys;
+use probe_common::{Attachment, Settings, limits, verdict};
 
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::tty::{self, Tty};
@@ -58,6 +58,7 @@ fn set(maps: &mut Maps, push_down: bool) {
         events: 0,
         samples: 0,
         every_packet: 0,
+        moved: 0,
         push_down: u32::from(push_down),
     };
     maps.set_settings(settings).unwrap();
@@ -118,13 +119,11 @@ fn outside_is_filtered() {
             assert_eq!(filtered, u64::from(!inside), "{prefixes}: {packet:?}");
             let bytes = now.filtered_bytes - last.filtered_bytes;
             assert_eq!(bytes, filtered * (now.bytes - last.bytes));
-            let mut tracked = 0;
-            sys::for_each(
-                maps.flows[0].fd(),
-                Batch::Drain,
-                |_: FlowKey, value: MapValue| tracked += value.directions[0].packets,
-            )
-            .unwrap();
+            let flows = maps.table.collect(0, &[]).unwrap();
+            let tracked: u64 = flows
+                .iter()
+                .map(|flow| flow.value.directions[0].packets)
+                .sum();
             assert_eq!(tracked, u64::from(inside), "{prefixes}: {packet:?}");
             last = now;
         }

@@ -7,12 +7,14 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use aya::maps::{MapData, RingBuf};
+use nkview::model::FlowCounts;
 use nkview::probe::object::{Maps, Object, Program, Sizes};
-use nkview::probe::sys::{self, Batch};
+use nkview::probe::sys;
+use probe_common::parse::number::tcp;
 use probe_common::parse::parse;
 use probe_common::{
-    Attachment, Counters, Direction, FlowKey, FlowValue, LinkLayer, MapValue, Settings,
-    TotalsValue, limits, verdict,
+    Attachment, Counters, Direction, FlowKey, FlowValue, LinkLayer, Settings, TotalsValue, limits,
+    verdict,
 };
 
 /// The shortest and about the longest packet that the kernel makes of the bytes
@@ -42,6 +44,7 @@ impl Bench {
             events: 0,
             samples: 0,
             every_packet: 1,
+            moved: 0,
             push_down: 0,
         };
         maps.set_settings(settings).unwrap();
@@ -98,18 +101,22 @@ impl Bench {
                 tcp_flags: counters.tcp_flags | headers.tcp_flags,
                 largest: counters.largest.max(u32::try_from(packet.len()).unwrap()),
                 hop_limit: headers.hop_limit,
+                // RST has none that matters.
+                window: match headers.tcp_flags {
+                    flags if flags == 0 || flags & tcp::RST != 0 => counters.window,
+                    _ => headers.window,
+                },
                 ..*counters
             };
         }
     }
 
-    fn flows(&self) -> HashMap<FlowKey, FlowValue> {
-        let map = &self.maps.flows[(EPOCH & 1) as usize];
+    /// What was counted since this was asked last.
+    fn flows(&mut self) -> HashMap<FlowKey, FlowValue> {
         let mut flows = HashMap::new();
-        sys::for_each(map.fd(), Batch::Read, |key: FlowKey, value: MapValue| {
-            assert!(flows.insert(key, value.into()).is_none(), "{key:?} twice");
-        })
-        .unwrap();
+        for FlowCounts { key, value, .. } in self.maps.table.collect(EPOCH, &[]).unwrap() {
+            assert!(flows.insert(key, value).is_none(), "{key:?} twice");
+        }
         flows
     }
 
@@ -130,7 +137,7 @@ impl Bench {
     }
 
     /// Everything was seen, and has its flow, or no room for one.
-    pub fn check_totals(&self) {
+    pub fn check_totals(&mut self) -> HashMap<FlowKey, FlowValue> {
         let totals = self.totals();
         assert_eq!((totals.packets, totals.bytes), (self.packets, self.bytes));
         assert_eq!(totals.events + totals.lost, self.packets);
@@ -140,13 +147,13 @@ impl Bench {
         let bytes: u64 = counters().map(|counters| counters.bytes).sum();
         assert_eq!(packets + totals.untracked_packets, self.packets);
         assert_eq!(bytes + totals.untracked_bytes, self.bytes);
+        flows
     }
 
     /// The kernel has found the very flows that the parser finds here.
-    pub fn check(&self) {
-        self.check_totals();
+    pub fn check(&mut self) {
+        let flows = self.check_totals();
         assert_eq!(self.totals().untracked_packets, 0);
-        let flows = self.flows();
         for (key, expected) in &self.expected {
             assert_eq!(flows.get(key), Some(expected), "{key:?}");
         }

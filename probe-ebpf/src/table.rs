@@ -1,0 +1,276 @@
+//! The flow table: open addressing in an array of pages, which user space reads
+//! and clears in place. `ARCHITECTURE.md` says why nothing is lost.
+//!
+//! Nothing here waits: a program may be interrupted anywhere by another one.
+
+use core::arch::asm;
+
+use probe_common::table::{
+    BYTE_HALVES, BYTES, Geometry, HALVES, KEY_WORDS, PACKET_HALVES, PROBES, SEEDS, SLOTS, slot,
+    state,
+};
+
+use crate::maps;
+
+/// Two windows are tried, each in a page of its own.
+const WINDOWS: u32 = 2;
+
+/// A slot in its page.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    words: *mut u64,
+    /// The page.
+    pub row: u32,
+    /// The slot's number in the page.
+    pub at: u64,
+    /// Whether the flow has just been given it.
+    pub is_new: bool,
+}
+
+/// What is added to a flow.
+pub struct Step {
+    pub len: u32,
+    pub extra_segments: u64,
+    pub tcp_flags: u8,
+    pub hop_limit: u8,
+}
+
+impl Slot {
+    /// The flow's slot, or an empty one that is now its own; nothing when there is
+    /// no room.
+    #[inline(always)]
+    pub fn of(key: [u64; KEY_WORDS]) -> Option<Self> {
+        let geometry = maps::geometry()?;
+        // SAFETY: maps' memory, within the bounds that the verifier checks.
+        unsafe {
+            let hash = hash(key, (&raw const (*geometry).seeds).cast());
+            let tag = hash >> 32;
+            let pages = u64::from((&raw const (*geometry).pages).read_volatile());
+            let mut row = ((tag * pages) >> 32) as u32;
+            let mut position = tag as u32;
+            let mut page = maps::page(row)?;
+            let live = state::LIVE | tag;
+            let mut at = in_page(position);
+            let mut words = slot_of(page, at);
+            // Three of four flows are where they are looked for first.
+            if words.read_volatile() == live && is_of(words, key) {
+                return Some(Self {
+                    words,
+                    row,
+                    at,
+                    is_new: false,
+                });
+            }
+            let mut tried = 0;
+            while tried < PROBES * WINDOWS {
+                if tried == PROBES {
+                    // Behind the pages that are now full, where there are any.
+                    let total = u64::from((&raw const (*geometry).total).read_volatile());
+                    let start = if pages < total { pages } else { 0 };
+                    row = (start + (((hash & 0xffff_ffff) * (total - start)) >> 32)) as u32;
+                    position = hash as u32;
+                    page = maps::page(row)?;
+                }
+                at = in_page(position);
+                words = slot_of(page, at);
+                let found = words.read_volatile();
+                if found == live {
+                    if is_of(words, key) {
+                        return Some(Self {
+                            words,
+                            row,
+                            at,
+                            is_new: false,
+                        });
+                    }
+                } else if found == state::EMPTY && claim(words, tag, key) {
+                    return Some(Self {
+                        words,
+                        row,
+                        at,
+                        is_new: true,
+                    });
+                }
+                position = position.wrapping_add(1);
+                tried += 1;
+            }
+            None
+        }
+    }
+
+    /// The slot's number in the table.
+    #[inline(always)]
+    pub fn number(self) -> u32 {
+        self.row * SLOTS as u32 + self.at as u32
+    }
+
+    /// Counts a packet of one direction; true for the first in the epoch.
+    #[inline(always)]
+    pub fn add(self, side: u32, epoch: u32, step: &Step) -> bool {
+        let Step {
+            len,
+            extra_segments,
+            tcp_flags,
+            hop_limit,
+        } = *step;
+        let parity = (epoch & 1) as usize;
+        // SAFETY: the slot is in a map's memory. Other CPUs and user space write
+        // to the same words, so no reference is made and all adds are atomic.
+        unsafe {
+            let hot = self.words.add(slot::hot(side as usize, parity));
+            let more = self.words.add(slot::more(side as usize, parity));
+            let added = 1 << BYTES | u64::from(len);
+            let old = fetch_add(hot, added);
+            let carry = !old & old.wrapping_add(added) & HALVES;
+            if carry != 0 {
+                let packets = carry >> 63 << PACKET_HALVES;
+                let bytes = (carry >> (BYTES - 1) & 1) << BYTE_HALVES;
+                atomic_add(more, packets + bytes);
+                atomic_add(hot, carry.wrapping_neg());
+            }
+            if extra_segments != 0 {
+                atomic_add(more, extra_segments);
+            }
+            if old == 0
+                && let Some(dirty) = maps::dirty(self.row)
+            {
+                atomic_or(dirty, 1 << (parity as u64 * 32 + self.at));
+            }
+            let flags = u64::from(tcp_flags) << (32 + (parity as u32 * 2 + side) * 8);
+            let seen = self.words.add(slot::FLAGS);
+            if seen.read_volatile() & flags != flags {
+                atomic_or(seen, flags);
+            }
+            let meta = self.words.add(slot::META).cast::<u32>().add(side as usize);
+            let was = meta.read_volatile();
+            let hop_limit = u32::from(hop_limit);
+            let largest = was >> 8;
+            if largest < len || was & 0xff != hop_limit {
+                meta.write_volatile(largest.max(len) << 8 | hop_limit);
+            }
+            old == 0
+        }
+    }
+}
+
+/// Pairs of 32-bit words with 64-bit seeds, of which the upper bits are
+/// 2-universal; mixed afterwards, without which structured addresses and ports
+/// meet in few pages.
+#[inline(always)]
+unsafe fn hash(key: [u64; KEY_WORDS], seeds: *const u64) -> u64 {
+    // SAFETY: the caller's: there are SEEDS of them.
+    unsafe {
+        let seed = |index: usize| seeds.add(index).read();
+        let pair = |index: usize| {
+            let high = seed(2 * index).wrapping_add(key[index] >> 32);
+            let low = seed(2 * index + 1).wrapping_add(key[index] & 0xffff_ffff);
+            high.wrapping_mul(low)
+        };
+        let mut hash = seed(SEEDS - 1)
+            .wrapping_add(pair(0))
+            .wrapping_add(pair(1))
+            .wrapping_add(pair(2))
+            .wrapping_add(pair(3))
+            .wrapping_add(pair(4))
+            .wrapping_add(seed(10).wrapping_mul(key[5]));
+        hash ^= hash >> 32;
+        hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+#[inline(always)]
+fn slot_of(page: *mut u64, at: u64) -> *mut u64 {
+    page.wrapping_add(at as usize * slot::WORDS)
+}
+
+/// The position in its page. The compiler must not see through it: it would move
+/// the mask away from where the verifier looks.
+#[inline(always)]
+fn in_page(position: u32) -> u64 {
+    let mut at = u64::from(position);
+    // SAFETY: it only masks a register.
+    unsafe { asm!("{at} &= 31", at = inout(reg) at) };
+    at
+}
+
+#[inline(always)]
+unsafe fn is_of(words: *mut u64, key: [u64; KEY_WORDS]) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        let word = |index: usize| words.add(slot::KEY + index).read();
+        let mut differs = word(0) ^ key[0];
+        differs |= word(1) ^ key[1];
+        differs |= word(2) ^ key[2];
+        differs |= word(3) ^ key[3];
+        differs |= word(4) ^ key[4];
+        differs |= (word(5) ^ key[5]) & 0xffff_ffff;
+        differs == 0
+    }
+}
+
+/// Whether the empty slot is the flow's now, with the key in it.
+#[inline(always)]
+unsafe fn claim(words: *mut u64, tag: u64, key: [u64; KEY_WORDS]) -> bool {
+    // SAFETY: the caller's. Who has changed EMPTY to BUSY alone writes the key,
+    // and nobody reads it before it is LIVE.
+    unsafe {
+        let mut found = state::EMPTY;
+        asm!(
+            "r0 = cmpxchg_64({p} + 0, r0, {new})",
+            p = in(reg) words,
+            new = in(reg) state::BUSY | tag,
+            inout("r0") found,
+        );
+        if found != state::EMPTY {
+            return false;
+        }
+        let to = words.add(slot::KEY);
+        to.write(key[0]);
+        to.add(1).write(key[1]);
+        to.add(2).write(key[2]);
+        to.add(3).write(key[3]);
+        to.add(4).write(key[4]);
+        to.add(5).cast::<u32>().write(key[5] as u32);
+        // An exchange, for its barrier.
+        let mut live = state::LIVE | tag;
+        asm!("{v} = xchg_64({p} + 0, {v})", p = in(reg) words, v = inout(reg) live);
+        let _ = live;
+        true
+    }
+}
+
+/// `AtomicU64::fetch_add` does not compile for the BPF target.
+///
+/// # Safety
+/// `pointer` is valid for writes and aligned.
+#[inline(always)]
+unsafe fn fetch_add(pointer: *mut u64, value: u64) -> u64 {
+    let mut old = value;
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("{v} = atomic_fetch_add((u64 *)({p} + 0), {v})", p = in(reg) pointer, v = inout(reg) old);
+    }
+    old
+}
+
+/// # Safety
+/// `pointer` is valid for writes and aligned.
+#[inline(always)]
+pub unsafe fn atomic_add(pointer: *mut u64, value: u64) {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("lock *(u64 *)({p} + 0) += {v}", p = in(reg) pointer, v = in(reg) value);
+    }
+}
+
+/// # Safety
+/// `pointer` is valid for writes and aligned.
+#[inline(always)]
+unsafe fn atomic_or(pointer: *mut u64, value: u64) {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("lock *(u64 *)({p} + 0) |= {v}", p = in(reg) pointer, v = in(reg) value);
+    }
+}
+
+const _: () = assert!(slot::WORDS * SLOTS * 8 == 4096 && size_of::<Geometry>() == 8 + SEEDS * 8);
