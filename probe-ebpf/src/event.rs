@@ -52,7 +52,11 @@ fn kept(headers: &Headers, flow: Flow, side: u32) -> Option<u32> {
     } else if headers.is_icmp_error() {
         Some(2)
     } else {
-        let sender = if side == 0 { key.remote_port } else { key.local_port };
+        let sender = if side == 0 {
+            key.remote_port
+        } else {
+            key.local_port
+        };
         (sender == port::DNS && matches!(key.protocol, ip::UDP | ip::TCP)).then_some(3)
     }
 }

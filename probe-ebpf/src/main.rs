@@ -87,7 +87,14 @@ fn forget(skb: &Skb, headers: &Headers) -> (Headers, [u64; KEY_WORDS]) {
         word
     };
     let [a, b, c, d, e, f] = headers.key.pack();
-    let key = [word(a), word(b), word(c), word(d), word(e), word(f) & 0xffff_ffff];
+    let key = [
+        word(a),
+        word(b),
+        word(c),
+        word(d),
+        word(e),
+        word(f) & 0xffff_ffff,
+    ];
     let numbers = word(u64::from(headers.sequence) | u64::from(headers.acknowledgment) << 32);
     let rest = word(
         u64::from(headers.payload)

@@ -134,7 +134,10 @@ pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Rea
             }
         }
         if new_highest != highest {
-            words.add(SEQUENCE).cast::<u32>().write_volatile(new_highest);
+            words
+                .add(SEQUENCE)
+                .cast::<u32>()
+                .write_volatile(new_highest);
         }
         let new_last = u32::from(window) | u32::from(seen) << 16;
         if new_last != last as u32 & 0x00ff_ffff {

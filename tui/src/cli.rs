@@ -167,8 +167,8 @@ pub struct ProbeArgs {
     /// Polling interval in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     pub interval: Duration,
-    /// Flows per interval that are counted one by one; packets of further flows
-    /// count as untracked. Preallocates about 500 bytes of kernel memory per flow
+    /// Flows that are counted one by one at a time; packets of further flows
+    /// count as untracked. Preallocates about 390 bytes of kernel memory per flow
     #[arg(long, value_name = "FLOWS", default_value_t = 131_072, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_flows: u32,
     /// Count packets to a container at its own end of the netkit pair, in its

@@ -164,7 +164,7 @@ fn programs() -> Finding {
             WHAT,
             State::Fatal,
             format!("{:#}", preflight::explain(error)),
-            "see above for capabilities; a kernel of 5.8 or later with CONFIG_BPF_SYSCALL is needed",
+            "see above for capabilities; a kernel of 5.12 or later with CONFIG_BPF_SYSCALL is needed",
         ),
     }
 }
@@ -215,8 +215,9 @@ fn grace() -> Finding {
         Finding::missing(
             "membarrier",
             State::Without,
-            "not offered; readings wait 200 ms instead",
-            "kernels with nohz_full do not offer it; nothing needs to be done",
+            "not available; each reading waits 200 ms instead",
+            "kernels with nohz_full do not offer it, and a sandbox (seccomp) may deny it; counting \
+             stays exact",
         )
     }
 }

@@ -80,7 +80,7 @@ pub fn explain(error: ObjectError) -> anyhow::Error {
         .to_string_lossy()
         .into_owned();
     anyhow::Error::new(error).context(format!(
-        "cannot set up the eBPF programs on Linux {release}; nkview needs 5.8 for the ring \
-         buffer, 6.6 for tcx and 6.7 for netkit"
+        "cannot set up the eBPF programs on Linux {release}; nkview needs 5.12 for atomic \
+         operations, 6.6 for tcx and 6.7 for netkit"
     ))
 }
