@@ -143,6 +143,8 @@ impl Expected {
             ether::ARP => (mapped(SOURCE), mapped(DESTINATION), 0),
             _ => ([0; 16], [0; 16], 0),
         };
+        // What every TCP packet here has, where it is read.
+        let is_tcp = self.tcp_flags != 0;
         Headers {
             key: FlowKey {
                 local,
@@ -158,6 +160,10 @@ impl Expected {
             },
             tcp_flags: self.tcp_flags,
             hop_limit,
+            window: if is_tcp { 0xffff } else { 0 },
+            sequence: if is_tcp { 0x0102_0304 } else { 0 },
+            acknowledgment: if is_tcp { 0x0506_0708 } else { 0 },
+            payload: 0,
         }
     }
 }
@@ -524,7 +530,7 @@ fn samples() -> Vec<(Vec<u8>, usize)> {
         ),
     );
     vec![
-        (ethernet(ether::IPV4, &ipv4(ip::TCP, &TCP)), 14 + 20 + 14),
+        (ethernet(ether::IPV4, &ipv4(ip::TCP, &TCP)), 14 + 20 + 16),
         (
             ethernet(ether::IPV4, &ipv4_with(ip::UDP, 0, &[1; 8], &UDP)),
             14 + 28 + 4,
@@ -534,10 +540,10 @@ fn samples() -> Vec<(Vec<u8>, usize)> {
             ethernet(ether::IPV4, &ipv4_with(ip::TCP, 9, &[], &TCP)),
             14 + 20,
         ),
-        (ethernet(ether::IPV6, &ipv6(ip::TCP, &TCP)), 14 + 40 + 14),
+        (ethernet(ether::IPV6, &ipv6(ip::TCP, &TCP)), 14 + 40 + 16),
         (
             ethernet(ether::IPV6, &ipv6(ip::ROUTING, &walked)),
-            14 + 40 + 16 + 8 + 16 + 14,
+            14 + 40 + 16 + 8 + 16 + 16,
         ),
         (ethernet(ether::VLAN_SERVICE, &tagged), 14 + 8 + 40 + 4),
         (ethernet(ether::ARP, &arp([6, 4], ether::IPV4)), 14 + 28),

@@ -194,6 +194,7 @@ fn wanted(recipe: &Recipe) -> Headers {
         Transport::Echo(id, _) => (ip::ICMPV6, id, icmp::ECHO_V6.into(), 0),
     };
     let mut ids = recipe.vlans.iter().copied().skip_while(|&id| id == 0);
+    let is_tcp = protocol == ip::TCP;
     Headers {
         key: FlowKey {
             local,
@@ -209,6 +210,13 @@ fn wanted(recipe: &Recipe) -> Headers {
         },
         tcp_flags,
         hop_limit,
+        window: if is_tcp { 2 } else { 0 },
+        sequence: u32::from(is_tcp),
+        acknowledgment: 0,
+        payload: match recipe.transport {
+            Transport::Echo(..) => 0,
+            _ => recipe.payload.len() as u32,
+        },
     }
 }
 
