@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,19 @@ use crate::filter::Filter;
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// Append a log for bug reports to this file, up to 10 MiB [env: NKVIEW_LOG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    pub log: Option<PathBuf>,
+    /// How much to log; debug and trace name devices
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "LEVEL",
+        help_heading = "Log"
+    )]
+    pub log_level: LogLevel,
     /// A command; without one, the screen.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -24,12 +38,29 @@ pub struct Cli {
     pub watch: WatchArgs,
 }
 
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What went wrong
+    Error,
+    /// What may be going wrong
+    Warn,
+    /// What nkview does, without names and addresses
+    #[default]
+    Info,
+    /// What it does in each interval, and to which device
+    Debug,
+    /// Everything
+    Trace,
+}
+
 /// The commands beside the screen.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch a small private network with real traffic; nothing of it remains on exit
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
-    /// Write flows and packets to stdout, as NDJSON
+    /// Write flows and packets to stdout: JSON, text, tables, or pcapng
     Stream(StreamArgs),
     /// List devices, with peers, namespaces, containers and the programs on their hooks
     Devices(DevicesArgs),
@@ -61,6 +92,7 @@ pub struct WatchArgs {
 }
 
 /// Arguments of `nkview demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// How to count.
@@ -97,13 +129,17 @@ pub struct StreamArgs {
 /// What `nkview stream` writes, and for how long.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
+#[group(id = "output")]
 pub struct OutputArgs {
-    /// Output as JSON Lines: one object per line. The default
-    #[arg(long)]
-    pub json: bool,
-    /// Also write a line for each captured packet
-    #[arg(long)]
+    /// The format.
+    #[command(flatten)]
+    pub format: FormatArgs,
+    /// Also write packets, with JSON
+    #[arg(long, conflicts_with = "top")]
     pub packets: bool,
+    /// Also write flows, with --text
+    #[arg(long, conflicts_with = "pcapng")]
+    pub flows: bool,
     /// Write only matching flows and packets, e.g. "10.0.0.0/8 and not port 22";
     /// totals still cover everything
     #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
@@ -111,9 +147,28 @@ pub struct OutputArgs {
     /// Stop after this many seconds, counted from when all devices are attached
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
-    /// Stop after writing this many packets, or flows if no packets are written
+    /// Stop after this many packets; if no packets are written, flows, or tables
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+}
+
+/// The format of `nkview stream`; NDJSON if none is named.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(id = "format", multiple = false)]
+pub struct FormatArgs {
+    /// Write JSON Lines: one object per line, flows by default. The default
+    #[arg(long)]
+    pub json: bool,
+    /// Write a line for each captured packet, as tcpdump does
+    #[arg(long)]
+    pub text: bool,
+    /// Write captured packets as pcapng, for Wireshark; all of them with
+    /// --every-packet
+    #[arg(long)]
+    pub pcapng: bool,
+    /// Write a table of the busiest flows for each interval
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub top: Option<u32>,
 }
 
 /// Arguments of `nkview devices`.

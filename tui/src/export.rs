@@ -7,9 +7,12 @@
 mod distinct;
 pub mod ndjson;
 mod output;
+mod pcapng;
 mod selection;
 mod slots;
 mod stdout;
+mod text;
+mod top;
 
 use std::io;
 
@@ -17,8 +20,11 @@ use crate::model::Envelope;
 
 pub use ndjson::Ndjson;
 pub use output::{Output, Queue};
+pub use pcapng::Pcapng;
 pub use selection::Selection;
 pub use stdout::{Stdout, reader_gone};
+pub use text::Text;
+pub use top::Top;
 
 /// A format: takes what a source reports, in the order of time, and writes it.
 ///

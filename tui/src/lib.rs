@@ -4,6 +4,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod dissect;
 pub mod export;
@@ -11,6 +12,7 @@ pub mod filter;
 pub mod flow;
 pub mod keys;
 pub mod listing;
+mod log;
 pub mod model;
 pub mod probe;
 pub mod run;
@@ -30,7 +32,15 @@ use clap::Parser;
 /// Reads the command line and carries it out.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run::run(cli::Cli::parse()) {
+    let cli = cli::Cli::parse();
+    let ended = log::start(&cli).and_then(|log| {
+        let ended = run::run(cli);
+        log::ended(&ended);
+        // What waits to be written is written before the process ends.
+        drop(log);
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // It may quote names from the command line, a file or the network.

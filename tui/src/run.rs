@@ -4,6 +4,7 @@ use anyhow::Context;
 use rustix::thread::CapabilitySet;
 
 use crate::cli::{Cli, Command};
+#[cfg(feature = "demo")]
 use crate::demo::Demo;
 use crate::probe::live::Options;
 use crate::probe::{privileges, sys};
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             let user = User::read()?;
             block_on(|signals| screen::show(options, args.screen, user, signals))
         }
+        #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => {
             terminal::check()?;
             let user = User::read()?;

@@ -27,12 +27,14 @@ use report::{Layer, Outcome};
 const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 8] = [
+    ("capinfos", "wireshark-common"),
     ("ip", "iproute2"),
     ("ping", "iputils-ping"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
     ("timeout", "coreutils"),
+    ("tshark", "tshark"),
     ("unshare", "util-linux"),
 ];
 

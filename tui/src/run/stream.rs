@@ -1,16 +1,20 @@
 //! `nkview stream`: what a live source reports, on stdout.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::options;
 use super::signals::Signals;
 use super::start::{finish, start};
-use crate::cli::StreamArgs;
-use crate::export::{Ndjson, Output, Queue, Selection, Sink, Stdout, reader_gone};
+use crate::cli::{FormatArgs, StreamArgs};
+use crate::export::{
+    Ndjson, Output, Pcapng, Queue, Selection, Sink, Stdout, Text, Top, reader_gone,
+};
 use crate::model::{Device, Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
 use crate::probe::preflight;
@@ -40,10 +44,18 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
         );
     }
     let no_reader = reader_gone().context("cannot start a thread for stdout")?;
+    let format = args.output.format;
+    if format.pcapng && io::stdout().is_terminal() {
+        bail!("pcapng is binary and stdout is a terminal: redirect it to a file or a pipe");
+    }
     let selection = Selection {
         filter: args.output.filter,
-        flows: true,
-        packets: args.output.packets,
+        flows: if format.text {
+            args.output.flows
+        } else {
+            !format.pcapng
+        },
+        packets: args.output.packets || format.text || format.pcapng,
         remaining: args.output.count,
     };
     let duration = args.output.duration;
@@ -64,8 +76,9 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
         requests: _requests,
         stop,
     } = source;
-    let (queue, mut output) = Output::start(sink(session, selection), WAITING)
-        .context("cannot start a thread for the output")?;
+    let sink = sink(session, selection, format).context("cannot write to stdout")?;
+    let (queue, mut output) =
+        Output::start(sink, WAITING).context("cannot start a thread for the output")?;
     // Attaching to many devices takes seconds, which are nobody's measurement.
     let (attached, is_attached) = oneshot::channel();
     let mut pump = tokio::spawn(pump(events, queue, attached));
@@ -119,8 +132,17 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
 }
 
 /// The format that was asked for.
-fn sink(session: Session, selection: Selection) -> Box<dyn Sink> {
-    Box::new(Ndjson::new(session, Stdout, selection))
+fn sink(session: Session, selection: Selection, format: FormatArgs) -> io::Result<Box<dyn Sink>> {
+    let zone = TimeZone::system();
+    Ok(if format.text {
+        Box::new(Text::new(&session, Stdout, selection, zone))
+    } else if format.pcapng {
+        Box::new(Pcapng::new(&session, Stdout, selection)?)
+    } else if let Some(rows) = format.top {
+        Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
+    } else {
+        Box::new(Ndjson::new(session, Stdout, selection))
+    })
 }
 
 /// Hands events to the output until either side ends. Tells when all devices of the

@@ -21,6 +21,8 @@ use crate::model::{
     Session, Totals, Watch,
 };
 
+mod schema;
+
 fn session() -> Session {
     Session {
         host: "node-3".to_owned(),

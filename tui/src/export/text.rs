@@ -1,0 +1,223 @@
+//! Lines for people, as tcpdump prints them.
+//!
+//! ```text
+//! 04:05:06.789012 lxc1 In  IP 10.0.9.2.51820 > 10.0.1.7.443: TCP [S], seq 1, win 64240, length 0
+//! ```
+//!
+//! `In` is towards the end that the device leads to. Lines that begin with `--`
+//! are remarks.
+
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use probe_common::parse::number::ether;
+use probe_common::{Direction, FlowKey};
+
+use super::slots::Slots;
+use super::{Selection, Sink};
+use crate::dissect::{ether_type_name, protocol_name, summary};
+use crate::model::{
+    Envelope, Event, Interval, KeyFields, Level, Moment, Packet, Session, Side, Totals, WallClock,
+    Watch,
+};
+use crate::text::clean;
+
+#[cfg(test)]
+mod tests;
+
+/// Writes text. Lines are buffered up to the end of an event.
+pub struct Text<W: Write> {
+    writer: BufWriter<W>,
+    clock: WallClock,
+    zone: TimeZone,
+    selection: Selection,
+    slots: Slots,
+    /// The sums of each device in `slots`.
+    sums: Vec<Totals>,
+}
+
+impl<W: Write> Text<W> {
+    /// Times are those of `zone`.
+    pub fn new(session: &Session, writer: W, selection: Selection, zone: TimeZone) -> Self {
+        Self {
+            writer: BufWriter::with_capacity(1 << 16, writer),
+            clock: session.wall_clock(),
+            zone,
+            selection,
+            slots: Slots::default(),
+            sums: Vec::new(),
+        }
+    }
+
+    fn time(&self, at: Moment) -> Time<'_> {
+        Time(self.clock.at(at), &self.zone)
+    }
+
+    fn packet(&mut self, packet: &Packet) -> io::Result<()> {
+        let place = self.slots.place(packet.key.device);
+        let device = &self.slots.devices()[place];
+        let direction = packet.direction;
+        if !self
+            .selection
+            .takes_packet(&packet.key, device.as_name(), direction)
+        {
+            return Ok(());
+        }
+        let time = Time(self.clock.at(packet.at), &self.zone);
+        let [local, remote] = ends(&packet.key);
+        let (way, [from, to]) = match direction {
+            Direction::In => ("In ", [remote, local]),
+            Direction::Out => ("Out", [local, remote]),
+        };
+        let name = clean(&device.name);
+        let family = family(&packet.key);
+        write!(self.writer, "{time} {name} {way} {family}")?;
+        if let (Some(from), Some(to)) = (from, to) {
+            write!(self.writer, " {from} > {to}")?;
+        }
+        let length = packet.len;
+        write!(
+            self.writer,
+            ": {}, length {length}",
+            clean(&summary(packet))
+        )?;
+        if packet.segments > 1 {
+            write!(self.writer, " ({} segments)", packet.segments)?;
+        }
+        self.writer.write_all(b"\n")
+    }
+
+    fn interval(&mut self, interval: &Interval) -> io::Result<()> {
+        self.clock.follow(interval.anchor());
+        for totals in &interval.devices {
+            let place = self.slots.place(totals.slot);
+            self.sums
+                .resize_with(self.slots.devices().len(), Totals::default);
+            for direction in totals.directions {
+                self.sums[place] += direction;
+            }
+        }
+        for counts in &interval.flows {
+            let place = self.slots.place(counts.key.device);
+            let device = &self.slots.devices()[place];
+            let [r#in, out] = &counts.value.directions;
+            let had_packets = [r#in.packets > 0, out.packets > 0];
+            if !self
+                .selection
+                .takes_flow(&counts.key, device.as_name(), had_packets)
+            {
+                continue;
+            }
+            let time = Time(self.clock.at(interval.at), &self.zone);
+            let protocol = protocol_name(counts.key.ether_type, counts.key.protocol);
+            write!(
+                self.writer,
+                "{time} {} flow {protocol}",
+                clean(&device.name)
+            )?;
+            if let [Some(local), Some(remote)] = ends(&counts.key) {
+                write!(self.writer, " {local} - {remote}")?;
+            }
+            writeln!(
+                self.writer,
+                ": in {} packets, {} bytes; out {} packets, {} bytes",
+                r#in.packets, r#in.bytes, out.packets, out.bytes
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> Sink for Text<W> {
+    fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        match &envelope.event {
+            Event::Devices(devices) => {
+                self.slots.update(devices);
+                for device in devices {
+                    if let Watch::Failed(reason) = &device.watch {
+                        let name = clean(&device.name);
+                        writeln!(self.writer, "-- cannot watch {name}: {}", clean(reason))?;
+                    }
+                }
+            }
+            Event::Interval(interval) => self.interval(interval)?,
+            Event::Packets(packets) => {
+                for packet in packets {
+                    self.packet(packet)?;
+                }
+            }
+            Event::Notice(notice) => {
+                let time = self.time(notice.at).to_string();
+                let level = match notice.level {
+                    Level::Info => "note",
+                    Level::Warning => "warning",
+                };
+                writeln!(self.writer, "-- {time} {level}: {}", clean(&notice.text))?;
+            }
+            Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
+            Event::Signals(_) | Event::Reply(_) => {}
+        }
+        self.writer.flush()
+    }
+
+    fn lost(&mut self, packets: u64) -> io::Result<()> {
+        writeln!(
+            self.writer,
+            "-- {packets} packets are missing here: the output was too slow"
+        )
+    }
+
+    fn is_complete(&self) -> bool {
+        self.selection.is_complete()
+    }
+
+    /// Writes what each device's hooks saw.
+    fn finish(&mut self) -> io::Result<()> {
+        for (device, sum) in self.slots.devices().iter().zip(&self.sums) {
+            writeln!(
+                self.writer,
+                "-- {}: {} packets seen, {} captured, {} lost in the ring buffer",
+                clean(&device.name),
+                sum.packets,
+                sum.events,
+                sum.lost
+            )?;
+        }
+        self.writer.flush()
+    }
+}
+
+/// The time of day, as tcpdump has it.
+struct Time<'a>(Timestamp, &'a TimeZone);
+
+impl fmt::Display for Time<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.1.to_datetime(self.0).time();
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let micros = time.subsec_nanosecond() / 1000;
+        write!(f, "{hour:02}:{minute:02}:{second:02}.{micros:06}")
+    }
+}
+
+/// What tcpdump calls a packet's network layer.
+fn family(key: &FlowKey) -> String {
+    match key.ether_type {
+        ether::IPV4 => "IP".to_owned(),
+        ether::IPV6 => "IP6".to_owned(),
+        ether::ARP => "ARP".to_owned(),
+        other => ether_type_name(other).into_owned(),
+    }
+}
+
+/// Local and remote end as tcpdump writes them: `10.0.0.1.443`.
+fn ends(key: &FlowKey) -> [Option<String>; 2] {
+    [Side::Local, Side::Remote].map(|side| {
+        let address = key.address(side)?;
+        Some(match key.port(side) {
+            Some(port) => format!("{address}.{port}"),
+            None => address.to_string(),
+        })
+    })
+}
