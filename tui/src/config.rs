@@ -96,21 +96,35 @@ pub struct Flows {
 }
 
 impl Config {
-    /// Reads the user's file over the defaults, where there is one.
+    /// Reads the user's file over the defaults, where there is one. A file that
+    /// cannot be read (no permission, no directory) does not keep anybody from
+    /// watching: the defaults hold then, and the second value says why.
     ///
     /// # Errors
-    /// When it cannot be read, or something in it cannot be meant.
-    pub fn load(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    /// When something in the file is wrong.
+    pub fn load(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<(Self, Option<String>)> {
         let Some(path) = path(variable) else {
-            return Self::parse("");
+            return Ok((Self::parse("")?, None));
         };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|error| {
-                let path = path.display();
-                anyhow!("{path}: {error:#} (`nkview config` prints the defaults)")
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(""),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        let name = path.display();
+        match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8(bytes)
+                .map_err(|_| anyhow!("not UTF-8"))
+                .and_then(|text| Self::parse(&text))
+                .map(|config| (config, None))
+                .map_err(|error| {
+                    anyhow!("{name}: {error:#} (`nkview config` prints the defaults)")
+                }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok((Self::parse("")?, None))
+            }
+            Err(error) => {
+                let notice =
+                    format!("Using the default configuration: cannot read {name}: {error}");
+                Ok((Self::parse("")?, Some(notice)))
+            }
         }
     }
 

@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // It may quote names from the command line, a file or the network.
             let text = text::clean_lines(&format!("{error:#}"));
-            eprintln!("nkview: {text}");
+            eprintln!("nkview: {}", run::in_locale(&text));
             ExitCode::FAILURE
         }
     }

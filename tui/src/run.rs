@@ -1,5 +1,7 @@
 //! Carries out the commands.
 
+use std::borrow::Cow;
+
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
 
@@ -57,6 +59,16 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),
+    }
+}
+
+/// Text as the locale can show it.
+#[must_use]
+pub fn in_locale(text: &str) -> Cow<'_, str> {
+    if look::is_utf8(variable) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(crate::text::ascii(text))
     }
 }
 

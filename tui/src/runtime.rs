@@ -55,6 +55,10 @@ pub struct Options {
     pub filter: Filter,
     /// Whether the source applies the prefixes of the filter.
     pub push_down: bool,
+    /// Whether tmux, unless it is told otherwise, drops what is copied.
+    pub drops_copies: bool,
+    /// What the user has to know from the start.
+    pub notice: Option<String>,
     /// Whether the last picture is left in the terminal.
     pub keep_screen: bool,
     /// The bindings.
@@ -86,11 +90,16 @@ pub async fn run(
     let mut app = App::new(session, options.look, options.filter);
     app.state.zone = TimeZone::system();
     app.state.mouse = !options.no_mouse;
+    app.state.drops_copies = options.drops_copies;
+    if let Some(notice) = options.notice {
+        app.state.notify(Level::Warning, notice);
+    }
     app.state.own = options.own;
     app.state.push_down = PushDown::new(options.push_down);
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
     }
+    screen.terminal().backend_mut().ascii(app.state.look.ascii);
     let input = screen.inputs();
     let ended = drive(
         screen.terminal(),
@@ -183,6 +192,7 @@ where
                 Some(input) => match input.context("cannot use the terminal")? {
                     Input::Event(event) => actions.extend(frame.action(app, event)),
                     Input::Ready => frame.answered(),
+                    Input::Cursor(position) => terminal.backend_mut().cursor_is_at(position),
                     Input::Written => frame.written(),
                     Input::Background(is_light) => {
                         app.state.look.light = is_light;

@@ -205,6 +205,7 @@ impl Line for Tty {
         if self.mouse {
             bytes.extend(MOUSE_ON.bytes());
         }
+        bytes.extend(output::PROBE_LINE_FEED.bytes());
         self.writer.send(bytes);
         Ok(())
     }

@@ -46,6 +46,33 @@ fn is_safe(c: char) -> bool {
             | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
+/// The text in ASCII, for where the locale has no more: typographic signs as they
+/// are typed on a keyboard, all else as question marks.
+#[must_use]
+pub fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '→' => plain.push_str("->"),
+            '←' => plain.push_str("<-"),
+            '↔' => plain.push_str("<->"),
+            '…' => plain.push_str("..."),
+            '≥' => plain.push_str(">="),
+            '≤' => plain.push_str("<="),
+            '–' | '—' | '─' => plain.push('-'),
+            '×' => plain.push('x'),
+            'µ' => plain.push('u'),
+            '·' => plain.push('.'),
+            '●' => plain.push('*'),
+            '‘' | '’' => plain.push('\''),
+            '“' | '”' => plain.push('"'),
+            _ if c.is_ascii() => plain.push(c),
+            _ => plain.push('?'),
+        }
+    }
+    plain
+}
+
 /// Text of several lines, each of them [`clean`].
 #[must_use]
 pub fn clean_lines(text: &str) -> String {

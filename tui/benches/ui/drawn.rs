@@ -11,7 +11,7 @@ use nkview::model::{Event, Interval, Totals};
 use nkview::terminal::{Console, Line, Output};
 use nkview::ui;
 use probe_common::Direction;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::synthetic::{self, Synthetic};
@@ -47,10 +47,13 @@ impl Drawn {
         let options = TerminalOptions {
             viewport: Viewport::Fixed(Rect::new(0, 0, 140, 45)),
         };
+        let mut terminal = Terminal::with_options(Output::new(Sink), options).unwrap();
+        // As a terminal that answers.
+        terminal.backend_mut().cursor_is_at(Position::new(2, 1));
         Self {
             keymap: Keymap::default(),
             app: App::new(synthetic::session(), look, Filter::everything()),
-            terminal: Terminal::with_options(Output::new(Sink), options).unwrap(),
+            terminal,
         }
     }
 

@@ -102,6 +102,9 @@ impl App {
     /// Puts text into the user's clipboard.
     pub(super) fn copy(&mut self, text: Option<String>) -> Option<Effect> {
         let notice = match &text {
+            Some(text) if self.state.drops_copies => {
+                format!("Sent to tmux (needs `set -g set-clipboard on`): {text}")
+            }
             Some(text) => format!("Copied, if the terminal supports OSC 52: {text}"),
             None => "Nothing to copy: select a row, or set a filter.".to_owned(),
         };

@@ -29,6 +29,8 @@ pub struct State {
     pub look: Look,
     /// Whether the mouse acts here; otherwise it selects text in the terminal.
     pub mouse: bool,
+    /// Whether tmux, unless it is told otherwise, drops what is copied.
+    pub drops_copies: bool,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
     /// Messages to the user.
@@ -67,6 +69,7 @@ impl State {
             zone: TimeZone::UTC,
             look,
             mouse: true,
+            drops_copies: false,
             own: None,
             notices: Notices::default(),
             filtering: Filtering::new(filter),

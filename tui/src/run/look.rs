@@ -63,19 +63,28 @@ fn has_light_background(colours: Option<&str>) -> Option<bool> {
     Some(matches!(background, 7 | 9..=15))
 }
 
-/// Whether text is encoded as UTF-8: the first of these that is set decides
-/// (POSIX, locale(7)). A terminal without a locale, as `sudo` leaves it, is
-/// taken for a modern one.
+/// Whether graphs and signs can be drawn: the encoding is UTF-8, and it is not the
+/// console of Linux, whose fonts have only 256 or 512 signs.
 fn is_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
+    is_utf8(&variable) && variable("TERM").as_deref() != Some("linux")
+}
+
+/// Whether text is encoded as UTF-8: the first of these that is set decides
+/// (POSIX, locale(7)). An environment without a locale, as `sudo` leaves it, is
+/// taken for a modern one.
+pub fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
         .find_map(|name| variable(name).filter(|value| !value.is_empty()));
-    let is_linux_console = variable("TERM").as_deref() == Some("linux");
-    match locale {
-        Some(locale) => {
-            let locale = locale.to_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        }
-        None => !is_linux_console,
-    }
+    locale.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// Whether tmux runs between this program and the terminal: it drops what
+/// programs copy (OSC 52), unless it is told otherwise. `sudo` keeps TERM alone.
+pub fn drops_copies(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is_tmux = |term: &str| term.starts_with("tmux") || term.starts_with("screen");
+    variable("TMUX").is_some() || variable("TERM").as_deref().is_some_and(is_tmux)
 }

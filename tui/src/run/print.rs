@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, bail};
 
+use super::in_locale;
 use crate::cli::{DevicesArgs, DoctorArgs};
 use crate::model::Device;
 use crate::probe::{doctor, inventory};
@@ -11,40 +12,45 @@ use crate::{config, listing};
 
 /// Prints the default configuration.
 pub fn config() -> anyhow::Result<()> {
-    unless_closed(io::stdout().write_all(config::text_of_defaults().as_bytes()))
+    unless_closed(text(config::text_of_defaults().as_bytes()))
 }
 
 /// Prints the devices. Nothing is attached.
 pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
     let mut devices = inventory::list().await?;
     devices.sort_by(Device::cmp_by_name);
-    let stdout = io::stdout().lock();
     unless_closed(if args.json {
-        listing::write_json(&devices, stdout)
+        listing::write_json(&devices, io::stdout().lock())
     } else {
-        listing::write_table(&devices, stdout)
+        let mut table = Vec::new();
+        listing::write_table(&devices, &mut table).and_then(|()| text(&table))
     })
 }
 
 /// Prints what the doctor finds; an error if nothing can be watched.
 pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
     let findings = doctor::examine().await;
-    let mut stdout = io::stdout();
     let written = if args.json {
+        let mut stdout = io::stdout().lock();
         findings.iter().try_for_each(|finding| {
             serde_json::to_writer(&mut stdout, finding)?;
             stdout.write_all(b"\n")
         })
     } else {
-        findings
-            .iter()
-            .try_for_each(|finding| write!(stdout, "{finding}"))
+        let lines: String = findings.iter().map(ToString::to_string).collect();
+        text(lines.as_bytes())
     };
     unless_closed(written)?;
     if findings.iter().any(doctor::Finding::is_fatal) {
         bail!("cannot watch any device in this environment");
     }
     Ok(())
+}
+
+/// Prints text, in ASCII where the locale has no more.
+fn text(bytes: &[u8]) -> io::Result<()> {
+    let text = String::from_utf8_lossy(bytes);
+    io::stdout().write_all(in_locale(&text).as_bytes())
 }
 
 /// A reader that has seen enough is no error.

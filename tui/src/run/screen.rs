@@ -16,6 +16,8 @@ use crate::source::Source;
 /// later may open.
 pub struct User {
     config: Config,
+    /// Why the configuration could not be read.
+    notice: Option<String>,
     own: Option<OwnSession>,
 }
 
@@ -23,10 +25,12 @@ impl User {
     /// Reads it.
     ///
     /// # Errors
-    /// When the configuration cannot be read or is wrong.
+    /// When something in the configuration is wrong.
     pub fn read() -> anyhow::Result<Self> {
+        let (config, notice) = Config::load(variable)?;
         Ok(Self {
-            config: Config::load(variable)?,
+            config,
+            notice,
             own: own::session(),
         })
     }
@@ -36,7 +40,11 @@ impl User {
 pub async fn show(
     options: Options,
     args: ScreenArgs,
-    User { config, own }: User,
+    User {
+        config,
+        notice,
+        own,
+    }: User,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (preferences, keymap) = (config.preferences()?, config.keymap()?);
@@ -54,6 +62,8 @@ pub async fn show(
         look,
         ask_background,
         no_mouse: args.no_mouse,
+        drops_copies: look::drops_copies(variable),
+        notice,
         filter: args.filter,
         push_down: args.push_down,
         keep_screen: args.keep_screen,

@@ -1,6 +1,7 @@
 //! Cells as bytes. Of a frame over a slow line most bytes would say where the
 //! next digit goes; so changes are written down the screen, column by column,
-//! where the next one is mostly a line feed and a backspace away.
+//! where the next one is mostly a line feed and a backspace away. Behind a cell that
+//! terminals draw in different widths the next one is placed absolutely.
 
 use std::io::{self, Write};
 
@@ -25,6 +26,8 @@ struct Run<'a> {
     end: u16,
     /// Whether all terminals draw it in the same width.
     is_plain: bool,
+    /// Whether most do; otherwise it is of a single cell.
+    is_certain: bool,
     /// The style by its number: a place is told in fewer bytes than a style.
     style: usize,
     cells: Vec<&'a Cell>,
@@ -42,13 +45,15 @@ impl Run<'_> {
     }
 }
 
-/// Writes cells, which come row by row, on a screen of this width.
+/// Writes cells, which come row by row, on a screen of this width, where a line
+/// feed keeps the column or not.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write<'a>(
     cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
     width: u16,
+    line_feeds: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut styles = Vec::new();
@@ -57,7 +62,7 @@ pub fn write<'a>(
     let mut cursor = None;
     let mut style = None;
     for run in &runs {
-        out.write_all(&way(cursor, run.at))?;
+        out.write_all(&way(cursor, run.at, line_feeds))?;
         if style != Some(run.style) {
             style = Some(run.style);
             queue!(
@@ -65,6 +70,14 @@ pub fn write<'a>(
                 SetAttribute(Attribute::Reset),
                 SetStyle(content(styles[run.style]))
             )?;
+        }
+        if let [cell] = run.cells[..]
+            && !is_certain(cell.symbol())
+        {
+            // Where it is drawn narrower, nothing shows beside it.
+            let columns = usize::from(run.end - run.at.x);
+            write!(out, "{:columns$}", "")?;
+            out.write_all(&way(None, run.at, line_feeds))?;
         }
         for cell in &run.cells {
             queue!(out, Print(cell.symbol()))?;
@@ -90,8 +103,13 @@ fn runs<'a>(
             });
         let end = x + cell.symbol().width() as u16;
         let is_plain = cell.symbol().is_ascii();
+        let is_certain = is_certain(cell.symbol());
         match runs.last_mut() {
-            Some(run) if (run.end, run.at.y, run.style) == (x, y, style) => {
+            Some(run)
+                if (run.end, run.at.y, run.style) == (x, y, style)
+                    && is_certain
+                    && run.is_certain =>
+            {
                 run.cells.push(cell);
                 run.end = end;
                 run.is_plain &= is_plain;
@@ -100,6 +118,7 @@ fn runs<'a>(
                 at: Position { x, y },
                 end,
                 is_plain,
+                is_certain,
                 style,
                 cells: vec![cell],
             }),
@@ -108,14 +127,26 @@ fn runs<'a>(
     runs
 }
 
+/// Whether terminals agree on the width of a symbol: one character of an alphabet
+/// or of what graphs and boxes are drawn with. They do not on joined and combined
+/// characters, flags, emoji, and some scripts.
+fn is_certain(symbol: &str) -> bool {
+    let mut characters = symbol.chars();
+    let is_known =
+        |c| matches!(c, '\0'..='\u{2ff}' | '\u{370}'..='\u{52f}' | '\u{2010}'..='\u{25ff}');
+    characters.next().is_none_or(is_known) && characters.next().is_none()
+}
+
 /// The shortest way for the cursor.
-fn way(from: Option<Position>, to: Position) -> Vec<u8> {
+fn way(from: Option<Position>, to: Position, line_feeds: bool) -> Vec<u8> {
     let absolute = format!("\x1b[{};{}H", to.y + 1, to.x + 1).into_bytes();
     let Some(from) = from.filter(|from| from.y <= to.y) else {
         return absolute;
     };
     let down = match to.y - from.y {
-        lines @ 0..=3 => vec![b'\n'; lines.into()],
+        0 => Vec::new(),
+        lines @ 1..=3 if line_feeds => vec![b'\n'; lines.into()],
+        1 => b"\x1b[B".to_vec(),
         lines => format!("\x1b[{lines}B").into_bytes(),
     };
     let right = |columns: u16| match columns {

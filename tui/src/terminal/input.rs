@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossterm::event::Event;
 use futures::Stream;
+use ratatui::layout::Position;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal as Number;
@@ -37,6 +38,8 @@ pub enum Input {
     /// All that was written before the last question has been processed
     /// (answer to DSR, `CSI 5 n`).
     Ready,
+    /// Where the cursor is (answer to DSR, `CSI 6 n`), from (0, 0).
+    Cursor(Position),
     /// Whether the background is light (answer to OSC 11).
     Background(bool),
     /// The last frame was written.

@@ -21,6 +21,10 @@ mod tests;
 /// Bytes that a changed cell takes at least, and that a changed row takes
 /// besides: a rough measure of what a frame will take.
 const ROW_BYTES: usize = 16;
+/// A line feed from the column of [`PROBED`], and the question where that leads.
+pub(super) const PROBE_LINE_FEED: &str = "\x1b[1;3H\n\x1b[6n";
+/// Where it leads if it keeps the column.
+const PROBED: Position = Position::new(2, 1);
 /// The question whether all so far has been processed (DSR).
 const ASK_READY: &[u8] = b"\x1b[5n";
 
@@ -45,6 +49,11 @@ pub struct Output<W> {
     next_row: u16,
     is_whole: bool,
     asks: bool,
+    /// Whether a line feed keeps the column: not in line feed mode (LNM), nor
+    /// where a terminal is set to return with each.
+    line_feeds: bool,
+    /// Whether only ASCII is written.
+    ascii: bool,
     written: u64,
 }
 
@@ -107,6 +116,12 @@ pub trait Console: Backend {
     /// Whether the last frame brought all that is to be shown.
     fn is_whole(&self) -> bool;
 
+    /// The terminal says where its cursor is.
+    fn cursor_is_at(&mut self, _position: Position) {}
+
+    /// Whether it is to show ASCII only.
+    fn ascii(&mut self, _is_ascii: bool) {}
+
     /// Puts text into the clipboard of whoever sits in front of it.
     ///
     /// # Errors
@@ -132,6 +147,14 @@ impl<W: Line> Console for Output<W> {
 
     fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    fn cursor_is_at(&mut self, position: Position) {
+        self.line_feeds = position == PROBED;
+    }
+
+    fn ascii(&mut self, is_ascii: bool) {
+        self.ascii = is_ascii;
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -163,6 +186,8 @@ impl<W: Write> Output<W> {
             next_row: 0,
             is_whole: true,
             asks: false,
+            line_feeds: false,
+            ascii: false,
             written: 0,
         }
     }
@@ -206,7 +231,9 @@ impl<W: Write> Output<W> {
                 .collect()
         };
         let rows: Vec<_> = changes.chunk_by(|a, b| a.1 == b.1).collect();
-        let first = rows.partition_point(|row| row[0].1 < self.next_row);
+        // Where something is typed, that comes first.
+        let start = self.place.map_or(self.next_row, |place| place.y);
+        let first = rows.partition_point(|row| row[0].1 < start);
         let mut bytes = 0;
         let fits: Vec<_> = rows[first..]
             .iter()
@@ -247,7 +274,13 @@ impl<W: Write> Backend for Output<W> {
         for (x, y, cell) in content {
             let Size { width, height } = self.wanted.area.as_size();
             self.make_room(Size::new(width.max(x + 1), height.max(y + 1)));
-            put(&mut self.wanted, (x, y), cell);
+            if self.ascii && !cell.symbol().is_ascii() {
+                let mut plain = cell.clone();
+                plain.set_symbol("?");
+                put(&mut self.wanted, (x, y), &plain);
+            } else {
+                put(&mut self.wanted, (x, y), cell);
+            }
         }
         Ok(())
     }
@@ -305,7 +338,7 @@ impl<W: Write> Backend for Output<W> {
         self.is_whole = is_whole;
         if !changes.is_empty() {
             let cells = changes.iter().map(|(x, y, cell)| (*x, *y, cell));
-            cells::write(cells, self.wanted.area.width, &mut frame)?;
+            cells::write(cells, self.wanted.area.width, self.line_feeds, &mut frame)?;
             for (x, y, cell) in &changes {
                 put(&mut self.shown, (*x, *y), cell);
             }

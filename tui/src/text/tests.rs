@@ -6,6 +6,11 @@ use unicode_width::UnicodeWidthStr;
 use super::*;
 
 #[test]
+fn ascii_reads_as_typed() {
+    assert_eq!(ascii("10 µs → … ≥ 5×2, 漢"), "10 us -> ... >= 5x2, ?");
+}
+
+#[test]
 fn counts() {
     assert_eq!(grouped(0), "0");
     assert_eq!(grouped(999), "999");

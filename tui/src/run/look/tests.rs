@@ -72,6 +72,7 @@ fn a_locale_without_unicode_gets_ascii() {
     assert!(seen(&[("LANG", "C")]).ascii);
     assert!(seen(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "POSIX")]).ascii);
     assert!(seen(&[("TERM", "linux")]).ascii);
+    assert!(seen(&[("TERM", "linux"), ("LANG", "C.UTF-8")]).ascii);
     assert!(!seen(&[("LC_CTYPE", "C.utf8")]).ascii);
     assert!(!seen(&[("TERM", "xterm")]).ascii);
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use probe_common::Direction;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::app::action::Action;
@@ -14,7 +14,7 @@ use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Interval, Totals};
 use crate::synthetic::{self, Synthetic};
-use crate::terminal::{Line, Output};
+use crate::terminal::{Console as _, Line, Output};
 
 /// Counts what is written.
 #[derive(Clone, Default)]
@@ -44,6 +44,8 @@ fn bytes_an_interval(
         viewport: Viewport::Fixed(Rect::new(0, 0, 140, 45)),
     };
     let mut terminal = Terminal::with_options(Output::new(written.clone()), options).unwrap();
+    // As a terminal that answers.
+    terminal.backend_mut().cursor_is_at(Position::new(2, 1));
     let mut frame = |app: &mut App| {
         app.update(Action::Source(Event::Interval(next()).into()));
         terminal

@@ -50,7 +50,7 @@ fn terminal() -> vt100::Parser {
 
 fn feed(terminal: &mut vt100::Parser, from: &Buffer, to: &Buffer) -> usize {
     let mut bytes = Vec::new();
-    write(from.diff(to).into_iter(), AREA.width, &mut bytes).unwrap();
+    write(from.diff(to).into_iter(), AREA.width, true, &mut bytes).unwrap();
     terminal.process(&bytes);
     bytes.len()
 }
@@ -71,7 +71,7 @@ proptest! {
         for row in AREA.rows() {
             for place in row.columns() {
                 let cell = &after[(place.x, place.y)];
-                cells.extend(way(None, Position::new(place.x, place.y)));
+                cells.extend(way(None, Position::new(place.x, place.y), true));
                 queue!(cells, SetAttribute(Attribute::Reset), SetStyle(content(cell.style()))).unwrap();
                 cells.extend(cell.symbol().as_bytes());
             }
@@ -89,7 +89,13 @@ fn digits_below_each_other_take_three_bytes_each() {
         after.set_string(20, y, "7", Style::new());
     }
     let mut bytes = Vec::new();
-    write(before.diff(&after).into_iter(), AREA.width, &mut bytes).unwrap();
+    write(
+        before.diff(&after).into_iter(),
+        AREA.width,
+        true,
+        &mut bytes,
+    )
+    .unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let below = "\n\u{8}7".repeat(9);
     assert!(text.contains(&below), "{text:?}");
@@ -103,7 +109,13 @@ fn nothing_leads_from_behind_the_last_column() {
     after.set_string(AREA.width - 1, 3, "7", Style::new());
     after.set_string(AREA.width - 1, 4, "7", Style::new());
     let mut bytes = Vec::new();
-    write(before.diff(&after).into_iter(), AREA.width, &mut bytes).unwrap();
+    write(
+        before.diff(&after).into_iter(),
+        AREA.width,
+        true,
+        &mut bytes,
+    )
+    .unwrap();
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.contains("7\x1b[5;30H7"), "{text:?}");
 }
@@ -121,7 +133,42 @@ fn the_way_is_the_shortest() {
         (Some(at(90, 2)), at(89, 30), "\x1b[28B\u{8}"),
         (Some(at(90, 2)), at(89, 1), "\x1b[2;90H"),
     ] {
-        let way = String::from_utf8(way(from, to)).unwrap();
+        let way = String::from_utf8(way(from, to, true)).unwrap();
         assert_eq!(way, expected, "{from:?} {to:?}");
     }
+}
+
+#[test]
+fn what_follows_a_symbol_of_uncertain_width_is_placed() {
+    let before = Buffer::empty(AREA);
+    for symbol in [
+        "➡\u{fe0f}",
+        "\u{1f1e9}\u{1f1ea}",
+        "👩\u{200d}🚀",
+        "e\u{301}",
+        "漢",
+    ] {
+        let mut after = before.clone();
+        after.set_string(3, 2, format!("a{symbol}b"), Style::new());
+        let mut bytes = Vec::new();
+        write(
+            before.diff(&after).into_iter(),
+            AREA.width,
+            true,
+            &mut bytes,
+        )
+        .unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(&format!("{symbol}\x1b[")), "{text:?}");
+    }
+}
+
+/// In line feed mode a line feed would lead to the first column.
+#[test]
+fn without_line_feeds_the_way_down_is_a_sequence() {
+    let at = |x, y| Some(Position { x, y });
+    let way = |from, to: Option<Position>| way(from, to.unwrap(), false);
+    assert_eq!(way(at(3, 2), at(3, 3)), b"\x1b[B");
+    assert_eq!(way(at(3, 2), at(3, 5)), b"\x1b[3B");
+    assert_eq!(way(at(90, 2), at(0, 3)), b"\x1b[B\r");
 }

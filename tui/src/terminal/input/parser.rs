@@ -11,6 +11,8 @@ use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+use ratatui::layout::Position;
+
 use super::Input;
 
 #[cfg(test)]
@@ -316,6 +318,12 @@ fn sequence(parameters: &[u8], end: u8) -> Option<Input> {
     if (text, end) == ("0", b'n') {
         return Some(Input::Ready);
     }
+    if end == b'R' {
+        let (row, column) = text.split_once(';')?;
+        let [row, column]: [u16; 2] = [row.parse().ok()?, column.parse().ok()?];
+        let position = Position::new(column.checked_sub(1)?, row.checked_sub(1)?);
+        return Some(Input::Cursor(position));
+    }
     let mut numbers = text.split(';').map(|number| {
         // Some add sub-parameters, such as whether the key was released.
         let mut parts = number.split(':').map(str::parse::<u32>);
@@ -337,7 +345,7 @@ fn sequence(parameters: &[u8], end: u8) -> Option<Input> {
             character => KeyCode::Char(character),
         },
         b'Z' => KeyCode::BackTab,
-        // An R is the answer to "where is the cursor", too.
+        // F3 with a modifier would be the answer to "where is the cursor".
         b'P' | b'Q' | b'S' if first.is_none() || first == Some(1) => KeyCode::F(end - b'P' + 1),
         _ if first.is_none() || first == Some(1) => cursor_key(end)?,
         _ => return None,

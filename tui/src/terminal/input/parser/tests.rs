@@ -83,9 +83,7 @@ const ANSWERS: &[&[u8]] = &[
     b"\x1b[>41;370;0c",
     b"\x1b[?1u",
     b"\x1b[?2026;2$y",
-    b"\x1b[24;80R",
     b"\x1b[8;24;80t",
-    b"\x1b[1;2R",
     b"\x1b[I",
     b"\x1b[999;999~",
     b"\x1b[;;;;m",
@@ -127,6 +125,9 @@ fn a_string_without_an_end_swallows_no_key_but_text() {
 #[test]
 fn answers_that_are_expected_are_reported() {
     assert_eq!(parse(&[b"\x1b[0n"]), [Input::Ready]);
+    let position = Position::new(79, 23);
+    assert_eq!(parse(&[b"\x1b[24;80R"]), [Input::Cursor(position)]);
+    assert_eq!(parse(&[b"\x1b[0;0R"]), []);
     for (answer, light) in [
         (&b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\"[..], false),
         (b"\x1b]11;rgb:fdfd/f6f6/e3e3\x07", true),
