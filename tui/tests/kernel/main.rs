@@ -35,6 +35,7 @@ mod program;
 mod push_down;
 mod report;
 mod screen;
+mod stalled;
 mod stream;
 mod traffic;
 mod tty;
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
         own_pair::tests(),
         packets::tests(),
         screen::tests(),
+        stalled::tests(),
     ];
     let tests = groups.into_iter().flatten();
     let trials = tests.map(|test| test.trial(required.clone())).collect();

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,6 +44,8 @@ pub struct Stream {
     child: Child,
     lines: Receiver<Value>,
     said: Vec<Value>,
+    /// Held by whoever wants nothing to be read.
+    gate: Arc<Mutex<()>>,
 }
 
 impl Stream {
@@ -58,8 +61,11 @@ impl Stream {
         let mut child = namespace.enter(|| command.spawn().unwrap());
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
+        let gate = Arc::new(Mutex::new(()));
+        let is_open = Arc::clone(&gate);
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
+                drop(is_open.lock());
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 // The test may know enough.
                 let _ = sender.send(line);
@@ -69,6 +75,7 @@ impl Stream {
             child,
             lines,
             said: Vec::new(),
+            gate,
         };
         stream.wait_for("its start", |line| line["type"] == "start");
         stream
@@ -89,6 +96,11 @@ impl Stream {
                 return line;
             }
         }
+    }
+
+    /// Reads nothing until this is dropped, but for a line.
+    pub fn stall(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap()
     }
 
     /// A line that is wanted, among those that were said by now.

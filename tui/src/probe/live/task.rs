@@ -83,7 +83,9 @@ impl Task {
         if let Some(task) = self.attaching.take()
             && let Ok(outcomes) = task.await
         {
+            // What they have counted is reported, so they are.
             self.watched.finish(outcomes);
+            self.report_devices();
         }
         block_in_place(|| {
             self.publish();
