@@ -77,12 +77,7 @@ impl<W: Write> Text<W> {
         if let (Some(from), Some(to)) = (from, to) {
             write!(self.writer, " {from} > {to}")?;
         }
-        let length = packet.len;
-        write!(
-            self.writer,
-            ": {}, length {length}",
-            clean(&summary(packet))
-        )?;
+        write!(self.writer, ": {}", clean(&summary(packet)))?;
         if packet.segments > 1 {
             write!(self.writer, " ({} segments)", packet.segments)?;
         }
