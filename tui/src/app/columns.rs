@@ -78,19 +78,19 @@ impl Column {
         }
     }
 
-    /// What it tells.
+    /// What it shows.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Device => "its container, or the device that saw it",
+            Self::Device => "container, or the device",
             Self::Protocol => "tcp, udp, icmp and others",
             Self::Local => "address and port of the near end",
             Self::Remote => "address and port of the far end",
-            Self::State => "where the connection stands",
+            Self::State => "state of the connection",
             Self::In => "rate towards the local end",
-            Self::Out => "rate away from it",
+            Self::Out => "rate towards the remote end",
             Self::Packets => "packets so far",
-            Self::Segments => "packets as a wire carries them",
+            Self::Segments => "packets as on the wire",
             Self::Bytes => "bytes so far",
             Self::Graph => "the last minute; sorts by in + out",
             Self::Age => "since it was first seen",
@@ -218,7 +218,7 @@ pub enum ColumnEdit {
     Copy,
 }
 
-/// Where a column goes.
+/// A direction to move a column in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shift {
     /// A place to the left.

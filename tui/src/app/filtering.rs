@@ -122,14 +122,16 @@ impl Filtering {
         }
     }
 
-    /// Removes a part, by its place in [`parts`](Self::parts).
+    /// Removes a part, by its place in [`parts`](Self::parts); nothing happens
+    /// where there is none.
     pub fn remove(&mut self, place: usize) {
         let terms = self.terms().len();
+        let closed = usize::from(self.closed == Closed::Hide);
         if place < terms {
             self.kept = self.kept.clone().without(place);
-        } else if place == terms && self.closed == Closed::Hide {
+        } else if place < terms + closed {
             self.closed = Closed::Fade;
-        } else {
+        } else if place == terms + closed {
             self.hide_own = false;
         }
         self.offer = None;

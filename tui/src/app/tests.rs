@@ -293,6 +293,66 @@ fn parts_are_removed_one_by_one() {
 }
 
 #[test]
+fn a_part_that_is_not_there_removes_nothing() {
+    let (mut app, _) = told(5);
+    type_filter(&mut app, "tcp");
+    app.update(Action::Accept);
+    app.state.own = OwnSession::parse("10.0.0.1 40000 10.0.0.2 22");
+    app.update(Action::OwnSession);
+    app.update(Action::RemovePart);
+    app.update(Action::RemovePartAt(8));
+    assert_eq!(app.state.filtering.parts(), ["tcp", "not this SSH session"]);
+    assert_eq!(app.context(), Context::Part, "it can still be answered");
+    assert!(app.state.notices.fresh().is_some());
+    app.state.filtering.remove(8);
+    assert_eq!(app.state.filtering.parts(), ["tcp", "not this SSH session"]);
+}
+
+#[test]
+fn keys_without_anything_to_act_on_say_so() {
+    let mut app = app();
+    app.update(Action::Source(Event::Devices(Vec::new()).into()));
+    for &tab in Tab::ALL {
+        for action in [Action::Open, Action::CopySelected, Action::RemovePart] {
+            app.update(Action::Show(tab));
+            app.state.notices.dismiss();
+            app.update(action.clone());
+            assert!(app.state.notices.fresh().is_some(), "{tab:?} {action:?}");
+            assert_eq!(app.tab(), tab);
+        }
+    }
+}
+
+#[test]
+fn the_wheel_moves_through_the_columns_while_these_are_chosen() {
+    let (mut app, _) = told(5);
+    app.update(Action::Drawn(Extent { page: 3, rows: 60 }));
+    app.update(Action::Columns);
+    let first = app.views.flows.columns.chosen();
+    app.update(Action::Scroll(3));
+    assert_ne!(app.views.flows.columns.chosen(), first);
+    app.update(Action::Scroll(-3));
+    assert_eq!(app.views.flows.columns.chosen(), first);
+    let rows = app.views.flows.list.rows();
+    assert_eq!(app.views.flows.list.visible(3), &rows[..3]);
+}
+
+#[test]
+fn details_of_another_view_stay_where_they_are_scrolled_to() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(Tab::Packets));
+    app.update(Action::Open);
+    let extent = Extent { page: 4, rows: 9 };
+    app.update(Action::DetailDrawn(extent));
+    app.update(Action::ScrollDetail(Motion::Down));
+    app.update(Action::Show(Tab::Hosts));
+    app.update(Action::DetailDrawn(Extent::default()));
+    app.update(Action::Show(Tab::Packets));
+    app.update(Action::DetailDrawn(extent));
+    assert_eq!(app.views.packets.detail_scroll.offset(), 1);
+}
+
+#[test]
 fn directions_go_round() {
     let (mut app, _) = told(5);
     let mut seen = Vec::new();

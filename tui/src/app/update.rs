@@ -92,8 +92,8 @@ impl App {
             Action::Units => self.state.look.units = self.state.look.units.next(),
             Action::OwnSession if self.state.own.is_none() => self.state.notify(
                 Level::Info,
-                "No SSH session of yours is known here: SSH_CONNECTION is set in none of the \
-                 processes that started nkview.",
+                "Your SSH session is unknown: SSH_CONNECTION is not set in any of the processes \
+                 that started nkview.",
             ),
             Action::OwnSession => self.filter(Filtering::toggle_own),
             Action::Names => self.state.hostnames.toggle(),

@@ -47,7 +47,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
         let name = format!("{:<9}", column.name());
         let rest = canvas.texts(row, [(mark, palette.accent), (&name, palette.strong)]);
         let meaning = if *is_shown && !fitting.contains(column) {
-            "no room for it here"
+            "does not fit here"
         } else {
             column.meaning()
         };

@@ -52,7 +52,7 @@ fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
         rest = canvas.text(rest, " ", palette.text);
     }
     if app.asks_part() {
-        canvas.text(rest, " which part is to go?", palette.dim);
+        canvas.text(rest, " remove which part? (number)", palette.dim);
         return;
     }
     let rest = offer(canvas, app, rest);
@@ -199,7 +199,7 @@ fn explained(error: &FilterError, width: usize) -> String {
 fn propose(canvas: &mut Canvas<'_>, proposals: &Proposals, below: Rect) {
     let palette = canvas.palette;
     if proposals.all.is_empty() {
-        canvas.text(below, "nothing to complete here", palette.dim);
+        canvas.text(below, "nothing to complete", palette.dim);
         return;
     }
     let mut rest = below;

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::bindings::Context;
 
 /// What the screen shows, in words.
-const SCREEN: [(&str, &str); 12] = [
+const SCREEN: &[(&str, &str)] = &[
     (
         "in",
         "towards the local end of a flow: the container, or this host",
@@ -17,53 +17,56 @@ const SCREEN: [(&str, &str); 12] = [
     ("out", "away from it"),
     (
         "packets",
-        "what the kernel passes on; large ones are several segments on the wire",
+        "as the kernel passes them on; a large one is several segments",
     ),
     (
         "seen",
-        "packets that met a hook, counted apart from the flows",
+        "packets at the hooks, counted separately from the flows",
     ),
-    ("shown", "those of the flows in the table"),
+    ("shown", "packets of the flows in the table"),
     (
         "filtered",
-        "those that the filter, or hiding closed flows, keeps out of sight",
+        "packets hidden by the filter, or by hiding closed flows",
     ),
     (
         "expired",
-        "those of flows that were idle for a minute, or closed, and have left",
+        "packets of flows that were removed: closed, or idle for a minute",
     ),
     (
         "untracked",
-        "those that no table had room for: counted, but in no flow",
+        "packets that no table had room for: counted, but in no flow",
     ),
     (
         "ring lost",
-        "packet events, not counts, that were lost; counts never are",
+        "captured packets that were lost; counters never are",
     ),
     (
-        "packet view",
+        "captured",
         "first packets of flows, SYN, FIN, RST, ICMP, ARP, DNS, and a sample",
     ),
-    ("dimmed", "closed, or without a packet for 10 seconds"),
+    ("dimmed", "closed, or no packet for 10 seconds"),
     (
-        "last 60 s",
-        "each graph has its own scale: the largest value is full",
+        "graphs",
+        "each has its own scale: full height is its largest value",
     ),
 ];
 
-const FILTER: [(&str, &str); 7] = [
+const FILTER: &[(&str, &str)] = &[
     (
         "10.0.0.0/8",
-        "an end of the flow is in this prefix; fd00::/8, 10.1.2.3 is either",
+        "either end of the flow is in this prefix; also fd00::/8 or 10.1.2.3",
     ),
     ("src dst", "the packet's ends: src 10.0.0.0/8, dst port 53"),
     ("local remote", "the flow's ends: remote net 192.0.2.0/24"),
     ("port", "port 443, port 80-90, port dns"),
-    ("tcp udp icmp icmp6 arp", "protocols; proto 89 for others"),
+    (
+        "tcp udp icmp icmp6 arp",
+        "protocols; others by number: proto 89",
+    ),
     ("in out dev", "direction and device: in and dev lxc*"),
     (
         "and or not ( )",
-        "not binds tightest, then and, then or; a comma is or",
+        "not binds tightest, then and, then or; a comma means or",
     ),
 ];
 
@@ -122,8 +125,8 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<Entry> {
     for context in [here, Context::Main] {
         section(context.title(), bindings(canvas, context));
     }
-    section("Words on the screen", words(&SCREEN));
-    section("Filters", words(&FILTER));
+    section("Words on the screen", words(SCREEN));
+    section("Filters", words(FILTER));
     for context in Context::all() {
         if context != here && context != Context::Main {
             section(context.title(), bindings(canvas, context));

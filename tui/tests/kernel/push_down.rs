@@ -138,7 +138,7 @@ fn follows_the_filter(layout: Layout) {
     let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &args);
     tty.until_shown("Flows");
     tty.press_until("5", "that it is pushed down", |picture| {
-        picture.contains("pushed down") && picture.contains("fd09::/64")
+        picture.contains("kernel filter") && picture.contains("fd09::/64")
     });
     let filtered = |picture: &str| {
         let mut lines = picture.lines().map(str::trim_start);

@@ -202,7 +202,7 @@ fn keys(layout: Layout, size: (u16, u16)) {
     tty.press_until("?", "the help", |picture| picture.contains("── help"));
     tty.press_until("?", "no help", |picture| !picture.contains("── help"));
     for (key, shown) in [
-        ("2", "WHAT"),
+        ("2", "INFO"),
         ("3", "fd09::"),
         ("4", NEAR),
         ("5", "seen"),

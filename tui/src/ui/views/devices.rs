@@ -38,8 +38,8 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
     if state.known_devices().all().is_empty() {
         let (matter, cure) = if state.known_devices().are_listed() {
             (
-                "There is no device in this network namespace.",
-                "One that appears shows here by itself.",
+                "This network namespace has no devices.",
+                "New devices appear here by themselves.",
             )
         } else {
             ("Looking for devices.", "This takes a moment.")
@@ -91,7 +91,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
     );
 }
 
-/// From this width on policies are told in full: "forward/blackhole".
+/// From this width on policies are written in full: "forward/blackhole".
 const WIDE: u16 = 120;
 /// Lines that remain of the table while the detail is open.
 const TABLE: u16 = 4;
@@ -102,7 +102,7 @@ fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
     for (text, style) in [
         (reason, palette.strong),
         (
-            "Choose a device with the arrows, and watch it with Enter or t; any kind will do.",
+            "Select a device with the arrow keys and press Enter or t to watch it; any device type works.",
             palette.text,
         ),
         ("", palette.text),
@@ -120,7 +120,7 @@ fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
     vec![
         Column::left(Field::Watch, "WATCHED", 11..=13, 13),
         Column::left(Field::Name, "DEVICE", 10..=15, 12),
-        Column::left(Field::Container, "LEADS TO", 8..=24, 9),
+        Column::left(Field::Container, "CONTAINER", 8..=24, 9),
         Column::left(Field::Kind, "KIND", 8..=12, 8),
         Column::left(Field::Mode, "MODE", 4..=4, 5),
         Column::left(Field::Policy, "POLICY", policy..=19, 6),

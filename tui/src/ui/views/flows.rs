@@ -230,7 +230,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     let (matter, cure) = if all > 0 {
         (
             format!("None of {} passes the filter.", format::plural(all, "flow")),
-            "/ changes the filter, x removes a part of it.",
+            "/ edits the filter, x removes a part of it.",
         )
     } else if let Some((done, all)) = state.known_devices().progress() {
         (
@@ -238,7 +238,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
                 "Attaching: {done} of {} so far.",
                 format::plural(all, "device")
             ),
-            "The kernel takes its time for each; traffic of these is counted already.",
+            "Each takes the kernel some 20 ms; those that are attached are counted already.",
         )
     } else if !state.known_devices().are_listed() {
         ("Looking for devices.".to_owned(), "This takes a moment.")
@@ -249,8 +249,8 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
         )
     } else {
         (
-            "No packet yet.".to_owned(),
-            "Flows appear by themselves with their first packet.",
+            "No packets yet.".to_owned(),
+            "A flow appears here with its first packet.",
         )
     };
     empty(canvas, area, &matter, cure);

@@ -26,7 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     let place = line(&mut area);
     let side = view.side.name();
     let text = match v4 {
-        32 => format!(" {side} addresses in their prefixes"),
+        32 => format!(" {side} addresses, grouped by prefix"),
         _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
     };
     canvas.text(place, &text, palette.dim);
@@ -59,8 +59,8 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
         empty(
             canvas,
             area,
-            "There is no flow to group.",
-            "1 shows the flows and says why there is none.",
+            "No flows to group.",
+            "1 shows the flow table, which says why.",
         );
     }
 }

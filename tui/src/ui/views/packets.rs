@@ -1,4 +1,4 @@
-//! The packets that got an event.
+//! The captured packets.
 
 use probe_common::Direction;
 use ratatui::layout::Rect;
@@ -69,15 +69,15 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area
             empty(
                 canvas,
                 area,
-                "No packet got an event yet.",
-                "First packets of flows, SYN, FIN, RST, ICMP, ARP, DNS and a sample of the rest do.",
+                "No packets captured yet.",
+                "The first packets of each flow, SYN, FIN, RST, ICMP, ARP, DNS and a sample of the rest are captured.",
             );
         } else {
             empty(
                 canvas,
                 area,
                 "No packet passes the filter.",
-                "/ changes the filter, x removes a part of it.",
+                "/ edits the filter, x removes a part of it.",
             );
         }
     }
@@ -88,14 +88,14 @@ fn about(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, place: Rect
     let palette = canvas.palette;
     let packets = &state.picture().packets;
     let following = if view.follow {
-        " following the newest; the arrows stop it"
+        " following the newest; the arrow keys stop that"
     } else {
-        " Esc follows the newest again"
+        " Esc: follow the newest"
     };
     let left = match packets.left() {
         0 => String::new(),
         left => format!(
-            "the last {} are kept, {} have left ",
+            "last {} kept, {} older packets dropped ",
             format::count(KEPT as u64),
             format::count(left)
         ),
@@ -123,8 +123,8 @@ fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
         Column::left(Field::Destination, "TO", end..=21, 10),
         Column::right(Field::Length, "BYTES", 6..=6, 4),
         Column::right(Field::Segments, "SEGS", 4..=4, 2),
-        Column::left(Field::Summary, "WHAT", words..=200, 9),
-        Column::left(Field::Why, "BECAUSE", 9..=9, 1),
+        Column::left(Field::Summary, "INFO", words..=200, 9),
+        Column::left(Field::Why, "REASON", 9..=9, 1),
     ];
     if state.known_devices().watched().count() < 2 {
         columns.retain(|column| column.id != Field::Device);
@@ -179,7 +179,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area: 
     let place = line(&mut area);
     canvas.rule(place);
     let Some(packet) = view.selected(state) else {
-        let text = " the selected packet has left ";
+        let text = " the selected packet is no longer kept ";
         canvas.text(indent(place, 2), text, palette.dim);
         return;
     };

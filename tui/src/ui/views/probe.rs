@@ -1,4 +1,4 @@
-//! Whether the sums add up, what the probe does, and what was said.
+//! Whether the sums add up, what the probe does, and the notices.
 
 use probe_common::Direction;
 use ratatui::layout::Rect;
@@ -113,7 +113,7 @@ fn sums(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             lines.push(row(name, way, cells(canvas, ledger, direction, number)));
             let unaccounted = ledger.sums(direction).unaccounted();
             if unaccounted != 0 {
-                let text = format!(" {unaccounted} packets are nowhere: a bug, please report ");
+                let text = format!(" {unaccounted} packets unaccounted for: a bug, please report ");
                 lines.push(vec![(text, palette.alarm)]);
             }
         }
@@ -223,10 +223,10 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             let text = format!("not measured: {reason}");
             format::truncate(&text, width.saturating_sub(23), canvas.ellipsis())
         }
-        None => "measured while you look, from the next interval on".to_owned(),
-        Some(Cost { runs: 0, .. }) => "no packet in this interval".to_owned(),
+        None => "measured in this view only, from the next interval on".to_owned(),
+        Some(Cost { runs: 0, .. }) => "no packets in this interval".to_owned(),
         Some(Cost { runs, time }) => format!(
-            "{} ns a packet, {} of a CPU; measured while you look",
+            "{} ns a packet, {} of a CPU (measured in this view only)",
             time.as_nanos() / u128::from(runs),
             percent(time.as_secs_f64() / state.picture().interval.as_secs_f64()),
         ),
@@ -234,9 +234,12 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     lines.push(fact("eBPF programs", cost));
     if let Some(prefixes) = state.push_down.prefixes() {
         let prefixes: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
-        let text = format!("{}; what has no end there is filtered", prefixes.join(", "));
+        let text = format!(
+            "{}; other packets are filtered in the kernel",
+            prefixes.join(", ")
+        );
         lines.push(fact(
-            "pushed down",
+            "kernel filter",
             format::truncate(&text, width.saturating_sub(23), canvas.ellipsis()),
         ));
     }
@@ -255,7 +258,7 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
         };
         lines.push(fact("drawn", format!("{drawn} to the terminal")));
     } else {
-        lines.push(fact("", "known after the next interval".to_owned()));
+        lines.push(fact("", "available after the next interval".to_owned()));
     }
     let privileges = state.session.privileges.iter();
     let texts = privileges.flat_map(|text| crate::ui::wrap(text, width.saturating_sub(23)));
@@ -272,15 +275,12 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// What was said, newest first, wrapped.
+/// The notices, newest first, wrapped.
 fn notices(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     let palette = canvas.palette;
     let mut lines = vec![heading(canvas, "Notices, newest first")];
     if state.notices.all().len() == 0 {
-        lines.push(vec![(
-            "none: all is as it should be".to_owned(),
-            palette.dim,
-        )]);
+        lines.push(vec![("none".to_owned(), palette.dim)]);
     }
     for notice in state.notices.all().rev() {
         let (mark, style) = match notice.level {
@@ -302,7 +302,7 @@ fn notices(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     }
     if state.notices.dropped() > 0 {
         let text = format!(
-            "{} older ones were not kept",
+            "{} older notices dropped",
             count(state.notices.dropped() as u64)
         );
         lines.push(vec![(text, palette.dim)]);

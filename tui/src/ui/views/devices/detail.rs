@@ -151,8 +151,10 @@ fn facts(canvas: &Canvas<'_>, device: &Device, width: usize) -> Vec<(String, Str
 fn remark(device: &Device) -> Option<String> {
     Some(match (&device.watch, &device.kind) {
         (Watch::Failed(reason), _) => reason.clone(),
-        (Watch::Gone { .. }, _) => "It is gone; its flows stay until they are over.".to_owned(),
-        (_, DeviceKind::NetkitPeer) => "It is watched through its primary.".to_owned(),
+        (Watch::Gone { .. }, _) => {
+            "This device is gone; its flows stay until they are over.".to_owned()
+        }
+        (_, DeviceKind::NetkitPeer) => "Watched through its primary.".to_owned(),
         (Watch::Starting | Watch::Yes { .. }, _) => return None,
         (Watch::No, _) => "Not watched.".to_owned(),
     })

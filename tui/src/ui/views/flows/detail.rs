@@ -35,8 +35,8 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         crate::ui::empty(
             canvas,
             area,
-            "The selected flow is over and has left the table.",
-            "Its packets count as expired. Esc closes this.",
+            "The selected flow is over and was removed from the table.",
+            "Its packets are counted as expired. Esc closes this.",
         );
         return;
     };
