@@ -62,6 +62,11 @@ pub enum Command {
     Demo(DemoArgs),
     /// Write flows and packets to stdout: JSON, text, tables, or pcapng
     Stream(StreamArgs),
+    /// Watch for a while and report what is wrong, with evidence
+    ///
+    /// The exit status is 0 when there is no problem, 1 when there are problems, and
+    /// 2 when it could not look.
+    Diagnose(DiagnoseArgs),
     /// List devices, with peers, namespaces, containers and the programs on their hooks
     Devices(DevicesArgs),
     /// Check what this kernel and user can do, and how to fix what is missing
@@ -169,6 +174,26 @@ pub struct FormatArgs {
     /// Write a table of the busiest flows for each interval
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub top: Option<u32>,
+}
+
+/// Arguments of `nkview diagnose`.
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// Names or globs of devices; all netkit pairs if none is given
+    #[arg(value_name = "DEVICE")]
+    pub devices: Vec<String>,
+    /// Watch for this many seconds, counted from when all devices are attached
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    pub duration: Duration,
+    /// Output as JSON Lines: one object per problem, then a summary
+    #[arg(long)]
+    pub json: bool,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How many packets to capture.
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Arguments of `nkview devices`.

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod diagnosis;
 pub mod dissect;
 pub mod export;
 pub mod filter;
@@ -15,6 +16,7 @@ pub mod listing;
 mod log;
 pub mod model;
 pub mod probe;
+pub mod report;
 pub mod run;
 pub mod runtime;
 pub mod source;
@@ -33,6 +35,7 @@ use clap::Parser;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    let status = run::status_of_failure(&cli);
     let ended = log::start(&cli).and_then(|log| {
         let ended = run::run(cli);
         log::ended(&ended);
@@ -41,12 +44,12 @@ pub fn main() -> ExitCode {
         ended
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // It may quote names from the command line, a file or the network.
             let text = text::clean_lines(&format!("{error:#}"));
             eprintln!("nkview: {}", run::in_locale(&text));
-            ExitCode::FAILURE
+            ExitCode::from(status)
         }
     }
 }

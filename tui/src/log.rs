@@ -75,9 +75,9 @@ pub fn start(cli: &Cli) -> anyhow::Result<Log> {
 }
 
 /// Logs how the program ends.
-pub fn ended(outcome: &anyhow::Result<()>) {
+pub fn ended<T>(outcome: &anyhow::Result<T>) {
     match outcome {
-        Ok(()) => tracing::info!("ended"),
+        Ok(_) => tracing::info!("ended"),
         // Its text may name devices.
         Err(error) => {
             tracing::error!("ended with an error");
@@ -92,6 +92,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         #[cfg(feature = "demo")]
         Some(Command::Demo(_)) => "demo",
         Some(Command::Stream(_)) => "stream",
+        Some(Command::Diagnose(_)) => "diagnose",
         Some(Command::Devices(_)) => "devices",
         Some(Command::Doctor(_)) => "doctor",
         Some(Command::Config) => "config",

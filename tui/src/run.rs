@@ -1,6 +1,7 @@
 //! Carries out the commands.
 
 use std::borrow::Cow;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
@@ -14,6 +15,7 @@ use crate::terminal;
 use screen::User;
 use signals::Signals;
 
+mod diagnose;
 mod look;
 mod options;
 mod own;
@@ -28,8 +30,11 @@ mod stream;
 /// # Errors
 /// When it cannot be done, with what to do about it. Whatever was created or
 /// attached is gone then.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = match cli.command {
+        Some(Command::Diagnose(args)) => {
+            return block_on(|signals| diagnose::diagnose(args, signals));
+        }
         None => {
             let args = cli.watch;
             let options = Options {
@@ -59,6 +64,17 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// The exit status when a command fails. A diagnosis that could not look must not
+/// be taken for one that found something.
+#[must_use]
+pub const fn status_of_failure(cli: &Cli) -> u8 {
+    match cli.command {
+        Some(Command::Diagnose(_)) => 2,
+        _ => 1,
     }
 }
 
@@ -86,9 +102,9 @@ fn give_up_all_but(keep: CapabilitySet) -> anyhow::Result<()> {
 /// Carries out `work` in a runtime. From here on no signal ends the process
 /// before it has cleaned up, and no thread has more privileges than watching
 /// needs.
-fn block_on<W: Future<Output = anyhow::Result<()>>>(
+fn block_on<T, W: Future<Output = anyhow::Result<T>>>(
     work: impl FnOnce(Signals) -> W,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<T> {
     give_up_all_but(privileges::for_watching())?;
     sys::give_back_large_buffers();
     let signals = Signals::listen()?;

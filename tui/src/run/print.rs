@@ -54,7 +54,7 @@ fn text(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A reader that has seen enough is no error.
-fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),

@@ -1,0 +1,127 @@
+//! What is wrong, with evidence. Pure; the clock is the events'.
+//!
+//! Captured packets, counters and signals of the kernel fill bounded stores
+//! ([`evidence`]). At the end of each interval the [`rules`] read these and claim
+//! what holds now; [`claims`] makes findings of that, which appear, stay and are
+//! over. A rule is a function and remembers nothing, so that it can be tested on
+//! stores that are filled by hand, and so that what is bounded is in one place.
+
+mod claims;
+mod decode;
+mod evidence;
+mod finding;
+mod kind;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use crate::flow::FlowTable;
+use crate::model::{Device, Event, Moment, Watch};
+
+pub use claims::Claim;
+pub use decode::Endpoint;
+pub use finding::{Finding, Severity, Subject};
+pub use kind::Kind;
+
+use claims::Findings;
+use evidence::Evidence;
+
+#[cfg(test)]
+mod tests;
+
+/// The diagnosis of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    evidence: Evidence,
+    devices: BTreeMap<u32, Device>,
+    findings: Findings,
+    silenced: Vec<Kind>,
+    now: Moment,
+}
+
+/// What rules see.
+struct View<'a> {
+    /// The end of the last interval.
+    now: Moment,
+    evidence: &'a Evidence,
+    /// The watched devices by slot.
+    devices: &'a BTreeMap<u32, Device>,
+}
+
+impl View<'_> {
+    /// The name of the device of a slot, and the container that it leads to.
+    fn device(&self, slot: u32) -> String {
+        match self.devices.get(&slot) {
+            Some(device) => match device.leads_to() {
+                Some(to) => format!("{} ({to})", device.name),
+                None => device.name.clone(),
+            },
+            None => format!("device {slot}"),
+        }
+    }
+
+    /// The device of a slot, to go to.
+    fn device_subject(&self, slot: u32) -> Option<Subject> {
+        self.devices.get(&slot).map(|device| Subject::Device {
+            name: device.name.clone(),
+        })
+    }
+}
+
+impl Diagnosis {
+    /// Findings of these kinds are left out.
+    pub fn silence(&mut self, kinds: Vec<Kind>) {
+        self.silenced = kinds;
+    }
+
+    /// Takes over an event of the host; `flows` have taken it over before.
+    pub fn observe(&mut self, event: &Event, flows: &FlowTable) {
+        match event {
+            Event::Devices(devices) => {
+                for device in devices {
+                    if let Watch::Yes { slot, .. } = device.watch {
+                        self.devices.insert(slot, device.clone());
+                    }
+                }
+            }
+            Event::Packets(packets) => {
+                for packet in packets {
+                    self.evidence.packet(packet, flows);
+                }
+            }
+            Event::Interval(interval) => {
+                self.now = interval.at;
+                self.evidence.interval(interval, flows);
+                self.conclude();
+            }
+            Event::Signals(signals) => self.evidence.kernel.signals(signals),
+            _ => {}
+        }
+    }
+
+    fn conclude(&mut self) {
+        let view = View {
+            now: self.now,
+            evidence: &self.evidence,
+            devices: &self.devices,
+        };
+        let mut claims = Vec::new();
+        for rule in rules::ALL {
+            rule(&view, &mut claims);
+        }
+        claims.retain(|claim| !self.silenced.contains(&claim.kind));
+        self.findings.update(claims, self.now);
+    }
+
+    /// What is wrong, worst first, and then what was.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.findings.list()
+    }
+
+    /// How many findings of a severity there are now.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.count(severity)
+    }
+}

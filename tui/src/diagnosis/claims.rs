@@ -1,0 +1,158 @@
+//! What the rules hold to be true now, and what becomes of it: findings that
+//! appear, stay, and are over.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::finding::{Finding, Severity, Subject};
+use super::kind::Kind;
+use crate::model::Moment;
+
+/// How long a finding stays current without being claimed: longer than the
+/// pauses between the attempts of a client that tries again.
+const HOLD: Duration = Duration::from_secs(10);
+/// Findings that are over and still listed.
+const PAST: usize = 100;
+/// Findings at once. More causes than this are no help.
+const CURRENT: usize = 200;
+
+/// What a rule holds to be true now.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What kind of thing is wrong.
+    pub kind: Kind,
+    /// What it is about, as a part of the finding's id.
+    pub key: String,
+    /// The addresses of those that are at fault, by which consequences of the
+    /// same cause are found.
+    pub about: Vec<IpAddr>,
+    /// See [`Finding`].
+    pub sentence: String,
+    /// When its evidence began.
+    pub since: Moment,
+    /// When there was evidence last.
+    pub last: Moment,
+    /// How often.
+    pub count: u64,
+    /// See [`Finding`].
+    pub subjects: Vec<Subject>,
+    /// See [`Finding`].
+    pub evidence: Vec<String>,
+    /// See [`Finding`].
+    pub not_looked_at: Vec<String>,
+    /// See [`Finding`].
+    pub advice: String,
+}
+
+/// The findings so far.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    current: BTreeMap<String, Entry>,
+    past: Vec<Finding>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    finding: Finding,
+    about: Vec<IpAddr>,
+    claimed: Moment,
+}
+
+impl Findings {
+    /// Takes over what the rules claim at `now`.
+    pub fn update(&mut self, mut claims: Vec<Claim>, now: Moment) {
+        take_in_consequences(&mut claims);
+        // What was claimed lately explains, too: causes and consequences do not
+        // end together.
+        claims.retain(|claim| {
+            !self.current.values().any(|entry| {
+                entry.finding.kind.explains(claim.kind)
+                    && entry.about.iter().any(|it| claim.about.contains(it))
+            })
+        });
+        let explained = |entry: &Entry| {
+            claims.iter().any(|claim| {
+                claim.kind.explains(entry.finding.kind)
+                    && claim.about.iter().any(|it| entry.about.contains(it))
+            })
+        };
+        self.current.retain(|_, entry| !explained(entry));
+        for claim in claims {
+            let id = format!("{}/{}", claim.kind.slug(), claim.key);
+            if !self.current.contains_key(&id) && self.current.len() >= CURRENT {
+                continue;
+            }
+            let since = self.current.get(&id).map(|entry| entry.finding.since);
+            let finding = Finding {
+                id: id.clone(),
+                severity: claim.kind.severity(),
+                kind: claim.kind,
+                sentence: claim.sentence,
+                since: since.map_or(claim.since, |since| since.min(claim.since)),
+                last: claim.last,
+                count: claim.count,
+                subjects: claim.subjects,
+                evidence: claim.evidence,
+                not_looked_at: claim.not_looked_at,
+                advice: claim.advice,
+                past: false,
+            };
+            let entry = Entry {
+                finding,
+                about: claim.about,
+                claimed: now,
+            };
+            self.current.insert(id, entry);
+        }
+        let over: Vec<String> = self
+            .current
+            .iter()
+            .filter(|(_, entry)| now.saturating_sub(entry.claimed) > HOLD)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in over {
+            if let Some(entry) = self.current.remove(&id) {
+                self.past.retain(|past| past.id != id);
+                self.past.push(Finding {
+                    past: true,
+                    ..entry.finding
+                });
+            }
+        }
+        let excess = self.past.len().saturating_sub(PAST);
+        self.past.drain(..excess);
+    }
+
+    /// All findings: what is wrong now, worst first and causes before symptoms;
+    /// then what is over, the latest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Finding> {
+        let mut current: Vec<_> = self.current.values().map(|it| it.finding.clone()).collect();
+        current.sort_by_key(|it| (it.severity, it.kind, std::cmp::Reverse(it.count)));
+        let past = self.past.iter().rev();
+        let again = |it: &&Finding| !self.current.contains_key(&it.id);
+        current.extend(past.filter(again).cloned());
+        current
+    }
+
+    /// How many current findings there are of a severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        let of = |entry: &&Entry| entry.finding.severity == severity;
+        self.current.values().filter(of).count()
+    }
+}
+
+/// Removes the claims that another one explains.
+fn take_in_consequences(claims: &mut Vec<Claim>) {
+    let causes: Vec<(Kind, Vec<IpAddr>)> = claims
+        .iter()
+        .map(|claim| (claim.kind, claim.about.clone()))
+        .collect();
+    claims.retain(|claim| {
+        !causes.iter().any(|(kind, about)| {
+            kind.explains(claim.kind) && about.iter().any(|it| claim.about.contains(it))
+        })
+    });
+}

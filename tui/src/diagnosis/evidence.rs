@@ -1,0 +1,174 @@
+//! What is remembered of the traffic of a host, in bounded stores. Rules read
+//! it and remember nothing themselves.
+
+pub mod application;
+pub mod connections;
+pub mod datagrams;
+pub mod dns;
+pub mod health;
+pub mod hops;
+pub mod icmp;
+pub mod kernel;
+pub mod neighbors;
+pub mod rates;
+pub mod resets;
+
+use probe_common::parse::number::port;
+
+use super::decode::{Decoded, Endpoint, Ip, Net, Tcp, Transport};
+use crate::flow::FlowTable;
+use crate::model::{Interval, Packet};
+
+/// All stores of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// TCP connections.
+    pub connections: connections::Connections,
+    /// ARP and neighbor discovery.
+    pub neighbors: neighbors::Neighbors,
+    /// DNS exchanges.
+    pub dns: dns::Dns,
+    /// ICMP errors.
+    pub icmp: icmp::IcmpErrors,
+    /// Packets that go around.
+    pub hops: hops::Hops,
+    /// Answers of servers.
+    pub application: application::Application,
+    /// Resets of established connections.
+    pub resets: resets::MidResets,
+    /// UDP flows.
+    pub datagrams: datagrams::Datagrams,
+    /// How established connections fare.
+    pub health: health::TcpHealth,
+    /// What the kernel reports.
+    pub kernel: kernel::Kernel,
+    /// Connections begun.
+    pub rates: rates::Rates,
+}
+
+impl Evidence {
+    /// Takes over a captured packet. `flows` are as of the last interval.
+    pub fn packet(&mut self, packet: &Packet, flows: &FlowTable) {
+        let decoded = super::decode::decode(packet);
+        let device = decoded.key.device;
+        match &decoded.net {
+            Net::Arp(arp) => self.neighbors.arp(decoded.at, device, arp),
+            Net::Ip(ip) => self.ip(&decoded, ip, flows),
+            Net::Other => {}
+        }
+    }
+
+    fn ip(&mut self, decoded: &Decoded<'_>, ip: &Ip<'_>, flows: &FlowTable) {
+        let Decoded {
+            at, key, direction, ..
+        } = *decoded;
+        if !ip.fragment {
+            self.hops.packet(at, key.device, direction, ip);
+        }
+        match &ip.transport {
+            Transport::Tcp(tcp) => self.tcp(decoded, ip, tcp, flows),
+            Transport::Udp {
+                source,
+                destination,
+                payload,
+                ..
+            } => {
+                if (*source == port::DNS) != (*destination == port::DNS)
+                    && let Some(message) = dns::message(payload)
+                {
+                    let ends = (
+                        Endpoint {
+                            address: ip.source,
+                            port: *source,
+                        },
+                        Endpoint {
+                            address: ip.destination,
+                            port: *destination,
+                        },
+                    );
+                    self.dns.message(at, key.device, ends, message);
+                }
+            }
+            Transport::IcmpError(error) => {
+                self.connections.icmp(ip.source, error);
+                self.icmp.error(at, key.device, ip.source, error);
+            }
+            Transport::Neighbor(neighbor) => {
+                self.neighbors
+                    .discovery(at, key.device, ip.source, neighbor);
+            }
+            Transport::Other => {}
+        }
+    }
+
+    fn tcp(&mut self, decoded: &Decoded<'_>, ip: &Ip<'_>, tcp: &Tcp<'_>, flows: &FlowTable) {
+        let Decoded {
+            at, key, direction, ..
+        } = *decoded;
+        let source = Endpoint {
+            address: ip.source,
+            port: tcp.source,
+        };
+        let destination = Endpoint {
+            address: ip.destination,
+            port: tcp.destination,
+        };
+        let known = self.connections.get(&key);
+        if tcp.rst && known.is_none_or(|it| it.established.is_some() && it.reset.is_none()) {
+            let flow = flows.get(&key);
+            let syn_ack = known
+                .filter(|it| it.server == source)
+                .and_then(|it| it.syn_ack);
+            let syn = known.filter(|it| it.client == source).map(|it| it.syn.ttl);
+            let last = flow
+                .map(|it| it.hop_limit[direction as usize])
+                .filter(|it| *it != 0);
+            // A flow that nobody knows was none: the answer to a stray packet.
+            if known.is_some() || flow.is_some() {
+                self.resets.reset(resets::MidReset {
+                    at,
+                    key,
+                    from: source,
+                    to: destination,
+                    ttl: ip.ttl,
+                    usual_ttl: syn_ack.map(|it| it.ttl).or(syn).or(last),
+                    idle: flow.map_or_else(Default::default, |it| it.idle(at)),
+                });
+            }
+        }
+        if tcp.payload_len > 0 && !tcp.syn && !tcp.rst {
+            // Without its SYN the server is taken to be at the lower port.
+            let server = known.map_or_else(
+                || {
+                    if tcp.source < tcp.destination {
+                        source
+                    } else {
+                        destination
+                    }
+                },
+                |it| it.server,
+            );
+            let by_server = source == server;
+            let client = if by_server { destination } else { source };
+            self.application
+                .data(at, key, (client, server), by_server, tcp);
+        }
+        self.connections.segment(at, key, direction, ip, tcp);
+    }
+
+    /// Takes over the counters of an interval, which `flows` have already.
+    pub fn interval(&mut self, interval: &Interval, flows: &FlowTable) {
+        let now = interval.at;
+        self.connections.interval(flows, now);
+        self.neighbors.interval(now);
+        self.dns.interval(now);
+        self.icmp.interval(now);
+        self.hops.interval(now);
+        self.application.interval(now);
+        self.resets.interval(now);
+        self.datagrams.interval(interval);
+        self.health.interval(interval, flows);
+        self.kernel.interval(now);
+        self.rates.interval(interval);
+    }
+}

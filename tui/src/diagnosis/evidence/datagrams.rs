@@ -1,0 +1,95 @@
+//! UDP exchanges in which only one end sends, from the exact counters.
+
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use probe_common::parse::number::ip;
+use probe_common::{Direction, FlowKey};
+
+use crate::diagnosis::decode::Endpoint;
+use crate::model::{Interval, Moment};
+
+/// Flows that are remembered. What comes beyond is not.
+const REMEMBERED: usize = 16_384;
+/// How long a flow is evidence after its last packet.
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// A UDP flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// When its last packet was counted.
+    pub last: Moment,
+    /// Packets since the other end was last heard, by the direction that sends.
+    pub unanswered: [u64; 2],
+    /// When each direction last had a packet.
+    pub sent: [Option<Moment>; 2],
+    /// Since when only one end has been sending.
+    pub one_way_since: Moment,
+}
+
+/// The UDP flows of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Datagrams {
+    table: HashMap<FlowKey, Exchange>,
+}
+
+impl Datagrams {
+    /// Takes over the counters of an interval.
+    pub fn interval(&mut self, interval: &Interval) {
+        let now = interval.at;
+        for counts in &interval.flows {
+            let key = counts.key;
+            if key.protocol != ip::UDP || key.local_port == 0 {
+                continue;
+            }
+            if self.table.len() >= REMEMBERED && !self.table.contains_key(&key) {
+                continue;
+            }
+            let packets = counts.value.directions.map(|it| it.packets);
+            let start = now.saturating_sub(interval.length);
+            let exchange = self.table.entry(key).or_insert(Exchange {
+                last: now,
+                unanswered: [0; 2],
+                sent: [None; 2],
+                one_way_since: start,
+            });
+            exchange.last = now;
+            for side in Direction::BOTH.map(|it| it as usize) {
+                if packets[side] > 0 {
+                    exchange.sent[side] = Some(now);
+                }
+            }
+            match packets {
+                [0, out] => exchange.unanswered[1] += out,
+                [into, 0] => exchange.unanswered[0] += into,
+                _ => {
+                    exchange.unanswered = [0; 2];
+                    exchange.one_way_since = now;
+                }
+            }
+        }
+        self.table
+            .retain(|_, exchange| now.saturating_sub(exchange.last) < WINDOW);
+    }
+
+    /// All that are remembered, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&FlowKey, &Exchange)> {
+        self.table.iter()
+    }
+}
+
+/// The ends of a flow: local, remote.
+#[must_use]
+pub fn ends(key: &FlowKey) -> [Endpoint; 2] {
+    let address = |bytes| std::net::Ipv6Addr::from_octets(bytes).to_canonical();
+    [
+        Endpoint {
+            address: address(key.local),
+            port: key.local_port,
+        },
+        Endpoint {
+            address: address(key.remote),
+            port: key.remote_port,
+        },
+    ]
+}

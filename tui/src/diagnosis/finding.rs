@@ -1,0 +1,182 @@
+//! What is wrong, as the user reads it.
+
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
+
+use super::decode::Endpoint;
+use super::kind::Kind;
+use crate::model::Moment;
+
+/// How bad a finding is, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Something does not work.
+    Error,
+    /// Something works badly.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The name that users see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Something that a finding is about, to which the user can go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Subject {
+    /// A host.
+    Host {
+        /// Its address.
+        address: IpAddr,
+    },
+    /// A port of a host.
+    Service {
+        /// The host's address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// `tcp` or `udp`.
+        protocol: &'static str,
+    },
+    /// A connection or an exchange.
+    Flow {
+        /// The end that began it.
+        client: String,
+        /// The other end.
+        server: String,
+        /// `tcp` or `udp`.
+        protocol: &'static str,
+    },
+    /// A network device.
+    Device {
+        /// Its name.
+        name: String,
+    },
+    /// A process.
+    Process {
+        /// Its process id.
+        pid: u32,
+        /// Its command.
+        command: String,
+    },
+}
+
+impl Subject {
+    /// A TCP service.
+    #[must_use]
+    pub const fn tcp(server: Endpoint) -> Self {
+        Self::Service {
+            address: server.address,
+            port: server.port,
+            protocol: "tcp",
+        }
+    }
+
+    /// A UDP service.
+    #[must_use]
+    pub const fn udp(server: Endpoint) -> Self {
+        Self::Service {
+            address: server.address,
+            port: server.port,
+            protocol: "udp",
+        }
+    }
+
+    /// A connection.
+    #[must_use]
+    pub fn flow(client: Endpoint, server: Endpoint, protocol: &'static str) -> Self {
+        Self::Flow {
+            client: client.to_string(),
+            server: server.to_string(),
+            protocol,
+        }
+    }
+
+    /// The filter that shows its flows.
+    #[must_use]
+    pub fn filter(&self) -> Option<String> {
+        match self {
+            Self::Host { address } => Some(format!("host {address}")),
+            Self::Service {
+                address,
+                port,
+                protocol,
+            } => Some(format!("{protocol} host {address} port {port}")),
+            Self::Device { name } => Some(format!("device {name}")),
+            Self::Flow { .. } | Self::Process { .. } => None,
+        }
+    }
+}
+
+/// Something that is wrong, or was.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// Stable as long as the cause is the same: the kind and what it is about.
+    pub id: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of thing is wrong.
+    pub kind: Kind,
+    /// The finding in a sentence, which names who is concerned.
+    pub sentence: String,
+    /// When its evidence began.
+    #[serde(serialize_with = "seconds")]
+    pub since: Moment,
+    /// When there was evidence last.
+    #[serde(serialize_with = "seconds")]
+    pub last: Moment,
+    /// How often it was seen: packets, attempts or answers, as the evidence says.
+    pub count: u64,
+    /// What it is about.
+    pub subjects: Vec<Subject>,
+    /// What shows it, a sentence each.
+    pub evidence: Vec<String>,
+    /// What could have told more but was not looked at, and why.
+    pub not_looked_at: Vec<String>,
+    /// What to check next: a command or a place.
+    pub advice: String,
+    /// Whether it is over.
+    pub past: bool,
+}
+
+impl Finding {
+    /// The filter that shows the flows concerned.
+    #[must_use]
+    pub fn filter(&self) -> Option<String> {
+        self.subjects.iter().find_map(Subject::filter)
+    }
+
+    /// All of it as text, for a ticket.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.severity.name(), self.sentence);
+        for line in &self.evidence {
+            text.push_str(&format!("  seen: {line}\n"));
+        }
+        for line in &self.not_looked_at {
+            text.push_str(&format!("  not looked at: {line}\n"));
+        }
+        if !self.advice.is_empty() {
+            text.push_str(&format!("  next: {}\n", self.advice));
+        }
+        text
+    }
+}
+
+/// A moment as seconds since the source's start; outputs with a wall clock say
+/// the time of day themselves.
+fn seconds<S: Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(moment.as_secs_f64())
+}

@@ -1,0 +1,189 @@
+//! The kinds of findings: names that outputs and configurations rely on.
+
+use serde::{Serialize, Serializer};
+
+use super::finding::Severity;
+
+/// A kind of finding. Its slug never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(usize);
+
+struct Row {
+    slug: &'static str,
+    severity: Severity,
+    /// Slugs of the kinds that are consequences of this one, where both are about
+    /// the same address.
+    explains: &'static [&'static str],
+}
+
+/// Declares the kinds in their order: causes before symptoms, since the first
+/// of two findings of the same severity is read first.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal, $severity:ident, [$($explained:literal),*];)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the constants' names")]
+        enum Number { $($name,)* }
+        impl Kind {
+            $($(#[$doc])* pub const $name: Self = Self(Number::$name as usize);)*
+        }
+        const TABLE: &[Row] = &[$(Row {
+            slug: $slug,
+            severity: Severity::$severity,
+            explains: &[$($explained),*],
+        },)*];
+    };
+}
+
+kinds! {
+    /// A program behind our hook drops packets.
+    POLICY_DROP = "policy-drop", Error, ["syn-unanswered", "syn-partly-unanswered", "one-way-udp", "dns-unanswered", "packet-loss", "kernel-drop"];
+    /// Nobody answers ARP or neighbor discovery for an address.
+    NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
+    /// ARP works for a host and neighbor discovery does not, or the reverse.
+    NEIGHBOR_ONE_FAMILY = "neighbor-one-family", Error, ["neighbor-unreachable", "syn-unanswered", "host-unreachable", "kernel-drop"];
+    /// Two hardware addresses claim one address.
+    DUPLICATE_ADDRESS = "duplicate-address", Error, ["packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered"];
+    /// Packets go around in a circle.
+    ROUTING_LOOP = "routing-loop", Error, ["syn-unanswered", "time-exceeded", "kernel-drop", "dns-unanswered", "one-way-udp", "duplicate-packets", "packet-loss"];
+    /// The kernel's reverse-path filter drops packets.
+    REVERSE_PATH_FILTER = "reverse-path-filter", Error, ["syn-unanswered", "kernel-drop", "one-way-udp", "syn-ack-lost", "dns-unanswered"];
+    /// A firewall of this node drops packets.
+    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "mtu-black-hole", "connection-lost"];
+    /// The connection tracking table is full.
+    CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered"];
+    /// This node does not forward.
+    FORWARDING_OFF = "forwarding-off", Error, ["syn-unanswered", "kernel-drop", "no-route"];
+    /// The listener's accept queue is full.
+    ACCEPT_QUEUE_FULL = "accept-queue-full", Error, ["syn-partly-unanswered", "syn-unanswered", "syn-ack-lost", "packet-loss"];
+    /// Many connections are begun and never completed.
+    SYN_FLOOD = "syn-flood", Error, ["neighbor-unreachable", "host-unreachable", "syn-unanswered", "syn-ack-lost", "connection-churn", "syn-partly-unanswered", "accept-queue-full"];
+    /// Large packets vanish, small ones pass.
+    MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "stalled", "path-mtu", "connection-lost"];
+    /// Damaged packets arrive.
+    CHECKSUM_ERRORS = "checksum-errors", Error, ["packet-loss", "kernel-drop"];
+    /// A queueing discipline drops packets.
+    QDISC_DROPS = "qdisc-drops", Warning, ["packet-loss", "kernel-drop", "reordering"];
+    /// Administratively prohibited, by ICMP.
+    PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered"];
+    /// No route, by ICMP or by the kernel.
+    NO_ROUTE = "no-route", Error, ["syn-unanswered", "kernel-drop", "dns-unanswered"];
+    /// The last router's neighbor does not answer, by ICMP.
+    HOST_UNREACHABLE = "host-unreachable", Error, ["syn-unanswered", "dns-unanswered", "no-route"];
+    /// TTL used up on the way, by ICMP.
+    TIME_EXCEEDED = "time-exceeded", Warning, ["syn-unanswered"];
+    /// SYN-ACKs do not reach the client.
+    SYN_ACK_LOST = "syn-ack-lost", Error, ["syn-unanswered", "packet-loss"];
+    /// Connections are refused with RST.
+    TCP_REFUSED = "tcp-refused", Error, ["reset-midstream"];
+    /// SYNs get no answer at all.
+    SYN_UNANSWERED = "syn-unanswered", Error, ["packet-loss"];
+    /// Some connections to a service get an answer, others do not.
+    SYN_PARTLY_UNANSWERED = "syn-partly-unanswered", Error, ["packet-loss", "syn-unanswered"];
+    /// DNS queries get no answer.
+    DNS_UNANSWERED = "dns-unanswered", Error, ["one-way-udp"];
+    /// A DNS server answers SERVFAIL.
+    DNS_SERVFAIL = "dns-servfail", Error, [];
+    /// A DNS server answers REFUSED.
+    DNS_REFUSED = "dns-refused", Error, [];
+    /// DNS answers do not fit, and are not fetched over TCP.
+    DNS_TRUNCATED = "dns-truncated", Warning, [];
+    /// Connections are reset in the middle by something between the ends.
+    RESET_MIDSTREAM = "reset-midstream", Error, [];
+    /// An old connection lost its state on the way.
+    CONNECTION_LOST = "connection-lost", Error, ["packet-loss", "stalled"];
+    /// Nothing listens on a UDP port.
+    PORT_UNREACHABLE = "port-unreachable", Error, ["one-way-udp", "dns-unanswered"];
+    /// The receiver does not read.
+    ZERO_WINDOW = "zero-window", Warning, ["stalled"];
+    /// A socket's receive buffer overflows.
+    SOCKET_BUFFER = "socket-buffer-overflow", Warning, ["kernel-drop", "one-way-udp"];
+    /// DNS names are searched in vain.
+    NXDOMAIN_STORM = "nxdomain-storm", Warning, [];
+    /// DNS answers late.
+    DNS_SLOW = "dns-slow", Warning, ["high-latency"];
+    /// TLS handshakes fail with an alert.
+    TLS_ALERT = "tls-alert", Error, [];
+    /// Very many short connections.
+    CONNECTION_CHURN = "connection-churn", Warning, [];
+    /// Segments are lost.
+    PACKET_LOSS = "packet-loss", Warning, ["duplicate-packets"];
+    /// Segments arrive out of order.
+    REORDERING = "reordering", Warning, ["packet-loss", "duplicate-packets"];
+    /// Packets arrive twice.
+    DUPLICATE_PACKETS = "duplicate-packets", Warning, [];
+    /// The network is slow.
+    HIGH_LATENCY = "high-latency", Warning, ["slow-server"];
+    /// A server is slow though the network is fast.
+    SLOW_SERVER = "slow-server", Warning, [];
+    /// Data stays unacknowledged.
+    STALLED = "stalled", Warning, [];
+    /// UDP goes one way only where answers are expected.
+    ONE_WAY_UDP = "one-way-udp", Warning, [];
+    /// Fragments never complete.
+    FRAGMENTS = "fragments-incomplete", Warning, [];
+    /// The kernel drops packets of a flow that fails.
+    KERNEL_DROP = "kernel-drop", Warning, [];
+    /// A CPU cannot keep up with the packets.
+    CPU_OVERLOADED = "cpu-backlog", Warning, [];
+    /// The ends of a pair have different MTUs.
+    MTU_MISMATCH = "mtu-mismatch", Warning, [];
+    /// A device is down or has no carrier.
+    LINK_DOWN = "link-down", Warning, [];
+    /// A server answers with errors.
+    HTTP_ERRORS = "http-5xx", Info, [];
+    /// A smaller MTU on the way was reported and heeded.
+    PATH_MTU = "path-mtu", Info, [];
+    /// nkview itself has missed something.
+    OBSERVER = "observer-incomplete", Info, [];
+}
+
+impl Kind {
+    /// All kinds, causes before symptoms.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..TABLE.len()).map(Self)
+    }
+
+    /// The name that outputs and configurations use.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        TABLE[self.0].slug
+    }
+
+    /// The kind with this slug.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::all().find(|kind| kind.slug() == slug)
+    }
+
+    /// How bad findings of the kind are.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        TABLE[self.0].severity
+    }
+
+    /// Whether `other`, about the same address, is a consequence of this kind.
+    #[must_use]
+    pub fn explains(self, other: Self) -> bool {
+        TABLE[self.0].explains.contains(&other.slug())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.slug())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique_and_explain_what_exists() {
+        for kind in Kind::all() {
+            assert_eq!(Kind::from_slug(kind.slug()), Some(kind));
+            for slug in TABLE[kind.0].explains {
+                assert!(Kind::from_slug(slug).is_some(), "{slug} of {}", kind.slug());
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The rules: each claims what holds now, from the evidence alone.
+
+mod application;
+mod connecting;
+mod dns;
+mod drops;
+mod floods;
+mod icmp;
+mod loops;
+mod neighbors;
+mod one_way;
+mod resets;
+mod stacks;
+mod transfer;
+
+use super::View;
+use super::claims::Claim;
+
+/// A rule.
+type Rule = fn(&View<'_>, &mut Vec<Claim>);
+
+/// All rules. Their order does not matter.
+pub const ALL: &[Rule] = &[
+    application::rule,
+    connecting::rule,
+    dns::rule,
+    drops::rule,
+    floods::rule,
+    icmp::rule,
+    loops::rule,
+    neighbors::rule,
+    one_way::rule,
+    resets::rule,
+    stacks::rule,
+    transfer::rule,
+];
+
+/// `1 SYN`, `14 SYNs`.
+fn count(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+/// `10.0.0.1, 10.0.0.2 and 3 more`.
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    const NAMED: usize = 3;
+    let items: Vec<String> = items.into_iter().map(|it| it.to_string()).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [head @ .., last] if items.len() <= NAMED => format!("{} and {last}", head.join(", ")),
+        _ => format!(
+            "{} and {} more",
+            items[..NAMED].join(", "),
+            items.len() - NAMED
+        ),
+    }
+}
+
+/// `12 s`, `0.3 s`, `45 ms`.
+fn span(time: std::time::Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds >= 9.95 {
+        format!("{seconds:.0} s")
+    } else if seconds >= 0.95 {
+        format!("{seconds:.1} s")
+    } else if seconds >= 0.000_95 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{:.1} ms", seconds * 1e3)
+    }
+}
+
+/// Whose network stack it is: this node's, or that of a container behind a device.
+fn stack_name(view: &View<'_>, stack: &crate::model::stack::Stack) -> String {
+    if stack.is_own {
+        return "this node".to_owned();
+    }
+    let device = view
+        .devices
+        .values()
+        .find(|it| stack.devices.contains(&it.index));
+    match device {
+        Some(device) => match device.leads_to() {
+            Some(name) => format!("{name} (behind {})", device.name),
+            None => format!("the namespace behind {}", device.name),
+        },
+        None => format!("the namespace {}", stack.namespace),
+    }
+}

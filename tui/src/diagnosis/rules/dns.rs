@@ -1,0 +1,359 @@
+//! DNS that is not answered, answered late, or answered with an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{count, list, span};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::evidence::dns::Exchange;
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+
+/// How long an answer is waited for: resolvers ask again after five seconds
+/// (resolv.conf(5)), many applications after one or two.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Queries without an answer before that is more than a lost packet.
+const UNANSWERED: usize = 3;
+/// Answers with an error before that is more than one bad name.
+const ERRORS: usize = 3;
+/// Names that are tried in vain for each one that is found, and how many at
+/// least: `ndots:5` with the three search domains of Kubernetes gives three or
+/// more.
+const IN_VAIN: usize = 3;
+const STORM: usize = 12;
+/// A median above this is slow whatever the network: a cached answer takes a
+/// millisecond, a recursion some tens.
+const SLOW: Duration = Duration::from_millis(300);
+/// Answers that make a median.
+const ANSWERS: usize = 4;
+
+const NOERROR: u8 = 0;
+const SERVFAIL: u8 = 2;
+const NXDOMAIN: u8 = 3;
+const REFUSED: u8 = 5;
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let mut servers: BTreeMap<IpAddr, Vec<&Exchange>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut exchanges: Vec<_> = view.evidence.dns.iter().collect();
+    exchanges.sort_by_key(|it| (it.answer.is_none(), it.asked));
+    for exchange in exchanges {
+        // The same query on a second device, where it may not have been answered.
+        let id = (
+            exchange.client,
+            exchange.server.address,
+            exchange.name.as_str(),
+            exchange.kind,
+        );
+        if seen.insert(id) || exchange.answer.is_some() {
+            servers
+                .entry(exchange.server.address)
+                .or_default()
+                .push(exchange);
+        }
+    }
+    for (server, exchanges) in &servers {
+        unanswered(view, *server, exchanges, claims);
+        errors(view, *server, exchanges, claims);
+        storm(view, *server, exchanges, claims);
+        slow(view, *server, exchanges, claims);
+        truncated(view, *server, exchanges, claims);
+    }
+}
+
+fn about(view: &View<'_>, kind: Kind, server: IpAddr, of: &[&Exchange]) -> Claim {
+    let clients: BTreeSet<IpAddr> = of.iter().map(|it| it.client.address).collect();
+    let mut subjects = vec![Subject::Service {
+        address: server,
+        port: 53,
+        protocol: "udp",
+    }];
+    subjects.extend(
+        clients
+            .iter()
+            .take(8)
+            .map(|address| Subject::Host { address: *address }),
+    );
+    let since = of.iter().map(|it| it.asked).min().unwrap_or(view.now);
+    let last = of
+        .iter()
+        .map(|it| it.answer.map_or(it.asked, |answer| answer.at))
+        .max();
+    Claim {
+        kind,
+        key: server.to_string(),
+        about: vec![server],
+        sentence: String::new(),
+        since,
+        last: last.unwrap_or(view.now),
+        count: of.len() as u64,
+        subjects,
+        evidence: Vec::new(),
+        not_looked_at: Vec::new(),
+        advice: String::new(),
+    }
+}
+
+fn names(of: &[&Exchange]) -> String {
+    let names: BTreeSet<&str> = of.iter().map(|it| it.name.as_str()).collect();
+    list(names)
+}
+
+fn clients(of: &[&Exchange]) -> String {
+    let clients: BTreeSet<IpAddr> = of.iter().map(|it| it.client.address).collect();
+    list(clients)
+}
+
+fn unanswered(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
+    let open: Vec<&Exchange> = all
+        .iter()
+        .filter(|it| it.answer.is_none() && view.now.saturating_sub(it.asked) > PATIENCE)
+        .copied()
+        .collect();
+    let answered: Vec<_> = all.iter().filter(|it| it.answer.is_some()).collect();
+    let last_open = open.iter().map(|it| it.asked).max();
+    let works_again = answered.iter().any(|it| Some(it.asked) > last_open);
+    let queries: u32 = open.iter().map(|it| it.times).sum();
+    if (queries as usize) < UNANSWERED || (works_again && open.len() * 4 < answered.len()) {
+        return;
+    }
+    let kinds: BTreeSet<u16> = open.iter().map(|it| it.kind).collect();
+    let others_work = answered.iter().any(|it| !kinds.contains(&it.kind));
+    let mut claim = about(view, Kind::DNS_UNANSWERED, server, &open);
+    claim.count = queries.into();
+    claim.evidence.push(format!(
+        "{} of {} for {} without an answer",
+        count(queries.into(), "message"),
+        count(open.len() as u64, "query").replace("querys", "queries"),
+        names(&open)
+    ));
+    let only = match kinds.iter().collect::<Vec<_>>().as_slice() {
+        [28] if others_work => ", AAAA only: A queries are answered",
+        [1] if others_work => ", A only: AAAA queries are answered",
+        _ => "",
+    };
+    claim.sentence = if answered.is_empty() {
+        format!(
+            "the DNS server {server} does not answer {}: {} without an answer in {}",
+            clients(&open),
+            count(queries.into(), "query").replace("querys", "queries"),
+            span(view.now.saturating_sub(claim.since)),
+        )
+    } else {
+        claim
+            .evidence
+            .push(format!("{} were answered", answered.len()));
+        format!(
+            "the DNS server {server} leaves {} of {} queries of {} unanswered{only}",
+            open.len(),
+            open.len() + answered.len(),
+            clients(&open),
+        )
+    };
+    claim.advice = format!("`dig @{server} {}` from the same place", first_name(&open));
+    claims.push(claim);
+}
+
+fn first_name(of: &[&Exchange]) -> String {
+    of.first().map_or_else(String::new, |it| it.name.clone())
+}
+
+fn errors(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
+    for (rcode, kind, word) in [
+        (SERVFAIL, Kind::DNS_SERVFAIL, "SERVFAIL"),
+        (REFUSED, Kind::DNS_REFUSED, "REFUSED"),
+    ] {
+        let failed: Vec<&Exchange> = all
+            .iter()
+            .filter(|it| it.answer.is_some_and(|answer| answer.rcode == rcode))
+            .copied()
+            .collect();
+        if failed.len() < ERRORS {
+            continue;
+        }
+        let answered = all.iter().filter(|it| it.answer.is_some()).count();
+        let mut claim = about(view, kind, server, &failed);
+        claim.evidence.push(format!(
+            "{} of {answered} answers of {server} are {word}, for {}",
+            failed.len(),
+            names(&failed)
+        ));
+        claim.sentence = format!(
+            "the DNS server {server} answers {word} to {} for {} ({} of {answered} answers)",
+            clients(&failed),
+            zone(&failed),
+            failed.len(),
+        );
+        claim.advice = if rcode == SERVFAIL {
+            format!(
+                "`dig @{server} {}`: the server cannot reach, or does not trust, the servers of \
+                 that zone; look at its log and its upstream",
+                first_name(&failed)
+            )
+        } else {
+            format!("check which clients the access rules of {server} allow")
+        };
+        claims.push(claim);
+    }
+}
+
+/// The domain that all names are in, or else some of them.
+fn zone(of: &[&Exchange]) -> String {
+    let mut labels: Option<Vec<&str>> = None;
+    for exchange in of {
+        let mine: Vec<&str> = exchange.name.rsplit('.').collect();
+        labels = Some(match labels {
+            None => mine,
+            Some(common) => common
+                .iter()
+                .zip(&mine)
+                .take_while(|(a, b)| a == b)
+                .map(|(a, _)| *a)
+                .collect(),
+        });
+    }
+    let mut labels = labels.unwrap_or_default();
+    if labels.len() < 2 {
+        return names(of);
+    }
+    labels.reverse();
+    labels.join(".")
+}
+
+fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
+    let with = |rcode: u8, records: bool| -> Vec<&Exchange> {
+        all.iter()
+            .filter(|it| {
+                it.answer
+                    .is_some_and(|answer| answer.rcode == rcode && answer.has_records == records)
+            })
+            .copied()
+            .collect()
+    };
+    let vain = with(NXDOMAIN, false);
+    let found = with(NOERROR, true);
+    if vain.len() < STORM || vain.len() < found.len() * IN_VAIN {
+        return;
+    }
+    // The names that were found, or asked for last, with suffixes behind.
+    let mut heads: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for exchange in &vain {
+        for other in all {
+            if other.name.len() < exchange.name.len()
+                && let Some(suffix) = exchange.name.strip_prefix(other.name.as_str())
+                && suffix.starts_with('.')
+            {
+                heads.entry(&other.name).or_default().insert(suffix);
+            }
+        }
+    }
+    let mut claim = about(view, Kind::NXDOMAIN_STORM, server, &vain);
+    let total = all.iter().filter(|it| it.answer.is_some()).count();
+    claim.evidence.push(format!(
+        "{} of {total} answers of {server} are NXDOMAIN",
+        vain.len()
+    ));
+    let suffixes: BTreeSet<&str> = heads.values().flatten().copied().collect();
+    claim.sentence = if suffixes.len() >= 2 {
+        claim.evidence.push(format!(
+            "{} was tried with {}",
+            list(heads.keys()),
+            list(&suffixes)
+        ));
+        format!(
+            "{} searches names in vain: {} of {total} answers of the DNS server {server} are \
+             NXDOMAIN, as search domains ({}) are tried first",
+            clients(&vain),
+            vain.len(),
+            list(&suffixes)
+        )
+    } else {
+        format!(
+            "{} asks for names that do not exist: {} of {total} answers of the DNS server \
+             {server} are NXDOMAIN, such as {}",
+            clients(&vain),
+            vain.len(),
+            names(&vain)
+        )
+    };
+    claim.advice = "look at `search` and `options ndots` in the client's /etc/resolv.conf; a name \
+                    with a dot at its end is not searched"
+        .to_owned();
+    claims.push(claim);
+}
+
+fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
+    let answered: Vec<&Exchange> = all
+        .iter()
+        .filter(|it| it.answer.is_some())
+        .copied()
+        .collect();
+    let mut times: Vec<Duration> = answered
+        .iter()
+        .filter_map(|it| Some(it.answer?.at.saturating_sub(it.asked)))
+        .collect();
+    if times.len() < ANSWERS {
+        return;
+    }
+    times.sort();
+    let median = times[times.len() / 2];
+    if median < SLOW {
+        return;
+    }
+    let mut claim = about(view, Kind::DNS_SLOW, server, &answered);
+    claim.evidence.push(format!(
+        "{} answers took {} to {}, half of them over {}",
+        times.len(),
+        span(times[0]),
+        span(times[times.len() - 1]),
+        span(median)
+    ));
+    claim.sentence = format!(
+        "the DNS server {server} is slow: half of its answers to {} take over {}",
+        clients(&answered),
+        span(median)
+    );
+    claim.advice = format!(
+        "`dig @{server} {}` twice: if the second is fast, its upstream is slow",
+        first_name(&answered)
+    );
+    claims.push(claim);
+}
+
+/// Answers that did not fit, whose clients do not ask again over TCP.
+fn truncated(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
+    let cut: Vec<&Exchange> = all
+        .iter()
+        .filter(|it| it.answer.is_some_and(|answer| answer.truncated))
+        .filter(|it| {
+            !view.evidence.connections.iter().any(|tcp| {
+                tcp.server == it.server
+                    && tcp.client.address == it.client.address
+                    && tcp.syn_ack.is_some()
+            })
+        })
+        .copied()
+        .collect();
+    if cut.len() < ERRORS {
+        return;
+    }
+    let mut claim = about(view, Kind::DNS_TRUNCATED, server, &cut);
+    claim.sentence = format!(
+        "answers of the DNS server {server} are too long for UDP, and {} does not get them over TCP \
+         ({} answers, such as {})",
+        clients(&cut),
+        cut.len(),
+        names(&cut)
+    );
+    claim.evidence.push(format!(
+        "{} truncated answers, no TCP connection of the client to port 53 that was answered",
+        cut.len()
+    ));
+    claim.advice = format!(
+        "`dig +tcp @{server} {}`: port 53 over TCP must be open",
+        first_name(&cut)
+    );
+    claims.push(claim);
+}

@@ -1,0 +1,121 @@
+//! Connections that are begun in masses.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hashbrown::HashSet;
+
+use super::{list, span};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::decode::Endpoint;
+use crate::diagnosis::evidence::rates::Begun;
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+
+/// Half-open connections a second that no client makes by itself.
+const FLOOD: f64 = 30.0;
+/// How many more than completed ones.
+const RATIO: f64 = 3.0;
+/// Connections a second of one client to one service that use up its ports: half
+/// of 28,232 (`ip_local_port_range`) in the 60 s of TIME-WAIT.
+const CHURN: f64 = 235.0;
+/// For so long.
+const LASTING: Duration = Duration::from_millis(2500);
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let mut sums: BTreeMap<(Endpoint, u32), (Begun, Duration)> = BTreeMap::new();
+    for (_, length, services) in view.evidence.rates.intervals() {
+        for ((device, server), begun) in services {
+            let (sum, time) = sums.entry((*server, *device)).or_default();
+            sum.syn_only += begun.syn_only;
+            sum.answered += begun.answered;
+            sum.completed += begun.completed;
+            sum.short += begun.short;
+            sum.clients.extend(&begun.clients);
+            *time += length;
+        }
+    }
+    let mut told = HashSet::new();
+    for ((server, device), (begun, time)) in sums {
+        // Another device saw the same.
+        if time < LASTING || told.contains(&server) {
+            continue;
+        }
+        let seconds = time.as_secs_f64();
+        let half = f64::from(begun.syn_only) / seconds;
+        let completed = f64::from(begun.completed) / seconds;
+        let base = |kind, sentence, evidence, advice: &str, count: u32| Claim {
+            kind,
+            key: server.to_string(),
+            about: std::iter::once(server.address)
+                .chain(begun.clients.iter().copied())
+                .collect(),
+            sentence,
+            since: view.now.saturating_sub(time),
+            last: view.now,
+            count: count.into(),
+            subjects: [Some(Subject::tcp(server)), view.device_subject(device)]
+                .into_iter()
+                .flatten()
+                .chain(
+                    begun
+                        .clients
+                        .iter()
+                        .take(4)
+                        .map(|address| Subject::Host { address: *address }),
+                )
+                .collect(),
+            evidence: vec![evidence],
+            not_looked_at: Vec::new(),
+            advice: advice.to_owned(),
+        };
+        if half > FLOOD && half > completed * RATIO {
+            let from = match begun.clients.len() {
+                0..=3 => list(&begun.clients),
+                number => format!("{number} addresses"),
+            };
+            told.insert(server);
+            claims.push(base(
+                Kind::SYN_FLOOD,
+                format!(
+                    "SYN flood against {server}: {half:.0} connections a second from {from} are \
+                     begun and never completed"
+                ),
+                format!(
+                    "{} half-open and {} completed in {}; {} had a SYN-ACK",
+                    begun.syn_only,
+                    begun.completed,
+                    span(time),
+                    begun.answered
+                ),
+                "on the server: `ss -tn state syn-recv | wc -l`, `nstat -az TcpExtSyncookiesSent`",
+                begun.syn_only,
+            ));
+        } else if completed > CHURN && begun.clients.len() <= 16 {
+            let short = f64::from(begun.short) / f64::from(begun.completed.max(1));
+            let a_client = completed / begun.clients.len().max(1) as f64;
+            if short < 0.5 || a_client < CHURN {
+                continue;
+            }
+            told.insert(server);
+            claims.push(base(
+                Kind::CONNECTION_CHURN,
+                format!(
+                    "{} opens {completed:.0} short connections a second to {server}: its source \
+                     ports run out in TIME-WAIT",
+                    list(&begun.clients)
+                ),
+                format!(
+                    "{} connections in {}, {:.0} % of them over within a second",
+                    begun.completed,
+                    span(time),
+                    short * 100.0
+                ),
+                "reuse connections (keep-alive, a pool); `ss -tan state time-wait | wc -l` on the \
+                 client",
+                begun.completed,
+            ));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What ICMP errors say.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use probe_common::parse::number::{ip, port};
+
+use super::{count, list};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::decode::{Endpoint, IcmpKind};
+use crate::diagnosis::evidence::icmp::{Reported, Subject as About};
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+
+/// Errors before that is more than one attempt. Senders limit their rate, one a
+/// second and destination in Linux (`icmp_ratelimit`), so more are not to be had.
+const ERRORS: u32 = 2;
+/// Errors about UDP ports: late answers to a client that has gone cause some.
+const PORT_ERRORS: u32 = 3;
+/// Traceroute makes TTLs run out on purpose.
+const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
+
+/// What errors of one cause have in common: what they report, who sends them, and
+/// the protocol and destination of the packets that they speak of.
+type Group = (IcmpKind, IpAddr, u8, Endpoint);
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    // One cause: the same error by the same host about the same destination.
+    let mut groups: BTreeMap<Group, Vec<(&About, &Reported)>> = BTreeMap::new();
+    for (about, reported) in view.evidence.icmp.iter() {
+        let mut destination = about.destination;
+        if about.kind != IcmpKind::PortUnreachable && about.kind != IcmpKind::Prohibited {
+            // It is about the address; the ports of attempts differ.
+            destination.port = 0;
+        }
+        groups
+            .entry((about.kind, about.from, about.protocol, destination))
+            .or_default()
+            .push((about, reported));
+    }
+    for ((kind, from, protocol, destination), of) in groups {
+        error(view, (kind, from, protocol, destination), &of, claims);
+    }
+}
+
+fn error(
+    view: &View<'_>,
+    (error, from, protocol, destination): (IcmpKind, IpAddr, u8, Endpoint),
+    of: &[(&About, &Reported)],
+    claims: &mut Vec<Claim>,
+) {
+    let times: u32 = of.iter().map(|(_, reported)| reported.count).sum();
+    let sources: std::collections::BTreeSet<IpAddr> = of.iter().map(|(it, _)| it.source).collect();
+    let ports: std::collections::BTreeSet<u16> =
+        of.iter().map(|(it, _)| it.destination.port).collect();
+    let last = of.iter().map(|(_, it)| it.last).max().unwrap_or(view.now);
+    let first = of.iter().map(|(_, it)| it.first).min().unwrap_or(view.now);
+    if view.now.saturating_sub(last) > Duration::from_secs(30) {
+        return;
+    }
+    let who = list(&sources);
+    let what = match protocol {
+        ip::TCP => "TCP",
+        ip::UDP => "UDP",
+        ip::ICMP | ip::ICMPV6 => "ICMP",
+        _ => "IP",
+    };
+    let (kind, sentence, advice) = match error {
+        IcmpKind::PortUnreachable => {
+            // What comes back to a client that no longer waits, of which DNS
+            // makes some, and traceroute's end.
+            let is_late = of.iter().all(|(_, it)| it.source_port == port::DNS)
+                || TRACEROUTE.contains(&destination.port);
+            if times < PORT_ERRORS || is_late {
+                return;
+            }
+            (
+                Kind::PORT_UNREACHABLE,
+                format!(
+                    "nothing listens on {what} port {} of {}: {who} gets ICMP port unreachable \
+                     from {from}",
+                    destination.port, destination.address
+                ),
+                format!(
+                    "on {}: `ss -lun 'sport = :{}'` shows whether anything listens",
+                    destination.address, destination.port
+                ),
+            )
+        }
+        IcmpKind::Prohibited => (
+            Kind::PROHIBITED,
+            format!(
+                "{from} does not let {who} reach {destination}: ICMP administratively prohibited"
+            ),
+            format!("check the firewall rules of {from}"),
+        ),
+        IcmpKind::NoRoute => (
+            Kind::NO_ROUTE,
+            format!(
+                "{from} has no route to {}: {who} gets ICMP network unreachable",
+                destination.address
+            ),
+            format!("on {from}: `ip route get {}`", destination.address),
+        ),
+        IcmpKind::HostUnreachable => {
+            if from == destination.address {
+                return;
+            }
+            (
+                Kind::HOST_UNREACHABLE,
+                format!(
+                    "{who} cannot reach {}: {from} reports host unreachable",
+                    destination.address
+                ),
+                format!("on {from}: `ip neigh show {}`", destination.address),
+            )
+        }
+        IcmpKind::TimeExceeded => {
+            let is_traceroute = ports
+                .iter()
+                .all(|port| TRACEROUTE.contains(port) || *port == 0)
+                || protocol == ip::ICMP
+                || protocol == ip::ICMPV6;
+            if is_traceroute || times < PORT_ERRORS {
+                return;
+            }
+            (
+                Kind::TIME_EXCEEDED,
+                format!(
+                    "packets of {who} to {} run out of TTL at {from}: probably a routing loop \
+                     beyond it",
+                    destination.address
+                ),
+                format!(
+                    "`mtr -n {}` shows where they go around",
+                    destination.address
+                ),
+            )
+        }
+        IcmpKind::TooBig => {
+            let mtu = of.iter().map(|(_, it)| it.mtu).min().unwrap_or(0);
+            (
+                Kind::PATH_MTU,
+                format!(
+                    "the path from {who} to {} takes packets of up to {mtu} bytes only, as {from} \
+                     reports",
+                    destination.address
+                ),
+                format!(
+                    "nothing, as long as data flows; `tracepath -n {}` shows the MTU of the path",
+                    destination.address
+                ),
+            )
+        }
+        IcmpKind::ReassemblyTimeout => (
+            Kind::FRAGMENTS,
+            format!(
+                "fragments of {who} to {} never complete, as {from} reports",
+                destination.address
+            ),
+            "look for loss or a filter that drops fragments on the way".to_owned(),
+        ),
+        IcmpKind::ProtocolUnreachable | IcmpKind::ParameterProblem => return,
+    };
+    let enough = if error == IcmpKind::TooBig { 1 } else { ERRORS };
+    if times < enough {
+        return;
+    }
+    let subject = if destination.port == 0 {
+        Subject::Host {
+            address: destination.address,
+        }
+    } else if protocol == ip::UDP {
+        Subject::udp(destination)
+    } else {
+        Subject::tcp(destination)
+    };
+    let mut subjects = vec![subject];
+    if from != destination.address {
+        subjects.push(Subject::Host { address: from });
+    }
+    subjects.extend(
+        sources
+            .iter()
+            .take(8)
+            .map(|address| Subject::Host { address: *address }),
+    );
+    claims.push(Claim {
+        kind,
+        key: format!("{destination}/{from}"),
+        about: vec![destination.address],
+        sentence,
+        since: first,
+        last,
+        count: times.into(),
+        subjects,
+        evidence: vec![format!(
+            "{} from {from} about {what} from {who} to {}{}",
+            count(times.into(), "ICMP error"),
+            destination.address,
+            match list(ports.iter().filter(|port| **port != 0)) {
+                ports if ports.is_empty() => String::new(),
+                ports => format!(", port {ports}"),
+            }
+        )],
+        not_looked_at: Vec::new(),
+        advice,
+    });
+}

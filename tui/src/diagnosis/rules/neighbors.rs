@@ -1,0 +1,222 @@
+//! Addresses that nobody answers for, or more than one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{count, span};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::evidence::neighbors::Asked;
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+
+/// Questions without an answer: Linux asks three times, a second apart, before it
+/// gives up (`mcast_solicit`, arp(7)).
+const QUESTIONS: u32 = 3;
+/// One ping to nobody is no problem: the kernel asks three times for it. Who
+/// still asks after that needs the address.
+const LASTING: Duration = Duration::from_millis(3200);
+/// A question this long ago is over.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// Addresses that one host asks for in vain before that is one finding and not
+/// one for each.
+const MANY: usize = 4;
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    // The same question may be seen on several devices, as behind a bridge.
+    let mut by_address: BTreeMap<IpAddr, Vec<(u32, &Asked)>> = BTreeMap::new();
+    for (device, address, asked) in view.evidence.neighbors.iter() {
+        by_address.entry(address).or_default().push((device, asked));
+    }
+    duplicates(view, claims);
+    let mut by_asker: BTreeMap<IpAddr, Vec<Claim>> = BTreeMap::new();
+    for (address, seen) in &by_address {
+        if seen.iter().any(|(_, asked)| asked.unanswered == 0) {
+            continue;
+        }
+        let Some((device, asked)) = seen.iter().max_by_key(|(_, asked)| asked.unanswered) else {
+            continue;
+        };
+        if let Some(claim) = unanswered(view, *address, *device, asked, &by_address) {
+            by_asker.entry(asked.by).or_default().push(claim);
+        }
+    }
+    for (asker, found) in by_asker {
+        if found.len() <= MANY {
+            claims.extend(found);
+        } else {
+            claims.extend(together(asker, found));
+        }
+    }
+}
+
+/// One finding for a host that asks for many addresses in vain.
+fn together(asker: IpAddr, found: Vec<Claim>) -> Option<Claim> {
+    let addresses: Vec<IpAddr> = found.iter().flat_map(|it| it.about.clone()).collect();
+    let times: u64 = found.iter().map(|it| it.count).sum();
+    let since = found.iter().map(|it| it.since).min()?;
+    let last = found.iter().map(|it| it.last).max()?;
+    let first = found.into_iter().next()?;
+    Some(Claim {
+        kind: Kind::NEIGHBOR_UNREACHABLE,
+        key: format!("by/{asker}"),
+        sentence: format!(
+            "{asker} looks for {} addresses that nobody answers for: {}; it scans, or answers packets \
+             with forged sources",
+            addresses.len(),
+            super::list(&addresses)
+        ),
+        since,
+        last,
+        count: times,
+        subjects: vec![Subject::Host { address: asker }],
+        evidence: vec![format!(
+            "{} for {} addresses without an answer",
+            count(times, "question"),
+            addresses.len()
+        )],
+        advice: format!(
+            "find out what makes {asker} talk to them: `ip neigh show nud failed` there"
+        ),
+        about: addresses,
+        ..first
+    })
+}
+
+fn unanswered(
+    view: &View<'_>,
+    address: IpAddr,
+    device: u32,
+    asked: &Asked,
+    all: &BTreeMap<IpAddr, Vec<(u32, &Asked)>>,
+) -> Option<Claim> {
+    let lasting = asked.last.saturating_sub(asked.since) > LASTING;
+    let recent = view.now.saturating_sub(asked.last) < RECENT;
+    if asked.unanswered <= QUESTIONS || !lasting || !recent {
+        return None;
+    }
+    let (protocol, family) = match address {
+        IpAddr::V4(_) => ("ARP", "IPv4"),
+        IpAddr::V6(_) => ("neighbor discovery", "IPv6"),
+    };
+    // Someone on the same device answers in the other family, or for its other
+    // addresses in this one.
+    let answers = |v6: bool| {
+        all.iter().find(|(other, seen)| {
+            other.is_ipv6() == v6
+                && **other != asked.by
+                && seen
+                    .iter()
+                    .any(|(at, it)| *at == device && it.unanswered == 0 && it.answered.is_some())
+        })
+    };
+    let elsewhere = answers(!address.is_ipv6());
+    let here = answers(address.is_ipv6());
+    let target_is_used = view
+        .evidence
+        .connections
+        .iter()
+        .any(|it| it.server.address == address)
+        || view.evidence.datagrams.iter().any(|(key, _)| {
+            super::super::evidence::datagrams::ends(key)
+                .iter()
+                .any(|end| end.address == address)
+        });
+    let name = view.device(device);
+    let times = count(asked.unanswered.into(), "question");
+    let time = span(asked.last.saturating_sub(asked.since));
+    let mut evidence = vec![format!(
+        "{protocol}: {} asked for {address} on {name}, {times} in {time}, no answer",
+        asked.by
+    )];
+    let (kind, sentence) = match (elsewhere, here) {
+        (Some((other, _)), None) if address.is_ipv6() => {
+            evidence.push(format!("{other} on the same device answers ARP"));
+            (
+                Kind::NEIGHBOR_ONE_FAMILY,
+                format!(
+                    "{} cannot reach {address} on {name}: neighbor discovery gets no answer \
+                     ({times} in {time}), while ARP works there: only {family} is broken",
+                    asked.by
+                ),
+            )
+        }
+        _ => {
+            let role = if target_is_used {
+                "the host is down, or not on this network"
+            } else {
+                "the host or gateway with that address is down, or not on this network"
+            };
+            (
+                Kind::NEIGHBOR_UNREACHABLE,
+                format!(
+                    "nobody answers {protocol} for {address}: {} asked {times} in {time} on \
+                     {name}; {role}",
+                    asked.by
+                ),
+            )
+        }
+    };
+    let flag = if address.is_ipv6() { " -6" } else { "" };
+    Some(Claim {
+        kind,
+        key: address.to_string(),
+        about: vec![address],
+        sentence,
+        since: asked.since,
+        last: asked.last,
+        count: asked.unanswered.into(),
+        subjects: [
+            Some(Subject::Host { address }),
+            Some(Subject::Host { address: asked.by }),
+            view.device_subject(device),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        evidence,
+        not_looked_at: Vec::new(),
+        advice: format!(
+            "`ip{flag} neigh show {address}` and `ip{flag} route get {address}` where {} lives; \
+             check that {address} is right and its host is up",
+            asked.by
+        ),
+    })
+}
+
+fn duplicates(view: &View<'_>, claims: &mut Vec<Claim>) {
+    for (address, asker, replies) in view.evidence.neighbors.conflicts() {
+        let Some((at, times)) = replies.conflict else {
+            continue;
+        };
+        // Once is a machine that was replaced; again and again they fight.
+        if times < 2 {
+            continue;
+        }
+        let macs: Vec<String> = replies.macs.iter().map(|(mac, _)| hardware(*mac)).collect();
+        claims.push(Claim {
+            kind: Kind::DUPLICATE_ADDRESS,
+            key: address.to_string(),
+            about: vec![address],
+            sentence: format!(
+                "two machines use the address {address}: {} both answer {asker} for it",
+                macs.join(" and ")
+            ),
+            since: replies.macs.iter().map(|it| it.1).min().unwrap_or(at),
+            last: at,
+            count: times.into(),
+            subjects: vec![Subject::Host { address }, Subject::Host { address: asker }],
+            evidence: vec![format!(
+                "{times} times answers from different hardware addresses came within seconds"
+            )],
+            not_looked_at: Vec::new(),
+            advice: format!("find both: `ip neigh show {address}`, `arping -D {address}`"),
+        });
+    }
+}
+
+fn hardware(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}

@@ -1,0 +1,120 @@
+//! UDP that gets no answer where one is to be expected.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use probe_common::parse::number::port;
+
+use super::{count, span};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::decode::Endpoint;
+use crate::diagnosis::evidence::datagrams::{Exchange, ends};
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+
+/// Packets without an answer, and for how long.
+const PACKETS: u64 = 3;
+const LASTING: Duration = Duration::from_secs(3);
+/// A pause after which silence is no longer a question that was not answered.
+const RECENT: Duration = Duration::from_secs(5);
+
+/// Flows towards a service.
+#[derive(Default)]
+struct Service<'a> {
+    answered: Vec<Endpoint>,
+    silent: Vec<(Endpoint, u32, &'a Exchange, u64)>,
+}
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let mut services: BTreeMap<Endpoint, Service<'_>> = BTreeMap::new();
+    for (key, exchange) in view.evidence.datagrams.iter() {
+        let [local, remote] = ends(key);
+        match exchange.sent {
+            [Some(_), Some(_)] if exchange.unanswered == [0, 0] => {
+                services.entry(remote).or_default().answered.push(local);
+                services.entry(local).or_default().answered.push(remote);
+            }
+            _ => {
+                // In is sent by the remote end, out by the local one.
+                for (from, to, packets) in [
+                    (remote, local, exchange.unanswered[0]),
+                    (local, remote, exchange.unanswered[1]),
+                ] {
+                    if packets > 0 {
+                        let service = services.entry(to).or_default();
+                        service.silent.push((from, key.device, exchange, packets));
+                    }
+                }
+            }
+        }
+    }
+    for (server, service) in &services {
+        if is_one_way_by_nature(*server) {
+            continue;
+        }
+        for (client, device, exchange, packets) in &service.silent {
+            let others = service
+                .answered
+                .iter()
+                .any(|it| it.address != client.address);
+            let before = exchange.sent.iter().all(Option::is_some);
+            let time = view.now.saturating_sub(exchange.one_way_since);
+            let recent = view.now.saturating_sub(exchange.last) < RECENT;
+            if *packets < PACKETS || time < LASTING || !recent || !(others || before) {
+                continue;
+            }
+            let why = if others {
+                "others are answered"
+            } else {
+                "it was answered before"
+            };
+            claims.push(Claim {
+                kind: Kind::ONE_WAY_UDP,
+                key: format!("{}/{server}", client.address),
+                about: vec![server.address, client.address],
+                sentence: format!(
+                    "{} gets no answer from {server} (UDP): {} in {}, while {why}",
+                    client.address,
+                    count(*packets, "packet"),
+                    span(time)
+                ),
+                since: exchange.one_way_since,
+                last: exchange.last,
+                count: *packets,
+                subjects: [
+                    Some(Subject::udp(*server)),
+                    Some(Subject::Host {
+                        address: client.address,
+                    }),
+                    view.device_subject(*device),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
+                evidence: vec![format!(
+                    "{} from {client} to {server} on {}, none back",
+                    count(*packets, "packet"),
+                    view.device(*device)
+                )],
+                not_looked_at: Vec::new(),
+                advice: format!(
+                    "check firewall rules and routes back from {} to {}",
+                    server.address, client.address
+                ),
+            });
+        }
+    }
+}
+
+/// Multicast, and services that do not answer or have a rule of their own.
+fn is_one_way_by_nature(server: Endpoint) -> bool {
+    let to_many = match server.address {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
+    };
+    // DHCP, syslog, StatsD, sFlow, NetFlow and IPFIX.
+    const ONE_WAY: [u16; 9] = [67, 68, 514, 546, 547, 8125, 6343, 2055, 4739];
+    to_many || [port::DNS, port::MDNS].contains(&server.port) || ONE_WAY.contains(&server.port)
+}

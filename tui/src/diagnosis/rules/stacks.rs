@@ -1,0 +1,332 @@
+//! What the network stacks of the node and of its pods report by themselves.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{count, list, stack_name};
+use crate::diagnosis::View;
+use crate::diagnosis::claims::Claim;
+use crate::diagnosis::evidence::kernel::StackHistory;
+use crate::diagnosis::finding::Subject;
+use crate::diagnosis::kind::Kind;
+use crate::model::stack::StackCounters;
+
+/// Events before that is more than an accident.
+const EVENTS: u64 = 3;
+/// Damaged packets: one in a million is normal, and a short look sees none.
+const DAMAGED: u64 = 3;
+/// Packets that a queueing discipline drops: TCP's own way to find the rate
+/// drops one now and then.
+const QDISC_DROPS: u64 = 10;
+
+pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    for stack in view.evidence.kernel.stacks() {
+        accept_queue(view, stack, claims);
+        counters(view, stack, claims);
+        qdiscs(view, stack, claims);
+        duplicates(view, stack, claims);
+    }
+    for (cpu, (first, last, dropped)) in &view.evidence.kernel.softnet {
+        claims.push(Claim {
+            kind: Kind::CPU_OVERLOADED,
+            key: format!("cpu{cpu}"),
+            about: Vec::new(),
+            sentence: format!(
+                "CPU {cpu} cannot keep up: it dropped {} that came in, as its backlog was full",
+                count(*dropped, "packet")
+            ),
+            since: *first,
+            last: *last,
+            count: *dropped,
+            subjects: Vec::new(),
+            evidence: vec![format!(
+                "/proc/net/softnet_stat: {dropped} drops on CPU {cpu}"
+            )],
+            not_looked_at: Vec::new(),
+            advice: "spread the load (RSS, RPS) or raise `net.core.netdev_max_backlog`".to_owned(),
+        });
+    }
+}
+
+/// The addresses that watched devices show behind a namespace, as those of
+/// connections and exchanges there.
+fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
+    view.devices
+        .values()
+        .filter(|device| stack.last.devices.contains(&device.index))
+        .map(|device| Subject::Device {
+            name: device.name.clone(),
+        })
+        .collect()
+}
+
+fn accept_queue(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
+    let (overflows, since) = stack.sum(|it| it.tcp_listen_overflows);
+    let (drops, _) = stack.sum(|it| it.tcp_listen_drops);
+    if overflows < EVENTS {
+        return;
+    }
+    let full: Vec<_> = stack
+        .last
+        .listeners
+        .iter()
+        .filter(|it| it.limit > 0 && it.queued >= it.limit)
+        .collect();
+    // Which addresses it has here is what connections to its ports say.
+    let ports: BTreeSet<u16> = full.iter().map(|it| it.address.port()).collect();
+    let slots: BTreeSet<u32> = view
+        .devices
+        .iter()
+        .filter(|(_, device)| stack.last.devices.contains(&device.index))
+        .map(|(slot, _)| *slot)
+        .collect();
+    let servers: BTreeSet<_> = view
+        .evidence
+        .connections
+        .iter()
+        .filter(|it| it.established.is_none() && it.reset.is_none())
+        .filter(|it| ports.is_empty() || ports.contains(&it.server.port))
+        .filter(|it| stack.last.is_own || slots.contains(&it.key.device))
+        .map(|it| it.server)
+        .collect();
+    let about: Vec<IpAddr> = servers.iter().map(|it| it.address).collect();
+    let name = stack_name(view, &stack.last);
+    let whose = if servers.is_empty() {
+        match ports.len() {
+            0 => "a listener".to_owned(),
+            _ => format!("port {}", list(&ports)),
+        }
+    } else {
+        list(&servers)
+    };
+    let mut evidence = vec![format!(
+        "TcpExtListenOverflows grew by {overflows}, TcpExtListenDrops by {drops}"
+    )];
+    evidence.extend(full.iter().map(|it| {
+        format!(
+            "{}: {} connections wait to be accepted, {} fit",
+            it.address, it.queued, it.limit
+        )
+    }));
+    claims.push(Claim {
+        kind: Kind::ACCEPT_QUEUE_FULL,
+        key: format!("{}/{whose}", stack.last.namespace),
+        about,
+        sentence: format!(
+            "the accept queue of {whose} on {name} is full: {} dropped; the application accepts too \
+             slowly, or its backlog is too small",
+            count(overflows, "connection attempt")
+        ),
+        since,
+        last: view.now,
+        count: overflows,
+        subjects: servers
+            .iter()
+            .map(|it| Subject::tcp(*it))
+            .chain(devices(view, stack))
+            .collect(),
+        evidence,
+        not_looked_at: Vec::new(),
+        advice: match ports.first() {
+            Some(port) => format!("`ss -ltnp 'sport = :{port}'` there: Recv-Q above Send-Q"),
+            None => "`ss -ltnp` there: Recv-Q above Send-Q".to_owned(),
+        },
+    });
+}
+
+/// A counter that names its cause by itself.
+struct Row {
+    kind: Kind,
+    counter: fn(&StackCounters) -> u64,
+    least: u64,
+    name: &'static str,
+    sentence: &'static str,
+    advice: &'static str,
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        kind: Kind::CHECKSUM_ERRORS,
+        counter: |it| it.tcp_checksum_errors + it.udp_checksum_errors + it.udp6_checksum_errors,
+        least: DAMAGED,
+        name: "InCsumErrors",
+        sentence: "packets arrive damaged at",
+        advice: "look at the link and its offloads: `ethtool -k`, `ethtool -S`",
+    },
+    Row {
+        kind: Kind::SOCKET_BUFFER,
+        counter: |it| it.udp_receive_buffer_errors + it.udp6_receive_buffer_errors,
+        least: EVENTS,
+        name: "RcvbufErrors",
+        sentence: "a UDP socket's receive buffer overflows at",
+        advice: "`ss -unmp` there: the socket with drops (d…) in skmem reads too slowly",
+    },
+    Row {
+        kind: Kind::FRAGMENTS,
+        counter: |it| it.ip_reassembly_failures + it.ip6_reassembly_failures,
+        least: EVENTS,
+        name: "ReasmFails",
+        sentence: "fragments never complete at",
+        advice: "look for loss on the way, or a filter that drops fragments",
+    },
+];
+
+fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
+    let name = stack_name(view, &stack.last);
+    for row in ROWS {
+        let (sum, since) = stack.sum(row.counter);
+        if sum < row.least {
+            continue;
+        }
+        let slots: BTreeSet<u32> = view
+            .devices
+            .iter()
+            .filter(|(_, device)| stack.last.devices.contains(&device.index))
+            .map(|(slot, _)| *slot)
+            .collect();
+        // Those who do badly there are concerned.
+        let about: BTreeSet<IpAddr> = view
+            .evidence
+            .health
+            .iter()
+            .filter(|(key, health)| {
+                slots.contains(&key.device) && health.troubled(0) + health.troubled(1) > 0
+            })
+            .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
+            .map(|it| it.address)
+            .collect();
+        let hosts = match about.len() {
+            0 => String::new(),
+            _ => format!(", in traffic of {}", list(&about)),
+        };
+        claims.push(Claim {
+            kind: row.kind,
+            key: format!("{}", stack.last.namespace),
+            sentence: format!("{} {name}{hosts}: {}", row.sentence, count(sum, "packet")),
+            since,
+            last: view.now,
+            count: sum,
+            subjects: about
+                .iter()
+                .take(8)
+                .map(|address| Subject::Host { address: *address })
+                .chain(devices(view, stack))
+                .collect(),
+            about: about.into_iter().collect(),
+            evidence: vec![format!("{} of {name} grew by {sum}", row.name)],
+            not_looked_at: Vec::new(),
+            advice: row.advice.to_owned(),
+        });
+    }
+    if let Some(conntrack) = &stack.last.conntrack {
+        let is_full = conntrack
+            .capacity
+            .is_some_and(|capacity| conntrack.entries * 100 >= capacity * 98);
+        if conntrack.drops > 0 && is_full {
+            claims.push(Claim {
+                kind: Kind::CONNTRACK_FULL,
+                key: format!("{}", stack.last.namespace),
+                about: Vec::new(),
+                sentence: format!(
+                    "the connection tracking table of {name} is full ({} entries): new connections \
+                     are dropped",
+                    conntrack.entries
+                ),
+                since: view.now,
+                last: view.now,
+                count: conntrack.drops,
+                subjects: devices(view, stack),
+                evidence: vec![format!(
+                    "{} of {} entries, {} dropped",
+                    conntrack.entries,
+                    conntrack.capacity.unwrap_or_default(),
+                    count(conntrack.drops, "packet")
+                )],
+                not_looked_at: Vec::new(),
+                advice: "`sysctl net.netfilter.nf_conntrack_max`, `conntrack -L | wc -l`"
+                    .to_owned(),
+            });
+        }
+    }
+}
+
+fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
+    let name = stack_name(view, &stack.last);
+    for ((device, _), (since, drops, qdisc)) in &stack.qdiscs {
+        if *drops < QDISC_DROPS {
+            continue;
+        }
+        let link = stack.last.links.iter().find(|link| link.index == *device);
+        let device = link.map_or_else(|| format!("device {device}"), |link| link.name.clone());
+        // What does badly on the way through it.
+        let about: BTreeSet<IpAddr> = view
+            .evidence
+            .health
+            .iter()
+            .filter(|(key, health)| {
+                health.troubled(0) + health.troubled(1) > 0
+                    && view.devices.get(&key.device).is_some_and(|it| {
+                        it.name == device || stack.last.devices.contains(&it.index)
+                    })
+            })
+            .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
+            .map(|it| it.address)
+            .collect();
+        claims.push(Claim {
+            kind: Kind::QDISC_DROPS,
+            key: format!("{}/{device}", stack.last.namespace),
+            sentence: format!(
+                "the queueing discipline {} on {device} of {name} drops packets: {}{}",
+                qdisc.kind,
+                count(*drops, "packet"),
+                match about.len() {
+                    0 => String::new(),
+                    _ => format!(", in traffic of {}", list(&about)),
+                }
+            ),
+            since: *since,
+            last: view.now,
+            count: *drops,
+            subjects: std::iter::once(Subject::Device {
+                name: device.clone(),
+            })
+            .chain(
+                about
+                    .iter()
+                    .take(8)
+                    .map(|address| Subject::Host { address: *address }),
+            )
+            .collect(),
+            about: about.into_iter().collect(),
+            evidence: vec![format!(
+                "{} dropped {drops}, {} over the limit, {} bytes wait",
+                qdisc.kind, qdisc.overlimits, qdisc.backlog
+            )],
+            not_looked_at: Vec::new(),
+            advice: format!("`tc -s qdisc show dev {device}` there: rate, limit and drops"),
+        });
+    }
+}
+
+fn duplicates(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
+    for duplicate in &stack.last.duplicates {
+        let name = stack_name(view, &stack.last);
+        let address = duplicate.address;
+        claims.push(Claim {
+            kind: Kind::DUPLICATE_ADDRESS,
+            key: address.to_string(),
+            about: vec![address],
+            sentence: format!(
+                "another host has the address {address} of {name}, too: duplicate address detection \
+                 failed"
+            ),
+            since: view.now,
+            last: view.now,
+            count: 1,
+            subjects: vec![Subject::Host { address }],
+            evidence: vec!["the address is marked dadfailed".to_owned()],
+            not_looked_at: Vec::new(),
+            advice: format!("`ip -6 addr show to {address}` there; find the other host"),
+        });
+    }
+}

@@ -1,0 +1,202 @@
+//! The whole way from captured packets to findings.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use etherparse::PacketBuilder;
+use probe_common::parse::parse;
+use probe_common::{Direction, LinkLayer, Reason};
+
+use super::*;
+use crate::flow::Limits;
+use crate::model::{Interval, Packet};
+
+const CLIENT: [u8; 4] = [10, 0, 0, 1];
+const SERVER: [u8; 4] = [10, 0, 0, 2];
+
+/// A host whose only device leads to the client: what it sends goes out.
+struct Lab {
+    diagnosis: Diagnosis,
+    flows: FlowTable,
+    now: Duration,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self {
+            diagnosis: Diagnosis::default(),
+            flows: FlowTable::new(Limits::default()),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Lets time pass, an interval a second.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now += Duration::from_secs(1);
+            let interval = Interval {
+                at: self.now,
+                length: Duration::from_secs(1),
+                ..Interval::default()
+            };
+            self.flows.ingest(&interval);
+            self.diagnosis
+                .observe(&Event::Interval(interval), &self.flows);
+        }
+    }
+
+    fn send(&mut self, data: Vec<u8>, direction: Direction) {
+        let key = parse(data.as_slice(), LinkLayer::Ethernet, 0, direction).key;
+        let packet = Packet {
+            at: self.now,
+            key,
+            direction,
+            reason: Reason::TcpFlags,
+            len: data.len() as u32,
+            segments: 1,
+            mark: 0,
+            vlan_tci: 0,
+            link_layer: LinkLayer::Ethernet,
+            data: data.into(),
+            cookie: None,
+            cgroup: None,
+        };
+        self.diagnosis
+            .observe(&Event::Packets(vec![packet]), &self.flows);
+    }
+
+    fn syn(&mut self, port: u16, seq: u32) {
+        let builder = ip(CLIENT, SERVER, 64).tcp(port, 5432, seq, 64240).syn();
+        self.send(written(builder, &[]), Direction::Out);
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        let findings = self.diagnosis.findings();
+        findings
+            .iter()
+            .filter(|it| !it.past)
+            .map(|it| it.kind.slug())
+            .collect()
+    }
+}
+
+fn ip(from: [u8; 4], to: [u8; 4], ttl: u8) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
+    PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(from, to, ttl)
+}
+
+fn written(
+    builder: etherparse::PacketBuilderStep<etherparse::TcpHeader>,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes, payload).unwrap_or_default();
+    bytes
+}
+
+fn refuse(lab: &mut Lab, port: u16, seq: u32, ttl: u8) {
+    let builder = ip(SERVER, CLIENT, ttl)
+        .tcp(5432, port, 0, 0)
+        .rst()
+        .ack(seq + 1);
+    lab.send(written(builder, &[]), Direction::In);
+}
+
+#[test]
+fn a_port_that_refuses_again_and_again_is_a_finding_and_a_scan_is_none() {
+    let mut lab = Lab::new();
+    for attempt in 0..2 {
+        lab.syn(40000 + attempt, 7);
+        refuse(&mut lab, 40000 + attempt, 7, 64);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+    lab.syn(40002, 7);
+    refuse(&mut lab, 40002, 7, 64);
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
+    let finding = &lab.diagnosis.findings()[0];
+    assert!(
+        finding
+            .sentence
+            .contains("10.0.0.1 cannot connect to 10.0.0.2:5432")
+    );
+    assert_eq!(finding.count, 3);
+    assert_eq!(
+        finding.filter().as_deref(),
+        Some("tcp host 10.0.0.2 port 5432")
+    );
+}
+
+#[test]
+fn syns_without_an_answer_are_a_finding_once_they_were_sent_often_enough() {
+    let mut lab = Lab::new();
+    lab.syn(40000, 7);
+    lab.pass(1);
+    lab.syn(40000, 7);
+    lab.pass(1);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+    lab.syn(40000, 7);
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["syn-unanswered"]);
+}
+
+#[test]
+fn a_finding_is_past_when_its_cause_has_gone() {
+    let mut lab = Lab::new();
+    for attempt in 0..3 {
+        lab.syn(40000 + attempt, 7);
+        refuse(&mut lab, 40000 + attempt, 7, 64);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
+    // The evidence is forgotten after a minute, the finding ten seconds later.
+    lab.pass(75);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+    assert!(lab.diagnosis.findings()[0].past);
+    assert_eq!(lab.diagnosis.count(Severity::Error), 0);
+}
+
+#[test]
+fn a_syn_that_is_answered_late_is_no_finding() {
+    let mut lab = Lab::new();
+    lab.syn(40000, 7);
+    lab.pass(1);
+    lab.syn(40000, 7);
+    let builder = ip(SERVER, CLIENT, 64)
+        .tcp(5432, 40000, 9, 64240)
+        .syn()
+        .ack(8);
+    lab.send(written(builder, &[]), Direction::In);
+    let builder = ip(CLIENT, SERVER, 64)
+        .tcp(40000, 5432, 8, 64240)
+        .ack(10)
+        .fin();
+    lab.send(written(builder, &[]), Direction::Out);
+    lab.pass(5);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_cause_takes_in_its_consequences() {
+    let about = vec![IpAddr::V4(Ipv4Addr::from(SERVER))];
+    let claim = |kind: Kind| Claim {
+        kind,
+        key: "x".to_owned(),
+        about: about.clone(),
+        sentence: String::new(),
+        since: Duration::ZERO,
+        last: Duration::ZERO,
+        count: 1,
+        subjects: Vec::new(),
+        evidence: Vec::new(),
+        not_looked_at: Vec::new(),
+        advice: String::new(),
+    };
+    let mut findings = Findings::default();
+    findings.update(vec![claim(Kind::SYN_UNANSWERED)], Duration::from_secs(1));
+    assert_eq!(findings.list().len(), 1);
+    let both = vec![claim(Kind::SYN_UNANSWERED), claim(Kind::FIREWALL_DROP)];
+    findings.update(both, Duration::from_secs(2));
+    let kinds: Vec<_> = findings.list().iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, [Kind::FIREWALL_DROP]);
+}

@@ -1,0 +1,215 @@
+//! `nkview diagnose`: what is wrong, once.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+
+use super::options;
+use super::print::unless_closed;
+use super::signals::Signals;
+use super::start::{finish, start};
+use crate::cli::DiagnoseArgs;
+use crate::diagnosis::{Diagnosis, Severity};
+use crate::model::{Device, Event, Level, Watch};
+use crate::probe::live::Options;
+use crate::probe::preflight;
+use crate::report::{self, Summary};
+use crate::source::Source;
+use crate::traffic::Traffic;
+
+/// The exit status when there are problems.
+const PROBLEMS: u8 = 1;
+
+/// Watches for a while and reports what is wrong.
+///
+/// # Errors
+/// When it cannot look, or the report cannot be written.
+pub async fn diagnose(args: DiagnoseArgs, mut signals: Signals) -> anyhow::Result<ExitCode> {
+    if args.devices.is_empty() && !preflight::has_netkit() {
+        bail!(
+            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
+             devices to look at"
+        );
+    }
+    let options = Options {
+        devices: args.devices.clone(),
+        attach_first: true,
+        ..options::live(&args.probe, &args.events)
+    };
+    let Some(source) = start(options, &mut signals).await? else {
+        bail!("ended by a signal before all devices were attached");
+    };
+    let Source {
+        session,
+        mut events,
+        // Without requests it goes on, without the channel for them it ends.
+        requests: _requests,
+        stop,
+    } = source;
+    let mut traffic = Traffic::default();
+    let mut diagnosis = Diagnosis::default();
+    let mut looked = Looked::default();
+    let mut until: Option<Instant> = None;
+    let mut began = Instant::now();
+    loop {
+        let over = async {
+            match until {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = signals.any() => break,
+            () = over => break,
+            envelope = events.recv() => {
+                let Some(envelope) = envelope else { break };
+                traffic.apply(&envelope);
+                let host = traffic.host(envelope.host);
+                looked.event(&envelope.event);
+                diagnosis.observe(&envelope.event, &host.flows);
+                if until.is_none() && looked.is_ready {
+                    progress(&format!(
+                        "watching {} for {} s",
+                        looked.names().join(", "),
+                        args.duration.as_secs_f64()
+                    ));
+                    began = Instant::now();
+                    until = Some(began + args.duration);
+                }
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let ended = stop.ask();
+    // The last interval may hold what completes the evidence.
+    let last = async {
+        while let Some(envelope) = events.recv().await {
+            traffic.apply(&envelope);
+            let host = traffic.host(envelope.host);
+            looked.event(&envelope.event);
+            diagnosis.observe(&envelope.event, &host.flows);
+        }
+    };
+    let (ended, ()) = tokio::join!(finish(ended), last);
+    ended?;
+    if looked.watched.is_empty() {
+        let why = looked.not_looked_at().join("; ");
+        bail!("no device could be watched: {why}");
+    }
+    let findings = diagnosis.findings();
+    let flows = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
+    let summary = Summary {
+        host: session.host.clone(),
+        seconds,
+        devices: looked.names(),
+        packets: looked.packets,
+        flows,
+        not_looked_at: looked.not_looked_at(),
+    };
+    let stdout = io::stdout().lock();
+    unless_closed(if args.json {
+        report::write_json(
+            stdout,
+            &findings,
+            &summary,
+            session.started,
+            Timestamp::now(),
+        )
+    } else {
+        report::write_text(stdout, &findings, &summary)
+    })?;
+    let problems = findings.iter().any(|it| it.severity != Severity::Info);
+    Ok(if problems {
+        ExitCode::from(PROBLEMS)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What was looked at.
+#[derive(Default)]
+struct Looked {
+    watched: Vec<Device>,
+    failed: Vec<String>,
+    warnings: Vec<String>,
+    is_ready: bool,
+    packets: u64,
+    untracked: u64,
+    lost: u64,
+    over_budget: u64,
+}
+
+impl Looked {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Devices(devices) => {
+                self.is_ready |= !devices.iter().any(|it| it.watch == Watch::Starting);
+                self.failed.clear();
+                for device in devices {
+                    match &device.watch {
+                        Watch::Yes { .. } => {
+                            self.watched.retain(|it| it.index != device.index);
+                            self.watched.push(device.clone());
+                        }
+                        Watch::Failed(error) => {
+                            self.failed.push(format!("{}: {error}", device.name))
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Event::Interval(interval) => {
+                for totals in interval.devices.iter().flat_map(|it| it.directions) {
+                    self.packets += totals.packets;
+                    self.untracked += totals.untracked_packets;
+                    self.lost += totals.lost;
+                    self.over_budget += totals.over_budget.total();
+                }
+            }
+            Event::Notice(notice) if notice.level == Level::Warning => {
+                self.warnings.push(notice.text.clone());
+            }
+            Event::Ended(reason) => self.warnings.push(reason.clone()),
+            _ => {}
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.watched.iter().map(|it| it.name.clone()).collect()
+    }
+
+    fn not_looked_at(&self) -> Vec<String> {
+        let mut lines = self.failed.clone();
+        lines.extend(self.warnings.iter().cloned());
+        for (number, what) in [
+            (
+                self.untracked,
+                "packets of flows that the flow table had no room for",
+            ),
+            (
+                self.lost,
+                "captured packets that the ring buffer had no room for",
+            ),
+            (
+                self.over_budget,
+                "packets worth a look that were over the budget of events",
+            ),
+        ] {
+            if number > 0 {
+                lines.push(format!("{number} {what}"));
+            }
+        }
+        lines
+    }
+}
+
+/// Says on stderr what is going on, for whoever waits.
+fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr(), "nkview: {text}");
+    }
+}
