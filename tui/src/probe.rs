@@ -3,7 +3,7 @@
 mod attach;
 mod change;
 mod clsact;
-mod collect;
+pub mod collect;
 mod cost;
 mod counters;
 mod cover;

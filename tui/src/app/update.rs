@@ -177,7 +177,7 @@ impl App {
             }
             (Command::Measure(true), Err(reason)) => self.state.not_measured = Some(reason.clone()),
             (Command::Measure(_), _) => self.state.not_measured = None,
-            (Command::Watch(_) | Command::Unwatch(_), _) => {}
+            (Command::Watch(_) | Command::Unwatch(_) | Command::LookUp { .. }, _) => {}
         }
         if let Err(reason) = result {
             let text = match command {
@@ -193,6 +193,7 @@ impl App {
                 Command::Measure(false) => {
                     format!("cannot stop measuring what the programs cost: {reason}")
                 }
+                Command::LookUp { .. } => format!("cannot look up the flow: {reason}"),
             };
             self.state.notify(Level::Warning, text);
         }

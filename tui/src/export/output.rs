@@ -160,7 +160,8 @@ fn weight(event: &Event) -> usize {
             .map(|packet| size_of::<Packet>() + packet.data.len())
             .sum(),
         Event::Signals(signals) => {
-            size_of_val(signals.drops.as_slice())
+            size_of_val(signals.stacks.as_slice())
+                + size_of_val(signals.drops.as_slice())
                 + size_of_val(signals.socket_errors.as_slice())
                 + size_of_val(signals.neighbours.as_slice())
                 + size_of_val(signals.resets.as_slice())

@@ -36,7 +36,7 @@ pub enum Event {
     /// Packets that got an event, oldest first.
     Packets(Vec<Packet>),
     /// What the kernel reports beside packets: drops, errors, resets, owners.
-    Signals(Signals),
+    Signals(Box<Signals>),
     /// Something that the user must know.
     Notice(Notice),
     /// What became of a request.

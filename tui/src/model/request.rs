@@ -2,6 +2,8 @@
 
 use ipnet::IpNet;
 
+use super::signal::Tuple;
+
 /// A request's number, unique within a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
@@ -37,4 +39,13 @@ pub enum Command {
     PushDown(Option<Vec<IpNet>>),
     /// Measure what the programs cost, or stop that: it costs a little itself.
     Measure(bool),
+    /// Look up the sockets and the tracked connections of a flow, its local end
+    /// as the source, that was seen at the watched device with this interface
+    /// index. What is found comes in `Signals::flows`.
+    LookUp {
+        /// The device's interface index.
+        device: u32,
+        /// The flow.
+        tuple: Tuple,
+    },
 }

@@ -4,12 +4,12 @@
 //! All of it is of the whole machine. A network namespace is given by the inode
 //! of its `/proc/PID/ns/net`, which may be used again once the namespace is gone.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use probe_common::FlowKey;
 
 use super::Moment;
-use super::stack::{Softnet, Stack};
+use super::stack::{FlowState, Softnet, Stack};
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +37,8 @@ pub struct Signals {
     pub stacks: Vec<Stack>,
     /// How the CPUs cope, those with something to tell: the whole machine's.
     pub softnet: Vec<Softnet>,
+    /// Flows that were looked up.
+    pub flows: Vec<FlowState>,
     /// How the tracing programs are doing, from their collector.
     pub trace: Option<Trace>,
 }
@@ -70,6 +72,18 @@ impl Tuple {
         }
     }
 
+    /// The tuple of packets from one address to another.
+    #[must_use]
+    pub const fn between(source: SocketAddr, destination: SocketAddr, protocol: u8) -> Self {
+        Self {
+            source: octets(source.ip()),
+            destination: octets(destination.ip()),
+            source_port: source.port(),
+            destination_port: destination.port(),
+            protocol,
+        }
+    }
+
     /// The tuple of the opposite direction.
     #[must_use]
     pub const fn reversed(self) -> Self {
@@ -100,6 +114,14 @@ impl Tuple {
     #[must_use]
     pub const fn destination(&self) -> IpAddr {
         Ipv6Addr::from_octets(self.destination).to_canonical()
+    }
+}
+
+/// An address as a [`Tuple`] has it.
+const fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::signal::NamespaceInode;
+use super::signal::{NamespaceInode, Tuple};
 
 /// What the stack of one network namespace reports. Counters are what was added
 /// since the last reading, in `period`; everything else is as it was when it was
@@ -370,6 +370,33 @@ pub struct TcpState {
     pub limited_by_send_buffer: Option<Duration>,
     /// The window that the other end advertises, in bytes (5.4).
     pub send_window: Option<u32>,
+}
+
+/// What was found out about one flow, as `Command::LookUp` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowState {
+    /// Interface index of the watched device that was asked about.
+    pub device: u32,
+    /// The flow, its local end as the source.
+    pub tuple: Tuple,
+    /// Its sockets in the namespaces that the device connects, and whether each is
+    /// of the local end.
+    pub sockets: Vec<FlowSocket>,
+    /// Its connections there, as they are tracked.
+    pub connections: Vec<(NamespaceInode, NatPair)>,
+    /// What could not be asked, and why.
+    pub unknown: Vec<String>,
+}
+
+/// A socket of a flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowSocket {
+    /// Its network namespace.
+    pub namespace: NamespaceInode,
+    /// Whether it is the flow's local end.
+    pub is_local: bool,
+    /// What the kernel says of it.
+    pub state: SocketState,
 }
 
 /// The two sides of a connection that is tracked: what address translation did.

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Command, Event};
 
-pub mod intervals;
+pub mod conntrack;
+pub(super) mod intervals;
+pub mod sockets;
+pub mod stack;
+pub(super) mod stacks;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use self::task::{AT_ONCE, Task};
 use super::clsact;
 use super::collect::Schedule;
 use super::collect::intervals::{Intervals, Targets};
+use super::collect::stacks::Stacks;
 use super::counters::{Budget, Counters};
 use super::devices::Devices;
 use super::fate::Fates;
@@ -193,6 +194,12 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         fates: Fates::default(),
         last: None,
     }));
+    // Everything else goes on without it.
+    let stacks = Stacks::start(start).ok();
+    let stacks_handle = stacks.as_ref().map(Stacks::handle);
+    if let Some(stacks) = stacks {
+        collectors.add(Box::new(stacks));
+    }
     let task = Task {
         devices,
         links: Vec::new(),
@@ -203,6 +210,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         changes: Changes::default(),
         collectors,
         targets,
+        stacks: stacks_handle,
         start,
         notices: Some(notices),
         attach_first: options.attach_first,

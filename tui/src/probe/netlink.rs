@@ -26,6 +26,8 @@ const BUFFER: usize = 64 * 1024;
 /// The types that end an answer, `NLMSG_ERROR` and `NLMSG_DONE`.
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
+/// Marks an attribute that holds others, `NLA_F_NESTED`.
+pub const NESTED: u16 = 0x8000;
 /// The length of a message's header, `struct nlmsghdr`.
 const HEADER: usize = 16;
 

@@ -35,6 +35,7 @@ mod program;
 mod push_down;
 mod report;
 mod screen;
+mod stack;
 mod stalled;
 mod stream;
 mod traffic;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         packets::tests(),
         screen::tests(),
         stalled::tests(),
+        stack::tests(),
     ];
     let tests = groups.into_iter().flatten();
     let trials = tests.map(|test| test.trial(required.clone())).collect();

@@ -16,8 +16,8 @@ use crate::model::{
     Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
 };
 use crate::probe::change::Change;
-use crate::probe::collect::Schedule;
 use crate::probe::collect::intervals::Targets;
+use crate::probe::collect::{Schedule, stacks};
 use crate::probe::devices::{Devices, Link};
 use crate::probe::guard::Guard;
 use crate::probe::guard::attaching::Outcome;
@@ -46,6 +46,8 @@ pub struct Task {
     pub collectors: Schedule,
     /// What the collectors count.
     pub targets: Targets,
+    /// Who reads the network stacks, where there could be a thread for it.
+    pub stacks: Option<stacks::Handle>,
     /// Moments are counted from then on.
     pub start: Instant,
     /// The devices of the last look.
@@ -343,10 +345,14 @@ impl Task {
     /// Tells the guard and the collectors what is watched.
     fn publish(&mut self) {
         self.guard.watch(self.watched.guarded());
+        let devices = self.watched.with_peers(&self.inventory);
+        if let Some(stacks) = &self.stacks {
+            stacks.follow(stacks::Target::of(&devices));
+        }
         self.targets.set(
             self.watched.slots(),
             self.watched.programs().collect(),
-            self.watched.with_peers(&self.inventory),
+            devices,
         );
     }
 
