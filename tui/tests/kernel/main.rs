@@ -28,6 +28,7 @@ mod lab;
 mod layout;
 mod namespace;
 mod need;
+mod output;
 mod own_pair;
 mod packets;
 mod privileges;
@@ -105,6 +106,7 @@ fn main() -> ExitCode {
         privileges::tests(),
         push_down::tests(),
         inventory::tests(),
+        output::tests(),
         own_pair::tests(),
         packets::tests(),
         screen::tests(),

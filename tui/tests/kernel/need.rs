@@ -1,5 +1,6 @@
 //! What a test needs that not every kernel has.
 
+use std::process::Command;
 use std::sync::OnceLock;
 
 use nkview::probe::sys::{HookPoint, chain};
@@ -22,16 +23,19 @@ pub enum Need {
     PagedTests,
     /// VLAN devices.
     Vlan,
+    /// tshark, which reads what is captured.
+    Tshark,
 }
 
 impl Need {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
         Self::NoTcx,
         Self::PagedTests,
         Self::Vlan,
+        Self::Tshark,
     ];
 
     const fn name(self) -> &'static str {
@@ -42,6 +46,7 @@ impl Need {
             Self::NoTcx => "no-tcx",
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
+            Self::Tshark => "tshark",
         }
     }
 
@@ -66,6 +71,10 @@ impl Need {
             Self::NoTcx => {
                 let has = Self::Tcx.missing().is_none();
                 return has.then_some("there is tcx here");
+            }
+            Self::Tshark => {
+                let version = Command::new("tshark").arg("--version").output();
+                return version.is_err().then_some("tshark is not installed");
             }
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);
