@@ -57,6 +57,7 @@ impl Signals {
                     () = next(&mut terminate) => {}
                     () = next(&mut hangup) => {}
                 }
+                tracing::info!("asked to end by a signal");
                 ask.send_replace(true);
                 // Not a second one of the others: supervisors send those in pairs.
                 next(&mut interrupt).await;

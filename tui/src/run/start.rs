@@ -1,7 +1,7 @@
 //! Starting and ending a live source, whatever blocks.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Starts a source; nothing when a signal comes first. What was attached up to then
 /// is detached again.
 pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Option<Source>> {
+    let start = Instant::now();
     // On the other thread, since attaching blocks.
     let mut starting = tokio::spawn(live::start(options));
     let started = tokio::select! {
@@ -28,7 +29,9 @@ pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Op
             return Ok(None);
         }
     };
-    started.context("the source has failed")?.map(Some)
+    let source = started.context("the source has failed")??;
+    tracing::info!(took = ?start.elapsed(), "the source has started");
+    Ok(Some(source))
 }
 
 /// Waits for the end of a source, and says so when that takes long: the kernel

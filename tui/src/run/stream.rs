@@ -84,14 +84,21 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
     let mut pump = tokio::spawn(pump(events, queue, attached));
     let mut pumped = None;
     let mut has_signal = false;
-    tokio::select! {
+    let reason = tokio::select! {
         biased;
-        () = signals.any() => has_signal = true,
-        () = no_reader => {}
-        () = output.complete() => {}
-        () = elapsed(is_attached, duration) => {}
-        ended = &mut pump => pumped = Some(ended),
-    }
+        () = signals.any() => {
+            has_signal = true;
+            "a signal has come"
+        }
+        () = no_reader => "the reader has gone",
+        () = output.complete() => "enough is written",
+        () = elapsed(is_attached, duration) => "the time is over",
+        ended = &mut pump => {
+            pumped = Some(ended);
+            "the source or the output has ended"
+        }
+    };
+    tracing::info!(reason, "ending");
 
     // What is counted up to here is still written, unless a signal came and the
     // reader is stuck.

@@ -89,6 +89,7 @@ impl Task {
             self.watched.finish(outcomes);
             self.report_devices();
         }
+        let detaching = Instant::now();
         block_in_place(|| {
             self.publish();
             self.collectors.before_end();
@@ -98,6 +99,7 @@ impl Task {
             }
         });
         let (mut outbox, start) = (self.into_outbox(), Instant::now());
+        tracing::info!(took = ?detaching.elapsed(), "detached");
         stopping.ended(Ok(()));
         // Nothing of this depends on whether anybody takes it.
         while !outbox.is_delivered() && outbox.deliver(start.elapsed()).await {}
@@ -194,6 +196,7 @@ impl Task {
         let mut goes_on = true;
         for event in events {
             let is_interval = matches!(event, Event::Interval(_));
+            log(&event);
             goes_on &= !matches!(event, Event::Ended(_));
             self.outbox.push(event);
             if is_interval {
@@ -208,6 +211,7 @@ impl Task {
 
     /// Carries out a request, and answers it now or when it is known how it went.
     async fn serve(&mut self, Request { id, command }: Request) {
+        tracing::debug!(id = id.0, ?command, "request");
         let result = match &command {
             Command::Watch(name) => {
                 self.selection.add(name.clone());
@@ -303,6 +307,7 @@ impl Task {
 
     /// Takes over the devices that were attached to.
     async fn attached(&mut self, outcomes: Vec<Outcome>) {
+        let devices = outcomes.len();
         let mut errors = self.watched.finish(outcomes);
         if !errors.is_empty()
             && let Ok(links) = self.devices.list().await
@@ -310,6 +315,7 @@ impl Task {
             // One that goes meanwhile is no failure.
             errors.retain(|(name, _)| links.iter().any(|link| link.name == *name));
         }
+        tracing::info!(devices, failed = errors.len(), "attached");
         self.report_failures(errors);
         block_in_place(|| {
             let wanted = |link: &Link| self.selection.wants(link);
@@ -394,4 +400,18 @@ async fn attached(attaching: &mut Option<JoinHandle<Vec<Outcome>>>) -> Vec<Outco
     *attaching = None;
     // A panic was printed; its devices are tried again on the next change.
     outcomes.unwrap_or_default()
+}
+
+/// What the log has of an event, without names and addresses.
+fn log(event: &Event) {
+    match event {
+        Event::Interval(interval) => tracing::debug!(
+            length = ?interval.length,
+            flows = interval.flows.len(),
+            read = ?interval.probe.read,
+            "interval"
+        ),
+        Event::Ended(_) => tracing::error!("the source has ended by itself"),
+        _ => {}
+    }
 }
