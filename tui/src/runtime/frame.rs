@@ -23,6 +23,9 @@ use crate::keys::Keymap;
 use crate::terminal::{Console, Line as _};
 use crate::ui::{self, geometry::Geometry};
 
+#[cfg(test)]
+mod tests;
+
 /// Of the time, at most one part in so many is spent on drawing what nobody
 /// asked for.
 const SHARE: u32 = 8;

@@ -5,6 +5,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::Test;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::traffic;
@@ -25,6 +27,19 @@ pub fn tests() -> Vec<Test> {
         }
     }
     tests.push(Test::new("screen::garbage", [], garbage));
+    tests.push(Test::new("screen::late_answers", [], late_answers));
+    tests.push(Test::new("screen::no_job_control", [], no_job_control));
+    for (name, signal) in [
+        ("TERM", Signal::TERM),
+        ("INT", Signal::INT),
+        ("HUP", Signal::HUP),
+    ] {
+        tests.push(Test::new(
+            format!("screen::nobody_reads::{name}"),
+            [],
+            move || nobody_reads(signal),
+        ));
+    }
     tests
 }
 
@@ -266,4 +281,60 @@ fn garbage() {
     let (status, said) = tty.ended();
     assert!(status.success(), "{said}");
     tty.assert_restored();
+}
+
+/// What the terminal answers is no key, also late and in pieces; its background
+/// is taken over then.
+fn late_answers() {
+    let lab = Lab::up(VETH);
+    let mut tty = Tty::start(lab.namespace(End::Near), tty::USUAL, &[NEAR]);
+    tty.until_shown("Flows");
+    let pieces: [&[u8]; 5] = [
+        b"\x1b]11;rgb:1e1e/1e",
+        b"1e/2e2e",
+        b"\x1b",
+        b"\\\x1b[?62;2",
+        b"2c\x1bP>|qqq(1)\x1b\\",
+    ];
+    for piece in pieces {
+        tty.press(piece);
+    }
+    // Had a q been read, it would have ended; had a slash, ? would be text.
+    tty.press_until("?", "the help", |picture| picture.contains("── help"));
+    tty.press(b"?q");
+    let (status, output) = tty.ended();
+    assert!(status.success(), "{output}");
+    tty.assert_restored();
+}
+
+/// Where no shell could continue it, Ctrl-Z does not stop it.
+fn no_job_control() {
+    let lab = Lab::up(VETH);
+    let mut tty = Tty::start(lab.namespace(End::Near), tty::USUAL, &[NEAR]);
+    tty.until_shown("Flows");
+    tty.press_until("\x1a", "the reason", |picture| {
+        picture.contains("Cannot suspend")
+    });
+    tty.signal(Signal::TSTP);
+    tty.press_until("?", "the help", |picture| picture.contains("── help"));
+    tty.press(b"?q");
+    assert!(tty.ended().0.success());
+    tty.assert_restored();
+}
+
+/// A terminal that takes no more bytes keeps nothing from ending.
+fn nobody_reads(signal: Signal) {
+    let lab = Lab::up(VETH);
+    let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &[NEAR]);
+    tty.until_shown("Flows");
+    tty.until("it is watched", |_| lab.program_counts() == [1, 1]);
+    // Each redraws all of the screen: more than a terminal buffers.
+    crate::wait::until("a write that blocks", || {
+        tty.press(b"?\x0c?\x0c");
+        tty.is_write_blocked().then_some(())
+    });
+    tty.signal(signal);
+    assert!(tty.ended_unread().success());
+    tty.assert_modes_restored();
+    assert_eq!(lab.program_counts(), [0, 0]);
 }

@@ -44,6 +44,7 @@ impl Tty {
         command.args(["--ctty", NKVIEW]).args(args);
         command
             .env_remove("NO_COLOR")
+            .env_remove("COLORFGBG")
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8");
         command.stdin(end()).stdout(end()).stderr(end());
@@ -139,9 +140,30 @@ impl Tty {
         }
     }
 
+    /// Whether a thread of it is in write(2) now.
+    pub fn is_write_blocked(&self) -> bool {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        std::fs::read_dir(tasks).unwrap().any(|task| {
+            // The number of the call comes first: write(2) on x86-64 and aarch64.
+            let call = std::fs::read_to_string(task.unwrap().path().join("syscall"));
+            call.is_ok_and(|call| call.starts_with("1 0x1 ") || call.starts_with("64 0x1 "))
+        })
+    }
+
+    /// Waits until it has ended by itself, and reads nothing meanwhile, as a
+    /// terminal that hangs.
+    pub fn ended_unread(&mut self) -> ExitStatus {
+        crate::wait::until("the end of nkview", || self.child.try_wait().unwrap())
+    }
+
+    /// Proves that the terminal's modes are as they were before nkview started.
+    pub fn assert_modes_restored(&self) {
+        assert_eq!(modes(&self.slave), self.before, "the terminal's modes");
+    }
+
     /// Proves that the terminal is as it was before nkview started.
     pub fn assert_restored(&self) {
-        assert_eq!(modes(&self.slave), self.before, "the terminal's modes");
+        self.assert_modes_restored();
         let screen = self.parser.screen();
         assert!(!screen.alternate_screen(), "the alternate screen");
         assert!(!screen.hide_cursor(), "the cursor");

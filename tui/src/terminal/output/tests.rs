@@ -112,3 +112,43 @@ fn the_terminal_is_not_asked_where_the_cursor_is() {
     Backend::flush(&mut output).unwrap();
     assert!(!bytes.take().contains("\x1b[6n"));
 }
+
+/// As on a slow line: each frame brings some of it, and the last one the rest.
+#[test]
+fn a_limited_frame_goes_on_where_the_last_ended() {
+    let (mut terminal, bytes) = terminal(20, 8);
+    terminal.backend_mut().limit(40, true);
+    let mut shown = vt100::Parser::default();
+    let mut frames = 0;
+    loop {
+        terminal
+            .draw(|frame| {
+                for row in 0..8 {
+                    let text = format!("row {row} of {}", 10 + frames);
+                    frame.buffer_mut().set_string(0, row, text, Style::new());
+                }
+            })
+            .unwrap();
+        let frame = bytes.take();
+        assert!(frame.ends_with("\x1b[5n"), "{frame:?}");
+        shown.process(frame.as_bytes());
+        // The picture changes meanwhile, for a while.
+        frames += u16::from(frames < 3);
+        if terminal.backend().is_whole() {
+            break;
+        }
+    }
+    let picture = shown.screen().contents();
+    for row in 0..8 {
+        assert!(picture.contains(&format!("row {row} of 13")), "{picture}");
+    }
+}
+
+#[test]
+fn where_there_is_only_ascii_nothing_else_is_written() {
+    let (mut terminal, bytes) = terminal(20, 2);
+    terminal.backend_mut().ascii(true);
+    draw(&mut terminal, "pod-漢é", None);
+    let frame = bytes.take();
+    assert!(frame.is_ascii() && frame.contains("pod-"), "{frame:?}");
+}
