@@ -45,7 +45,7 @@ const SHOTS: [Shot; 8] = [
     shot("packets", "\x152\x1b2\x1b[F\x1b[A\x1b[A\r", 2),
     shot("hosts", "\r\x1b3l\x1b[B\x1b[C", 2),
     shot("devices", "4", 2),
-    shot("probe", "5", 2),
+    shot("probe", "6", 2),
     shot("help", "1?", 2),
 ];
 

@@ -108,6 +108,8 @@ pub enum Action {
     Fold,
     /// Show the flow of the selected packet.
     PacketFlow,
+    /// Filter to the flows of the selected problem.
+    ProblemFlows,
     /// Scroll the detail.
     ScrollDetail(Motion),
     /// Edit the filter that is being typed.

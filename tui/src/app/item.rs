@@ -16,4 +16,6 @@ pub enum Item {
     Host(HostGroup),
     /// A device, by its interface index.
     Device(u32),
+    /// A problem, by the [number](super::views::problem_key) of its id.
+    Problem(u64),
 }

@@ -1,5 +1,6 @@
 //! What all views show, and how: the part of the state that is no view's own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -13,9 +14,10 @@ use super::own::OwnSession;
 use super::preferences::Look;
 use super::push_down::PushDown;
 use super::usage::Usage;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::filter::Filter;
 use crate::flow::Span;
-use crate::model::{HostId, Level, Notice, Session, WallClock};
+use crate::model::{Envelope, HostId, Level, Notice, Session, WallClock};
 use crate::traffic::{Devices, Host, Traffic};
 
 /// The traffic and the choices that hold in every view.
@@ -50,6 +52,10 @@ pub struct State {
     pub not_measured: Option<String>,
     /// What the process uses.
     pub usage: Option<Usage>,
+    /// What is wrong: the worst first, and last what is over. As it was when
+    /// the user paused.
+    pub problems: Vec<Finding>,
+    pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
     pub(super) measure: Measure,
     pub(super) live: Traffic,
     /// The traffic as it was when the user paused.
@@ -77,6 +83,8 @@ impl State {
             hostnames: HostNames::default(),
             zoom: Span::default(),
             usage: None,
+            problems: Vec::new(),
+            diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
             live: Traffic::default(),
             frozen: None,
@@ -147,6 +155,20 @@ impl State {
             hide_own: self.own.filter(|_| self.filtering.hides_own()),
             names: self.picture().devices.names(),
         }
+    }
+
+    /// Takes over what a source reports.
+    pub(super) fn apply(&mut self, envelope: &Envelope) {
+        self.live.apply(envelope);
+        let flows = &self.live.host(envelope.host).flows;
+        let diagnosis = self.diagnoses.entry(envelope.host).or_default();
+        diagnosis.observe(&envelope.event, flows);
+    }
+
+    /// Takes over what is wrong with the host that is shown.
+    pub(super) fn diagnose(&mut self) {
+        let diagnosis = self.diagnoses.get(&self.host);
+        self.problems = diagnosis.map(Diagnosis::findings).unwrap_or_default();
     }
 
     /// Notifies the user.

@@ -13,6 +13,7 @@ macro_rules! each_view {
             Packets packets PacketsView "Packets: the noteworthy ones, dissected";
             Hosts hosts HostsView "Hosts: traffic by address and prefix";
             Devices devices DevicesView "Devices, and which of them are watched";
+            Problems problems ProblemsView "Problems: what is wrong, with evidence and advice";
             Probe probe ProbeView "Probe: where all packets are, the programs' cost, notices";
         }
     };

@@ -132,7 +132,7 @@ impl App {
 
     fn handle(&mut self, envelope: Envelope) -> Vec<Effect> {
         let was_listed = self.state.known_devices().are_listed();
-        self.state.live.apply(&envelope);
+        self.state.apply(&envelope);
         match envelope.event {
             Event::Devices(_) => {
                 // With nothing to see yet, it is asked what to watch.
@@ -148,6 +148,7 @@ impl App {
                 self.state.clock.follow(interval.anchor());
                 self.state.notices.tick(interval.at);
                 if self.state.frozen.is_none() {
+                    self.state.diagnose();
                     self.recompute(|view, state| view.advance(state));
                 }
             }
@@ -205,6 +206,9 @@ impl App {
             Some(_) => None,
             None => Some(self.state.live.clone()),
         };
+        if self.state.frozen.is_none() {
+            self.state.diagnose();
+        }
         self.refresh();
     }
 }

@@ -8,6 +8,7 @@ mod flows;
 mod hosts;
 mod packets;
 mod probe;
+mod problems;
 
 use std::net::IpAddr;
 
@@ -28,6 +29,7 @@ pub use flows::FlowsView;
 pub use hosts::{Branch, HostsView};
 pub use packets::PacketsView;
 pub use probe::ProbeView;
+pub use problems::{ProblemsView, key as problem_key};
 
 /// What a view does in its own way. The defaults do nothing: they are right for
 /// a view without rows.

@@ -14,6 +14,7 @@ use crate::app::tab::Tab;
 use crate::app::units::Units;
 use crate::app::usage::Usage;
 use crate::app::{App, Look};
+use crate::diagnosis::{Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Level, Moment, Notice, Watch};
@@ -25,12 +26,14 @@ fn empty(look: Look) -> App {
     App::new(synthetic::session(), look, Filter::everything())
 }
 
-/// The application after half a minute of 40 flows.
+/// The application after half a minute of 40 flows, whose made-up packets are
+/// no matter for a diagnosis.
 fn busy(look: Look) -> App {
     let mut app = empty(look);
     for event in Synthetic::new(3, 40).story(30) {
         app.update(Action::Source(event));
     }
+    app.state.problems.clear();
     app
 }
 
@@ -294,6 +297,7 @@ fn paused() {
     for event in source.story(30) {
         app.update(Action::Source(event));
     }
+    app.state.problems.clear();
     app.update(Action::Pause);
     let before = screen(&mut app, 80, 24);
     for _ in 0..12 {
@@ -308,6 +312,69 @@ fn paused() {
     assert_eq!(rest(&before), rest(&after));
     assert!(after.contains("PAUSED 12s ago"));
     insta::assert_snapshot!(after);
+}
+
+/// Two problems and one that is over.
+fn with_problems() -> App {
+    let mut app = busy(Look::default());
+    let problem = |id: &str, severity, sentence: &str, past| Finding {
+        id: id.to_owned(),
+        severity,
+        kind: Kind::POLICY_DROP,
+        sentence: sentence.to_owned(),
+        since: Moment::from_secs(14),
+        last: Moment::from_secs(28),
+        count: 14,
+        subjects: Vec::new(),
+        evidence: vec![
+            "14 SYNs of 3 connections to 10.0.9.21:5432 in 12 s, no answer".to_owned(),
+            "the same 14 packets were seen on web-7d9f and on eth0: they left this node".to_owned(),
+        ],
+        not_looked_at: vec!["the network namespace of the peer: permission denied".to_owned()],
+        advice: "on 10.0.9.21, check that a process listens: ss -ltn 'sport = 5432'".to_owned(),
+        past,
+    };
+    app.state.problems = vec![
+        problem(
+            "a",
+            Severity::Error,
+            "web-7d9f cannot reach 10.0.9.21:5432: 14 SYNs in 12 s, no answer; they left the node on eth0.",
+            false,
+        ),
+        problem(
+            "b",
+            Severity::Warning,
+            "The name server 10.0.0.10 answers slowly: 2.1 s at the median.",
+            false,
+        ),
+        problem(
+            "c",
+            Severity::Error,
+            "db-0 dropped 12 packets: its queue was full.",
+            true,
+        ),
+    ];
+    app.update(Action::Show(Tab::Problems));
+    app
+}
+
+#[test]
+fn problems() {
+    let mut app = with_problems();
+    insta::assert_snapshot!("problems_80", screen(&mut app, 80, 24));
+    insta::assert_snapshot!("problems_140", screen(&mut app, 140, 45));
+    app.update(Action::Open);
+    insta::assert_snapshot!("problems_80_open", screen(&mut app, 80, 24));
+    // All of it can be read where it is smallest.
+    let mut seen = String::new();
+    for _ in 0..20 {
+        seen.push_str(&screen(&mut app, 40, 14));
+        app.update(Action::ScrollDetail(Motion::Down));
+    }
+    assert!(seen.contains("5432'"), "{seen}");
+    app.update(Action::Show(Tab::Flows));
+    let flows = screen(&mut app, 80, 24);
+    assert!(flows.contains("5 Problems ✗1 ▲1"), "{flows}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod flows;
 mod hosts;
 mod packets;
 mod probe;
+mod problems;
 
 use ratatui::layout::Rect;
 

@@ -118,7 +118,7 @@ fn shown() {
     let lab = Lab::up(Layout::apart(Kind::Veth));
     let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &[NEAR]);
     tty.until_shown("Flows");
-    tty.press_until("5", "what it may do", |picture| {
+    tty.press_until("6", "what it may do", |picture| {
         picture.contains("CAP_NET_ADMIN") && picture.contains("no more can be gained")
     });
     tty.press(b"q");

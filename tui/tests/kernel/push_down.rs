@@ -137,7 +137,7 @@ fn follows_the_filter(layout: Layout) {
     let args = ["--push-down", "--filter", "fd09::/64", NEAR];
     let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &args);
     tty.until_shown("Flows");
-    tty.press_until("5", "that it is pushed down", |picture| {
+    tty.press_until("6", "that it is pushed down", |picture| {
         picture.contains("kernel filter") && picture.contains("fd09::/64")
     });
     let filtered = |picture: &str| {

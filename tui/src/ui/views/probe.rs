@@ -226,7 +226,7 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
         None => "measured in this view only, from the next interval on".to_owned(),
         Some(Cost { runs: 0, .. }) => "no packets in this interval".to_owned(),
         Some(Cost { runs, time }) => format!(
-            "{} ns a packet, {} of a CPU (measured in this view only)",
+            "{} ns a packet, {} of a CPU; measured in this view",
             time.as_nanos() / u128::from(runs),
             percent(time.as_secs_f64() / state.picture().interval.as_secs_f64()),
         ),

@@ -1,0 +1,143 @@
+//! The list of problems: the worst first, those that are over last.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Badge, Outcome, View};
+use crate::app::action::Action;
+use crate::app::bindings::{DETAIL, Row, row};
+use crate::app::item::Item;
+use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::state::State;
+use crate::diagnosis::{Finding, Severity};
+use crate::filter::Filter;
+
+#[cfg(test)]
+mod tests;
+
+#[rustfmt::skip]
+const KEYS: &[Row] = &[
+    row("Enter", "open", Action::Open, "evidence", "Open or close the evidence and advice"),
+    row("f", "problem-flows", Action::ProblemFlows, "flows", "Filter to the flows of the selected problem"),
+];
+
+/// The state of the view.
+#[derive(Debug, Default)]
+pub struct ProblemsView {
+    /// The selection, by [`key`].
+    pub list: List<u64>,
+    /// Whether the evidence of the selected problem is open.
+    pub detail: bool,
+    /// How far that is scrolled.
+    pub detail_scroll: Scroll,
+}
+
+/// A number that stays a finding's own for as long as its id does.
+#[must_use]
+pub fn key(finding: &Finding) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    finding.id.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl ProblemsView {
+    /// The selected problem.
+    #[must_use]
+    pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Finding> {
+        let selected = self.list.selected()?;
+        let mut problems = state.problems.iter();
+        problems.find(|finding| key(finding) == selected)
+    }
+
+    fn flows(&self, state: &State) -> Outcome {
+        let Some(finding) = self.selected(state) else {
+            return Outcome::Say(NONE_SELECTED);
+        };
+        let filter = finding.filter().map(|text| Filter::parse(&text));
+        match filter {
+            Some(Ok(filter)) => Outcome::ShowFlows(filter),
+            _ => Outcome::Say("No filter describes the flows of this problem; Enter shows them."),
+        }
+    }
+}
+
+const NONE_SELECTED: &str = "Select a problem first (arrow keys).";
+
+impl View for ProblemsView {
+    fn keys(&self) -> &'static [&'static [Row]] {
+        &[KEYS, DETAIL]
+    }
+
+    fn badge(&self, state: &State) -> Badge {
+        let count = |severity| {
+            let present = state.problems.iter().filter(|finding| !finding.past);
+            present.filter(|it| it.severity == severity).count()
+        };
+        Badge::Marks {
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+        }
+    }
+
+    fn refresh(&mut self, state: &State) {
+        self.list.settle(state.problems.iter().map(key).collect());
+    }
+
+    fn step(&mut self, motion: Motion, _: &State) {
+        self.detail_scroll = Scroll::default();
+        self.list.step(motion);
+    }
+
+    fn scroll(&mut self, rows: i32) {
+        self.list.scroll(rows);
+    }
+
+    fn set_extent(&mut self, extent: Extent) -> bool {
+        self.list.set_page(extent.page)
+    }
+
+    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
+        Some(&mut self.detail_scroll)
+    }
+
+    fn select(&mut self, item: Item, _: &State) -> bool {
+        let Item::Problem(key) = item else {
+            return false;
+        };
+        let again = self.list.selected() == Some(key);
+        if !again {
+            self.detail_scroll = Scroll::default();
+            self.list.select(key);
+        }
+        again
+    }
+
+    fn open(&mut self, _: &State) -> Outcome {
+        if self.list.selected().is_none() {
+            self.list.step(Motion::Down);
+        }
+        if self.list.selected().is_none() {
+            return Outcome::Say("No problems found so far.");
+        }
+        self.detail = !self.detail;
+        Outcome::Done
+    }
+
+    fn close(&mut self) -> bool {
+        std::mem::take(&mut self.detail)
+    }
+
+    fn deselect(&mut self, _: &State) {
+        self.list.deselect();
+    }
+
+    fn copy(&self, state: &State) -> Option<String> {
+        Some(self.selected(state)?.to_text())
+    }
+
+    fn act(&mut self, action: &Action, state: &State) -> Outcome {
+        match action {
+            Action::ProblemFlows => self.flows(state),
+            _ => Outcome::Done,
+        }
+    }
+}
