@@ -17,7 +17,6 @@ use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
 use crate::app::named::NamedFilters;
 use crate::app::units::Units;
-use crate::filter::Filter;
 use crate::keys::Keymap;
 
 #[cfg(test)]
@@ -157,18 +156,21 @@ impl Config {
         if self.flows.columns.is_empty() {
             bail!("flows.columns: expected at least one column");
         }
+        let named = NamedFilters::new(self.filters.clone());
         for (name, text) in &self.filters {
             if !NamedFilters::is_name(name) {
                 bail!("filters.{name}: expected a name of letters, digits, - and _");
             }
-            Filter::parse(text).map_err(|error| anyhow!("filters.{name}: {error}"))?;
+            named
+                .parse(text)
+                .map_err(|error| anyhow!("filters.{name}: {error}"))?;
         }
         Ok(Preferences {
             columns: self.flows.columns.clone(),
             sort: self.flows.sort,
             closed: self.flows.closed,
             window,
-            filters: NamedFilters::new(self.filters.clone()),
+            filters: named,
         })
     }
 

@@ -17,11 +17,21 @@
 //!            | `ether` `proto`? number
 //!            | `in` | `out`
 //!            | `dev` patterns
+//!            | `vlan` ids?                any VLAN tag, or these
+//!            | `state` states            syn open closing closed refused reset unanswered
+//!            | `tcp.flags` flags         fin syn rst psh ack urg ece cwr
+//!            | NUMBER COMPARED amount    rate > 1M, bytes >= 10k, packets < 5, age < 10s
 //! SIDE      := `src` | `dst` | `local` | `remote`
+//! NUMBER    := `rate` | `bytes` | `packets` | `age`
+//! COMPARED  := `<` | `<=` | `>` | `>=`
 //! addresses := ADDRESS (OR ADDRESS)*     ports, protocols and patterns likewise
 //! ```
 //!
-//! Keywords are not case-sensitive; device names are.
+//! Keywords are not case-sensitive; device names and units are.
+//!
+//! **Flows.** `state`, `tcp.flags` and numbers are those of the flow that a packet
+//! belongs to, and match nothing where it is not known. A rate is in bytes per
+//! second over ten seconds (`8Mbit` is 1 MB/s), an age in seconds or with a unit.
 //!
 //! **Precedence.** `not` binds tightest, then `and`, then `or`. (In tcpdump
 //! `and` and `or` are equals and group to the left.)
@@ -49,6 +59,7 @@ mod matching;
 mod prefix;
 mod print;
 mod pushdown;
+mod quantity;
 mod vocabulary;
 
 #[cfg(test)]
@@ -64,6 +75,7 @@ pub use completion::{Completion, Seen, complete};
 pub use error::{Expected, FilterError};
 use expression::Expression;
 
+use crate::flow::{Clock, Flow};
 use crate::model::DeviceName;
 
 /// The name by which a filter may call a port: `https`.
@@ -104,7 +116,8 @@ impl Filter {
     }
 
     /// Whether the packets that go in `direction` in the flow `key` on `device`
-    /// match.
+    /// match. Terms about more than the key match nothing; see
+    /// [`matches_flow`](Self::matches_flow).
     #[must_use]
     pub fn matches<'a>(
         &self,
@@ -113,6 +126,21 @@ impl Filter {
         direction: Direction,
     ) -> bool {
         let packet = matching::Packet::new(key, device.into(), direction);
+        self.terms.iter().all(|term| packet.is_in(term))
+    }
+
+    /// Whether the packets that go in `direction` in a flow match, with all that
+    /// is known of the flow.
+    #[must_use]
+    pub fn matches_flow<'a>(
+        &self,
+        flow: &Flow,
+        clock: &Clock,
+        device: impl Into<DeviceName<'a>>,
+        direction: Direction,
+    ) -> bool {
+        let packet = matching::Packet::new(&flow.key, device.into(), direction);
+        let packet = packet.of(flow, clock);
         self.terms.iter().all(|term| packet.is_in(term))
     }
 

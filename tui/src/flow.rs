@@ -101,6 +101,13 @@ impl Flow {
         was_open && TcpState::from_flags(both).is_some_and(TcpState::is_closed)
     }
 
+    /// Whether one end has sent packets and the other none.
+    #[must_use]
+    pub fn is_one_way(&self) -> bool {
+        let [r#in, out] = self.counts;
+        (r#in.packets == 0) != (out.packets == 0)
+    }
+
     /// How long it has had no packet, 0 when the last interval had one.
     #[must_use]
     pub fn idle(&self, now: Moment) -> Duration {

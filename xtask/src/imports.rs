@@ -52,7 +52,7 @@ const RULES: &[(&str, Names)] = &[
     ("traffic", Only(&["flow", "model", "text"])),
     ("diagnosis", Only(&["flow", "model"])),
     ("report", Only(&["diagnosis"])),
-    ("filter", Only(&["model", "text"])),
+    ("filter", Only(&["flow", "model", "text"])),
     ("dissect", Only(&["model", "text"])),
     ("listing", Only(&["model", "text"])),
     (

@@ -4,7 +4,7 @@ use probe_common::{Direction, FlowKey};
 
 use super::own::OwnSession;
 use crate::filter::Filter;
-use crate::flow::{Count, Flow};
+use crate::flow::{Count, Flow, FlowTable};
 use crate::model::Packet;
 use crate::traffic::SlotNames;
 
@@ -17,6 +17,8 @@ pub struct Criteria<'a> {
     pub hide_closed: bool,
     /// A session whose flows are left out.
     pub hide_own: Option<OwnSession>,
+    /// The flows, by which packets are filtered too.
+    pub flows: &'a FlowTable,
     /// The names of the devices.
     pub names: &'a SlotNames,
 }
@@ -32,7 +34,8 @@ impl Criteria<'_> {
             return [true; 2];
         }
         let name = self.names.of(flow.key.device);
-        Direction::BOTH.map(|direction| self.filter.matches(&flow.key, name, direction))
+        let clock = self.flows.clock();
+        Direction::BOTH.map(|direction| self.filter.matches_flow(flow, clock, name, direction))
     }
 
     /// Whether a packet is shown.
@@ -40,7 +43,14 @@ impl Criteria<'_> {
     pub fn passes(&self, packet: &Packet) -> bool {
         let key = &packet.key;
         let name = self.names.of(key.device);
-        !self.hides(key) && self.filter.matches(key, name, packet.direction)
+        if self.hides(key) {
+            return false;
+        }
+        let (filter, direction) = (self.filter, packet.direction);
+        match self.flows.get(key) {
+            Some(flow) => filter.matches_flow(flow, self.flows.clock(), name, direction),
+            None => filter.matches(key, name, direction),
+        }
     }
 
     fn hides(&self, key: &FlowKey) -> bool {

@@ -43,7 +43,7 @@ impl NamedFilters {
             let name: String = characters[place + 1..][..length].iter().collect();
             match self.0.get(&name).filter(|_| characters[place] == '@') {
                 Some(filter) => {
-                    let filter = format!("({filter})");
+                    let filter = format!("({})", self.spelt_out(filter, &mut vec![&name]));
                     origins.resize(origins.len() + filter.chars().count(), place);
                     whole.push_str(&filter);
                     place += 1 + length;
@@ -63,6 +63,27 @@ impl NamedFilters {
             error.length = end.saturating_sub(error.column);
             error
         })
+    }
+
+    /// A named filter with the filters that it names. A name that is not known,
+    /// or one of those `above` it, is left as it is, which is no filter.
+    fn spelt_out<'a>(&'a self, filter: &'a str, above: &mut Vec<&'a str>) -> String {
+        let mut parts = filter.split('@');
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|c| !is_part(c)).unwrap_or(part.len());
+            let (name, rest) = part.split_at(end);
+            match self.0.get(name).filter(|_| !above.contains(&name)) {
+                Some(inner) => {
+                    above.push(name);
+                    whole.push_str(&format!("({})", self.spelt_out(inner, above)));
+                    above.pop();
+                }
+                None => whole.push_str(&format!("@{name}")),
+            }
+            whole.push_str(rest);
+        }
+        whole
     }
 
     /// The names that complete what is before the cursor.

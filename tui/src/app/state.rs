@@ -153,6 +153,7 @@ impl State {
             filter: self.filtering.in_force(),
             hide_closed: self.filtering.closed() == Closed::Hide,
             hide_own: self.own.filter(|_| self.filtering.hides_own()),
+            flows: &self.picture().flows,
             names: self.picture().devices.names(),
         }
     }

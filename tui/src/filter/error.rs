@@ -24,6 +24,16 @@ pub enum Expected {
     EtherType,
     /// A device's name or a glob.
     Device,
+    /// A VLAN ID.
+    VlanId,
+    /// The state of a connection.
+    State,
+    /// A TCP flag.
+    TcpFlag,
+    /// A size, a rate or a number of packets.
+    Amount,
+    /// A time.
+    Time,
     /// A certain word or sign.
     Word(&'static str),
 }
@@ -39,6 +49,11 @@ impl fmt::Display for Expected {
             Self::Protocol => f.write_str("a protocol's number or name"),
             Self::EtherType => f.write_str("an ethertype such as 0x88cc"),
             Self::Device => f.write_str("a device's name or pattern"),
+            Self::VlanId => f.write_str("a VLAN ID of 1 to 4094"),
+            Self::State => f.write_str("a state such as open or refused"),
+            Self::TcpFlag => f.write_str("a TCP flag such as syn or rst"),
+            Self::Amount => f.write_str("a number such as 10k or 1.5M"),
+            Self::Time => f.write_str("a time such as 10s or 5m"),
             Self::Word(word) => write!(f, "\"{word}\""),
         }
     }

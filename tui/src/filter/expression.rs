@@ -7,6 +7,8 @@ use globset::{Glob, GlobMatcher};
 use probe_common::Direction;
 
 use super::prefix::Prefix;
+use super::quantity::Comparison;
+use crate::flow::TcpState;
 use crate::text::is_glob;
 
 /// Which end of a packet a term looks at.
@@ -22,6 +24,15 @@ pub(super) enum Side {
     Local,
     /// The flow's remote end.
     Remote,
+}
+
+/// Where a flow stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The state of a TCP connection.
+    Tcp(TcpState),
+    /// One end has sent packets and the other none.
+    Unanswered,
 }
 
 /// A term of the language.
@@ -42,6 +53,14 @@ pub(super) enum Term {
     Direction(Direction),
     /// The device's name.
     Device(Pattern),
+    /// The VLAN ID of a tag, or that there is any.
+    Vlan(Option<u16>),
+    /// Where the flow's connection stands.
+    State(State),
+    /// A TCP flag that the packet's direction of the flow has carried.
+    TcpFlag(u8),
+    /// A number of the flow.
+    Comparison(Comparison),
 }
 
 /// Terms and what joins them.

@@ -17,9 +17,10 @@ use super::error::{Expected, FilterError};
 use super::expression::{Expression, Side, Term};
 use super::lexer::{Kind, Token, tokens};
 use super::prefix::{Prefix, resembles_address};
+use super::quantity::{Comparison, ORDERS, Quantity};
 use super::vocabulary::{Keyword, names};
 use unexpected::{unexpected, unexpected_after_term};
-use value::{address, device, ether_type, port_range, protocol};
+use value::{address, amount, device, ether_type, port_range, protocol, state, tcp_flag, vlan_id};
 
 /// Parentheses that may be open at once, which bounds the depth of the tree.
 const NESTING: usize = 64;
@@ -197,6 +198,10 @@ fn term(keyword: Keyword, input: &mut Input<'_, '_>) -> Parsed<Expression> {
         }
         Keyword::Direction(direction) => Ok(Expression::Term(Term::Direction(direction))),
         Keyword::Device => devices(input),
+        Keyword::Vlan => vlan(input),
+        Keyword::State => alternatives_of(state, state, Term::State).parse_next(input),
+        Keyword::TcpFlags => alternatives_of(tcp_flag, tcp_flag, Term::TcpFlag).parse_next(input),
+        Keyword::Quantity(quantity) => comparison(quantity, input),
         // The lexer gives these kinds of their own.
         Keyword::And | Keyword::Or | Keyword::Not => {
             Err(ErrMode::Cut(unexpected(input, &[Expected::Term], None)))
@@ -248,6 +253,29 @@ fn protocols(input: &mut Input<'_, '_>) -> Parsed<Expression> {
     // In `proto gre or tcp port 80`, `tcp` starts a term of its own.
     let next = terminated(protocol, not(narrowing));
     alternatives_of(protocol, next, Term::Protocol).parse_next(input)
+}
+
+fn vlan(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let is_id = |token: &Token<'_>| token.text.starts_with(|c: char| c.is_ascii_digit());
+    if !input.first().is_some_and(is_id) {
+        return Ok(Expression::Term(Term::Vlan(None)));
+    }
+    alternatives_of(vlan_id, vlan_id, |id| Term::Vlan(Some(id))).parse_next(input)
+}
+
+fn comparison(quantity: Quantity, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let token = peek(any_token).parse_next(input)?;
+    let Kind::Compare(order) = token.kind else {
+        let signs = ORDERS.map(|(sign, _)| Expected::Word(sign));
+        return Err(ErrMode::Cut(unexpected(input, &signs, None)));
+    };
+    any_token.parse_next(input)?;
+    let value = cut_err(|input: &mut _| amount(quantity, input)).parse_next(input)?;
+    Ok(Expression::Term(Term::Comparison(Comparison {
+        quantity,
+        order,
+        value,
+    })))
 }
 
 fn devices(input: &mut Input<'_, '_>) -> Parsed<Expression> {

@@ -3,7 +3,8 @@
 use super::error::Expected;
 use super::lexer::{Kind, Token};
 use super::prefix;
-use super::vocabulary::{FOREIGN, Keyword, PORTS, PROTOCOLS, by_name, names};
+use super::quantity::Quantity;
+use super::vocabulary::{FLAGS, FOREIGN, Keyword, PORTS, PROTOCOLS, STATES, by_name, names};
 use crate::text::is_glob;
 
 const JOINT: &str = "put \"and\" or \"or\" in between";
@@ -76,11 +77,16 @@ pub(super) fn words(expected: &[Expected]) -> Vec<&'static str> {
             }
             Expected::Port => words.extend(PORTS.iter().map(|(name, _)| name)),
             Expected::Protocol => words.extend(PROTOCOLS.iter().map(|(name, _)| name)),
+            Expected::State => words.extend(STATES.iter().map(|(name, _)| name)),
+            Expected::TcpFlag => words.extend(FLAGS.iter().map(|(name, _)| name)),
             Expected::Word(word) => words.push(word),
             Expected::Address
             | Expected::PrefixLength { .. }
             | Expected::Octet
             | Expected::EtherType
+            | Expected::VlanId
+            | Expected::Amount
+            | Expected::Time
             | Expected::Device => {}
         }
     }
@@ -100,6 +106,8 @@ pub(super) fn is_unfinished(word: &str, expected: &[Expected]) -> bool {
             && word
                 .strip_suffix('-')
                 .is_some_and(|w| w.parse::<u16>().is_ok()))
+        || (expected.contains(&Expected::Amount) && Quantity::is_unfinished(word))
+        || (expected.contains(&Expected::Time) && word.parse::<f64>().is_ok())
         || (expected.contains(&Expected::EtherType) && word.eq_ignore_ascii_case("0x"))
 }
 

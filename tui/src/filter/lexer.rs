@@ -1,10 +1,12 @@
 //! From text to tokens.
 
-use winnow::combinator::{alt, delimited, preceded, repeat};
+use winnow::ascii::Caseless;
+use winnow::combinator::{alt, delimited, peek, preceded, repeat, terminated};
 use winnow::error::EmptyError;
 use winnow::prelude::*;
 use winnow::token::{any, literal, none_of, one_of, take_while};
 
+use super::quantity::{ORDERS, Order, Quantity};
 use super::vocabulary::{Keyword, keyword};
 
 /// What a token is.
@@ -16,6 +18,8 @@ pub(super) enum Kind {
     /// `or`, `||` and the comma.
     Or,
     Not,
+    /// `<` and the like.
+    Compare(Order),
     /// Another keyword.
     Keyword(Keyword),
     /// Any other word.
@@ -83,7 +87,7 @@ fn token<'i>(input: &mut &'i str) -> Lexed<'i> {
         symbol("||", Kind::Or),
         symbol(",", Kind::Or),
         symbol("!", Kind::Not),
-        word,
+        alt((comparison, quantity, word)),
         any.take().map(|text| (Kind::Word, text)),
     ))
     .parse_next(input)
@@ -91,6 +95,22 @@ fn token<'i>(input: &mut &'i str) -> Lexed<'i> {
 
 fn symbol<'i>(text: &'static str, kind: Kind) -> impl Parser<&'i str, (Kind, &'i str), EmptyError> {
     literal(text).map(move |text| (kind, text))
+}
+
+fn comparison<'i>(input: &mut &'i str) -> Lexed<'i> {
+    let [at_most, at_least, less, more] =
+        ORDERS.map(|(sign, order)| symbol(sign, Kind::Compare(order)));
+    alt((at_most, at_least, less, more)).parse_next(input)
+}
+
+/// What is compared, also where no space is in between: `rate>1M`.
+fn quantity<'i>(input: &mut &'i str) -> Lexed<'i> {
+    let [a, b, c, d] = Quantity::ALL.map(|quantity| {
+        let kind = Kind::Keyword(Keyword::Quantity(quantity));
+        let word = literal(Caseless(quantity.keyword()));
+        terminated(word, peek(one_of(['<', '>']))).map(move |text| (kind, text))
+    });
+    alt((a, b, c, d)).parse_next(input)
 }
 
 fn word<'i>(input: &mut &'i str) -> Lexed<'i> {

@@ -3,7 +3,8 @@
 
 use probe_common::{Direction, FlowKey};
 
-use super::expression::{Expression, Side, Term};
+use super::expression::{Expression, Side, State, Term};
+use crate::flow::{Clock, Flow};
 use crate::model::{DeviceName, KeyFields};
 
 /// What terms look at.
@@ -16,6 +17,9 @@ pub(super) struct Packet<'a> {
     /// Local and remote port.
     ports: Option<(u16, u16)>,
     protocol: Option<u8>,
+    /// Of the outer and the inner tag; 0 for none.
+    vlans: [u16; 2],
+    flow: Option<(&'a Flow, &'a Clock)>,
 }
 
 impl<'a> Packet<'a> {
@@ -31,7 +35,15 @@ impl<'a> Packet<'a> {
             addresses,
             ports,
             protocol: key.ip_protocol(),
+            vlans: [key.vlan, key.inner_vlan],
+            flow: None,
         }
+    }
+
+    /// The same packet with what is known of its flow.
+    pub(super) const fn of(mut self, flow: &'a Flow, clock: &'a Clock) -> Self {
+        self.flow = Some((flow, clock));
+        self
     }
 
     pub(super) fn is_in(&self, expression: &Expression) -> bool {
@@ -58,6 +70,18 @@ impl<'a> Packet<'a> {
                 let DeviceName { name, container } = self.device;
                 pattern.is_match(name) || container.is_some_and(|name| pattern.is_match(name))
             }
+            Term::Vlan(None) => self.vlans != [0; 2],
+            Term::Vlan(Some(id)) => self.vlans.contains(id),
+            Term::State(state) => self.flow.is_some_and(|(flow, _)| match state {
+                State::Tcp(state) => flow.tcp == Some(*state),
+                State::Unanswered => flow.is_one_way(),
+            }),
+            Term::TcpFlag(flag) => self
+                .flow
+                .is_some_and(|(flow, _)| flow.tcp_flags[self.direction as usize] & flag != 0),
+            Term::Comparison(comparison) => self
+                .flow
+                .is_some_and(|(flow, clock)| comparison.is_true(flow, clock)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use probe_common::Direction;
 
 use super::expression::{Expression, Side, Term};
-use super::vocabulary::{Keyword, PROTOCOLS, name_of, name_of_keyword};
+use super::vocabulary::{FLAGS, Keyword, PROTOCOLS, STATES, name_of, name_of_keyword};
 
 /// Writes terms that are joined by `and`.
 pub(super) fn print(terms: &[Expression], f: &mut Formatter<'_>) -> Result {
@@ -122,6 +122,17 @@ impl Printer<'_, '_> {
             Term::Direction(Direction::In) => self.out.write_str("in"),
             Term::Direction(Direction::Out) => self.out.write_str("out"),
             Term::Device(pattern) => write!(self.out, "dev {}", pattern.as_str()),
+            Term::Vlan(None) => self.out.write_str("vlan"),
+            Term::Vlan(Some(id)) => write!(self.out, "vlan {id}"),
+            Term::State(state) => {
+                let name = name_of(STATES, *state).unwrap_or_default();
+                write!(self.out, "state {name}")
+            }
+            Term::TcpFlag(flag) => {
+                let name = name_of(FLAGS, *flag).unwrap_or_default();
+                write!(self.out, "tcp.flags {name}")
+            }
+            Term::Comparison(comparison) => comparison.fmt(self.out),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod completing;
 mod errors;
+mod flows;
 mod meaning;
 mod normal_form;
 mod oracle;

@@ -2,10 +2,12 @@
 //! and the completion read.
 
 use probe_common::Direction;
-use probe_common::parse::number::{ether, ip};
+use probe_common::parse::number::{ether, ip, tcp};
 
-use super::expression::Side;
+use super::expression::{Side, State};
 use super::lexer::Kind;
+use super::quantity::Quantity;
+use crate::flow::TcpState;
 
 /// A keyword's part in the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,14 @@ pub(super) enum Keyword {
     Direction(Direction),
     /// `dev`.
     Device,
+    /// `vlan`.
+    Vlan,
+    /// `state`.
+    State,
+    /// `tcp.flags`.
+    TcpFlags,
+    /// `rate` and the like.
+    Quantity(Quantity),
 }
 
 impl Keyword {
@@ -91,6 +101,33 @@ pub(super) const KEYWORDS: &[(&str, Keyword, &str)] = &[
         "packets away from the local end",
     ),
     ("dev", Keyword::Device, "devices by name or pattern"),
+    ("vlan", Keyword::Vlan, "a VLAN tag, or these VLAN IDs"),
+    ("state", Keyword::State, "where the connection stands"),
+    (
+        "tcp.flags",
+        Keyword::TcpFlags,
+        "TCP flags that this direction has carried",
+    ),
+    (
+        "rate",
+        Keyword::Quantity(Quantity::Rate),
+        "bytes per second over ten seconds",
+    ),
+    (
+        "bytes",
+        Keyword::Quantity(Quantity::Bytes),
+        "bytes of both directions",
+    ),
+    (
+        "packets",
+        Keyword::Quantity(Quantity::Packets),
+        "packets of both directions",
+    ),
+    (
+        "age",
+        Keyword::Quantity(Quantity::Age),
+        "time since the first packet",
+    ),
 ];
 
 /// The keyword that `word` is.
@@ -166,20 +203,44 @@ pub(super) const PROTOCOLS: &[(&str, u8)] = &[
     ("vrrp", 112),
 ];
 
+/// States by name.
+pub(super) const STATES: &[(&str, State)] = &[
+    ("opening", State::Tcp(TcpState::Opening)),
+    ("syn", State::Tcp(TcpState::Opening)),
+    ("open", State::Tcp(TcpState::Open)),
+    ("closing", State::Tcp(TcpState::Closing)),
+    ("closed", State::Tcp(TcpState::Closed)),
+    ("refused", State::Tcp(TcpState::Refused)),
+    ("reset", State::Tcp(TcpState::Reset)),
+    ("unanswered", State::Unanswered),
+];
+
+/// TCP flags by name (RFC 9293, RFC 3168).
+pub(super) const FLAGS: &[(&str, u8)] = &[
+    ("fin", tcp::FIN),
+    ("syn", tcp::SYN),
+    ("rst", tcp::RST),
+    ("psh", tcp::PSH),
+    ("ack", tcp::ACK),
+    ("urg", 0x20),
+    ("ece", 0x40),
+    ("cwr", 0x80),
+];
+
 /// Words of tcpdump's that are not ours, with what to write instead.
 pub(super) const FOREIGN: &[(&str, &str)] = &[
     ("broadcast", "write \"dst 255.255.255.255\""),
     ("ether6", "write \"ip6\""),
     ("gateway", "hardware addresses are no part of a flow"),
-    ("greater", "flows have no packet length to filter by"),
+    ("greater", "write \"bytes > 10k\", of the whole flow"),
     ("ifname", "write \"dev\""),
     ("inbound", "write \"in\""),
     ("interface", "write \"dev\""),
     ("ipv4", "write \"ip\""),
     ("ipv6", "write \"ip6\""),
-    ("len", "flows have no packet length to filter by"),
-    ("length", "flows have no packet length to filter by"),
-    ("less", "flows have no packet length to filter by"),
+    ("len", "write \"bytes > 10k\", of the whole flow"),
+    ("length", "write \"bytes > 10k\", of the whole flow"),
+    ("less", "write \"bytes < 10k\", of the whole flow"),
     ("lldp", "write \"ether 0x88cc\""),
     ("mask", "write the mask as a prefix length: 10.0.0.0/8"),
     ("mpls", "write \"ether 0x8847\""),
@@ -188,7 +249,6 @@ pub(super) const FOREIGN: &[(&str, &str)] = &[
     ("outbound", "write \"out\""),
     ("pppoes", "write \"ether 0x8864\""),
     ("rarp", "write \"ether 0x8035\""),
-    ("vlan", "VLAN tags are no part of a flow"),
 ];
 
 /// The value of `name` in a table of names.

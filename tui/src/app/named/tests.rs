@@ -38,3 +38,21 @@ fn names_are_completed() {
     assert_eq!(texts("@"), ["@ours", "@web"]);
     assert!(texts("w").is_empty() && texts("").is_empty());
 }
+
+#[test]
+fn named_filters_may_name_others_but_not_themselves() {
+    let filters = [
+        ("web", "tcp port 80"),
+        ("site", "@web or 10.0.0.0/8"),
+        ("mine", "not (@site) and @web"),
+        ("a", "udp or @b"),
+        ("b", "@a"),
+        ("lost", "tcp and @nowhere"),
+    ];
+    let named = NamedFilters::new(filters.map(|(n, f)| (n.to_owned(), f.to_owned())).into());
+    let meaning = "not (tcp port 80 or 10.0.0.0/8) and tcp port 80";
+    assert_eq!(named.parse("@mine"), Filter::parse(meaning));
+    for (text, column) in [("@a", 0), ("tcp and @lost", 8)] {
+        assert_eq!(named.parse(text).unwrap_err().column, column, "{text}");
+    }
+}

@@ -10,11 +10,12 @@ use winnow::token::any as any_token;
 use super::unexpected::unexpected;
 use super::{Input, Parsed};
 use crate::filter::error::{Expected, FilterError};
-use crate::filter::expression::{Expression, Pattern, Term};
+use crate::filter::expression::{Expression, Pattern, State, Term};
 use crate::filter::hints;
 use crate::filter::lexer::{Kind, Token};
 use crate::filter::prefix::{self, Prefix, resembles_address};
-use crate::filter::vocabulary::{PORTS, PROTOCOLS, by_name};
+use crate::filter::quantity::Quantity;
+use crate::filter::vocabulary::{FLAGS, PORTS, PROTOCOLS, STATES, by_name};
 
 /// An address or a prefix.
 pub(super) fn address(input: &mut Input<'_, '_>) -> Parsed<Prefix> {
@@ -75,6 +76,44 @@ pub(super) fn ether_type(input: &mut Input<'_, '_>) -> Parsed<Expression> {
     number
         .map(|number| Expression::Term(Term::EtherType(number)))
         .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::EtherType], None)))
+}
+
+/// A VLAN ID.
+pub(super) fn vlan_id(input: &mut Input<'_, '_>) -> Parsed<u16> {
+    let before = *input;
+    let token = value_token(input, Expected::VlanId)?;
+    let id = token.text.parse().ok().filter(|id| (1..=4094).contains(id));
+    id.ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[Expected::VlanId], None)))
+}
+
+/// The state of a connection.
+pub(super) fn state(input: &mut Input<'_, '_>) -> Parsed<State> {
+    named(STATES, Expected::State, input)
+}
+
+/// A TCP flag.
+pub(super) fn tcp_flag(input: &mut Input<'_, '_>) -> Parsed<u8> {
+    named(FLAGS, Expected::TcpFlag, input)
+}
+
+fn named<T: Copy>(table: &[(&str, T)], expected: Expected, input: &mut Input<'_, '_>) -> Parsed<T> {
+    let before = *input;
+    let token = value_token(input, expected)?;
+    by_name(table, token.text)
+        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[expected], None)))
+}
+
+/// What a quantity is compared with.
+pub(super) fn amount(quantity: Quantity, input: &mut Input<'_, '_>) -> Parsed<u64> {
+    let expected = match quantity {
+        Quantity::Age => Expected::Time,
+        _ => Expected::Amount,
+    };
+    let before = *input;
+    let token = value_token(input, expected)?;
+    quantity
+        .parse(token.text)
+        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[expected], None)))
 }
 
 /// A device's name or pattern.

@@ -35,9 +35,13 @@ fn words_that_fit() {
         ("(sr|", &["src"], (1, 3)),
         ("tcp,ud|", &["udp"], (4, 6)),
         ("!ud|", &["udp"], (1, 3)),
-        ("tcp|", &[], (0, 0)),
+        ("tcp|", &["tcp.flags"], (0, 3)),
+        ("tcp.flags sy|", &["syn"], (10, 12)),
+        ("state re|", &["refused", "reset"], (6, 8)),
+        ("rate |", &["<=", ">=", "<", ">"], (5, 5)),
+        ("ag|", &["age"], (0, 2)),
         // In the middle of the text.
-        ("s|rc 10.0.0.0/8", &["src", "sctp"], (0, 1)),
+        ("s|rc 10.0.0.0/8", &["src", "sctp", "state"], (0, 1)),
         (
             "src |",
             &[

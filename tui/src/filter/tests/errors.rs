@@ -48,6 +48,12 @@ const WRONG: &[(&str, usize, usize, &str)] = &[
     ("ether 0x10000", 6, 7, r#"expected an ethertype such as 0x88cc after "ether", found "0x10000"; ethertypes go from 0 to 0xffff"#),
     ("ether éé", 6, 2, r#"expected an ethertype such as 0x88cc after "ether", found "éé"; ethertypes go from 0 to 0xffff"#),
     ("ether host 1", 6, 4, r#"expected an ethertype such as 0x88cc after "ether", found "host"; hardware addresses are no part of a flow"#),
+    ("vlan 5000", 5, 4, r#"expected a VLAN ID of 1 to 4094 after "vlan", found "5000""#),
+    ("state opn and tcp", 6, 3, r#"expected a state such as open or refused after "state", found "opn"; did you mean "open"?"#),
+    ("tcp.flags sym ", 10, 3, r#"expected a TCP flag such as syn or rst after "tcp.flags", found "sym"; did you mean "syn"?"#),
+    ("rate 5", 5, 1, r#"expected "<=", ">=", "<" or ">" after "rate", found "5""#),
+    ("bytes > many", 8, 4, r#"expected a number such as 10k or 1.5M after ">", found "many""#),
+    ("age < 5x", 6, 2, r#"expected a time such as 10s or 5m after "<", found "5x""#),
     // What is missing.
     ("443 and tcp", 0, 3, r#"expected an address, a prefix or a keyword, found "443"; for a port write "port 443""#),
     ("https and tcp", 0, 5, r#"expected an address, a prefix or a keyword, found "https"; for a port write "port https""#),
@@ -72,10 +78,9 @@ const WRONG: &[(&str, usize, usize, &str)] = &[
     ("(tcp foo)", 5, 3, r#"expected "and", "or" or ")" after "tcp", found "foo""#),
     // Words of tcpdump's.
     ("multicast", 0, 9, r#"expected an address, a prefix or a keyword, found "multicast"; write "dst 224.0.0.0/4, ff00::/8""#),
-    ("tcp and greater 100", 8, 7, r#"expected an address, a prefix or a keyword after "and", found "greater"; flows have no packet length to filter by"#),
+    ("tcp and greater 100", 8, 7, r#"expected an address, a prefix or a keyword after "and", found "greater"; write "bytes > 10k", of the whole flow"#),
     ("inbound", 0, 7, r#"expected an address, a prefix or a keyword, found "inbound"; write "in""#),
     ("net 10.0.0.0 mask 255.0.0.0", 13, 4, r#"expected "and" or "or" after "10.0.0.0", found "mask"; write the mask as a prefix length: 10.0.0.0/8"#),
-    ("vlan 5", 0, 4, r#"expected an address, a prefix or a keyword, found "vlan"; VLAN tags are no part of a flow"#),
 ];
 
 #[test]

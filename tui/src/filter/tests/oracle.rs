@@ -55,6 +55,13 @@ fn term(term: &Term, key: &FlowKey, device: &str, direction: Direction) -> bool 
         Term::Protocol(number) => is_ip && key.protocol == *number,
         Term::EtherType(number) => key.ether_type == *number,
         Term::Direction(wanted) => direction == *wanted,
+        Term::Vlan(id) => {
+            let tags = [key.vlan, key.inner_vlan];
+            tags.iter()
+                .any(|tag| *tag != 0 && id.is_none_or(|id| id == *tag))
+        }
+        // Nothing is known but the key.
+        Term::State(_) | Term::TcpFlag(_) | Term::Comparison(_) => false,
         Term::Device(pattern) => Glob::new(pattern.as_str())
             .expect("a glob")
             .compile_matcher()

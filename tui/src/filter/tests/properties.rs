@@ -11,6 +11,8 @@ use proptest::sample::select;
 
 use super::super::expression::{Expression, Pattern, Side, Term};
 use super::super::prefix::Prefix;
+use super::super::quantity::{Comparison, ORDERS, Quantity};
+use super::super::vocabulary::{FLAGS, STATES};
 use super::super::{Filter, Seen, complete};
 use super::{oracle, samples};
 
@@ -83,6 +85,17 @@ fn a_term() -> impl Strategy<Value = Term> {
         2 => a_protocol().prop_map(Term::Protocol),
         1 => an_ether_type().prop_map(Term::EtherType),
         1 => select(&Direction::BOTH[..]).prop_map(Term::Direction),
+        1 => (0..6_u16).prop_map(|id| Term::Vlan((id > 0).then_some(id))),
+        1 => select(STATES).prop_map(|(_, state)| Term::State(state)),
+        1 => select(FLAGS).prop_map(|(_, flag)| Term::TcpFlag(flag)),
+        1 => (
+            select(&Quantity::ALL[..]),
+            select(&ORDERS[..]),
+            prop_oneof![0..100_u64, any::<u64>(), (0..9_u64).prop_map(|n| n * 3_600_000)],
+        )
+            .prop_map(|(quantity, (_, order), value)| {
+                Term::Comparison(Comparison { quantity, order, value })
+            }),
         1 => select(PATTERNS).prop_map(|text| Term::Device(Pattern::new(text).expect("a glob"))),
     ]
 }
@@ -112,6 +125,7 @@ fn a_key() -> impl Strategy<Value = FlowKey> {
             remote_port,
             protocol,
             flags,
+            vlan: remote_port % 3,
             ..FlowKey::default()
         },
     )
@@ -138,6 +152,16 @@ fn words() -> impl Strategy<Value = String> {
         "in",
         "out",
         "dev",
+        "vlan",
+        "state",
+        "syn",
+        "tcp.flags",
+        "rate",
+        "age>",
+        "<",
+        ">=",
+        "1.5M",
+        "10s",
         "and",
         "or",
         "not",

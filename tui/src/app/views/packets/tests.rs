@@ -3,6 +3,7 @@ use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 
 use super::*;
 use crate::filter::Filter;
+use crate::flow::FlowTable;
 use crate::model::{Moment, Packet};
 use crate::traffic::SlotNames;
 
@@ -31,10 +32,12 @@ fn following_shows_the_newest_and_a_selection_is_left_alone() {
     view.list.set_page(10);
     packets.extend(&some);
     let (filter, names) = (Filter::everything(), SlotNames::default());
+    let flows = FlowTable::default();
     let criteria = Criteria {
         filter: &filter,
         hide_closed: false,
         hide_own: None,
+        flows: &flows,
         names: &names,
     };
     view.refresh(&packets, criteria);
