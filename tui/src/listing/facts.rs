@@ -71,6 +71,10 @@ pub fn facts(device: &Device) -> Vec<Fact> {
         let container = namespace.container.as_ref();
         facts.extend(container.map(|it| Fact::new("container", container_in_words(it))));
     }
+    for program in &device.xdp {
+        let text = format!("xdp: {}", program_in_words(program));
+        facts.push(Fact::new("program", text));
+    }
     for chain in device.chains() {
         for (place, program) in chain.programs.iter().enumerate() {
             let owner = if chain.of_peer { "the peer's " } else { "" };
@@ -102,6 +106,13 @@ fn warnings(device: &Device) -> Vec<String> {
         warnings.push(format!(
             "{others} {run} before nkview on {}: what {they} is not counted",
             chain.hook
+        ));
+    }
+    if !device.xdp.is_empty() {
+        let names: Vec<_> = device.xdp.iter().map(|it| clean(it.label())).collect();
+        warnings.push(format!(
+            "XDP runs before nkview ({}): what it drops or redirects is not counted",
+            names.join(", ")
         ));
     }
     warnings.extend(device.chains.as_ref().err().cloned());

@@ -24,6 +24,8 @@ pub(super) struct Device<'a> {
     counters: LinkCounters,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<Peer<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    xdp: Vec<Program<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hooks: Option<Vec<Hook<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +140,7 @@ impl<'a> From<&'a model::Device> for Device<'a> {
             netkit,
             counters: device.counters,
             peer: device.peer.as_ref().map(Peer::from),
+            xdp: device.xdp.iter().map(Program::from).collect(),
             hooks: chains.map(|chains| chains.iter().map(Hook::from).collect()),
             hooks_unknown: device.chains.as_ref().err().map(String::as_str),
         }
@@ -182,17 +185,22 @@ impl<'a> From<&'a model::Namespace> for Namespace<'a> {
 
 impl<'a> From<&'a model::HookChain> for Hook<'a> {
     fn from(chain: &'a model::HookChain) -> Self {
-        let program = |program: &'a model::HookProgram| Program {
+        Self {
+            hook: chain.hook.name(),
+            of_peer: chain.of_peer,
+            programs: chain.programs.iter().map(Program::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a model::HookProgram> for Program<'a> {
+    fn from(program: &'a model::HookProgram) -> Self {
+        Self {
             id: program.id,
             name: program.name.as_deref(),
             tag: program.tag.as_deref(),
             link: program.link,
             pinned: program.pinned.as_deref(),
-        };
-        Self {
-            hook: chain.hook.name(),
-            of_peer: chain.of_peer,
-            programs: chain.programs.iter().map(program).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::{HookChain, Hooks};
+use super::{HookChain, HookProgram, Hooks};
 
 /// A network device, watched or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Device {
     pub carrier_changes: u32,
     /// The kind of its root queueing discipline, such as `noqueue` or `fq`.
     pub qdisc: String,
+    /// The XDP programs on it, which run before all others.
+    pub xdp: Vec<HookProgram>,
     /// MTU in bytes.
     pub mtu: u32,
     /// Hardware address, empty when it has none.
@@ -52,6 +54,7 @@ impl Default for Device {
             carrier: false,
             carrier_changes: 0,
             qdisc: String::new(),
+            xdp: Vec::new(),
             mtu: 0,
             mac: Vec::new(),
             counters: LinkCounters::default(),

@@ -19,9 +19,12 @@ use crate::model::{Device, HookChain, Namespace, Peer, PeerEnd, Watch};
 
 mod chains;
 mod container;
+mod kubelet;
 mod lookup;
 mod namespaces;
 mod pins;
+
+use kubelet::Kubelet;
 
 pub(super) use lookup::Lookup;
 pub use namespaces::{Place, Places};
@@ -57,9 +60,13 @@ impl Inventory {
         let ends = links.iter().filter_map(|link| link.other_end);
         let wanted: BTreeSet<i32> = ends.filter_map(|end| end.namespace).collect();
         let places = Places::find(&wanted);
+        let kubelet = match wanted.is_empty() {
+            true => Kubelet::default(),
+            false => Kubelet::read(),
+        };
         let seen: HashMap<i32, Seen> = wanted
             .iter()
-            .map(|&id| (id, Seen::of(id, &places)))
+            .map(|&id| (id, Seen::of(id, &places, &kubelet)))
             .collect();
         let mut peers = HashMap::new();
         let mut found = Vec::new();
@@ -106,6 +113,7 @@ impl Inventory {
             carrier: link.carrier,
             carrier_changes: link.carrier_changes,
             qdisc: link.qdisc.clone(),
+            xdp: chains::xdp(link),
             mtu: link.mtu,
             mac: link.mac.clone(),
             counters: link.counters,
@@ -157,7 +165,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(id: i32, places: &Places) -> Self {
+    fn of(id: i32, places: &Places, kubelet: &Kubelet) -> Self {
         let place = places.found.get(&id);
         let mut unknown = place.is_none().then(|| places.why_not_found());
         let mut inside = Inside::default();
@@ -176,7 +184,10 @@ impl Seen {
             id,
             name: place.and_then(|place| place.name.clone()),
             pid,
-            container: pid.and_then(container::of),
+            container: pid.and_then(container::of).map(|mut container| {
+                kubelet.name(&mut container);
+                container
+            }),
             unknown,
         };
         Self {

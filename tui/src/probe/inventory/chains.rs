@@ -45,6 +45,24 @@ pub fn query<'a>(
     Ok(chains)
 }
 
+/// The XDP programs of a device.
+#[must_use]
+pub fn xdp(link: &Link) -> Vec<HookProgram> {
+    let program = |&id: &u32| {
+        let facts = sys::program_info_of(id).ok();
+        let name = facts.as_ref().map(|facts| facts.name.clone());
+        HookProgram {
+            id,
+            name: name.filter(|name| !name.is_empty()),
+            tag: facts.map(|it| it.tag.iter().map(|byte| format!("{byte:02x}")).collect()),
+            link: None,
+            pinned: None,
+            ours: false,
+        }
+    };
+    link.xdp.iter().map(program).collect()
+}
+
 fn unnamed(program: &sys::ChainProgram) -> HookProgram {
     HookProgram {
         id: program.id,

@@ -112,7 +112,9 @@ impl Places {
         } else if self.denied > 0 {
             format!("{} could not be looked at", self.denied)
         } else {
-            return "the peer's namespace has no name and no process".to_owned();
+            return "the peer's namespace has no name in /run/netns, and none of the processes \
+                    visible here is in it: others can be hidden by PID namespaces or hidepid"
+                .to_owned();
         };
         format!("the peer's namespace has no name and none of the known processes; {others}")
     }
