@@ -52,7 +52,7 @@
 //! whatever the filter: in each direction the sum of the device's flow lines and of
 //! its untracked packets. `flows` is how many different flows there were; with
 //! `flows_capped`, which is then `true`, at least that many (flows beyond a million
-//! are not told apart). `untracked` are the
+//! are not distinguished). `untracked` are the
 //! `packets` and `bytes` of both directions that the kernel's flow map had no
 //! room for, `ring` the packet `events` that were written and those `lost`. Of
 //! netkit pairs, by the counters of the end that receives them and for each
@@ -127,12 +127,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
     }
 
     fn lost(&mut self, packets: u64) -> io::Result<()> {
-        if !self.selection.packets {
-            return Ok(());
-        }
-        self.start(&[])?;
-        let time = self.time(self.now);
-        self.write(&Line::Lost { time, packets })
+        self.packets_lost(packets)
     }
 
     fn is_complete(&self) -> bool {
@@ -174,6 +169,15 @@ impl<W: Write> Ndjson<W> {
         write_line(&mut self.writer, line)
     }
 
+    fn packets_lost(&mut self, packets: u64) -> io::Result<()> {
+        if !self.selection.packets {
+            return Ok(());
+        }
+        self.start(&[])?;
+        let time = self.time(self.now);
+        self.write(&Line::Lost { time, packets })
+    }
+
     /// Writes the first line, if it is not written yet.
     fn start(&mut self, devices: &[Device]) -> io::Result<()> {
         if self.has_started {
@@ -211,7 +215,7 @@ impl<W: Write> Ndjson<W> {
         Ok(())
     }
 
-    /// Whether the last list said the same of the device.
+    /// Whether the last list had the same device in the same state.
     fn is_known(&self, device: &Device) -> bool {
         self.devices.iter().any(|known| {
             known.index == device.index && known.watch == device.watch && known.name == device.name
@@ -241,6 +245,10 @@ impl<W: Write> Ndjson<W> {
             }
         }
         self.now = interval.at;
+        if interval.probe.late > 0 {
+            // The source has dropped these itself, while the queue was full.
+            self.packets_lost(interval.probe.late)?;
+        }
         for counts in &interval.flows {
             self.flow(host, time, seconds, counts)?;
         }

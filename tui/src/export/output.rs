@@ -27,7 +27,7 @@ pub struct Queue {
     room: Arc<Semaphore>,
     /// Pieces in all.
     pieces: u32,
-    /// Packets that were dropped since the sink was last told.
+    /// Packets that were dropped since the sink last learned of them.
     lost: Arc<AtomicU64>,
 }
 
@@ -99,19 +99,19 @@ fn write(
     lost: &AtomicU64,
     complete: &watch::Sender<bool>,
 ) -> io::Result<()> {
-    let tell_lost = |sink: &mut dyn Sink| match lost.swap(0, Ordering::Relaxed) {
+    let report_lost = |sink: &mut dyn Sink| match lost.swap(0, Ordering::Relaxed) {
         0 => Ok(()),
         packets => sink.lost(packets),
     };
     while let Some((envelope, room)) = waiting.blocking_recv() {
-        tell_lost(&mut *sink)?;
+        report_lost(&mut *sink)?;
         sink.event(&envelope)?;
         drop((envelope, room));
         if sink.is_complete() {
             complete.send_replace(true);
         }
     }
-    tell_lost(&mut *sink)?;
+    report_lost(&mut *sink)?;
     sink.finish()
 }
 

@@ -71,7 +71,8 @@ pub struct Pcapng<W: Write> {
     interfaces: BTreeMap<(usize, u16), u32>,
     /// By number: the place of the device, and packets that were written.
     written: Vec<(usize, u64)>,
-    /// Packets that the output was too slow for, since the last packet.
+    /// Packets that the output was too slow for, since the last packet, of whatever
+    /// device.
     lost: u64,
 }
 
@@ -224,6 +225,7 @@ impl<W: Write> Pcapng<W> {
 
     fn interval(&mut self, interval: &Interval) {
         self.clock.follow(interval.anchor());
+        self.lost += interval.probe.late;
         for totals in &interval.devices {
             let place = self.slots.place(totals.slot);
             let device = self.device(place);
@@ -271,13 +273,13 @@ impl<W: Write + Send> Sink for Pcapng<W> {
     /// device and belong to its first interface.
     fn finish(&mut self) -> io::Result<()> {
         let now = nanoseconds(Timestamp::now());
-        let mut is_told = vec![false; self.devices.len()];
+        let mut has_statistics = vec![false; self.devices.len()];
         for number in 0..self.written.len() {
             let (place, written) = self.written[number];
             let mut options = Options::default();
             options.time(option::ISB_START_TIME, nanoseconds(self.started));
             options.time(option::ISB_END_TIME, now);
-            if !std::mem::replace(&mut is_told[place], true) {
+            if !std::mem::replace(&mut has_statistics[place], true) {
                 let totals = self.devices[place].totals;
                 options.bytes(option::ISB_RECEIVED, &totals.packets.to_ne_bytes());
                 options.bytes(option::ISB_DROPPED, &totals.lost.to_ne_bytes());

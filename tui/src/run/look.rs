@@ -83,7 +83,7 @@ pub fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// Whether tmux runs between this program and the terminal: it drops what
-/// programs copy (OSC 52), unless it is told otherwise. `sudo` keeps TERM alone.
+/// programs copy (OSC 52), unless configured otherwise. `sudo` keeps TERM alone.
 pub fn drops_copies(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is_tmux = |term: &str| term.starts_with("tmux") || term.starts_with("screen");
     variable("TMUX").is_some() || variable("TERM").as_deref().is_some_and(is_tmux)

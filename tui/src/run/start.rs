@@ -9,7 +9,7 @@ use super::signals::Signals;
 use crate::probe::live::{self, Options};
 use crate::source::{Ended, Source};
 
-/// How long detaching may take before the user is told why.
+/// How long detaching may take before the user is informed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts a source; nothing when a signal comes first. What was attached up to then

@@ -29,7 +29,7 @@ const LAST_LINES: Duration = Duration::from_millis(400);
 
 /// What the task that hands events to the output has seen.
 enum Pumped {
-    /// The source has ended, and why if it said so.
+    /// The source has ended, with its reason if it gave one.
     Source(Option<String>),
     /// The output takes no more.
     Output,
@@ -129,7 +129,7 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
     let (ended, lines) = tokio::join!(source, lines);
     ended?;
     let Some((Ok(pumped), written)) = lines else {
-        bail!("the last lines are missing: nobody read stdout when nkview was told to end");
+        bail!("the last lines are missing: nobody read stdout when nkview had to end");
     };
     written.context("cannot write to stdout")?;
     match pumped {

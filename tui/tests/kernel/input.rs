@@ -124,7 +124,8 @@ fn arguments() {
         (&["--filter", "10.0.0.0/33", NEAR][..], "33"),
         (&["--filter", "porrt 22", NEAR], "porrt"),
         (&["stream", "--json", "lab[", NEAR], "lab["),
-        (&["stream", NEAR], "--json"),
+        (&["stream", "--text", "--pcapng", NEAR], "--pcapng"),
+        (&["stream", "--top", "0", NEAR], "--top"),
         (&["stream", "--json", "--duration", "soon", NEAR], "soon"),
         (
             &["stream", "--json", "--max-flows", "0", NEAR],

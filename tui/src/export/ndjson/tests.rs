@@ -411,10 +411,19 @@ fn lost_packets_have_a_line_where_packets_have_lines() {
         let mut sink = Ndjson::new(session(), &mut output, selection);
         sink.event(&envelope(&Event::Devices(Vec::new()))).unwrap();
         sink.lost(7).unwrap();
+        let Event::Interval(mut late) = interval(1, Vec::new()) else {
+            unreachable!();
+        };
+        late.probe.late = 9;
+        sink.event(&Event::Interval(late).into()).unwrap();
         sink.finish().unwrap();
         drop(sink);
         let text = String::from_utf8(output).unwrap();
-        let line = r#"{"type":"lost","time":"2026-01-02T03:04:05.678Z","packets":7}"#;
-        assert_eq!(text.lines().any(|it| it == line), packets, "{text}");
+        for line in [
+            r#"{"type":"lost","time":"2026-01-02T03:04:05.678Z","packets":7}"#,
+            r#"{"type":"lost","time":"2026-01-02T03:04:06.678Z","packets":9}"#,
+        ] {
+            assert_eq!(text.lines().any(|it| it == line), packets, "{text}");
+        }
     }
 }
