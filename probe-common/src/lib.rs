@@ -9,6 +9,7 @@
 
 pub mod parse;
 mod record;
+pub mod signal;
 pub mod table;
 
 pub use record::{

@@ -256,6 +256,10 @@ pub struct ProbeArgs {
     /// past that hook (bpf_redirect_peer), but not those dropped behind it
     #[arg(long)]
     pub cover_redirect: bool,
+    /// Do not trace what the kernel drops and resets, nor which processes sockets
+    /// belong to: attach nothing but the packet program
+    #[arg(long)]
+    pub no_trace: bool,
 }
 
 /// Which packets to capture.

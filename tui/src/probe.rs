@@ -26,6 +26,7 @@ pub mod preflight;
 pub mod privileges;
 mod ring;
 pub mod sys;
+pub mod trace;
 mod watch;
 
 pub use object::Sizes;

@@ -1,6 +1,6 @@
-//! The eBPF programs, compiled. The object is committed, so that users need no
-//! more than a stable Rust, and is the same whoever compiles it, so that anyone
-//! can prove that it is what the sources give.
+//! The eBPF programs, compiled. The objects are committed, so that users need no
+//! more than a stable Rust, and are the same whoever compiles them, so that anyone
+//! can prove that they are what the sources give.
 
 use std::{
     fs::{self, File},
@@ -14,22 +14,37 @@ use crate::{
     toolchain::{TARGET, Toolchain},
 };
 
-/// Where the object is committed, relative to the root.
-const OBJECT: &str = "assets/nkview.bpf.o";
+/// A binary of the package, and where its object is committed, relative to the
+/// root.
+struct Object {
+    binary: &'static str,
+    path: &'static str,
+}
+
+const OBJECTS: [Object; 2] = [
+    Object {
+        binary: "nkview-bpf",
+        path: "assets/nkview.bpf.o",
+    },
+    Object {
+        binary: "nkview-signals",
+        path: "assets/signals.bpf.o",
+    },
+];
 
 /// The options of `cargo xtask build-ebpf`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Change nothing; fail if the committed object is not what the sources give
+    /// Change nothing; fail if the committed objects are not what the sources give
     #[arg(long)]
     check: bool,
 }
 
-/// Compiles the programs into the object that nkview embeds.
+/// Compiles the programs into the objects that nkview embeds.
 ///
 /// # Errors
 /// The toolchain cannot be had, the programs do not compile, or, when
-/// checking, the committed object is another.
+/// checking, a committed object is another.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let workshop = Workshop::set_up()?;
     if args.check {
@@ -39,12 +54,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Lints the programs, and proves that the committed object is what the sources
+/// Lints the programs, and proves that the committed objects are what the sources
 /// give.
 ///
 /// # Errors
-/// The toolchain cannot be had, a lint finds something, or the committed object
-/// is another.
+/// The toolchain cannot be had, a lint finds something, or a committed object is
+/// another.
 pub fn check() -> anyhow::Result<()> {
     let workshop = Workshop::set_up()?;
     workshop.lint()?;
@@ -57,7 +72,6 @@ struct Workshop {
     toolchain: Toolchain,
     package: PathBuf,
     target_directory: PathBuf,
-    object: PathBuf,
     _lock: File,
 }
 
@@ -69,7 +83,6 @@ impl Workshop {
             toolchain: Toolchain::set_up(&cache)?,
             package: project::root().join("probe-ebpf"),
             target_directory: cache.join("ebpf-target"),
-            object: project::root().join(OBJECT),
             _lock: lock,
         })
     }
@@ -84,46 +97,55 @@ impl Workshop {
             .context("linting the eBPF programs")
     }
 
-    fn compile(&self) -> anyhow::Result<Vec<u8>> {
+    /// Compiles all objects.
+    fn compile(&self) -> anyhow::Result<()> {
         let Self {
             package,
             target_directory,
             ..
         } = self;
         process::run(&mut self.toolchain.build(package, target_directory))
-            .context("compiling the eBPF programs")?;
-        let object = target_directory.join(TARGET).join("release/nkview-bpf");
-        fs::read(&object).with_context(|| format!("reading {}", object.display()))
+            .context("compiling the eBPF programs")
+    }
+
+    fn built(&self, object: &Object) -> anyhow::Result<Vec<u8>> {
+        let directory = self.target_directory.join(TARGET).join("release");
+        let built = directory.join(object.binary);
+        fs::read(&built).with_context(|| format!("reading {}", built.display()))
     }
 
     fn replace(&self) -> anyhow::Result<()> {
-        let built = self.compile()?;
-        let unchanged = fs::read(&self.object).is_ok_and(|committed| committed == built);
-        if !unchanged {
-            fs::write(&self.object, &built)
-                .with_context(|| format!("writing {}", self.object.display()))?;
+        self.compile()?;
+        for object in &OBJECTS {
+            let built = self.built(object)?;
+            let committed = project::root().join(object.path);
+            let unchanged = fs::read(&committed).is_ok_and(|bytes| bytes == built);
+            if !unchanged {
+                fs::write(&committed, &built)
+                    .with_context(|| format!("writing {}", committed.display()))?;
+            }
+            let outcome = if unchanged { "unchanged" } else { "new" };
+            println!("{}: {} bytes, {outcome}", object.path, built.len());
         }
-        let outcome = if unchanged { "unchanged" } else { "new" };
-        println!("{OBJECT}: {} bytes, {outcome}", built.len());
         Ok(())
     }
 
     fn prove(&self) -> anyhow::Result<()> {
-        let committed = fs::read(&self.object).with_context(|| {
-            format!(
-                "reading {}: `cargo xtask build-ebpf` makes it",
-                self.object.display()
-            )
-        })?;
-        let built = self.compile()?;
-        ensure!(
-            committed == built,
-            "{OBJECT} ({} bytes) is not what the sources give ({} bytes): \
-             run `cargo xtask build-ebpf` and commit the object with the sources",
-            committed.len(),
-            built.len()
-        );
-        println!("{OBJECT}: {} bytes, as the sources give", built.len());
+        self.compile()?;
+        for object in &OBJECTS {
+            let path = object.path;
+            let committed = fs::read(project::root().join(path))
+                .with_context(|| format!("reading {path}: `cargo xtask build-ebpf` makes it"))?;
+            let built = self.built(object)?;
+            ensure!(
+                committed == built,
+                "{path} ({} bytes) is not what the sources give ({} bytes): \
+                 run `cargo xtask build-ebpf` and commit the object with the sources",
+                committed.len(),
+                built.len()
+            );
+            println!("{path}: {} bytes, as the sources give", built.len());
+        }
         Ok(())
     }
 }

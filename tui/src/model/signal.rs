@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use probe_common::FlowKey;
+use probe_common::parse::number::ip;
 
 use super::Moment;
 use super::stack::{FlowState, Softnet, Stack};
@@ -84,14 +85,19 @@ impl Tuple {
         }
     }
 
-    /// The tuple of the opposite direction.
+    /// The tuple of the opposite direction. What ICMP has instead of ports belongs
+    /// to no end.
     #[must_use]
     pub const fn reversed(self) -> Self {
+        let (source_port, destination_port) = match self.protocol {
+            ip::ICMP | ip::ICMPV6 => (self.source_port, self.destination_port),
+            _ => (self.destination_port, self.source_port),
+        };
         Self {
             source: self.destination,
             destination: self.source,
-            source_port: self.destination_port,
-            destination_port: self.source_port,
+            source_port,
+            destination_port,
             protocol: self.protocol,
         }
     }

@@ -29,6 +29,9 @@ pub trait Collector: Send {
     /// Reads what there is now. An [`Event::Ended`] ends the source.
     fn poll(&mut self) -> Vec<Event>;
 
+    /// Another collector has read this, or this one.
+    fn observe(&mut self, _event: &Event) {}
+
     /// Carries out a command; nothing if it belongs to somebody else.
     fn command(&mut self, _command: &Command) -> Option<Result<(), String>> {
         None
@@ -86,6 +89,11 @@ impl Schedule {
         let events = entry.collector.poll();
         let period = entry.collector.period();
         entry.due = (entry.due + period).max(Instant::now() + period / 2);
+        for entry in &mut self.entries {
+            for event in &events {
+                entry.collector.observe(event);
+            }
+        }
         events
     }
 

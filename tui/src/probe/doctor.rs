@@ -2,7 +2,6 @@
 //! they cannot.
 
 use std::fmt;
-use std::path::Path;
 
 use probe_common::{Attachment, verdict};
 use rustix::thread::{MembarrierQuery, membarrier_query};
@@ -13,6 +12,7 @@ use super::object::{Object, Sizes};
 use super::preflight;
 use super::privileges::{self, Held};
 use super::sys::HookPoint;
+use super::trace::Tracer;
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -93,7 +93,7 @@ pub async fn examine() -> Vec<Finding> {
     findings.push(netkit());
     findings.push(tcx());
     findings.push(grace());
-    findings.push(btf());
+    findings.push(tracing());
     findings.push(devices().await);
     findings
 }
@@ -222,13 +222,18 @@ fn grace() -> Finding {
     }
 }
 
-fn btf() -> Finding {
-    let is_there = Path::new("/sys/kernel/btf/vmlinux").exists();
-    let found = if is_there { "there" } else { "not there" };
-    Finding::ok(
-        "BTF",
-        format!("{found}; the program reads no kernel structures and needs none"),
-    )
+/// Tries the tracing programs, which are detached at once.
+fn tracing() -> Finding {
+    const WHAT: &str = "tracing";
+    const CURE: &str = "counting does not need it; --no-trace leaves it out";
+    match Tracer::start(0) {
+        Ok(tracer) if tracer.missing().is_empty() => Finding::ok(
+            WHAT,
+            "drops, errors, resets and the owners of sockets are seen",
+        ),
+        Ok(tracer) => Finding::missing(WHAT, State::Without, tracer.missing().join("; "), CURE),
+        Err(reason) => Finding::missing(WHAT, State::Without, reason, CURE),
+    }
 }
 
 async fn devices() -> Finding {

@@ -28,6 +28,7 @@ use super::pair::{self, Pair, PairRequest};
 use super::preflight;
 use super::privileges::Held;
 use super::ring::Ring;
+use super::trace::Tracing;
 use super::watch::Watched;
 use crate::model::Session;
 use crate::source::Source;
@@ -52,6 +53,8 @@ pub struct Options {
     pub events: Events,
     /// Count what comes in through netkit at the far end.
     pub cover_redirect: bool,
+    /// Trace drops, errors, resets and the owners of sockets.
+    pub trace: bool,
     /// Sizes of the maps.
     pub sizes: Sizes,
     /// A sentence for the header.
@@ -199,6 +202,9 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let stacks_handle = stacks.as_ref().map(Stacks::handle);
     if let Some(stacks) = stacks {
         collectors.add(Box::new(stacks));
+    }
+    if options.trace {
+        collectors.add(Box::new(Tracing::begin().context("cannot start a thread")?));
     }
     let task = Task {
         devices,

@@ -123,14 +123,15 @@ fn packet(bytes: &[u8], started: u64) -> Option<Packet> {
     })
 }
 
-fn since(started: u64, time: u64) -> Moment {
+/// A moment of the kernel's clock, counted from the source's start.
+pub fn since(started: u64, time: u64) -> Moment {
     Duration::from_nanos(time.saturating_sub(started))
 }
 
 /// What `bpf_ktime_get_ns()` would return now, in nanoseconds: the clock of the
 /// machine. In a time namespace, `clock_gettime()` adds an offset to that
 /// (`time_namespaces(7)`).
-fn monotonic_now() -> u64 {
+pub fn monotonic_now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
     let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();

@@ -464,6 +464,17 @@ where
     }
 }
 
+/// Gives memory that has been freed back to the machine: after work that took much
+/// and is not done again.
+pub fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: it only touches what the allocator has free; how much it gave
+        // back does not matter.
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
+}
+
 /// Lets the allocator give large buffers back to the kernel as soon as they are
 /// freed. glibc would do so only until it has seen one freed, and from then on
 /// keep such buffers, which each interval needs anew, in the heap of each thread

@@ -31,6 +31,7 @@ pub fn live(probe: &ProbeArgs, events: &EventArgs) -> Options {
         create: None,
         interval: probe.interval,
         cover_redirect: probe.cover_redirect,
+        trace: !probe.no_trace,
         events: if events.every_packet {
             Events::Every
         } else {

@@ -36,6 +36,7 @@ mod program;
 mod push_down;
 mod report;
 mod screen;
+mod signals;
 mod stack;
 mod stalled;
 mod stream;
@@ -110,6 +111,7 @@ fn main() -> ExitCode {
         own_pair::tests(),
         packets::tests(),
         screen::tests(),
+        signals::tests(),
         stalled::tests(),
         stack::tests(),
     ];

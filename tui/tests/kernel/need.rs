@@ -4,8 +4,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use nkview::probe::sys::{HookPoint, chain};
+use nkview::probe::trace::Tracer;
 
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, run};
 use crate::program;
 
 /// Something that a kernel has or has not.
@@ -25,10 +26,16 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
+    /// What the tracing programs need.
+    Tracing,
+    /// nftables, and its command.
+    Nftables,
+    /// The queueing discipline that keeps a rate, and drops what is beyond it.
+    Tbf,
 }
 
 impl Need {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -36,6 +43,9 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
+        Self::Tracing,
+        Self::Nftables,
+        Self::Tbf,
     ];
 
     const fn name(self) -> &'static str {
@@ -47,6 +57,9 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
+            Self::Tracing => "tracing",
+            Self::Nftables => "nftables",
+            Self::Tbf => "tbf",
         }
     }
 
@@ -56,6 +69,9 @@ impl Need {
         static TCX: OnceLock<bool> = OnceLock::new();
         static PAGED_TESTS: OnceLock<bool> = OnceLock::new();
         static VLAN: OnceLock<Option<String>> = OnceLock::new();
+        static TRACING: OnceLock<Option<String>> = OnceLock::new();
+        static NFTABLES: OnceLock<Option<String>> = OnceLock::new();
+        static TBF: OnceLock<Option<String>> = OnceLock::new();
         let (found, command) = match self {
             Self::Netkit => (&NETKIT, "link add try0 type netkit mode l3 peer name try1"),
             Self::NoNetkit => {
@@ -79,6 +95,23 @@ impl Need {
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);
                 return (!has).then_some("programs are tested on linear packets only here");
+            }
+            Self::Tracing => {
+                let try_it = || Tracer::start(0).err();
+                return TRACING.get_or_init(try_it).as_deref();
+            }
+            Self::Nftables => {
+                let mut nft = Command::new("nft");
+                let try_it = || {
+                    Namespace::new().enter(|| run(nft.args(["-f", "-"]), "add table ip t").err())
+                };
+                return NFTABLES.get_or_init(try_it).as_deref();
+            }
+            Self::Tbf => {
+                let args = "qdisc add dev lo root tbf rate 8kbit burst 100 limit 100";
+                let mut tc = Command::new("tc");
+                let try_it = || Namespace::new().enter(|| run(tc.args(args.split(' ')), "").err());
+                return TBF.get_or_init(try_it).as_deref();
             }
             Self::Vlan => (
                 &VLAN,

@@ -48,3 +48,21 @@ fn a_mapped_address_is_an_ipv4_address() {
     };
     assert_eq!(tuple.source().to_string(), "10.0.0.1");
 }
+
+#[test]
+fn an_answer_to_a_ping_belongs_to_its_flow() {
+    let key = FlowKey {
+        protocol: 1,
+        local_port: 77,
+        remote_port: 8,
+        ..KEY
+    };
+    let answer = Tuple {
+        source: key.remote,
+        destination: key.local,
+        source_port: 77,
+        destination_port: 8,
+        protocol: 1,
+    };
+    assert!(answer.is_of(&key));
+}

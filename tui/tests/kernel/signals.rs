@@ -1,0 +1,472 @@
+//! What the tracing programs see: each signal by a real event in namespaces, and as
+//! many as there were.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::linux::fs::MetadataExt;
+use std::process::{self, Command, Stdio};
+
+use nkview::model::Signals;
+use nkview::model::signal::{DropCount, Owner, ResetBy, Trace, TraceStatus};
+use nkview::probe::trace::Tracer;
+use rustix::net::sockopt;
+
+use crate::Test;
+use crate::lab::{End, FAR, Family, Kind, Lab, Layout, NEAR};
+use crate::layout::Ends;
+use crate::namespace::{self, Namespace};
+use crate::need::Need;
+use crate::{program, traffic, wait};
+
+const VETH: Layout = Layout {
+    kind: Kind::Veth,
+    ends: Ends::Apart,
+};
+const NETKIT: Layout = Layout {
+    kind: Kind::NetkitL3,
+    ends: Ends::Apart,
+};
+
+/// Packets that a test lets be dropped.
+const COUNT: u64 = 40;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, needs: &[Need], run: fn()| {
+        let needs = [&[Need::Tracing], needs].concat();
+        Test::new(format!("signals::{name}"), needs, run)
+    };
+    vec![
+        test(
+            "a_rule_drops_as_many_as_were_sent",
+            &[Need::Nftables],
+            a_rule_drops,
+        ),
+        test(
+            "a_full_queue_drops_as_many_as_it_says",
+            &[Need::Tbf],
+            a_queue_drops,
+        ),
+        test("nobody_listens_for_datagrams", &[], nobody_listens),
+        test(
+            "a_program_on_netkit_drops",
+            &[Need::Netkit],
+            a_program_drops,
+        ),
+        test("a_neighbour_does_not_answer", &[], a_neighbour_fails),
+        test("a_connection_is_refused", &[], a_connection_is_refused),
+        test("a_socket_has_its_owner", &[], a_socket_has_its_owner),
+        test(
+            "owners_of_many_short_connections_are_never_others",
+            &[],
+            owners_of_many,
+        ),
+        test("a_socket_of_several_processes", &[], several_owners),
+        test("healthy_traffic_has_no_drops_but_noise", &[], healthy),
+    ]
+}
+
+/// A tracer, and all that it has read.
+struct Observer {
+    tracer: Tracer,
+    seen: Signals,
+}
+
+impl Observer {
+    fn new() -> Self {
+        let tracer = Tracer::start(0).unwrap();
+        Self {
+            tracer,
+            seen: Signals::default(),
+        }
+    }
+
+    fn read(&mut self) {
+        let new = self.tracer.read().unwrap();
+        self.seen.drops.extend(new.drops);
+        self.seen.socket_errors.extend(new.socket_errors);
+        self.seen.neighbours.extend(new.neighbours);
+        self.seen.resets.extend(new.resets);
+        self.seen.owners.extend(new.owners);
+        self.seen.trace = new.trace;
+    }
+
+    fn status(&self) -> &TraceStatus {
+        match &self.seen.trace {
+            Some(Trace::On(status)) => status,
+            other => panic!("it does not trace: {other:?}"),
+        }
+    }
+
+    /// Drops in a namespace that are wanted.
+    fn drops(&self, of: &Namespace, is_wanted: impl Fn(&DropCount) -> bool) -> Vec<&DropCount> {
+        let of = inode(of);
+        let mut drops = self.seen.drops.iter();
+        let mut found = Vec::new();
+        drops.by_ref().for_each(|drop| {
+            if drop.at.namespace == of && is_wanted(drop) {
+                found.push(drop);
+            }
+        });
+        found
+    }
+
+    /// Reads until there are so many such drops, and one reading more; then how many
+    /// there are.
+    fn count(
+        &mut self,
+        of: &Namespace,
+        enough: u64,
+        is_wanted: impl Fn(&DropCount) -> bool,
+    ) -> u64 {
+        let sum = |observer: &Self| {
+            let drops = observer.drops(of, &is_wanted);
+            drops.iter().map(|drop| drop.packets).sum::<u64>()
+        };
+        wait::until_true("the drops are counted", || {
+            self.read();
+            sum(self) >= enough
+        });
+        self.read();
+        sum(self)
+    }
+
+    fn owner_of(&mut self, cookie: u64) -> Owner {
+        self.tracer.ask(cookie);
+        wait::until("the owner", || {
+            self.read();
+            let mut owners = self.seen.owners.iter().rev();
+            owners.find(|owner| owner.cookie == cookie).cloned()
+        })
+    }
+}
+
+fn inode(namespace: &Namespace) -> u32 {
+    let file = namespace.enter(|| std::fs::metadata("/proc/thread-self/ns/net").unwrap());
+    u32::try_from(file.st_ino()).unwrap()
+}
+
+/// Sends datagrams from the far end to a port of the near one, some to be refused.
+fn send_datagrams(lab: &Lab, port: u16, count: u64) -> UdpSocket {
+    let socket = traffic::udp(lab, End::Far, Family::V4);
+    let to = lab.address(End::Near, End::Far, Family::V4, port);
+    for _ in 0..count {
+        // The refusal of one before is this one's error.
+        let _ = socket.send_to(b"signal", to);
+    }
+    socket
+}
+
+fn is_flow(drop: &DropCount, source: SocketAddr, destination: SocketAddr) -> bool {
+    drop.flows.iter().any(|flow| {
+        let tuple = &flow.tuple;
+        tuple.source() == source.ip()
+            && tuple.source_port == source.port()
+            && tuple.destination() == destination.ip()
+            && tuple.destination_port == destination.port()
+    })
+}
+
+fn a_rule_drops() {
+    let lab = Lab::up(VETH);
+    let rules = "add table inet test\n\
+                 add chain inet test input { type filter hook input priority 0; }\n\
+                 add rule inet test input udp dport 4000 drop\n";
+    let near = lab.namespace(End::Near);
+    near.enter(|| namespace::run(Command::new("nft").args(["-f", "-"]), rules))
+        .unwrap();
+    let mut observer = Observer::new();
+    let socket = send_datagrams(&lab, 4000, COUNT);
+    let is_filtered = |drop: &DropCount| drop.reason == "NETFILTER_DROP";
+    assert_eq!(observer.count(near, COUNT, is_filtered), COUNT);
+    let drops = observer.drops(near, is_filtered);
+    let drop = drops[0];
+    assert!(
+        matches!(drop.place.as_str(), "nft_do_chain" | "nf_hook_slow"),
+        "{}",
+        drop.place
+    );
+    assert_eq!(drop.at.device, NEAR);
+    assert_eq!(drop.at.index, lab.index(End::Near));
+    assert!(!drop.noise);
+    let to = lab.address(End::Near, End::Far, Family::V4, 4000);
+    assert!(
+        is_flow(drop, socket.local_addr().unwrap(), to),
+        "{:?}",
+        drop.flows
+    );
+    let of_flows: u64 = drops
+        .iter()
+        .flat_map(|drop| &drop.flows)
+        .map(|flow| flow.packets)
+        .sum();
+    assert_eq!(of_flows, COUNT);
+}
+
+fn a_queue_drops() {
+    let lab = Lab::up(VETH);
+    let far = lab.namespace(End::Far);
+    far.enter(|| {
+        // Two of these datagrams fit.
+        let queue = "rate 8kbit burst 100 limit 100";
+        let args = ["qdisc", "add", "dev", FAR, "root", "tbf"];
+        let mut tc = Command::new("tc");
+        namespace::run(tc.args(args).args(queue.split(' ')), "").unwrap();
+    });
+    let mut observer = Observer::new();
+    send_datagrams(&lab, 4000, COUNT);
+    let at_device = |drop: &DropCount| drop.at.device == FAR && !drop.noise;
+    observer.count(far, 1, at_device);
+    // The two are read one after the other; both count all there is.
+    wait::until_true("the queue and the tracer agree", || {
+        observer.read();
+        let drops = observer.drops(far, at_device);
+        let seen: u64 = drops.iter().map(|drop| drop.packets).sum();
+        seen == queue_drops(far)
+    });
+}
+
+/// What the queueing discipline of the far end says itself.
+fn queue_drops(namespace: &Namespace) -> u64 {
+    let mut tc = Command::new("tc");
+    tc.args(["-s", "-json", "qdisc", "show", "dev", FAR]);
+    let output = namespace.enter(|| tc.output().unwrap());
+    let queues: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    queues[0]["drops"].as_u64().unwrap()
+}
+
+fn nobody_listens() {
+    for family in [Family::V4, Family::V6] {
+        let lab = Lab::up(VETH);
+        let near = lab.namespace(End::Near);
+        let mut observer = Observer::new();
+        let socket = traffic::udp(&lab, End::Far, family);
+        let to = lab.address(End::Near, End::Far, family, 4001);
+        for _ in 0..COUNT {
+            let _ = socket.send_to(b"signal", to);
+        }
+        let is_refused = |drop: &DropCount| drop.reason == "NO_SOCKET";
+        // Nothing but a connected socket gets the error: all were sent.
+        assert_eq!(observer.count(near, COUNT, is_refused), COUNT);
+        let drops = observer.drops(near, is_refused);
+        let place = if family == Family::V4 {
+            "__udp4_lib_rcv"
+        } else {
+            "__udp6_lib_rcv"
+        };
+        assert!(
+            drops
+                .iter()
+                .all(|drop| drop.place == place || drop.place.starts_with("udp")),
+            "{drops:?}"
+        );
+        let of_flow = |drop: &&&DropCount| is_flow(drop, socket.local_addr().unwrap(), to);
+        assert!(drops.iter().any(|drop| of_flow(&drop)), "{drops:?}");
+        // The application learns of it.
+        let refused = |observer: &Observer| {
+            let of = inode(lab.namespace(End::Far));
+            let errors = observer.seen.socket_errors.iter();
+            errors
+                .filter(|error| error.namespace == of && error.errno == libc::ECONNREFUSED)
+                .count()
+        };
+        assert_eq!(refused(&observer), 0);
+        let connected = traffic::udp(&lab, End::Far, family);
+        connected.connect(to).unwrap();
+        // So many refusals a second are sent and no more: perhaps not of the first.
+        wait::until_true("the error", || {
+            let _ = connected.send(b"signal");
+            observer.read();
+            refused(&observer) > 0
+        });
+    }
+}
+
+fn a_program_drops() {
+    let lab = Lab::up(NETKIT);
+    let hook = lab.hook(End::Far);
+    let index = lab.index(End::Near);
+    let _program = program::attach(lab.namespace(End::Near), index, hook, program::DROP);
+    let mut observer = Observer::new();
+    send_datagrams(&lab, 4000, COUNT);
+    // The device is the receiver's, which the peer's packets did not get to.
+    let near = lab.namespace(End::Near);
+    let at_netkit = |drop: &DropCount| drop.place == "netkit_xmit";
+    assert_eq!(observer.count(near, COUNT, at_netkit), COUNT);
+    let drop = observer.drops(near, at_netkit)[0];
+    assert_eq!(drop.reason, "NOT_SPECIFIED");
+    assert!(!drop.noise);
+}
+
+fn a_neighbour_fails() {
+    let lab = Lab::up(VETH);
+    let near = lab.namespace(End::Near);
+    // Sooner than in the three seconds of the default.
+    near.enter(|| {
+        for version in ["ipv4", "ipv6"] {
+            let path = format!("/proc/sys/net/{version}/neigh/{NEAR}/retrans_time_ms");
+            std::fs::write(path, "20").unwrap();
+        }
+    });
+    let mut observer = Observer::new();
+    for target in ["10.9.0.99", "fd09::99"] {
+        let to: SocketAddr = (target.parse::<std::net::IpAddr>().unwrap(), 9).into();
+        let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = near.enter(|| UdpSocket::bind(any).unwrap());
+        socket.send_to(b"?", to).unwrap();
+        let of = inode(near);
+        let failed = wait::until("the neighbour fails", || {
+            observer.read();
+            let mut neighbours = observer.seen.neighbours.iter();
+            neighbours
+                .find(|failed| failed.device.namespace == of && failed.address == to.ip())
+                .cloned()
+        });
+        assert_eq!(failed.device.device, NEAR);
+        assert_eq!(failed.device.index, lab.index(End::Near));
+    }
+}
+
+fn a_connection_is_refused() {
+    let lab = Lab::up(VETH);
+    let mut observer = Observer::new();
+    let to = lab.address(End::Near, End::Far, Family::V4, 4002);
+    let far = lab.namespace(End::Far);
+    let error = far.enter(|| TcpStream::connect(to).unwrap_err());
+    assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
+    let (near, far) = (inode(lab.namespace(End::Near)), inode(far));
+    let is_ours = |tuple: &nkview::model::signal::Tuple| {
+        tuple.destination() == to.ip() && tuple.destination_port == to.port()
+    };
+    wait::until_true("the error and the reset", || {
+        observer.read();
+        let errors = &observer.seen.socket_errors;
+        let error = errors
+            .iter()
+            .find(|error| error.namespace == far && is_ours(&error.tuple));
+        let resets = &observer.seen.resets;
+        let received = resets
+            .iter()
+            .find(|reset| reset.namespace == far && is_ours(&reset.tuple));
+        error.is_some_and(|error| error.errno == libc::ECONNREFUSED && error.cookie != 0)
+            && received.is_some_and(|reset| reset.by == ResetBy::Received && reset.state == 2)
+    });
+    let sent = |reset: &&nkview::model::signal::Reset| reset.by == ResetBy::Sent;
+    let mut resets = observer.seen.resets.iter().filter(sent);
+    // Older kernels do not report a reset without a socket.
+    if let Some(reset) = resets.find(|reset| reset.namespace == near) {
+        assert_eq!(reset.tuple.source_port, to.port());
+        assert!(reset.reason.is_none() || reset.reason.as_deref() == Some("NO_SOCKET"));
+    }
+}
+
+fn a_socket_has_its_owner() {
+    let namespace = Namespace::new();
+    let mut observer = Observer::new();
+    let socket = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    let cookie = sockopt::socket_cookie(&socket).unwrap();
+    let owner = observer.owner_of(cookie);
+    assert_eq!(owner.pid, process::id());
+    assert_eq!(owner.namespace, inode(&namespace));
+    assert_eq!(owner.others, 0);
+    let own = std::env::current_exe().unwrap();
+    let name = own.file_name().unwrap().to_str().unwrap();
+    assert_eq!(owner.command, name[..name.len().min(15)]);
+    assert_eq!(owner.executable.as_deref(), own.to_str());
+}
+
+/// No cookie may ever name another process, whichever end of however short a
+/// connection it is of.
+fn owners_of_many() {
+    const CONNECTIONS: usize = 1000;
+    let namespace = Namespace::new();
+    namespace.ip("link set lo up");
+    let mut observer = Observer::new();
+    let listener = namespace.enter(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = listener.local_addr().unwrap();
+    let mut cookies = Vec::new();
+    namespace.enter(|| {
+        for round in 0..CONNECTIONS {
+            let client = TcpStream::connect(address).unwrap();
+            let (server, _) = listener.accept().unwrap();
+            for socket in [&client, &server] {
+                let cookie = sockopt::socket_cookie(socket).unwrap();
+                observer.tracer.ask(cookie);
+                cookies.push(cookie);
+            }
+            if round % 50 == 0 {
+                observer.read();
+            }
+        }
+    });
+    observer.read();
+    let owners = &observer.seen.owners;
+    let ours: Vec<_> = owners
+        .iter()
+        .filter(|owner| cookies.contains(&owner.cookie))
+        .collect();
+    // Those that were open while it was read.
+    assert!(ours.len() >= 2 * CONNECTIONS / 50, "{}", ours.len());
+    assert!(ours.iter().all(|owner| owner.pid == process::id()));
+}
+
+fn several_owners() {
+    let namespace = Namespace::new();
+    let mut observer = Observer::new();
+    let socket = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    let cookie = sockopt::socket_cookie(&socket).unwrap();
+    // A child that has it as its standard input.
+    let input = Stdio::from(std::os::fd::OwnedFd::from(socket));
+    let mut child = Command::new("sleep")
+        .arg("100")
+        .stdin(input)
+        .spawn()
+        .unwrap();
+    // This process has let go of it; between the fork and the exec both had it.
+    let owner = wait::until("the child owns it", || {
+        observer.tracer.ask(cookie);
+        observer.read();
+        let mut owners = observer.seen.owners.iter().rev();
+        let last = owners.find(|owner| owner.cookie == cookie)?;
+        (last.pid == child.id() && last.command == "sleep").then(|| last.clone())
+    });
+    assert_eq!(owner.others, 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let shared = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    let cookie = sockopt::socket_cookie(&shared).unwrap();
+    let input = Stdio::from(std::os::fd::OwnedFd::from(shared.try_clone().unwrap()));
+    let mut child = Command::new("sleep")
+        .arg("100")
+        .stdin(input)
+        .spawn()
+        .unwrap();
+    let owner = observer.owner_of(cookie);
+    assert_eq!((owner.pid, owner.others), (process::id(), 1));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn healthy() {
+    let lab = Lab::up(VETH);
+    let mut observer = Observer::new();
+    for family in [Family::V4, Family::V6] {
+        traffic::converse(&lab, End::Far, family, 20, 100_000, 100_000);
+        traffic::ping(&lab, End::Far, family, 5);
+    }
+    let client = traffic::udp(&lab, End::Far, Family::V4);
+    let server = traffic::udp(&lab, End::Near, Family::V4);
+    let to = traffic::towards(&lab, End::Near, &server);
+    for _ in 0..20 {
+        client.send_to(b"request", to).unwrap();
+        let (_, from) = server.recv_from(&mut [0; 16]).unwrap();
+        server.send_to(b"answer", from).unwrap();
+        client.recv_from(&mut [0; 16]).unwrap();
+    }
+    observer.read();
+    for end in End::BOTH {
+        let drops = observer.drops(lab.namespace(end), |drop| !drop.noise);
+        assert!(drops.is_empty(), "{drops:?}");
+    }
+    let status = observer.status();
+    assert_eq!((status.lost, status.unplaced), (0, 0), "{status:?}");
+}
