@@ -5,7 +5,7 @@ mod change;
 mod clsact;
 pub mod collect;
 mod cost;
-mod counters;
+pub mod counters;
 mod cover;
 mod devices;
 pub mod doctor;

@@ -97,7 +97,7 @@ impl Counters {
         // What else there is belongs to the epoch that runs.
         self.sockets.retain(|record| record.epoch == self.epoch);
         let flows = self.maps.table.collect(ended, &sockets)?;
-        if self.maps.table.tidy(self.epoch)? {
+        if self.maps.table.tidy(ended)? {
             // Before the flows get other places: none of them is new.
             self.moved = true;
             self.publish()?;

@@ -46,8 +46,8 @@ pub struct FlowTable {
     /// Of each slot: [`FREE`], [`RETIRED`], or when its flow last had a packet.
     last: Vec<u16>,
     in_use: usize,
-    /// Slots that are retired, and whether that was before the last grace period.
-    retired: Vec<(u32, bool)>,
+    /// Slots that are retired.
+    retired: Vec<u32>,
     /// Where the search for idle flows goes on.
     scanned: usize,
     /// Buffers that each turn needs: the slots with counts, and where their flows
@@ -174,8 +174,8 @@ impl FlowTable {
         Ok(flows)
     }
 
-    /// Takes slots back. Between two calls there must have been a grace period.
-    /// Returns whether the programs have to be given the geometry anew.
+    /// Takes slots back after `epoch` has been collected. Between two calls there
+    /// must have been a grace period. Returns whether the programs have to be given the geometry anew.
     ///
     /// # Errors
     /// When a part of the table cannot be mapped.
@@ -305,30 +305,25 @@ impl FlowTable {
         Ok(())
     }
 
-    /// Gives slots that were retired before the last grace period to whoever comes.
+    /// Empties the slots that were retired before the last grace period: nobody
+    /// holds them any more.
     fn free(&mut self) -> io::Result<()> {
         let mut retired = std::mem::take(&mut self.retired);
-        let mut failed = None;
-        retired.retain_mut(|(number, waited)| {
-            if !std::mem::replace(waited, true) {
-                return true;
+        let mut result = Ok(());
+        retired.retain(|&number| match self.try_free(number) {
+            Ok(true) => {
+                self.last[number as usize] = FREE;
+                self.in_use -= 1;
+                false
             }
-            match self.try_free(*number) {
-                Ok(freed) => {
-                    if freed {
-                        self.last[*number as usize] = FREE;
-                        self.in_use -= 1;
-                    }
-                    !freed
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    true
-                }
+            Ok(false) => true,
+            Err(error) => {
+                result = Err(error);
+                true
             }
         });
         self.retired = retired;
-        failed.map_or(Ok(()), Err)
+        result
     }
 
     /// Makes a retired slot empty. Not one with counts: programs that had found it
@@ -371,7 +366,7 @@ impl FlowTable {
             let tag = word.load(Ordering::Relaxed) & u64::from(u32::MAX);
             word.store(state::RETIRED | tag, Ordering::Relaxed);
             self.last[number as usize] = RETIRED;
-            self.retired.push((number, false));
+            self.retired.push(number);
         }
         Ok(())
     }

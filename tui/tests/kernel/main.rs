@@ -40,6 +40,7 @@ mod signals;
 mod stack;
 mod stalled;
 mod stream;
+mod table;
 mod traffic;
 mod tty;
 mod wait;
@@ -114,6 +115,7 @@ fn main() -> ExitCode {
         signals::tests(),
         stalled::tests(),
         stack::tests(),
+        table::tests(),
     ];
     let tests = groups.into_iter().flatten();
     let trials = tests.map(|test| test.trial(required.clone())).collect();
