@@ -161,6 +161,13 @@ impl Watched {
         self.failed.clear();
     }
 
+    /// Tries no device again before its pause is over once more.
+    pub fn try_later(&mut self) {
+        for failure in self.failed.values_mut() {
+            failure.retry = Instant::now() + failure.pause;
+        }
+    }
+
     /// Whether and how a device is watched that is wanted.
     #[must_use]
     pub fn state(&self, link: &Link) -> Watch {

@@ -22,7 +22,8 @@ use crate::source::Source;
 
 /// Bytes of events that wait for a slow reader: two intervals of a full flow map.
 const WAITING: usize = 32 << 20;
-/// How long the source's last events may wait for room, once a signal has come.
+/// How long the source's last events may wait for room, once a signal has come
+/// and the source has ended.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
 /// How long the output has after that to write what waits for it.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -102,12 +103,21 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
 
     // What is counted up to here is still written, unless a signal came and the
     // reader is stuck.
-    let source = finish(stop.ask());
+    let (ended, has_ended) = oneshot::channel();
+    let source = async {
+        let result = finish(stop.ask()).await;
+        // Nobody waits for it when all lines are written.
+        let _ = ended.send(());
+        result
+    };
     let abort = pump.abort_handle();
     let patience = async {
         if !has_signal {
             signals.any().await;
         }
+        // Its last events come after the programs are detached, which takes
+        // seconds where there are many.
+        let _ = has_ended.await;
         sleep(LAST_EVENTS).await;
         abort.abort();
         sleep(LAST_LINES).await;
@@ -126,8 +136,8 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
             () = patience => None,
         }
     };
-    let (ended, lines) = tokio::join!(source, lines);
-    ended?;
+    let (stopped, lines) = tokio::join!(source, lines);
+    stopped?;
     let Some((Ok(pumped), written)) = lines else {
         bail!("the last lines are missing: nobody read stdout when nkview had to end");
     };

@@ -133,6 +133,7 @@ impl Task {
             self.attach_some();
             self.begin_to_count();
             let is_counting = self.notices.is_none();
+            let is_attached = self.waiting.is_empty() && self.attaching.is_none();
             let now = self.moment();
             // Whatever is ready has the same chance: nothing starves.
             tokio::select! {
@@ -165,7 +166,7 @@ impl Task {
                     )),
                 },
                 outcomes = attached(&mut self.attaching) => self.attached(outcomes).await,
-                () = until(self.watched.retry()) => self.reconcile().await,
+                () = until(self.watched.retry()), if is_attached => self.reconcile().await,
                 inventory = self.lookup.next() => {
                     self.inventory = inventory;
                     self.publish();
@@ -269,6 +270,7 @@ impl Task {
         let links = match self.devices.list().await {
             Ok(links) => links,
             Err(error) => {
+                self.watched.try_later();
                 let text = format!("cannot list the devices: {error}; trying again on a change");
                 return self.notice(Level::Warning, text);
             }
