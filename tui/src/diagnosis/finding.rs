@@ -113,8 +113,8 @@ impl Subject {
                 address,
                 port,
                 protocol,
-            } => Some(format!("{protocol} host {address} port {port}")),
-            Self::Device { name } => Some(format!("device {name}")),
+            } => Some(format!("{protocol} and host {address} and port {port}")),
+            Self::Device { name } => Some(format!("dev {name}")),
             Self::Flow { .. } | Self::Process { .. } => None,
         }
     }

@@ -469,6 +469,7 @@ fn all_traffic_over_ten_minutes_and_an_hour() {
     for event in source.story(900) {
         app.update(Action::Source(event));
     }
+    app.state.problems.clear();
     app.update(Action::Whole);
     app.update(Action::ZoomOut);
     insta::assert_snapshot!(screen(&mut app, 140, 30));

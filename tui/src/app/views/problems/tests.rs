@@ -110,3 +110,21 @@ fn what_is_shown_stays_while_paused() {
     let stays = app.state.problems.iter().any(|it| it.id == "one");
     assert!(!stays, "the diagnosis does not have it");
 }
+
+#[test]
+fn what_a_problem_is_about_is_a_filter() {
+    let address = "fd00::5".parse().unwrap();
+    let service = |protocol| Subject::Service {
+        address,
+        port: 53,
+        protocol,
+    };
+    let device = Subject::Device {
+        name: "lxc12".to_owned(),
+    };
+    let host = Subject::Host { address };
+    for subject in [host, service("tcp"), service("udp"), device] {
+        let text = subject.filter().unwrap();
+        assert!(Filter::parse(&text).is_ok(), "{text}");
+    }
+}
