@@ -25,10 +25,14 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     let [v4, v6] = view.lengths();
     let place = line(&mut area);
     let side = view.side.name();
-    let text = match v4 {
+    let mut text = match v4 {
         32 => format!(" {side} addresses, grouped by prefix"),
         _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
     };
+    // A bridge and its port, two pods, a pod and the uplink.
+    if state.known_devices().watched().nth(1).is_some() {
+        text += "; a packet on two devices counts twice";
+    }
     canvas.text(place, &text, palette.dim);
     let whole: f64 = view.total().rates.into_iter().sum();
     let spec = TableSpec {
