@@ -13,10 +13,10 @@ mod finding;
 mod kind;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::FlowTable;
-use crate::model::{Device, Event, Moment, Watch};
+use crate::model::{Device, Event, Moment, Packet, Watch};
 
 pub use claims::Claim;
 pub use decode::Endpoint;
@@ -34,6 +34,10 @@ mod tests;
 pub struct Diagnosis {
     evidence: Evidence,
     devices: BTreeMap<u32, Device>,
+    /// The slots of devices that have been watched in both directions for a whole
+    /// interval: until then the hook of one direction may be missing, and with it
+    /// every answer.
+    ready: BTreeSet<u32>,
     findings: Findings,
     silenced: Vec<Kind>,
     now: Moment,
@@ -85,13 +89,15 @@ impl Diagnosis {
                 }
             }
             Event::Packets(packets) => {
-                for packet in packets {
+                let is_ready = |packet: &&Packet| self.ready.contains(&packet.key.device);
+                for packet in packets.iter().filter(is_ready) {
                     self.evidence.packet(packet, flows);
                 }
             }
             Event::Interval(interval) => {
                 self.now = interval.at;
                 self.evidence.interval(interval, flows);
+                self.ready.extend(self.devices.keys());
                 self.conclude();
             }
             Event::Signals(signals) => self.evidence.kernel.signals(signals),

@@ -77,7 +77,7 @@ kinds! {
     /// SYNs get no answer at all.
     SYN_UNANSWERED = "syn-unanswered", Error, ["packet-loss"];
     /// Some connections to a service get an answer, others do not.
-    SYN_PARTLY_UNANSWERED = "syn-partly-unanswered", Error, ["packet-loss", "syn-unanswered"];
+    SYN_PARTLY_UNANSWERED = "syn-partly-unanswered", Error, ["syn-unanswered"];
     /// DNS queries get no answer.
     DNS_UNANSWERED = "dns-unanswered", Error, ["one-way-udp"];
     /// A DNS server answers SERVFAIL.
@@ -105,7 +105,7 @@ kinds! {
     /// Very many short connections.
     CONNECTION_CHURN = "connection-churn", Warning, [];
     /// Segments are lost.
-    PACKET_LOSS = "packet-loss", Warning, ["duplicate-packets"];
+    PACKET_LOSS = "packet-loss", Warning, ["syn-partly-unanswered", "syn-ack-lost", "stalled"];
     /// Segments arrive out of order.
     REORDERING = "reordering", Warning, ["packet-loss", "duplicate-packets"];
     /// Packets arrive twice.

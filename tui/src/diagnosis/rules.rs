@@ -6,6 +6,7 @@ mod dns;
 mod drops;
 mod floods;
 mod icmp;
+mod latency;
 mod loops;
 mod neighbors;
 mod one_way;
@@ -27,6 +28,7 @@ pub const ALL: &[Rule] = &[
     drops::rule,
     floods::rule,
     icmp::rule,
+    latency::rule,
     loops::rule,
     neighbors::rule,
     one_way::rule,

@@ -23,8 +23,10 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.ready.insert(0);
         Self {
-            diagnosis: Diagnosis::default(),
+            diagnosis,
             flows: FlowTable::new(Limits::default()),
             now: Duration::ZERO,
         }

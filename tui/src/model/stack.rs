@@ -126,6 +126,14 @@ counters! {
     tcp_syn_queue_drops: "TcpExt" "TCPReqQFullDrop",
     /// SYN cookies sent since a listener's SYN queue was full.
     tcp_syn_cookies_sent: "TcpExt" "SyncookiesSent",
+    /// Reordering that SACKs have shown to the sender.
+    tcp_sack_reorders: "TcpExt" "TCPSACKReorder",
+    /// Reordering that timestamps have shown to the sender.
+    tcp_timestamp_reorders: "TcpExt" "TCPTSReorder",
+    /// Duplicate SACKs received: what was sent again had arrived (RFC 2883).
+    tcp_duplicate_sacks_received: "TcpExt" "TCPDSACKRecv",
+    /// Duplicate SACKs sent: what came had been there before.
+    tcp_duplicate_sacks_sent: "TcpExt" "TCPDSACKOldSent",
     /// Retransmission timeouts.
     tcp_timeouts: "TcpExt" "TCPTimeouts",
     /// SYNs and SYN-ACKs sent again.

@@ -28,7 +28,8 @@ pub struct Seen {
     pub first: Moment,
     /// The last.
     pub last: Moment,
-    /// How many.
+    /// How many were captured; none where only the counters know of it, and then
+    /// the times are those of the interval.
     pub count: u32,
     /// TTL or hop limit of the first.
     pub ttl: u8,
@@ -93,6 +94,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// From the SYN to the SYN-ACK, where that can be told: an answer to a SYN that
+    /// was sent again may be one to the first (Karn's algorithm).
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        let answer = self.syn_ack.filter(|seen| seen.count > 0)?;
+        (self.syn.count == 1).then(|| answer.first.saturating_sub(self.syn.first))
+    }
+
     /// Whether nothing has answered.
     #[must_use]
     pub const fn is_unanswered(&self) -> bool {
@@ -117,7 +126,10 @@ impl Connection {
         let theirs = flow.tcp_flags[1 - self.direction as usize];
         if self.syn_ack.is_none() && theirs & tcp::SYN != 0 {
             let ttl = flow.hop_limit[1 - self.direction as usize];
-            self.syn_ack = Some(Seen::new(now, ttl));
+            self.syn_ack = Some(Seen {
+                count: 0,
+                ..Seen::new(now, ttl)
+            });
         }
         if self.established.is_none()
             && self.syn_ack.is_some()

@@ -7,6 +7,7 @@ use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::application::Service;
+use crate::diagnosis::evidence::connections::Connection;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 
@@ -128,8 +129,8 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
         .evidence
         .connections
         .iter()
-        .filter(|it| it.server == server && it.syn.count == 1)
-        .filter_map(|it| Some(it.syn_ack?.first.saturating_sub(it.syn.first)))
+        .filter(|it| it.server == server)
+        .filter_map(Connection::round_trip)
         .min();
     let Some(round_trip) = round_trip else { return };
     if median < SLOW || median < round_trip * ROUND_TRIPS {

@@ -147,7 +147,27 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
                 it.sum.retransmitted
             ));
         }
-        let (kind, sentence, advice) = if let Some((other, _)) = overtaken {
+        let spurious = spurious(view);
+        let (kind, sentence, advice) = if spurious * 3 > again {
+            evidence.push(format!(
+                "{} duplicate SACKs: what was sent again had arrived",
+                spurious
+            ));
+            let place = if lost.sum.gaps * 2 > again || lost.sum.gaps > RETRANSMISSIONS {
+                format!("before {name}")
+            } else {
+                format!("behind {name}")
+            };
+            (
+                Kind::REORDERING,
+                format!(
+                    "segments from {from} to {to} are reordered or duplicated {place}: {again} sent \
+                     again ({:.1} % of the bytes), although they had arrived",
+                    share * 100.0
+                ),
+                "look for parallel paths (bonds, ECMP, several queues) on the way".to_owned(),
+            )
+        } else if let Some((other, _)) = overtaken {
             (
                 Kind::REORDERING,
                 format!(
@@ -205,6 +225,17 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
             advice,
         });
     }
+}
+
+/// How often receivers in the namespaces of this host have said, or were told, that
+/// a segment came twice.
+fn spurious(view: &View<'_>) -> u64 {
+    let sums = view.evidence.kernel.stacks().map(|stack| {
+        let sent = stack.sum(|it| it.tcp_duplicate_sacks_sent).0;
+        let received = stack.sum(|it| it.tcp_duplicate_sacks_received).0;
+        sent.max(received)
+    });
+    sums.max().unwrap_or(0)
 }
 
 fn stalls(view: &View<'_>, claims: &mut Vec<Claim>) {
