@@ -250,7 +250,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     } else {
         (
             "No packets yet.".to_owned(),
-            "A flow appears here with its first packet.",
+            "Flows appear here with their first packet.",
         )
     };
     empty(canvas, area, &matter, cure);
