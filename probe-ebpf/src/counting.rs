@@ -1,5 +1,7 @@
 //! The counting path: one slot and a few adds a packet, never sampled.
 
+use core::arch::asm;
+
 use probe_common::{
     Reason, TotalsValue,
     parse::{Headers, number::ip, number::tcp::FIN},
@@ -74,8 +76,10 @@ pub fn count(
         tcp_flags: headers.tcp_flags,
         hop_limit: headers.hop_limit,
     };
+    // Whether the slot is new is known on each of the ways out of the search.
+    let is_new = forget(skb, u64::from(slot.is_new)) != 0;
     let is_first_in_epoch = slot.add(side, epoch, &step);
-    let mut reason = None;
+    let mut shown = Reason::Sample as u64;
     // TCP is never without a flag, but for what is damaged.
     if headers.tcp_flags != 0
         && let Some(lines) = maps::tcp_lines(slot.row)
@@ -90,15 +94,39 @@ pub fn count(
         };
         let line = lines.wrapping_add(slot.at as usize * WORDS);
         // SAFETY: the line is in the page, of which `at` is a slot.
-        reason = unsafe { tcp::follow(line, side, &segment) };
+        let reason = unsafe { tcp::follow(line, side, &segment) };
+        shown = forget(skb, reason.unwrap_or(Reason::Sample) as u64);
     }
     let is_of_interest = match headers.key.protocol {
         ip::TCP => is_first_in_epoch || headers.tcp_flags & FIN != 0,
-        _ => slot.is_new,
+        _ => is_new,
     };
     if is_of_interest {
         socket::tell(skb, headers.key.protocol, slot.number(), side, epoch);
     }
-    let flow = if slot.is_new { Flow::New } else { Flow::Known };
+    let reason = match shown {
+        5 => Some(Reason::FirstData),
+        6 => Some(Reason::ZeroWindow),
+        7 => Some(Reason::HandshakeAck),
+        _ => None,
+    };
+    let flow = if is_new { Flow::New } else { Flow::Known };
     (flow, reason)
+}
+
+/// The same number below 8, of which the verifier knows no more: what follows is
+/// then verified once, not once for each number.
+#[inline(always)]
+fn forget(skb: &Skb, mut number: u64) -> u64 {
+    // SAFETY: it only computes in registers.
+    unsafe {
+        asm!(
+            "{n} += {u}",
+            "{n} -= {u}",
+            "{n} &= 7",
+            n = inout(reg) number,
+            u = in(reg) u64::from(skb.len()),
+        );
+    }
+    number
 }
