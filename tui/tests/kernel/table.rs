@@ -39,7 +39,7 @@ fn ample() {
 
 /// Flows come faster than the table can hold.
 fn scarce() {
-    const FLOWS: u32 = 1 << 10;
+    const FLOWS: u32 = 1 << 9;
     let Hammered { flows, untracked } = hammer(FLOWS);
     assert!(untracked > 0);
     // Slots were given to others, again and again.
@@ -149,14 +149,14 @@ fn work(programs: &[Program; 2], worker: u32, share: u64) -> Tally {
             // The same flow as all others.
             0..2 => 0,
             // The same many.
-            2..4 => 1 + random.u32(..20_000),
+            2..4 => 1 + random.u32(..4_000),
             // New ones of its own, and those that it had a while ago.
             4..6 => {
                 fresh += 1;
-                1 << 20 | worker << 21 | (fresh & 0xffff) >> 2
+                1 << 20 | worker << 21 | (fresh & 0x3fff) >> 2
             }
             // New ones that the others begin at the same time.
-            _ => 1 << 23 | (sent as u32 >> 5) & 0x3fff,
+            _ => 1 << 23 | (sent as u32 >> 5) & 0xfff,
         };
         let direction = Direction::from_number(random.u32(..2)).unwrap();
         let packet = packet(flow, direction, random.usize(..64));
