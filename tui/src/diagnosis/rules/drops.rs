@@ -45,6 +45,11 @@ impl Failing {
         }
         for (key, it) in view.evidence.datagrams.iter() {
             let [local, remote] = ends(key);
+            if super::one_way::is_one_way_by_nature(local)
+                || super::one_way::is_one_way_by_nature(remote)
+            {
+                continue;
+            }
             if it.unanswered[0] > 1 {
                 services.insert((ip::UDP, remote.address, local));
             }
@@ -96,7 +101,11 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     }
     let mut causes: BTreeMap<(Place, Endpoint), Cause<'_>> = BTreeMap::new();
     for (place, dropped) in view.evidence.kernel.drops() {
-        // Other namespaces of this machine are not the node's.
+        // A closed port is answered, which is a finding of its own. Other namespaces of
+        // this machine are not the node's.
+        if place.reason == "NO_SOCKET" {
+            continue;
+        }
         if view.evidence.kernel.namespace(place.namespace).is_none() {
             continue;
         }

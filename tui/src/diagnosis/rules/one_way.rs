@@ -109,7 +109,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
 }
 
 /// Multicast, and services that do not answer or have a rule of their own.
-fn is_one_way_by_nature(server: Endpoint) -> bool {
+pub fn is_one_way_by_nature(server: Endpoint) -> bool {
     let to_many = match server.address {
         IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
         IpAddr::V6(address) => address.is_multicast(),
