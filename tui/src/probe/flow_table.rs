@@ -407,7 +407,7 @@ const fn age(now: u16, then: u16) -> u16 {
     if now >= then {
         now - then
     } else {
-        now + (EPOCHS - then)
+        EPOCHS - (then - now)
     }
 }
 
