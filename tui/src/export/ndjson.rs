@@ -66,13 +66,13 @@ mod line;
 use std::io::{self, BufWriter, Write};
 
 use super::distinct::{Distinct, FlowsSeen};
+use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::model::{
     Device, Envelope, Event, Fate, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
     WallClock, Watch,
 };
-use crate::traffic::Traffic;
 use line::Line;
 
 /// The version of the schema.
@@ -83,13 +83,12 @@ pub struct Ndjson<W: Write> {
     session: Session,
     clock: WallClock,
     writer: BufWriter<W>,
-    selection: Selection,
+    selector: Selector,
     has_started: bool,
     devices: Vec<Device>,
     slots: Slots,
     /// The sums of each device in `slots`.
     sums: Vec<Sums>,
-    traffic: Traffic,
     /// The end of the last interval.
     now: Moment,
     distinct: Distinct,
@@ -104,13 +103,11 @@ struct Sums {
 
 impl<W: Write + Send> Sink for Ndjson<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
-        if let Event::Devices(_) | Event::Interval(_) = envelope.event {
-            self.traffic.apply(envelope);
-        }
+        self.selector.apply(envelope);
         match &envelope.event {
             Event::Devices(devices) => self.devices(devices)?,
             Event::Interval(interval) => self.interval(envelope.host, interval)?,
-            Event::Packets(packets) => self.packets(packets)?,
+            Event::Packets(packets) => self.packets(envelope.host, packets)?,
             Event::Notice(notice) => {
                 self.start(&[])?;
                 let time = self.time(notice.at);
@@ -131,7 +128,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
     }
 
     fn is_complete(&self) -> bool {
-        self.selection.is_complete()
+        self.selector.is_complete()
     }
 
     /// Writes the totals of each device.
@@ -154,12 +151,11 @@ impl<W: Write> Ndjson<W> {
             clock: session.wall_clock(),
             session,
             writer: BufWriter::with_capacity(1 << 16, writer),
-            selection,
+            selector: Selector::new(selection),
             has_started: false,
             devices: Vec::new(),
             slots: Slots::default(),
             sums: Vec::new(),
-            traffic: Traffic::default(),
             now: Moment::ZERO,
             distinct: Distinct::default(),
         }
@@ -170,7 +166,7 @@ impl<W: Write> Ndjson<W> {
     }
 
     fn packets_lost(&mut self, packets: u64) -> io::Result<()> {
-        if !self.selection.packets {
+        if !self.selector.has_packets() {
             return Ok(());
         }
         self.start(&[])?;
@@ -270,29 +266,25 @@ impl<W: Write> Ndjson<W> {
         let device = &self.slots.devices()[place];
         let had_packets = value.directions.each_ref().map(|it| it.packets > 0);
         if !self
-            .selection
-            .takes_flow(key, device.as_name(), had_packets)
+            .selector
+            .takes_flow(host, key, device.as_name(), had_packets)
         {
             return Ok(());
         }
-        let known = self.traffic.host(host).flows.get(key);
+        let known = self.selector.flow(host, key);
         let line = line::Flow::new(time, seconds, &device.name, counts, known, self.now);
         write_line(&mut self.writer, &Line::Flow(line))
     }
 
-    fn packets(&mut self, packets: &[Packet]) -> io::Result<()> {
-        if !self.selection.packets {
+    fn packets(&mut self, host: HostId, packets: &[Packet]) -> io::Result<()> {
+        if !self.selector.has_packets() {
             return Ok(());
         }
         self.start(&[])?;
         for packet in packets {
             let place = self.slots.place(packet.key.device);
             let device = &self.slots.devices()[place];
-            let direction = packet.direction;
-            if self
-                .selection
-                .takes_packet(&packet.key, device.as_name(), direction)
-            {
+            if self.selector.takes_packet(host, packet, device.as_name()) {
                 let line = line::Packet::new(self.time(packet.at), &device.name, packet);
                 write_line(&mut self.writer, &Line::Packet(line))?;
             }

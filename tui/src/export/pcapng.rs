@@ -13,9 +13,12 @@ use std::io::{self, BufWriter, Write};
 use jiff::Timestamp;
 use probe_common::{Direction, LinkLayer, Reason, SNAPSHOT};
 
+use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
-use crate::model::{Envelope, Event, Hooks, Interval, Packet, Session, Totals, WallClock, Watch};
+use crate::model::{
+    Envelope, Event, Hooks, HostId, Interval, Packet, Session, Totals, WallClock, Watch,
+};
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +66,7 @@ pub struct Pcapng<W: Write> {
     writer: BufWriter<W>,
     started: Timestamp,
     clock: WallClock,
-    selection: Selection,
+    selector: Selector,
     slots: Slots,
     /// By the place of a device in `slots`.
     devices: Vec<Device>,
@@ -95,7 +98,7 @@ impl<W: Write> Pcapng<W> {
             writer: BufWriter::with_capacity(1 << 16, writer),
             started: session.started,
             clock: session.wall_clock(),
-            selection,
+            selector: Selector::new(selection),
             slots: Slots::default(),
             devices: Vec::new(),
             interfaces: BTreeMap::new(),
@@ -166,13 +169,10 @@ impl<W: Write> Pcapng<W> {
         Ok(number)
     }
 
-    fn packet(&mut self, packet: &Packet) -> io::Result<()> {
+    fn packet(&mut self, host: HostId, packet: &Packet) -> io::Result<()> {
         let place = self.slots.place(packet.key.device);
         let name = self.slots.devices()[place].as_name();
-        if !self
-            .selection
-            .takes_packet(&packet.key, name, packet.direction)
-        {
+        if !self.selector.takes_packet(host, packet, name) {
             return Ok(());
         }
         let link_type = match packet.link_layer {
@@ -239,6 +239,7 @@ impl<W: Write> Pcapng<W> {
 
 impl<W: Write + Send> Sink for Pcapng<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        self.selector.apply(envelope);
         match &envelope.event {
             Event::Devices(devices) => {
                 self.slots.update(devices);
@@ -252,7 +253,7 @@ impl<W: Write + Send> Sink for Pcapng<W> {
             Event::Interval(interval) => self.interval(interval),
             Event::Packets(packets) => {
                 for packet in packets {
-                    self.packet(packet)?;
+                    self.packet(envelope.host, packet)?;
                 }
             }
             Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => {}
@@ -266,7 +267,7 @@ impl<W: Write + Send> Sink for Pcapng<W> {
     }
 
     fn is_complete(&self) -> bool {
-        self.selection.is_complete()
+        self.selector.is_complete()
     }
 
     /// Writes the statistics of each interface. Those of the hooks are of the whole

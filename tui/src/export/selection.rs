@@ -3,7 +3,12 @@
 use probe_common::{Direction, FlowKey};
 
 use crate::filter::Filter;
-use crate::model::DeviceName;
+use crate::flow::Flow;
+use crate::model::{DeviceName, Envelope, Event, HostId, Packet};
+use crate::traffic::Traffic;
+
+#[cfg(test)]
+mod tests;
 
 /// What is written, and how much of it.
 #[derive(Clone, Debug)]
@@ -30,36 +35,66 @@ impl Default for Selection {
     }
 }
 
-impl Selection {
+/// Applies a [`Selection`]. It knows the flows as the screen does: filters ask for
+/// more than one interval tells.
+pub struct Selector {
+    selection: Selection,
+    traffic: Traffic,
+}
+
+impl Selector {
+    /// Nothing is known before the first event.
+    pub fn new(selection: Selection) -> Self {
+        Self {
+            selection,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Takes in an event, before it is asked about what is in it.
+    pub fn apply(&mut self, envelope: &Envelope) {
+        if let Event::Devices(_) | Event::Interval(_) = envelope.event {
+            self.traffic.apply(envelope);
+        }
+    }
+
+    /// What is known of a flow; nothing where the table had no room for it.
+    pub fn flow(&self, host: HostId, key: &FlowKey) -> Option<&Flow> {
+        self.traffic.host(host).flows.get(key)
+    }
+
+    /// Whether packets are written.
+    pub const fn has_packets(&self) -> bool {
+        self.selection.packets
+    }
+
     /// Whether a flow is written that had packets in these directions. Counts it.
     pub fn takes_flow(
         &mut self,
+        host: HostId,
         key: &FlowKey,
         device: DeviceName<'_>,
         had_packets: [bool; 2],
     ) -> bool {
-        if !self.flows || self.is_complete() {
+        if !self.selection.flows || self.is_complete() {
             return false;
         }
-        let matches = self.filter.is_everything()
+        let matches = self.selection.filter.is_everything()
             || Direction::BOTH.into_iter().any(|direction| {
-                had_packets[direction as usize] && self.filter.matches(key, device, direction)
+                had_packets[direction as usize] && self.matches(host, key, device, direction)
             });
-        if matches && !self.packets {
+        if matches && !self.selection.packets {
             self.count();
         }
         matches
     }
 
-    /// Whether a packet is written. Counts it.
-    pub fn takes_packet(
-        &mut self,
-        key: &FlowKey,
-        device: DeviceName<'_>,
-        direction: Direction,
-    ) -> bool {
-        let takes =
-            self.packets && !self.is_complete() && self.filter.matches(key, device, direction);
+    /// Whether a packet is written. Counts it. What a filter asks of the flow is
+    /// unknown until the end of the interval that has its first packet.
+    pub fn takes_packet(&mut self, host: HostId, packet: &Packet, device: DeviceName<'_>) -> bool {
+        let takes = self.selection.packets
+            && !self.is_complete()
+            && self.matches(host, &packet.key, device, packet.direction);
         if takes {
             self.count();
         }
@@ -69,11 +104,25 @@ impl Selection {
     /// Whether as much was written as was asked for.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.remaining == Some(0)
+        self.selection.remaining == Some(0)
+    }
+
+    fn matches(
+        &self,
+        host: HostId,
+        key: &FlowKey,
+        device: DeviceName<'_>,
+        direction: Direction,
+    ) -> bool {
+        let (filter, flows) = (&self.selection.filter, &self.traffic.host(host).flows);
+        match flows.get(key) {
+            Some(flow) => filter.matches_flow(flow, flows.clock(), device, direction),
+            None => filter.matches(key, device, direction),
+        }
     }
 
     fn count(&mut self) {
-        if let Some(remaining) = &mut self.remaining {
+        if let Some(remaining) = &mut self.selection.remaining {
             *remaining -= 1;
         }
     }

@@ -15,12 +15,13 @@ use jiff::tz::TimeZone;
 use probe_common::parse::number::ether;
 use probe_common::{Direction, FlowKey};
 
+use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::dissect::{ether_type_name, protocol_name, summary};
 use crate::model::{
-    Envelope, Event, Interval, KeyFields, Level, Moment, Packet, Session, Side, Totals, WallClock,
-    Watch,
+    Envelope, Event, HostId, Interval, KeyFields, Level, Moment, Packet, Session, Side, Totals,
+    WallClock, Watch,
 };
 use crate::text::clean;
 
@@ -32,7 +33,7 @@ pub struct Text<W: Write> {
     writer: BufWriter<W>,
     clock: WallClock,
     zone: TimeZone,
-    selection: Selection,
+    selector: Selector,
     slots: Slots,
     /// The sums of each device in `slots`.
     sums: Vec<Totals>,
@@ -45,7 +46,7 @@ impl<W: Write> Text<W> {
             writer: BufWriter::with_capacity(1 << 16, writer),
             clock: session.wall_clock(),
             zone,
-            selection,
+            selector: Selector::new(selection),
             slots: Slots::default(),
             sums: Vec::new(),
         }
@@ -55,14 +56,11 @@ impl<W: Write> Text<W> {
         Time(self.clock.at(at), &self.zone)
     }
 
-    fn packet(&mut self, packet: &Packet) -> io::Result<()> {
+    fn packet(&mut self, host: HostId, packet: &Packet) -> io::Result<()> {
         let place = self.slots.place(packet.key.device);
         let device = &self.slots.devices()[place];
         let direction = packet.direction;
-        if !self
-            .selection
-            .takes_packet(&packet.key, device.as_name(), direction)
-        {
+        if !self.selector.takes_packet(host, packet, device.as_name()) {
             return Ok(());
         }
         let time = Time(self.clock.at(packet.at), &self.zone);
@@ -84,7 +82,7 @@ impl<W: Write> Text<W> {
         self.writer.write_all(b"\n")
     }
 
-    fn interval(&mut self, interval: &Interval) -> io::Result<()> {
+    fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         self.clock.follow(interval.anchor());
         for totals in &interval.devices {
             let place = self.slots.place(totals.slot);
@@ -100,8 +98,8 @@ impl<W: Write> Text<W> {
             let [r#in, out] = &counts.value.directions;
             let had_packets = [r#in.packets > 0, out.packets > 0];
             if !self
-                .selection
-                .takes_flow(&counts.key, device.as_name(), had_packets)
+                .selector
+                .takes_flow(host, &counts.key, device.as_name(), had_packets)
             {
                 continue;
             }
@@ -127,6 +125,7 @@ impl<W: Write> Text<W> {
 
 impl<W: Write + Send> Sink for Text<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        self.selector.apply(envelope);
         match &envelope.event {
             Event::Devices(devices) => {
                 self.slots.update(devices);
@@ -137,10 +136,10 @@ impl<W: Write + Send> Sink for Text<W> {
                     }
                 }
             }
-            Event::Interval(interval) => self.interval(interval)?,
+            Event::Interval(interval) => self.interval(envelope.host, interval)?,
             Event::Packets(packets) => {
                 for packet in packets {
-                    self.packet(packet)?;
+                    self.packet(envelope.host, packet)?;
                 }
             }
             Event::Notice(notice) => {
@@ -165,7 +164,7 @@ impl<W: Write + Send> Sink for Text<W> {
     }
 
     fn is_complete(&self) -> bool {
-        self.selection.is_complete()
+        self.selector.is_complete()
     }
 
     /// Writes what each device's hooks saw.

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use jiff::tz::TimeZone;
 use probe_common::{Counters, FlowKey};
 
+use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::dissect::protocol_name;
-use crate::model::{Envelope, Event, Interval, KeyFields, Session, Side, WallClock};
+use crate::model::{Envelope, Event, HostId, Interval, KeyFields, Session, Side, WallClock};
 use crate::text::{clean, grouped, plural};
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub struct Top<W: Write> {
     host: String,
     clock: WallClock,
     zone: TimeZone,
-    selection: Selection,
+    selector: Selector,
     rows: usize,
     slots: Slots,
     /// Tables that are still to be written, if there is an end.
@@ -43,13 +44,13 @@ impl<W: Write> Top<W> {
             clock: session.wall_clock(),
             zone,
             remaining: selection.remaining.take(),
-            selection,
+            selector: Selector::new(selection),
             rows,
             slots: Slots::default(),
         }
     }
 
-    fn table(&mut self, interval: &Interval) -> io::Result<()> {
+    fn table(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         self.clock.follow(interval.anchor());
         if self.is_over() {
             return Ok(());
@@ -62,7 +63,10 @@ impl<W: Write> Top<W> {
             let place = self.slots.place(counts.key.device);
             let device = self.slots.devices()[place].as_name();
             let had_packets = counts.value.directions.each_ref().map(|it| it.packets > 0);
-            if self.selection.takes_flow(&counts.key, device, had_packets) {
+            if self
+                .selector
+                .takes_flow(host, &counts.key, device, had_packets)
+            {
                 flows.push((place, counts));
             }
         }
@@ -110,9 +114,10 @@ impl<W: Write> Top<W> {
 
 impl<W: Write + Send> Sink for Top<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        self.selector.apply(envelope);
         match &envelope.event {
             Event::Devices(devices) => self.slots.update(devices),
-            Event::Interval(interval) => self.table(interval)?,
+            Event::Interval(interval) => self.table(envelope.host, interval)?,
             Event::Notice(notice) => writeln!(self.writer, "-- {}", clean(&notice.text))?,
             Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
             Event::Packets(_) | Event::Signals(_) | Event::Reply(_) => {}
