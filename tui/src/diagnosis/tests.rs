@@ -125,7 +125,7 @@ fn a_port_that_refuses_again_and_again_is_a_finding_and_a_scan_is_none() {
     assert_eq!(finding.count, 3);
     assert_eq!(
         finding.filter().as_deref(),
-        Some("tcp host 10.0.0.2 port 5432")
+        Some("tcp and host 10.0.0.2 and port 5432")
     );
 }
 
