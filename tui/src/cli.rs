@@ -100,6 +100,9 @@ pub struct WatchArgs {
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// Add faults that come and go, which the Problems view then finds
+    #[arg(long)]
+    pub faults: bool,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,

@@ -10,6 +10,7 @@ mod cast;
 mod container;
 mod dns;
 mod exchange;
+mod faults;
 mod http;
 mod namespace;
 mod network;
@@ -24,6 +25,7 @@ use anyhow::Context;
 
 use network::{Kind, Network};
 use side::Side;
+use stage::Stage;
 
 /// The world's end of the pair, which is the one to watch.
 const DEVICE: &str = "demo0";
@@ -42,13 +44,15 @@ impl Demo {
     /// Moves this process into a network namespace of its own, builds the
     /// network there and starts the traffic.
     ///
+    /// With `faults`, some of it goes wrong from time to time.
+    ///
     /// A thread that exists already stays where it is, and with it what it
     /// does: call this first, before a runtime is built.
     ///
     /// # Errors
     /// The process may not make namespaces and devices, or the kernel has
     /// neither netkit nor veth.
-    pub fn enter() -> anyhow::Result<Self> {
+    pub fn enter(faults: bool) -> anyhow::Result<Self> {
         let container = namespace::make()?;
         namespace::leave()?;
         let kind = tokio::runtime::Builder::new_current_thread()
@@ -65,9 +69,22 @@ impl Demo {
                 anyhow::Ok(kind)
             })?;
         let has_ipv6 = namespace::has_ipv6();
-        let mut container =
-            Side::start("demo container", Some(container), has_ipv6, container::set)?;
-        let mut outside = Side::start("demo outside", None, has_ipv6, outside::set)?;
+        let set = async move |stage: &mut Stage| {
+            container::set(stage).await?;
+            if faults {
+                faults::container(stage).await?;
+            }
+            Ok(())
+        };
+        let mut container = Side::start("demo container", Some(container), has_ipv6, set)?;
+        let set = async move |stage: &mut Stage| {
+            outside::set(stage).await?;
+            if faults {
+                faults::outside(stage);
+            }
+            Ok(())
+        };
+        let mut outside = Side::start("demo outside", None, has_ipv6, set)?;
         // Only now, so that nobody calls on a service that is not there yet.
         container.play();
         outside.play();

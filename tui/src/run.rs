@@ -52,7 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let user = User::read()?;
             give_up_all_but(privileges::for_demo())?;
             // Before the runtime's threads, which then live in its namespace.
-            let demo = Demo::enter()?;
+            let demo = Demo::enter(args.faults)?;
             let options = Options {
                 devices: vec![demo.device().to_owned()],
                 remark: Some(demo.remark()),

@@ -35,7 +35,6 @@ pub async fn set(stage: &mut Stage) -> anyhow::Result<()> {
     network.add_addresses(CONTAINER_DEVICE, &addresses).await?;
     serve(stage).await?;
     use_services(stage).await?;
-    look_for_nobody(stage);
     Ok(())
 }
 
@@ -55,7 +54,9 @@ async fn serve(stage: &mut Stage) -> anyhow::Result<()> {
 
 async fn use_services(stage: &mut Stage) -> anyhow::Result<()> {
     for (web, resolver) in stage.pairs(cast::WEB, cast::RESOLVER) {
-        stage.repeat(200..1500, async move || dns::look_up(web, resolver).await);
+        stage.repeat(200..1500, async move || {
+            dns::look_up(web, resolver, dns::any_name()).await
+        });
     }
     for (web, database) in stage.pairs(cast::WEB, cast::DATABASE) {
         stage.repeat(200..1000, async move || {
@@ -79,19 +80,4 @@ async fn use_services(stage: &mut Stage) -> anyhow::Result<()> {
         stage.repeat(2000..4000, async move || browser.browse().await);
     }
     Ok(())
-}
-
-fn look_for_nobody(stage: &mut Stage) {
-    // No syslog is listening there: an ICMP error comes back.
-    for (web, gateway) in stage.pairs(cast::WEB, cast::GATEWAY) {
-        stage.repeat(1500..3000, async move || {
-            udp::send(web, gateway, cast::SYSLOG_PORT, b"<14>web: started").await
-        });
-    }
-    // Nobody has the address: ARP and NDP ask for it in vain.
-    for (files, nobody) in stage.pairs(cast::FILES, cast::NOBODY) {
-        stage.repeat(2000..5000, async move || {
-            tcp::connect(files, nobody, cast::HTTP_PORT).await.map(drop)
-        });
-    }
 }

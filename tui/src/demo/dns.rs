@@ -31,6 +31,8 @@ const ZONE: [(&str, [IpAddr; 2]); 4] = [
 ];
 /// What is asked for besides, in vain.
 const UNKNOWN: &str = "nowhere.demo.test";
+/// A name that the server fails to look up.
+pub const BROKEN: &str = "broken.demo.test";
 
 /// A query for an address of a name.
 fn query(id: u16, name: &str, kind: TYPE) -> Result<Vec<u8>, SimpleDnsError> {
@@ -50,8 +52,10 @@ fn reply(query: &[u8]) -> Result<Vec<u8>, SimpleDnsError> {
     let mut reply = Packet::parse(query)?.into_reply();
     reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
     let mut is_known = false;
+    let mut is_broken = false;
     for question in &reply.questions {
         let name = question.qname.to_string();
+        is_broken |= name == BROKEN;
         let Some((_, addresses)) = ZONE.iter().find(|(known, _)| *known == name) else {
             continue;
         };
@@ -67,7 +71,9 @@ fn reply(query: &[u8]) -> Result<Vec<u8>, SimpleDnsError> {
             }
         }
     }
-    if !is_known {
+    if is_broken {
+        *reply.rcode_mut() = RCODE::ServerFailure;
+    } else if !is_known {
         *reply.rcode_mut() = RCODE::NameError;
     }
     reply.build_bytes_vec_compressed()
@@ -99,16 +105,20 @@ async fn answer(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
     socket.send_to(&reply, from).await.map(drop)
 }
 
+/// A name of the zone, and now and then one that does not exist.
+pub fn any_name() -> &'static str {
+    let names = ZONE.map(|(name, _)| name);
+    fastrand::choice(names)
+        .filter(|_| fastrand::u8(..) > 30)
+        .unwrap_or(UNKNOWN)
+}
+
 /// Asks for both addresses of a name at once, as a resolver library does, each
 /// from a port of its own.
 ///
 /// # Errors
 /// The socket's, or there is no answer.
-pub async fn look_up(from: IpAddr, server: IpAddr) -> io::Result<()> {
-    let names = ZONE.map(|(name, _)| name);
-    let name = fastrand::choice(names)
-        .filter(|_| fastrand::u8(..) > 30)
-        .unwrap_or(UNKNOWN);
+pub async fn look_up(from: IpAddr, server: IpAddr, name: &str) -> io::Result<()> {
     let ask = async |kind| {
         let socket = UdpSocket::bind((from, 0)).await?;
         socket.connect((server, PORT)).await?;

@@ -22,10 +22,6 @@ const UPLOAD: Shape = Shape::Wave {
     peak: 900e3,
     period: Duration::from_secs(20),
 };
-/// A TLS service that the container does not offer.
-const CLOSED_TCP_PORT: u16 = 8443;
-/// As is SNMP.
-const CLOSED_UDP_PORT: u16 = 161;
 
 /// Sets the stage.
 ///
@@ -39,7 +35,6 @@ pub async fn set(stage: &mut Stage) -> anyhow::Result<()> {
     serve(stage).await?;
     visit(stage);
     operate(stage)?;
-    knock_at_closed_doors(stage);
     Ok(())
 }
 
@@ -106,15 +101,4 @@ fn operate(stage: &mut Stage) -> anyhow::Result<()> {
         });
     }
     Ok(())
-}
-
-fn knock_at_closed_doors(stage: &mut Stage) {
-    for (scanner, web) in stage.pairs(cast::SCANNER, cast::WEB) {
-        stage.repeat(1000..3000, async move || {
-            tcp::connect(scanner, web, CLOSED_TCP_PORT).await.map(drop)
-        });
-        stage.repeat(1500..3000, async move || {
-            udp::send(scanner, web, CLOSED_UDP_PORT, b"?").await
-        });
-    }
 }

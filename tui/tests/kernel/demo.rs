@@ -183,7 +183,7 @@ fn wait_until_the_pair_is_gone() {
 
 fn every_kind() {
     in_a_thread(|| {
-        let demo = Demo::enter().unwrap();
+        let demo = Demo::enter(true).unwrap();
         assert_eq!(demo.device(), "demo0");
         let all = i32::from(0x0003u16.to_be());
         let mut socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(all))).unwrap();
@@ -203,7 +203,7 @@ fn every_kind() {
 
 fn netkit() {
     in_a_thread(|| {
-        let demo = Demo::enter().unwrap();
+        let demo = Demo::enter(false).unwrap();
         let symbols = fs::read_to_string("/proc/kallsyms").unwrap();
         assert!(symbols.contains(" register_netdevice\n"), "no symbols");
         assert_eq!(demo.is_netkit(), symbols.contains(" netkit_xmit\n"));
@@ -212,7 +212,7 @@ fn netkit() {
 
 fn dropped() {
     in_a_thread(|| {
-        let demo = Demo::enter().unwrap();
+        let demo = Demo::enter(false).unwrap();
         drop(demo);
         wait_until_the_pair_is_gone();
     });
@@ -222,7 +222,7 @@ fn dropped() {
 fn killed() {
     if env::var_os(VICTIM).is_some() {
         in_a_thread(|| {
-            let _demo = Demo::enter().unwrap();
+            let _demo = Demo::enter(false).unwrap();
             let thread = fs::read_link("/proc/thread-self").unwrap();
             println!("\nready {}", thread.display());
             // Until it is killed.

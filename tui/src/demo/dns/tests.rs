@@ -31,6 +31,12 @@ fn an_unknown_name_does_not_exist() {
 }
 
 #[test]
+fn the_broken_name_fails() {
+    let reply = reply(&query(1, BROKEN, TYPE::A).unwrap()).unwrap();
+    assert_eq!(Packet::parse(&reply).unwrap().rcode(), RCODE::ServerFailure);
+}
+
+#[test]
 fn what_is_no_message_is_refused() {
     assert!(reply(b"GET / HTTP/1.1\r\n").is_err());
 }
