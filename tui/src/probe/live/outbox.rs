@@ -1,21 +1,27 @@
 //! What waits for the consumer. Nothing that fills it waits for the consumer.
 //!
 //! What may be lost depends on what it is: intervals are added up, of lists of
-//! devices the last one counts, replies and notices are kept, and packets are
-//! dropped and counted.
+//! devices the last one counts, replies and notices are kept, of signals the
+//! newest are, and packets are dropped. What was lost is counted and reported.
 
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::model::{Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply};
+use crate::model::{
+    Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply, Signals,
+};
+use crate::text::grouped;
 
 #[cfg(test)]
 mod tests;
 
-/// Notices, and messages of other kinds, that are kept; of more, the newest.
-const KEPT: usize = 256;
+/// Notices that are kept; of more, the newest.
+const NOTICES: usize = 256;
+/// Signals that are kept; of more, the newest. With the network stacks of some
+/// hundred namespaces one of them takes a megabyte.
+const SIGNALS: usize = 8;
 
 /// Events on their way to the consumer.
 #[derive(Debug)]
@@ -25,13 +31,14 @@ pub struct Outbox {
     replies: VecDeque<Reply>,
     notices: VecDeque<Notice>,
     interval: Option<Box<Merged>>,
-    /// What else is reported: each stands for itself.
-    others: VecDeque<Event>,
+    signals: VecDeque<Box<Signals>>,
     ended: Option<String>,
     /// Packets that were dropped since the last interval, and since the consumer
     /// became late.
     dropped: u64,
     missed: u64,
+    /// Signals that were dropped since the consumer became late.
+    missed_signals: u64,
 }
 
 impl Outbox {
@@ -44,10 +51,11 @@ impl Outbox {
             replies: VecDeque::new(),
             notices: VecDeque::new(),
             interval: None,
-            others: VecDeque::new(),
+            signals: VecDeque::new(),
             ended: None,
             dropped: 0,
             missed: 0,
+            missed_signals: 0,
         }
     }
 
@@ -73,10 +81,14 @@ impl Outbox {
                 self.dropped += packets.len() as u64;
                 self.missed += packets.len() as u64;
             }
-            Event::Notice(notice) => keep(&mut self.notices, notice),
+            Event::Notice(notice) => {
+                keep(&mut self.notices, notice, NOTICES);
+            }
+            Event::Signals(signals) => {
+                self.missed_signals += keep(&mut self.signals, signals, SIGNALS);
+            }
             Event::Reply(reply) => self.replies.push_back(reply),
             Event::Ended(text) => self.ended = Some(text),
-            other => keep(&mut self.others, other),
         }
     }
 
@@ -90,7 +102,7 @@ impl Outbox {
     /// Whether the consumer has been given everything, and knows what it missed.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        self.is_empty() && self.missed == 0
+        self.is_empty() && self.missed == 0 && self.missed_signals == 0
     }
 
     fn is_empty(&self) -> bool {
@@ -98,7 +110,7 @@ impl Outbox {
             && self.replies.is_empty()
             && self.notices.is_empty()
             && self.interval.is_none()
-            && self.others.is_empty()
+            && self.signals.is_empty()
             && self.ended.is_none()
     }
 
@@ -141,27 +153,48 @@ impl Outbox {
         if let Some(merged) = self.interval.take() {
             return Some(Event::Interval(merged.into_interval()));
         }
-        if let Some(other) = self.others.pop_front() {
-            return Some(other);
+        if let Some(signals) = self.signals.pop_front() {
+            return Some(Event::Signals(signals));
         }
-        match std::mem::take(&mut self.missed) {
-            0 => self.ended.take().map(Event::Ended),
-            missed => Some(Event::Notice(Notice {
+        if let Some(text) = self.losses() {
+            return Some(Event::Notice(Notice {
                 at: now,
                 level: Level::Warning,
-                text: format!(
-                    "the output was too slow: {missed} captured packets were dropped here; all \
-                     were counted"
-                ),
-            })),
+                text,
+            }));
         }
+        self.ended.take().map(Event::Ended)
+    }
+
+    /// What the consumer missed, if it has not been told.
+    fn losses(&mut self) -> Option<String> {
+        let packets = std::mem::take(&mut self.missed);
+        let signals = std::mem::take(&mut self.missed_signals);
+        let lost = match (packets, signals) {
+            (0, 0) => return None,
+            (_, 0) => format!(
+                "{} captured packets were dropped here; all were counted",
+                grouped(packets)
+            ),
+            (0, _) => format!(
+                "{} reports of kernel drops, errors and counters were lost",
+                grouped(signals)
+            ),
+            _ => format!(
+                "{} captured packets were dropped here, all were counted; {} reports of kernel \
+                 drops, errors and counters were lost",
+                grouped(packets),
+                grouped(signals)
+            ),
+        };
+        Some(format!("the output was too slow: {lost}"))
     }
 }
 
-/// Keeps the newest.
-fn keep<T>(queue: &mut VecDeque<T>, item: T) {
-    if queue.len() == KEPT {
-        queue.pop_front();
-    }
+/// Keeps the newest, no more than `limit`; returns how many were dropped for it.
+fn keep<T>(queue: &mut VecDeque<T>, item: T, limit: usize) -> u64 {
     queue.push_back(item);
+    let excess = queue.len().saturating_sub(limit);
+    queue.drain(..excess);
+    excess as u64
 }

@@ -94,7 +94,7 @@ async fn the_last_devices_all_replies_and_the_end_arrive() {
             result: Ok(()),
         }));
     }
-    for number in 0..=KEPT {
+    for number in 0..=NOTICES {
         outbox.push(notice(&number.to_string()));
     }
     outbox.push(Event::Ended("over".to_owned()));
@@ -103,8 +103,32 @@ async fn the_last_devices_all_replies_and_the_end_arrive() {
     assert_eq!(got[1], Event::Devices(devices));
     let is_reply = |event: &&Event| matches!(event, Event::Reply(_));
     assert_eq!(got.iter().filter(is_reply).count(), 1000);
-    assert!(got.contains(&notice(&KEPT.to_string())) && !got.contains(&notice("0")));
+    assert!(got.contains(&notice(&NOTICES.to_string())) && !got.contains(&notice("0")));
     assert_eq!(got.last(), Some(&Event::Ended("over".to_owned())));
+}
+
+#[tokio::test]
+async fn the_newest_signals_are_kept_and_the_loss_is_reported() {
+    let signals = |at| {
+        Event::Signals(Box::new(Signals {
+            at: Duration::from_secs(at),
+            ..Signals::default()
+        }))
+    };
+    let (mut outbox, events) = channel(1);
+    let kept = SIGNALS as u64;
+    for at in 0..=kept + 5 {
+        outbox.push(signals(at));
+    }
+    let mut got = rest(outbox, events).await;
+    let last = got.pop();
+    // The first went through at once.
+    let expected: Vec<_> = [0].into_iter().chain(6..=kept + 5).map(signals).collect();
+    assert_eq!(got, expected);
+    assert!(
+        matches!(&last, Some(Event::Notice(notice)) if notice.text.contains("5 reports")),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
