@@ -62,6 +62,7 @@ pub mod verdict {
 
 /// Which way a packet goes, seen from the flow's local end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum Direction {
     /// Towards the local end: a netkit primary's hook, a NIC's ingress.
@@ -87,6 +88,7 @@ impl Direction {
 
 /// What a packet starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum LinkLayer {
     /// An Ethernet header.
@@ -163,6 +165,7 @@ impl KeyFlags {
 /// `remote_port` the type, an echo reply counting as its request. For ARP the
 /// addresses are the protocol addresses. What is not IP has no addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C)]
 pub struct FlowKey {
     /// Address of the end that the device leads to.
@@ -190,6 +193,7 @@ pub struct FlowKey {
 
 /// One direction of a flow in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counters {
     /// Packets as the stack passes them on (skbs), as the device counts them.
     pub packets: u64,
@@ -209,6 +213,7 @@ pub struct Counters {
 
 /// Both directions of a flow, indexed by [`Direction`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FlowValue {
     /// In, out.
     pub directions: [Counters; 2],
@@ -277,6 +282,7 @@ pub const SNAPSHOT: usize = 128;
 
 /// Why a packet got an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u16)]
 pub enum Reason {
     /// The first packet of a flow, or the first after an idle interval.

@@ -16,6 +16,7 @@ pub mod listing;
 mod log;
 pub mod model;
 pub mod probe;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod runtime;

@@ -47,6 +47,8 @@ const RULES: &[(&str, Names)] = &[
     ("probe", Only(&["model", "source"])),
     ("model", Only(&[])),
     ("source", Only(&["model"])),
+    ("recording", Only(&["model"])),
+    ("replay", Only(&["model", "recording", "source"])),
     ("flow", Only(&["model"])),
     ("text", Only(&[])),
     ("traffic", Only(&["flow", "model", "text"])),

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HookChain, HookProgram, Hooks};
 
 /// A network device, watched or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Its name in this network namespace.
     pub name: String,
@@ -102,7 +102,7 @@ impl Device {
 }
 
 /// What a device itself has counted since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCounters {
     /// What it received. Of a netkit end: what its peer sent and no program kept.
     pub rx: LinkSide,
@@ -111,7 +111,7 @@ pub struct LinkCounters {
 }
 
 /// One direction of [`LinkCounters`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkSide {
     /// Packets (skbs for virtual devices).
     pub packets: u64,
@@ -123,7 +123,7 @@ pub struct LinkSide {
 }
 
 /// The other end of a pair of devices.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its interface index, in its own namespace.
     pub index: u32,
@@ -134,7 +134,7 @@ pub struct Peer {
 }
 
 /// What is known of a peer from within its namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerEnd {
     /// Its name there.
     pub name: String,
@@ -149,7 +149,7 @@ pub struct PeerEnd {
 }
 
 /// Another network namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     /// Its id, as this namespace knows it (`ip netns list-id`).
     pub id: i32,
@@ -164,7 +164,7 @@ pub struct Namespace {
 }
 
 /// A container, from the cgroup and the UTS namespace of a process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`,
     /// `systemd-nspawn`, `libvirt`, or nothing when the path does not tell.
@@ -180,7 +180,7 @@ pub struct Container {
 }
 
 /// A Kubernetes pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pod {
     /// Its uid; of a static pod the hash of its manifest.
     pub uid: String,
@@ -206,7 +206,7 @@ impl Container {
 }
 
 /// What a device is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceKind {
     /// A netkit primary, with what is known of the pair.
     Netkit(Netkit),
@@ -218,7 +218,7 @@ pub enum DeviceKind {
 }
 
 /// A netkit pair, seen from its primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Netkit {
     /// `l2` or `l3`.
     pub mode: String,
@@ -233,7 +233,7 @@ pub struct Netkit {
 }
 
 /// Whether and how a device is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Watch {
     /// Not watched.
     No,

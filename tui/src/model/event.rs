@@ -1,14 +1,18 @@
 //! What a source reports.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Device, Interval, Notice, Packet, Reply, Signals};
 
 /// A host, by its number in this run: 0 is the first source. A merged source
 /// numbers its hosts from 0 on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct HostId(pub u16);
 
 /// An event and the host that it comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The host.
     pub host: HostId,
@@ -27,7 +31,7 @@ impl From<Event> for Envelope {
 }
 
 /// One message of a source, in the order of time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The devices that are known now; replaces the last such list.
     Devices(Vec<Device>),

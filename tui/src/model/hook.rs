@@ -1,7 +1,9 @@
 //! Hooks and the programs on them.
 
+use serde::{Deserialize, Serialize};
+
 /// A hook that chains programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HookPoint {
     /// What a netkit primary transmits: host to container.
     NetkitPrimary,
@@ -37,7 +39,7 @@ impl std::fmt::Display for HookPoint {
 }
 
 /// The programs of a hook, in the order in which they run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookChain {
     /// The hook.
     pub hook: HookPoint,
@@ -52,7 +54,7 @@ pub struct HookChain {
 pub const PROGRAM: &str = "nkview";
 
 /// A program on a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookProgram {
     /// Its id.
     pub id: u32,
@@ -84,7 +86,7 @@ impl HookProgram {
 }
 
 /// The kind of hook that a device's programs are attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hooks {
     /// Both ends of a netkit pair, through the primary (kernel 6.7).
     Netkit,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use probe_common::{FlowKey, FlowValue, Reason};
+use serde::{Deserialize, Serialize};
 
 use super::{Anchor, LinkCounters};
 
@@ -13,11 +14,12 @@ pub type Moment = Duration;
 /// What was counted between two moments: complete and coherent. For each
 /// device and direction the flows' packets, the untracked and the filtered ones
 /// add up to the packets seen.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The end of the interval.
     pub at: Moment,
     /// The wall clock at the end of the interval, read then.
+    #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
     pub wall: Timestamp,
     /// Its length.
     pub length: Duration,
@@ -41,7 +43,7 @@ impl Interval {
 }
 
 /// One flow's counters of an interval.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowCounts {
     /// The flow.
     pub key: FlowKey,
@@ -52,7 +54,7 @@ pub struct FlowCounts {
 }
 
 /// What is known of a flow beyond its size, where there is something to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowFacts {
     /// What its TCP headers show, indexed by [`Direction`](probe_common::Direction).
     pub tcp: [TcpCounts; 2],
@@ -68,7 +70,7 @@ pub struct FlowFacts {
 /// after an interval may be counted in it. The counts stop growing at half of their range in the kernel (2²³ retransmissions, 2¹⁹ gaps,
 /// 2²³ duplicate acknowledgments, 2¹⁹ zero windows, 2⁷ of each flag) in one
 /// interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpCounts {
     /// Segments with data that ended at or below the highest sequence number
     /// sent so far, other than keep-alives: retransmitted, or reordered before
@@ -110,7 +112,7 @@ impl std::ops::AddAssign for TcpCounts {
 
 /// What the kernel knew of a socket when it sent a packet: once a flow,
 /// direction and interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Socket {
     /// Its cookie (`SO_COOKIE`): unique on this host until it is restarted.
     pub cookie: u64,
@@ -123,7 +125,7 @@ pub struct Socket {
 
 /// TCP's state in a [`Socket`] (`struct bpf_tcp_sock` in
 /// `include/uapi/linux/bpf.h`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpSocket {
     /// Smoothed round-trip time in microseconds.
     pub srtt: u32,
@@ -140,7 +142,7 @@ pub struct TcpSocket {
 }
 
 /// One device's counters of an interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeviceTotals {
     /// The device's slot.
     pub slot: u32,
@@ -153,7 +155,7 @@ pub struct DeviceTotals {
 }
 
 /// What one hook saw in an interval, counted apart from the flows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Packets as the stack passes them on (skbs).
     pub packets: u64,
@@ -180,7 +182,7 @@ pub struct Totals {
 }
 
 /// Packets by the reason for their event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByReason(pub [u64; Reason::COUNT]);
 
 impl ByReason {
@@ -207,7 +209,7 @@ impl std::ops::AddAssign for ByReason {
 
 /// What became of packets, by the counters of the end that receives them. Both
 /// are what is certain: when packets of both kinds come together, there were more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
     /// Packets that the hook saw and the far end did not receive: dropped or
     /// redirected behind it.
@@ -242,7 +244,7 @@ impl std::ops::AddAssign for Totals {
 }
 
 /// What the probe itself did in an interval.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProbeCounts {
     /// Entries in the kernel's flow map at the end of the interval.
     pub map_entries: u64,
@@ -265,7 +267,7 @@ pub struct ProbeCounts {
 }
 
 /// What the programs cost in an interval, as the kernel measures it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// How often one of them ran.
     pub runs: u64,

@@ -1,9 +1,11 @@
 //! Messages to the user.
 
+use serde::{Deserialize, Serialize};
+
 use super::Moment;
 
 /// Something that the user must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// When.
     pub at: Moment,
@@ -14,7 +16,7 @@ pub struct Notice {
 }
 
 /// How bad a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
     /// Good to know.
     Info,

@@ -3,11 +3,12 @@
 use std::num::NonZeroU64;
 
 use probe_common::{Direction, FlowKey, LinkLayer, Reason};
+use serde::{Deserialize, Serialize};
 
 use super::Moment;
 
 /// One packet, as an event brought it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     /// When the hook saw it.
     pub at: Moment,

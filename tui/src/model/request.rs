@@ -1,11 +1,14 @@
 //! What the user asks of a source, and its answers.
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::signal::Tuple;
 
 /// A request's number, unique within a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct RequestId(pub u64);
 
 /// A command that expects an answer.
@@ -18,7 +21,7 @@ pub struct Request {
 }
 
 /// The answer to a [`Request`]; each request gets exactly one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The request's number.
     pub id: RequestId,

@@ -1,14 +1,17 @@
 //! What is known of a source before its first event.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Anchor, Moment, WallClock};
 
 /// What a session watches, known before its first event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The host's name.
     pub host: String,
     /// The wall clock at moment 0. Later readings come with each interval:
     /// [`WallClock`] converts moments.
+    #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
     pub started: jiff::Timestamp,
     /// A sentence for the header when the session is special: a demo and what
     /// it runs on, a pair that was made for it, a recording.

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use probe_common::FlowKey;
 use probe_common::parse::number::ip;
+use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::stack::{FlowState, Softnet, Stack};
@@ -20,7 +21,7 @@ pub type NamespaceInode = u32;
 
 /// What one collector has read. Each collector fills in what it knows and leaves
 /// the rest empty.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     /// When it was read: the end of the period.
     pub at: Moment,
@@ -45,7 +46,9 @@ pub struct Signals {
 }
 
 /// A flow as one packet or one socket has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Tuple {
     /// Source address, or a socket's own; IPv4 as an IPv4-mapped IPv6 address, as
     /// in [`FlowKey`].
@@ -132,7 +135,7 @@ const fn octets(address: IpAddr) -> [u8; 16] {
 }
 
 /// A device, as the kernel named it where something happened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Where {
     /// The network namespace.
     pub namespace: NamespaceInode,
@@ -144,7 +147,7 @@ pub struct Where {
 }
 
 /// Packets that were dropped at one place for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DropCount {
     /// Where. For forwarded packets the device that they came in by, in a
     /// queueing discipline the one that they were to leave by; on netkit and veth
@@ -166,7 +169,7 @@ pub struct DropCount {
 }
 
 /// A flow's share of a [`DropCount`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DroppedFlow {
     /// The flow, as the packets had it at that place.
     pub tuple: Tuple,
@@ -176,7 +179,7 @@ pub struct DroppedFlow {
 
 /// An error that the kernel reported to a socket (`sk_error_report()`): the one
 /// that the application gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketError {
     /// When.
     pub at: Moment,
@@ -191,7 +194,7 @@ pub struct SocketError {
 }
 
 /// A neighbour that did not answer ARP or neighbour solicitations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeighbourFailed {
     /// When it was given up.
     pub at: Moment,
@@ -202,7 +205,7 @@ pub struct NeighbourFailed {
 }
 
 /// Who reset a TCP connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ResetBy {
     /// A socket of this machine sent it.
     Sent,
@@ -211,7 +214,7 @@ pub enum ResetBy {
 }
 
 /// A TCP reset that this machine sent or received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reset {
     /// When.
     pub at: Moment,
@@ -232,7 +235,7 @@ pub struct Reset {
 }
 
 /// The process that holds a socket, by the socket's cookie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The socket's cookie, unique until the machine starts again.
     pub cookie: u64,
@@ -253,7 +256,7 @@ pub struct Owner {
 }
 
 /// How the tracing programs are doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trace {
     /// They do not run, and why.
     Off(String),
@@ -262,7 +265,7 @@ pub enum Trace {
 }
 
 /// What the tracing programs tell of themselves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceStatus {
     /// What cannot be seen on this kernel, and why, one sentence each.
     pub missing: Vec<String>,

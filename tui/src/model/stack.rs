@@ -4,12 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::signal::{NamespaceInode, Tuple};
 
 /// What the stack of one network namespace reports. Counters are what was added
 /// since the last reading, in `period`; everything else is as it was when it was
 /// read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
     /// The namespace.
     pub namespace: NamespaceInode,
@@ -47,7 +49,7 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $field:ident: $table:literal $name:literal,)*) => {
         /// Counters of a network stack (`/proc/PID/net/snmp`, `netstat` and `snmp6`;
         /// RFC 4293, RFC 4022, RFC 4113 and `Documentation/networking/snmp_counter.rst`).
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct StackCounters {
             $($(#[$doc])* pub $field: u64,)*
         }
@@ -190,7 +192,7 @@ counters! {
 
 /// How one CPU copes with what comes in (`/proc/net/softnet_stat`), since the
 /// last reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Softnet {
     /// The CPU's number.
     pub cpu: u32,
@@ -205,7 +207,7 @@ pub struct Softnet {
 }
 
 /// The state of a device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkState {
     /// Its interface index in its namespace.
     pub index: u32,
@@ -222,7 +224,7 @@ pub struct LinkState {
 }
 
 /// A queueing discipline.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Qdisc {
     /// Interface index of its device, in its namespace.
     pub device: u32,
@@ -245,7 +247,7 @@ pub struct Qdisc {
 }
 
 /// Whether a neighbour answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NeighbourState {
     /// It is being asked for its hardware address.
     Incomplete,
@@ -254,7 +256,7 @@ pub enum NeighbourState {
 }
 
 /// A neighbour that does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Neighbour {
     /// Interface index of the device that leads to it, in its namespace.
     pub device: u32,
@@ -265,7 +267,7 @@ pub struct Neighbour {
 }
 
 /// An address that another host has, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
     /// Interface index of its device, in its namespace.
     pub device: u32,
@@ -274,7 +276,7 @@ pub struct Duplicate {
 }
 
 /// Connection tracking. Counters are since the last reading, of all CPUs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conntrack {
     /// Entries in use.
     pub entries: u64,
@@ -292,7 +294,7 @@ pub struct Conntrack {
 }
 
 /// A listening TCP socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// The address that it listens on.
     pub address: SocketAddr,
@@ -311,7 +313,7 @@ pub struct Listener {
 }
 
 /// What is configured (sysctl(8)); nothing where it cannot be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Whether IPv4 packets are forwarded (`net.ipv4.ip_forward`).
     pub forwards_ipv4: Option<bool>,
@@ -326,7 +328,7 @@ pub struct Settings {
 }
 
 /// A TCP or UDP socket, by an exact look-up of its flow (sock_diag(7)).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketState {
     /// Its cookie.
     pub cookie: u64,
@@ -350,7 +352,7 @@ pub struct SocketState {
 }
 
 /// Members of `struct tcp_info`. Nothing where the kernel is too old for one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpState {
     /// Retransmissions of the same segment so far.
     pub retransmits: u8,
@@ -381,7 +383,7 @@ pub struct TcpState {
 }
 
 /// What was found out about one flow, as `Command::LookUp` asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowState {
     /// Interface index of the watched device that was asked about.
     pub device: u32,
@@ -397,7 +399,7 @@ pub struct FlowState {
 }
 
 /// A socket of a flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowSocket {
     /// Its network namespace.
     pub namespace: NamespaceInode,
@@ -408,7 +410,7 @@ pub struct FlowSocket {
 }
 
 /// The two sides of a connection that is tracked: what address translation did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NatPair {
     /// Source and destination of the packet that began it, before translation.
     pub original: [SocketAddr; 2],
