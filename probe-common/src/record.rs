@@ -116,13 +116,19 @@ impl LinkLayer {
 pub struct Attachment {
     /// The device's slot, below [`limits::DEVICES`].
     pub device: u32,
-    /// A [`Direction`] as a number.
+    /// A [`Direction`] as a number, or [`Attachment::EITHER`].
     pub direction: u32,
     /// What the program returns: see [`verdict`].
     pub verdict: i32,
     /// What the device's packets start with, but for those that the kernel loops
     /// back: a [`LinkLayer`] as a number.
     pub link_layer: u32,
+}
+
+impl Attachment {
+    /// One hook sees both directions: on a loopback device, where a packet leaves
+    /// and arrives at once.
+    pub const EITHER: u32 = 2;
 }
 
 /// What user space tells all copies of the program.
@@ -189,6 +195,34 @@ pub struct FlowKey {
     pub vlan: u16,
     /// VLAN ID of the tag behind it, or 0.
     pub inner_vlan: u16,
+}
+
+impl FlowKey {
+    /// Turns the key of a packet that leaves the local end so that both directions
+    /// between two ends of one host have the same: local is the end with the lower
+    /// port, which is mostly the server's, or else the lower address. Returns where
+    /// the packet goes then.
+    ///
+    /// What ICMP has instead of ports belongs to no end. Between an address and
+    /// itself all ICMP goes out.
+    #[inline(always)]
+    pub fn orient(&mut self) -> Direction {
+        // ICMP and ICMPv6 (IANA).
+        let has_ports = !matches!(self.protocol, 1 | 58);
+        let is_turned = if has_ports && self.local_port != self.remote_port {
+            self.local_port > self.remote_port
+        } else {
+            u128::from_be_bytes(self.local) > u128::from_be_bytes(self.remote)
+        };
+        if !is_turned {
+            return Direction::Out;
+        }
+        core::mem::swap(&mut self.local, &mut self.remote);
+        if has_ports {
+            core::mem::swap(&mut self.local_port, &mut self.remote_port);
+        }
+        Direction::In
+    }
 }
 
 /// One direction of a flow in one epoch.
@@ -356,3 +390,6 @@ pub struct PacketEvent {
     /// The packet from its Ethernet header on, or from its IP header.
     pub data: [u8; SNAPSHOT],
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ pub enum Flow {
     Untracked,
 }
 
+/// Bytes of an Ethernet header.
+const ETHERNET: u32 = 14;
+
 /// The packet's bytes and segments.
 #[derive(Clone, Copy)]
 pub struct Size {
@@ -34,10 +37,14 @@ pub struct Size {
     pub segments: u32,
 }
 
-/// Counts the packet in the totals.
+/// Counts the packet in the totals. A loopback device counts bytes from the network
+/// header on (`loopback_xmit()` in `drivers/net/loopback.c`).
 #[inline(always)]
-pub fn see(skb: &Skb, headers: &Headers, totals: &mut TotalsValue) -> Size {
-    let len = skb.len();
+pub fn see(skb: &Skb, headers: &Headers, is_loopback: bool, totals: &mut TotalsValue) -> Size {
+    let len = match is_loopback {
+        true => skb.len().saturating_sub(ETHERNET),
+        false => skb.len(),
+    };
     let segments = skb.segments(headers.payload);
     totals.packets += 1;
     totals.extra_segments += u64::from(segments - 1);

@@ -66,6 +66,7 @@ fn kept(headers: &Headers, flow: Flow, side: u32) -> Option<u32> {
 pub fn send(
     skb: &Skb,
     attachment: &Attachment,
+    side: u32,
     link_layer: LinkLayer,
     headers: &Headers,
     flow: Flow,
@@ -74,7 +75,7 @@ pub fn send(
     settings: &Settings,
     totals: &mut TotalsValue,
 ) {
-    let kept = kept(headers, flow, attachment.direction & 1);
+    let kept = kept(headers, flow, side);
     if settings.every_packet == 0 && !take(reason, kept, settings) {
         if reason != Reason::Sample
             && let Some(count) = totals.over_budget.get_mut(reason as usize)
@@ -94,12 +95,12 @@ pub fn send(
         (&raw mut (*event).time).write(bpf_ktime_get_ns());
         (&raw mut (*event).cookie).write(skb.cookie());
         (&raw mut (*event).cgroup).write(skb.cgroup());
-        (&raw mut (*event).len).write(size.len);
+        (&raw mut (*event).len).write(skb.len());
         (&raw mut (*event).mark).write(skb.mark());
         (&raw mut (*event).device).write(attachment.device as u16);
         (&raw mut (*event).gso_segs).write(size.segments as u16);
         (&raw mut (*event).vlan_tci).write(skb.vlan_tci());
-        (&raw mut (*event).direction).write(attachment.direction as u16);
+        (&raw mut (*event).direction).write(side as u16);
         (&raw mut (*event).reason).write(reason as u16);
         (&raw mut (*event).link_layer).write(link_layer as u32);
         let captured = skb.snapshot(&raw mut (*event).data);

@@ -18,7 +18,7 @@ use core::arch::asm;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use probe_common::{
-    Direction, FlowKey, LinkLayer,
+    Attachment, Direction, FlowKey, LinkLayer,
     parse::{Headers, parse},
     table::KEY_WORDS,
     verdict,
@@ -46,10 +46,15 @@ pub fn nkview(ctx: TcContext) -> i32 {
     };
     let mut headers = parse(&skb, link_layer, attachment.device, direction);
     headers.put_outer_tag(skb.vlan_tci());
-    let (headers, key) = forget(&skb, &headers);
-    let side = attachment.direction & 1;
+    let (mut headers, mut key) = forget(&skb, &headers);
+    let mut side = attachment.direction & 1;
+    let is_loopback = attachment.direction == Attachment::EITHER;
+    if is_loopback {
+        side = headers.key.orient() as u32;
+        key = headers.key.pack();
+    }
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
-        let size = counting::see(&skb, &headers, totals);
+        let size = counting::see(&skb, &headers, is_loopback, totals);
         if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {
             counting::filter_out(size, totals);
             return attachment.verdict;
@@ -59,6 +64,7 @@ pub fn nkview(ctx: TcContext) -> i32 {
             event::send(
                 &skb,
                 &attachment,
+                side,
                 link_layer,
                 &headers,
                 flow,

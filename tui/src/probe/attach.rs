@@ -57,14 +57,15 @@ pub enum AttachError {
 
 /// A watched device. Dropping it takes the programs off the hooks.
 pub enum Attached {
-    /// Links to hooks that chain programs: towards the local end, and away.
-    Chained([Hook; 2]),
+    /// Links to hooks that chain programs: towards the local end, and away; of a
+    /// loopback device one for both.
+    Chained(Vec<Hook>),
     /// Filters, where the kernel does not have those. The programs go with them.
     Filters {
         /// The filters.
         _filters: Filters,
         /// The programs.
-        programs: [Program; 2],
+        programs: Vec<Program>,
     },
 }
 
@@ -180,7 +181,7 @@ pub fn hooks_of(kind: &DeviceKind) -> Hooks {
 }
 
 impl Attached {
-    /// Attaches to both hooks of a device; to both or to none. With a far end,
+    /// Attaches to the hooks of a device; to all or to none. With a far end,
     /// what comes in is counted there.
     ///
     /// # Errors
@@ -193,27 +194,37 @@ impl Attached {
         far: Option<&Far>,
     ) -> Result<Self, AttachError> {
         let load = |direction| load(object, link, slot, direction);
+        // What leaves a loopback device has arrived. There it still has its socket.
+        let is_loopback = link.kind == DeviceKind::Other("loopback".to_owned());
         let (inward, outward) = match hooks {
             Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
             Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
             Hooks::Clsact => {
-                let programs = [load(Direction::In)?, load(Direction::Out)?];
-                let fds = [programs[0].as_fd(), programs[1].as_fd()];
+                let programs = if is_loopback {
+                    vec![load(Attachment::EITHER)?]
+                } else {
+                    vec![load(Direction::Out as u32)?, load(Direction::In as u32)?]
+                };
+                let fds: Vec<_> = programs.iter().map(|program| program.as_fd()).collect();
                 return Ok(Self::Filters {
-                    _filters: Filters::attach(link.index, fds).map_err(AttachError::Filters)?,
+                    _filters: Filters::attach(link.index, &fds).map_err(AttachError::Filters)?,
                     programs,
                 });
             }
         };
         let attach =
             |program, hook| Hook::attach(program, link.index, hook, policy::is_closed(link, hook));
-        let inbound = load(Direction::In)?;
-        Ok(Self::Chained([
+        if is_loopback {
+            let hook = attach(load(Attachment::EITHER)?, outward)?;
+            return Ok(Self::Chained(vec![hook]));
+        }
+        let inbound = load(Direction::In as u32)?;
+        Ok(Self::Chained(vec![
             match far {
                 Some(far) => Hook::attach_far(inbound, far)?,
                 None => attach(inbound, inward)?,
             },
-            attach(load(Direction::Out)?, outward)?,
+            attach(load(Direction::Out as u32)?, outward)?,
         ]))
     }
 
@@ -228,15 +239,10 @@ impl Attached {
     }
 }
 
-fn load(
-    object: &Object,
-    link: &Link,
-    slot: u32,
-    direction: Direction,
-) -> Result<Program, ObjectError> {
+fn load(object: &Object, link: &Link, slot: u32, direction: u32) -> Result<Program, ObjectError> {
     object.load(Attachment {
         device: slot,
-        direction: direction as u32,
+        direction,
         verdict: verdict::NEXT,
         link_layer: link.link_layer as u32,
     })

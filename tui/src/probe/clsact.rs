@@ -28,15 +28,15 @@ const PRIORITY: u32 = 1;
 const ALL: u16 = 0x0003;
 /// Behind the signature where an nkview has also made the queueing discipline.
 const WITH_QDISC: &str = " +clsact";
-/// The parents of the filters of a device: ingress and egress.
+/// The parents of the filters of a device: egress and ingress.
 const PARENTS: [TcHandle; 2] = [
     TcHandle {
         major: u16::MAX,
-        minor: TcHandle::MIN_INGRESS,
+        minor: TcHandle::MIN_EGRESS,
     },
     TcHandle {
         major: u16::MAX,
-        minor: TcHandle::MIN_EGRESS,
+        minor: TcHandle::MIN_INGRESS,
     },
 ];
 
@@ -49,11 +49,12 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Puts the programs for ingress and egress on a device; both or none.
+    /// Puts the programs for egress and, if there is a second one, for ingress on a
+    /// device; all or none.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn attach(device: u32, programs: [BorrowedFd<'_>; 2]) -> anyhow::Result<Self> {
+    pub fn attach(device: u32, programs: &[BorrowedFd<'_>]) -> anyhow::Result<Self> {
         netns::apart(async || {
             let handle = netns::connect()?;
             let has_made = add_qdisc(&handle, device).await?;
@@ -63,7 +64,7 @@ impl Filters {
             }
             // From here on dropping it cleans up.
             let filters = Self { device, name };
-            for (parent, program) in PARENTS.into_iter().zip(programs) {
+            for (parent, &program) in PARENTS.into_iter().zip(programs) {
                 add_filter(&handle, device, parent, program, &filters.name).await?;
             }
             Ok(filters)

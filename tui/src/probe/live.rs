@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use self::outbox::Outbox;
 use self::selection::{Selection, is_netkit};
-use self::task::{AT_ONCE, Task, counted_twice};
+use self::task::{AT_ONCE, Task};
 use super::clsact;
 use super::collect::Schedule;
 use super::collect::intervals::{Intervals, Targets};
@@ -123,7 +123,6 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         if some.is_empty() {
             break;
         }
-        notices.extend(counted_twice(&some));
         let (batch, mut errors) = watched.begin(some);
         let stop = Arc::clone(&cancel.0);
         let outcomes = spawn_blocking(move || batch.run(&stop)).await?;

@@ -26,6 +26,7 @@ mod input;
 mod inventory;
 mod lab;
 mod layout;
+mod loopback;
 mod namespace;
 mod need;
 mod output;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         privileges::tests(),
         push_down::tests(),
         inventory::tests(),
+        loopback::tests(),
         output::tests(),
         own_pair::tests(),
         packets::tests(),

@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 use super::outbox::Outbox;
 use super::selection::Selection;
 use crate::model::{
-    Command, DeviceKind, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
+    Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
 };
 use crate::probe::change::Change;
 use crate::probe::collect::intervals::Targets;
@@ -301,12 +301,6 @@ impl Task {
         }
         let some = self.waiting.len().min(AT_ONCE);
         let links: Vec<Link> = self.waiting.drain(..some).collect();
-        if let Some(text) = counted_twice(&links) {
-            match &mut self.notices {
-                Some(notices) => notices.push(text),
-                None => self.notice(Level::Info, text),
-            }
-        }
         let (batch, errors) = self.watched.begin(links);
         self.report_failures(errors);
         let stop = Arc::clone(&self.stop);
@@ -422,14 +416,4 @@ fn log(event: &Event) {
         Event::Ended(_) => tracing::error!("the source has ended by itself"),
         _ => {}
     }
-}
-
-/// What the user must know where a loopback device is attached to.
-pub fn counted_twice(links: &[Link]) -> Option<String> {
-    let is_loopback = |link: &&Link| link.kind == DeviceKind::Other("loopback".to_owned());
-    let name = &links.iter().find(is_loopback)?.name;
-    Some(format!(
-        "{name}: both ends of a connection are this host, so it is two flows and each \
-         packet is seen twice"
-    ))
 }
