@@ -4,9 +4,12 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::filter::Filter;
+
+pub mod completion;
 
 /// Show every flow that crosses this machine's netkit devices, or any other
 /// device, counted exactly in the kernel.
@@ -18,7 +21,13 @@ use crate::filter::Filter;
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// Append a log for bug reports to this file, up to 10 MiB [env: NKVIEW_LOG]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Log"
+    )]
     pub log: Option<PathBuf>,
     /// How much to log; debug and trace name devices
     #[arg(
@@ -73,6 +82,11 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the default configuration, with comments
     Config,
+    /// Print the script that completes nkview's command line in a shell
+    ///
+    /// Devices and filters are completed, too. For bash, put this into ~/.bashrc:
+    /// source <(nkview completions bash)
+    Completions(CompletionsArgs),
 }
 
 /// Arguments of `nkview`.
@@ -80,7 +94,7 @@ pub enum Command {
 pub struct WatchArgs {
     /// Device names or globs (lxc*): a netkit primary is watched through both
     /// netkit hooks, any other device through tcx
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// The pair to create.
     #[command(flatten)]
@@ -118,7 +132,7 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct StreamArgs {
     /// Device names or globs (lxc*) [default: all netkit pairs]
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// What to write.
     #[command(flatten)]
@@ -150,7 +164,14 @@ pub struct OutputArgs {
     pub flows: bool,
     /// Write only matching flows and packets, e.g. "10.0.0.0/8 and not port 22";
     /// totals still cover everything
-    #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        value_parser = filter,
+        hide_default_value = true,
+        add = ArgValueCompleter::new(completion::filter)
+    )]
     pub filter: Filter,
     /// Stop after this many seconds, counted from when all devices are attached
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -183,7 +204,7 @@ pub struct FormatArgs {
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
     /// Names or globs of devices; all netkit pairs if none is given
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// Watch for this many seconds, counted from when all devices are attached
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
@@ -213,6 +234,25 @@ pub struct DoctorArgs {
     /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `nkview completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// The shells that can complete nkview's command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly interactive shell
+    Fish,
 }
 
 /// The pair that is created where there is none, or where one is asked for.
@@ -282,7 +322,14 @@ pub struct EventArgs {
 #[command(next_help_heading = "Screen")]
 pub struct ScreenArgs {
     /// Initial display filter, e.g. 10.0.0.0/8 or "fd00::/8 and not port 22"
-    #[arg(long, value_name = "FILTER", default_value = "", value_parser = filter, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        value_parser = filter,
+        hide_default_value = true,
+        add = ArgValueCompleter::new(completion::filter)
+    )]
     pub filter: Filter,
     /// Apply the filter's prefixes in the kernel; other packets only count as
     /// filtered, and widening the filter does not bring them back

@@ -60,6 +60,7 @@ mod prefix;
 mod print;
 mod pushdown;
 mod quantity;
+mod reference;
 mod vocabulary;
 
 #[cfg(test)]
@@ -74,6 +75,7 @@ use probe_common::{Direction, FlowKey};
 pub use completion::{Completion, Seen, complete};
 pub use error::{Expected, FilterError};
 use expression::Expression;
+pub use reference::{REFERENCE, flags, keywords, states};
 
 use crate::flow::{Clock, Flow};
 use crate::model::DeviceName;

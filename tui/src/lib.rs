@@ -35,6 +35,8 @@ use clap::Parser;
 /// Reads the command line and carries it out.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A shell that wants to complete a command line; this ends the process then.
+    cli::completion::answer();
     let cli = cli::Cli::parse();
     let status = run::status_of_failure(&cli);
     let ended = log::start(&cli).and_then(|log| {

@@ -96,6 +96,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         Some(Command::Devices(_)) => "devices",
         Some(Command::Doctor(_)) => "doctor",
         Some(Command::Config) => "config",
+        Some(Command::Completions(_)) => "completions",
     }
 }
 

@@ -64,6 +64,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),
+        Some(Command::Completions(args)) => print::completions(args),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

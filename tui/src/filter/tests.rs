@@ -8,6 +8,7 @@ mod normal_form;
 mod oracle;
 mod properties;
 mod pushdown;
+mod reference;
 mod samples;
 
 use super::Filter;

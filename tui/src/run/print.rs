@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Context, bail};
 
 use super::in_locale;
-use crate::cli::{DevicesArgs, DoctorArgs};
+use crate::cli::{CompletionsArgs, DevicesArgs, DoctorArgs, completion};
 use crate::model::Device;
 use crate::probe::{doctor, inventory};
 use crate::{config, listing};
@@ -13,6 +13,14 @@ use crate::{config, listing};
 /// Prints the default configuration.
 pub fn config() -> anyhow::Result<()> {
     unless_closed(text(config::text_of_defaults().as_bytes()))
+}
+
+/// Prints the script for a shell.
+pub fn completions(args: CompletionsArgs) -> anyhow::Result<()> {
+    unless_closed(completion::write_script(
+        args.shell,
+        &mut io::stdout().lock(),
+    ))
 }
 
 /// Prints the devices. Nothing is attached.

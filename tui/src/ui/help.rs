@@ -7,6 +7,7 @@ use super::canvas::{Canvas, clear, indent, line};
 use super::{pane, wrap};
 use crate::app::App;
 use crate::app::bindings::Context;
+use crate::filter;
 
 /// What the screen shows, in words.
 const SCREEN: &[(&str, &str)] = &[
@@ -48,25 +49,6 @@ const SCREEN: &[(&str, &str)] = &[
     (
         "graphs",
         "each has its own scale: full height is its largest value",
-    ),
-];
-
-const FILTER: &[(&str, &str)] = &[
-    (
-        "10.0.0.0/8",
-        "either end of the flow is in this prefix; also fd00::/8 or 10.1.2.3",
-    ),
-    ("src dst", "the packet's ends: src 10.0.0.0/8, dst port 53"),
-    ("local remote", "the flow's ends: remote net 192.0.2.0/24"),
-    ("port", "port 443, port 80-90, port dns"),
-    (
-        "tcp udp icmp icmp6 arp",
-        "protocols; others by number: proto 89",
-    ),
-    ("in out dev", "direction and device: in and dev lxc*"),
-    (
-        "and or not ( )",
-        "not binds tightest, then and, then or; a comma means or",
     ),
 ];
 
@@ -126,7 +108,7 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<Entry> {
         section(context.title(), bindings(canvas, context));
     }
     section("Words on the screen", words(SCREEN));
-    section("Filters", words(FILTER));
+    section("Filters", words(filter::REFERENCE));
     for context in Context::all() {
         if context != here && context != Context::Main {
             section(context.title(), bindings(canvas, context));
