@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod build_ebpf;
 mod check;
+mod dist;
 mod fuzz;
 mod imports;
 mod process;
@@ -28,6 +29,8 @@ enum Task {
     BuildEbpf(build_ebpf::Args),
     /// Check the format, the lints, the imports and the committed eBPF object
     Check,
+    /// Make the packages: a static program, .deb, .rpm and a container image
+    Dist(dist::Args),
     /// Try the packet parser and the filter language on what a fuzzer thinks of
     Fuzz(fuzz::Args),
     /// Build nkview and start it as root; all arguments are its own
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::BuildEbpf(args) => build_ebpf::run(&args),
         Task::Check => check::run(),
+        Task::Dist(args) => dist::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Run(args) => run::run(&args),
         Task::Shots(args) => shots::run(&args),

@@ -15,13 +15,16 @@ pub struct Args {
     args: Vec<OsString>,
 }
 
-/// Builds nkview in release and becomes it, so that its exit status is this
+/// Builds nkview, with its profile `quick`, and becomes it, so that its exit status is this
 /// process's and it gets the signals.
 ///
 /// # Errors
 /// It does not build or start, or this is not root and there is no sudo.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let nkview = Program::build_one(&["build", "--release", "--package", "nkview"], "nkview")?;
+    let nkview = Program::build_one(
+        &["build", "--profile", "quick", "--package", "nkview"],
+        "nkview",
+    )?;
     let error = nkview.as_root()?.args(&args.args).exec();
     Err(error).with_context(|| format!("starting {}", nkview.path.display()))
 }
