@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,6 +77,8 @@ pub enum Command {
     /// The exit status is 0 when there is no problem, 1 when there are problems, and
     /// 2 when it could not look.
     Diagnose(DiagnoseArgs),
+    /// Serve counters and findings to Prometheus (OpenMetrics over HTTP)
+    Serve(ServeArgs),
     /// List devices, with peers, namespaces, containers and the programs on their hooks
     Devices(DevicesArgs),
     /// Check what this kernel and user can do, and how to fix what is missing
@@ -212,6 +215,30 @@ pub struct DiagnoseArgs {
     /// Output as JSON Lines: one object per problem, then a summary
     #[arg(long)]
     pub json: bool,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How many packets to capture.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// Arguments of `nkview serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Names or globs of devices; all netkit pairs if none is given
+    #[arg(value_name = "DEVICE")]
+    pub devices: Vec<String>,
+    /// Serve /metrics and /healthz on this address; 127.0.0.1:9911 unless --unix or
+    /// --textfile is given
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Serve on a Unix socket
+    #[arg(long, value_name = "PATH")]
+    pub unix: Option<PathBuf>,
+    /// Write a file for node_exporter's textfile collector, every ten seconds
+    #[arg(long, value_name = "PATH")]
+    pub textfile: Option<PathBuf>,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,

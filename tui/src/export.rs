@@ -6,6 +6,7 @@
 
 mod distinct;
 pub mod ndjson;
+pub mod openmetrics;
 mod output;
 mod pcapng;
 mod selection;
@@ -19,6 +20,7 @@ use std::io;
 use crate::model::Envelope;
 
 pub use ndjson::Ndjson;
+pub use openmetrics::Metrics;
 pub use output::{Output, Queue};
 pub use pcapng::Pcapng;
 pub use selection::Selection;

@@ -93,6 +93,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         Some(Command::Demo(_)) => "demo",
         Some(Command::Stream(_)) => "stream",
         Some(Command::Diagnose(_)) => "diagnose",
+        Some(Command::Serve(_)) => "serve",
         Some(Command::Devices(_)) => "devices",
         Some(Command::Doctor(_)) => "doctor",
         Some(Command::Config) => "config",

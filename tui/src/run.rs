@@ -21,6 +21,7 @@ mod options;
 mod own;
 mod print;
 mod screen;
+mod serve;
 mod signals;
 mod start;
 mod stream;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(|signals| screen::show(options, args.screen, user, signals))
         }
         Some(Command::Stream(args)) => block_on(|signals| stream::stream(args, signals)),
+        Some(Command::Serve(args)) => block_on(|signals| serve::serve(args, signals)),
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),
