@@ -89,7 +89,7 @@ impl fmt::Display for Finding {
 
 /// Looks at everything. Nothing is attached or changed.
 pub async fn examine() -> Vec<Finding> {
-    let mut findings = vec![kernel(), capabilities(), inventory(), programs()];
+    let mut findings = vec![kernel(), capabilities(), inventory(), sysfs(), programs()];
     findings.push(netkit());
     findings.push(tcx());
     findings.push(grace());
@@ -123,6 +123,19 @@ fn capabilities() -> Finding {
         format!("missing: {}", missing.join(", ")),
         "start it with sudo, or: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
     )
+}
+
+fn sysfs() -> Finding {
+    const WHAT: &str = "sysfs";
+    match preflight::check_sysfs() {
+        Ok(()) => Finding::ok(WHAT, "mounted on /sys"),
+        Err(error) => Finding::missing(
+            WHAT,
+            State::Fatal,
+            format!("{error:#}"),
+            "mount it: mount -t sysfs sysfs /sys",
+        ),
+    }
 }
 
 /// What is not known for want of capabilities.

@@ -93,6 +93,7 @@ impl Events {
 /// When it cannot be done, with what to do about it. Nothing is left
 /// attached or created then.
 pub async fn start(options: Options) -> anyhow::Result<Source> {
+    preflight::check_sysfs()?;
     let devices = Devices::open().context("cannot open a netlink socket")?;
     let removed = pair::remove_left_behind(&devices).await?;
     let links = devices.list().await.context("cannot list the devices")?;

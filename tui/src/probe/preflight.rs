@@ -1,9 +1,9 @@
 //! What this kernel and this user can do, and what to do about what they
 //! cannot. Things are tried first; why they failed is asked only then.
 
-use std::io;
+use std::{fs, io};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use super::object::ObjectError;
 use super::privileges;
@@ -40,6 +40,19 @@ pub fn has(hook: HookPoint) -> Option<bool> {
     }
 }
 
+/// Where the kernel says which CPUs there can be: a map by CPU has a value for each.
+const POSSIBLE_CPUS: &str = "/sys/devices/system/cpu/possible";
+
+/// Makes sure that counters by CPU can be read.
+///
+/// # Errors
+/// When the file that it takes cannot be read, as in a bare chroot.
+pub fn check_sysfs() -> anyhow::Result<()> {
+    fs::read(POSSIBLE_CPUS).map(drop).with_context(|| {
+        format!("cannot read {POSSIBLE_CPUS}, which counting needs; mount sysfs on /sys")
+    })
+}
+
 /// The capabilities that are missing, by name.
 #[must_use]
 pub fn missing_capabilities() -> Vec<&'static str> {
@@ -51,8 +64,7 @@ pub fn missing_capabilities() -> Vec<&'static str> {
 /// (user_namespaces(7)).
 fn in_user_namespace() -> bool {
     const EVERYBODY: [&str; 3] = ["0", "0", "4294967295"];
-    std::fs::read_to_string("/proc/self/uid_map")
-        .is_ok_and(|map| !map.split_whitespace().eq(EVERYBODY))
+    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !map.split_whitespace().eq(EVERYBODY))
 }
 
 /// Why the programs could not be made ready, and the cure.
