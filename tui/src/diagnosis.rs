@@ -14,6 +14,9 @@ mod kind;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use probe_common::FlowKey;
 
 use crate::flow::FlowTable;
 use crate::model::{Device, Event, Moment, Packet, Watch};
@@ -123,6 +126,17 @@ impl Diagnosis {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.list()
+    }
+
+    /// How long the handshake of a connection took towards its server and towards
+    /// its client, as seen at the device, where it was seen in the last minute.
+    #[must_use]
+    pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
+        let connection = self.evidence.connections.get(key)?;
+        let to_server = connection.round_trip()?;
+        let answered = connection.syn_ack?.last;
+        let to_client = connection.established.map(|at| at.saturating_sub(answered));
+        Some((to_server, to_client))
     }
 
     /// How many findings of a severity there are now.

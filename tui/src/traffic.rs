@@ -5,6 +5,7 @@
 
 mod accounting;
 mod devices;
+mod kernel;
 mod packets;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 
 pub use accounting::Accounting;
 pub use devices::{Devices, SlotNames};
+pub use kernel::{Kernel, Place};
 pub use packets::{KEPT, Packets};
 
 use crate::{
@@ -46,6 +48,11 @@ pub struct Host {
     pub packets: Packets,
     /// What the probe did in the last interval.
     pub probe: ProbeCounts,
+    /// Packet events since the start that were not reported, because the consumer
+    /// was late.
+    pub late: u64,
+    /// What the kernel reported beside packets.
+    pub kernel: Kernel,
     /// The length of the last interval.
     pub interval: Duration,
 }
@@ -60,7 +67,7 @@ impl Traffic {
             Arc::new(host)
         });
         match &envelope.event {
-            Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
             event => Arc::make_mut(host).apply(event),
         }
     }
@@ -96,13 +103,15 @@ impl Host {
             }
             Event::Interval(interval) => self.ingest(interval),
             Event::Packets(packets) => self.packets.extend(packets),
-            Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Signals(signals) => self.kernel.apply(signals),
+            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
         }
     }
 
     fn ingest(&mut self, interval: &Interval) {
         self.flows.ingest(interval);
         self.devices.count(&interval.devices);
+        self.late += interval.probe.late;
         self.probe = interval.probe.clone();
         self.interval = interval.length;
     }

@@ -123,6 +123,7 @@ const APP: &[(&str, Names)] = &[
     ("hostnames", Only(&["ends"])),
     ("own", Only(&["ends"])),
     ("criteria", Only(&["own"])),
+    ("concerns", Only(&["ends", "group"])),
     ("columns", Only(&["list", "order"])),
     ("host_column", Only(&["order"])),
     ("item", Only(&["group"])),
@@ -160,6 +161,7 @@ const APP: &[(&str, Names)] = &[
     (
         "state",
         Only(&[
+            "concerns",
             "criteria",
             "filtering",
             "hostnames",

@@ -110,6 +110,10 @@ pub enum Action {
     PacketFlow,
     /// Filter to the flows of the selected problem.
     ProblemFlows,
+    /// Silence the kind of the selected problem.
+    SilenceKind,
+    /// Show all kinds of problems again.
+    ShowSilenced,
     /// Scroll the detail.
     ScrollDetail(Motion),
     /// Edit the filter that is being typed.

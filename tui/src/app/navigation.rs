@@ -46,6 +46,20 @@ impl App {
                 self.state.filtering.add(part);
                 self.show(Tab::Flows);
             }
+            Outcome::Silence(kind) => {
+                self.state.silence(kind);
+                self.refresh();
+                let text = format!(
+                    "{} is silenced until nkview ends; Z shows it again.",
+                    kind.slug()
+                );
+                self.state.notify(Level::Info, text);
+            }
+            Outcome::ShowSilenced => {
+                self.state.silenced.clear();
+                self.state.diagnose();
+                self.refresh();
+            }
             Outcome::ShowFlow(key) => {
                 self.show(Tab::Flows);
                 if !self.views.flows.show(key) {

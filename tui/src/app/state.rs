@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use probe_common::FlowKey;
 
+use super::concerns::Concerns;
 use super::criteria::Criteria;
 use super::filtering::{Closed, Filtering};
 use super::hostnames::HostNames;
@@ -14,7 +16,7 @@ use super::own::OwnSession;
 use super::preferences::Look;
 use super::push_down::PushDown;
 use super::usage::Usage;
-use crate::diagnosis::{Diagnosis, Finding};
+use crate::diagnosis::{Diagnosis, Finding, Kind};
 use crate::filter::Filter;
 use crate::flow::Span;
 use crate::model::{Envelope, HostId, Level, Notice, Session, WallClock};
@@ -55,6 +57,10 @@ pub struct State {
     /// What is wrong: the worst first, and last what is over. As it was when
     /// the user paused.
     pub problems: Vec<Finding>,
+    /// Whom these are about.
+    pub concerns: Concerns,
+    /// The kinds of problems that the user does not want to see.
+    pub silenced: Vec<Kind>,
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
     pub(super) measure: Measure,
     pub(super) live: Traffic,
@@ -84,6 +90,8 @@ impl State {
             zoom: Span::default(),
             usage: None,
             problems: Vec::new(),
+            concerns: Concerns::default(),
+            silenced: Vec::new(),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
             live: Traffic::default(),
@@ -169,7 +177,29 @@ impl State {
     /// Takes over what is wrong with the host that is shown.
     pub(super) fn diagnose(&mut self) {
         let diagnosis = self.diagnoses.get(&self.host);
-        self.problems = diagnosis.map(Diagnosis::findings).unwrap_or_default();
+        let mut problems = diagnosis.map(Diagnosis::findings).unwrap_or_default();
+        problems.retain(|finding| !self.silenced.contains(&finding.kind));
+        self.show_problems(problems);
+    }
+
+    /// Shows these problems.
+    pub(crate) fn show_problems(&mut self, problems: Vec<Finding>) {
+        self.concerns = Concerns::of(&problems);
+        self.problems = problems;
+    }
+
+    /// How long a connection's handshake took towards its server and its client.
+    #[must_use]
+    pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
+        self.diagnoses.get(&self.host)?.handshake(key)
+    }
+
+    /// Silences a kind of problems until the end of the program.
+    pub(super) fn silence(&mut self, kind: Kind) {
+        self.silenced.push(kind);
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.retain(|finding| finding.kind != kind);
+        self.show_problems(problems);
     }
 
     /// Notifies the user.

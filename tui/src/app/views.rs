@@ -21,6 +21,7 @@ use super::item::Item;
 use super::list::{Extent, Motion, Scroll};
 use super::state::State;
 use super::tab::{Tab, each_view};
+use crate::diagnosis::Kind;
 use crate::filter::Filter;
 use crate::model::Command;
 
@@ -138,6 +139,10 @@ pub enum Outcome {
     ShowFlows(Filter),
     /// Show this flow in full.
     ShowFlow(FlowKey),
+    /// Silence problems of this kind.
+    Silence(Kind),
+    /// Show all kinds of problems again.
+    ShowSilenced,
 }
 
 /// What a tab shows beside the name.

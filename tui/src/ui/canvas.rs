@@ -9,6 +9,7 @@ use super::format::truncate;
 use super::geometry::Geometry;
 use super::palette::Palette;
 use crate::app::action::Action;
+use crate::diagnosis::Severity;
 use crate::keys::Keymap;
 use crate::text::clean;
 
@@ -113,6 +114,16 @@ impl Canvas<'_> {
     #[must_use]
     pub const fn ellipsis(&self) -> &'static str {
         if self.ascii { "~" } else { "…" }
+    }
+
+    /// The sign and the style of how bad something is.
+    #[must_use]
+    pub const fn severity(&self, severity: Severity) -> (&'static str, Style) {
+        match severity {
+            Severity::Error => (self.glyph("✗", "x"), self.palette.bad),
+            Severity::Warning => (self.glyph("▲", "!"), self.palette.warn),
+            Severity::Info => (self.glyph("●", "i"), self.palette.good),
+        }
     }
 
     /// One of two glyphs, the second for ASCII.

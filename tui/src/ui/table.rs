@@ -11,6 +11,7 @@ use super::canvas::{Canvas, indent, line};
 use crate::app::action::Action;
 use crate::app::item::Item;
 use crate::app::list::{Extent, List};
+use crate::diagnosis::Severity;
 
 #[cfg(test)]
 mod tests;
@@ -179,6 +180,26 @@ pub fn draw<C, I>(
                 }
                 rest = indent(rest, width + 1);
             }
+        }
+    }
+}
+
+/// Marks the rows of a table that a problem concerns, at their left edge, by a
+/// sign and a colour. The selected row has its own mark there.
+pub fn marks<I: Copy + PartialEq>(
+    canvas: &mut Canvas<'_>,
+    mut area: Rect,
+    list: &List<I>,
+    problem: impl Fn(I) -> Option<Severity>,
+) {
+    let _titles = line(&mut area);
+    for row in list.visible(usize::from(area.height)) {
+        let place = line(&mut area);
+        if list.selected() != Some(*row)
+            && let Some(severity) = problem(*row)
+        {
+            let (mark, style) = canvas.severity(severity);
+            canvas.text(place, mark, style);
         }
     }
 }

@@ -33,7 +33,7 @@ fn busy(look: Look) -> App {
     for event in Synthetic::new(3, 40).story(30) {
         app.update(Action::Source(event));
     }
-    app.state.problems.clear();
+    app.state.show_problems(Vec::new());
     app
 }
 
@@ -506,15 +506,15 @@ fn the_detail_of_a_flow_scrolls_where_it_has_no_room() {
     app.update(Action::Open);
     let text = screen(&mut app, 60, 15);
     assert!(
-        text.contains("\n 5 lines below ") && !text.contains("last seen"),
+        text.contains("\n 15 lines below ") && !text.contains("remote owner"),
         "{text}"
     );
-    for _ in 0..9 {
+    for _ in 0..20 {
         app.update(Action::ScrollDetail(Motion::Down));
     }
     let text = screen(&mut app, 60, 15);
     assert!(
-        !text.contains("below") && text.contains("last seen"),
+        !text.contains("below") && text.contains("remote owner"),
         "{text}"
     );
     app.update(Action::ScrollDetail(Motion::Up));

@@ -18,6 +18,8 @@ mod tests;
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "evidence", "Open or close the evidence and advice"),
     row("f", "problem-flows", Action::ProblemFlows, "flows", "Filter to the flows of the selected problem"),
+    row("z", "silence-kind", Action::SilenceKind, "silence", "Silence problems of the selected kind until nkview ends"),
+    row("Z", "show-silenced", Action::ShowSilenced, "", "Show silenced problems again"),
 ];
 
 /// The state of the view.
@@ -137,6 +139,14 @@ impl View for ProblemsView {
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
             Action::ProblemFlows => self.flows(state),
+            Action::SilenceKind => match self.selected(state) {
+                Some(finding) => Outcome::Silence(finding.kind),
+                None => Outcome::Say(NONE_SELECTED),
+            },
+            Action::ShowSilenced if state.silenced.is_empty() => {
+                Outcome::Say("No problems are silenced.")
+            }
+            Action::ShowSilenced => Outcome::ShowSilenced,
             _ => Outcome::Done,
         }
     }

@@ -89,6 +89,11 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
                 })
         },
     );
+    table::marks(canvas, area, &view.list, |index| {
+        let mut devices = state.known_devices().all().iter();
+        let device = devices.find(|device| device.index == index)?;
+        state.concerns.device(&device.name)
+    });
 }
 
 /// From this width on policies are written in full: "forward/blackhole".

@@ -26,7 +26,7 @@ mod detail;
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: Rect) {
     if view.detail {
-        let lines = detail::lines(area.height);
+        let lines = detail::lines(state, view, area.height);
         let place = bottom(&mut area, lines);
         detail::draw(canvas, state, view, place);
     }
@@ -47,6 +47,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         &spec,
         |canvas, key, column, width| cell(canvas, state, key, column, usize::from(width)),
     );
+    table::marks(canvas, area, &view.list, |key| state.concerns.flow(&key));
     if view.list.rows().is_empty() {
         nothing(canvas, state, area);
     }

@@ -59,6 +59,9 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
             )
         },
     );
+    table::marks(canvas, area, &view.list, |group| {
+        state.concerns.hosts(&group)
+    });
     if view.list.rows().is_empty() {
         empty(
             canvas,

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use crate::app::state::State;
 use crate::app::views::ProbeView;
 use crate::flow::Ledger;
+use crate::model::signal::Trace;
 use crate::model::{Cost, Level};
 use crate::ui::canvas::{Canvas, bottom, indent};
 use crate::ui::format::{self, count};
@@ -17,6 +18,7 @@ use crate::ui::pane::{self, Line};
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: Rect) {
     let mut lines = sums(canvas, state, usize::from(area.width));
     lines.extend(probe(canvas, state, usize::from(area.width)));
+    lines.extend(kernel(canvas, state, usize::from(area.width)));
     lines.extend(notices(canvas, state, usize::from(area.width)));
     // Where not all has room, the last line says how much there is below.
     let fits = lines.len() <= usize::from(area.height);
@@ -214,6 +216,16 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             text,
         ));
     }
+    if state.picture().late > 0 {
+        let text = format!(
+            "{} events since the start: nkview was too slow to take them",
+            count(state.picture().late)
+        );
+        lines.push(vec![
+            (format!("{:<21}", "not shown in time"), palette.dim),
+            (text, palette.warn),
+        ]);
+    }
     let fact = |label: &str, text: String| -> Line {
         vec![(format!("{label:<21}"), palette.dim), (text, palette.text)]
     };
@@ -265,6 +277,82 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     for (number, text) in texts.enumerate() {
         let label = if number == 0 { "privileges" } else { "" };
         lines.push(fact(label, text));
+    }
+    lines.push(Vec::new());
+    lines
+}
+
+/// Places of drops that are shown.
+const PLACES: usize = 8;
+
+/// How tracing is doing, and what the kernel dropped lately.
+fn kernel(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
+    let palette = canvas.palette;
+    let host = state.picture();
+    let mut lines = vec![heading(canvas, "Tracing of the kernel")];
+    let fact = |label: &str, text: &str, style: Style| -> Vec<Line> {
+        let texts = crate::ui::wrap(text, width.saturating_sub(23));
+        let label = |number| if number == 0 { label } else { "" };
+        let line = |(number, text)| {
+            let label = format!("{:<21}", label(number));
+            vec![(label, palette.dim), (text, style)]
+        };
+        texts.into_iter().enumerate().map(line).collect()
+    };
+    match host.kernel.trace() {
+        None => lines.extend(fact("status", "it has not reported yet", palette.dim)),
+        Some(Trace::Off(reason)) => {
+            lines.extend(fact("status", &format!("off: {reason}"), palette.warn));
+        }
+        Some(Trace::On(status)) => {
+            let all = status.missing.is_empty();
+            let text = if all { "on" } else { "on, in part" };
+            lines.extend(fact("status", text, palette.text));
+            for missing in &status.missing {
+                lines.extend(fact("not seen", missing, palette.warn));
+            }
+            let missed = format!(
+                "{} events, {} runs, {} places of drops",
+                count(status.lost),
+                count(status.skipped),
+                count(status.unplaced)
+            );
+            if status.lost + status.skipped + status.unplaced > 0 {
+                lines.extend(fact("missed", &missed, palette.warn));
+            }
+        }
+    }
+    let drops = host.kernel.drops();
+    if host.kernel.trace().is_some() && drops.is_empty() {
+        lines.extend(fact("drops, last minute", "none", palette.text));
+    }
+    for (number, (place, packets)) in drops.iter().take(PLACES).enumerate() {
+        let label = if number == 0 {
+            "drops, last minute"
+        } else {
+            ""
+        };
+        let device = match place.device.as_str() {
+            "" => String::new(),
+            device => format!(", {device}"),
+        };
+        let noise = if place.noise { ", harmless" } else { "" };
+        let text = format!(
+            "{:>7}  {} in {}{device}{noise}",
+            count(*packets),
+            place.reason,
+            place.function
+        );
+        let style = if place.noise {
+            palette.dim
+        } else {
+            palette.text
+        };
+        lines.extend(fact(label, &text, style));
+    }
+    if let Some(more) = drops.len().checked_sub(PLACES).filter(|more| *more > 0) {
+        let text = format!("and {}", format::plural(more, "further place"));
+        lines.extend(fact("", &text, palette.dim));
     }
     lines.push(Vec::new());
     lines

@@ -21,7 +21,7 @@ const FACT: usize = 15;
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProblemsView, mut area: Rect) {
-    if state.problems.is_empty() {
+    if state.problems.is_empty() && state.silenced.is_empty() {
         return nothing(canvas, state, area);
     }
     let place = line(&mut area);
@@ -94,6 +94,10 @@ fn about(canvas: &mut Canvas<'_>, state: &State, place: Rect) {
     if past > 0 {
         parts.push(format!("{} past", format::count(past as u64)));
     }
+    if !state.silenced.is_empty() {
+        let kinds: Vec<&str> = state.silenced.iter().map(|kind| kind.slug()).collect();
+        parts.push(format!("silenced: {}", kinds.join(", ")));
+    }
     let style = canvas.palette.dim;
     canvas.text(place, &format!(" {}", parts.join(", ")), style);
 }
@@ -109,9 +113,7 @@ fn problem(
     let palette = canvas.palette;
     let (mark, style) = match finding.severity {
         _ if finding.past => (canvas.glyph("○", "."), palette.dim),
-        Severity::Error => (canvas.glyph("✗", "x"), palette.bad),
-        Severity::Warning => (canvas.glyph("▲", "!"), palette.warn),
-        Severity::Info => (canvas.glyph("●", "i"), palette.good),
+        severity => canvas.severity(severity),
     };
     let (age, text) = if finding.past {
         ("past".to_owned(), palette.dim)

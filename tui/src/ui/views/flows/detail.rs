@@ -7,24 +7,31 @@ use crate::app::ends::Side;
 use crate::app::state::State;
 use crate::app::views::FlowsView;
 use crate::app::{ends, names};
+use crate::diagnosis::Severity;
 use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
 use crate::ui::canvas::{Canvas, indent, line};
 use crate::ui::format::{self, count};
 use crate::ui::{pane, plot};
 
-/// Lines that the text needs.
+mod health;
+
+/// Lines of the text that are shown at least, where the view has them.
 const TEXT: u16 = 12;
 /// Width of the labels, of a column of values, and of both columns with them.
 const LABEL: u16 = 14;
 const VALUE: u16 = 18;
 const FACTS: u16 = LABEL + 2 * VALUE + 2;
 
-/// The lines of the detail where the view has so many.
+/// The lines of the detail where the view has so many: what the text needs, but
+/// no more than leaves half of it to the table.
 #[must_use]
-pub const fn lines(height: u16) -> u16 {
-    let half = height.saturating_sub(4);
-    if half < TEXT { half } else { TEXT }
+pub fn lines(state: &State, view: &FlowsView, height: u16) -> u16 {
+    let needed = view
+        .selected(state)
+        .map_or(0, |flow| facts(state, flow).len() + 2);
+    let most = TEXT.max(height / 2).min(height.saturating_sub(4));
+    (needed as u16).max(TEXT).min(most)
 }
 
 /// Draws the detail of the selected flow.
@@ -41,14 +48,14 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         return;
     };
     let place = line(&mut area);
-    let lines = facts(state, flow);
+    let facts = facts(state, flow);
     title(canvas, state, flow, place);
     let mut text = Rect {
         width: area.width.min(FACTS),
         ..area
     };
     let head = line(&mut text);
-    let pane = pane::draw(canvas, text, &lines, view.detail_scroll, row);
+    let pane = pane::draw(canvas, text, &facts, view.detail_scroll, row);
     canvas.geometry.detail = pane.extent;
     heads(canvas, head, pane.below);
     let graphs = indent(area, FACTS + 1);
@@ -120,13 +127,45 @@ fn heads(canvas: &mut Canvas<'_>, place: Rect, below: usize) {
     }
 }
 
-/// What is told of a flow: of each direction, or of both.
+/// What is known of a flow: of each direction, or of both.
 enum Values {
     Each([Option<String>; 2]),
     Both(String),
+    /// A sentence about what is wrong, or a part of it.
+    Problem(Severity, String),
 }
 
-fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
+/// A label and what it is about.
+type Fact = (String, Values);
+
+/// A text over as many lines as it needs, the label before the first.
+fn wrapped(label: &str, text: &str, values: impl Fn(String) -> Values) -> Vec<Fact> {
+    let width = usize::from(FACTS - LABEL - 6);
+    let lines = crate::ui::wrap(text, width).into_iter().enumerate();
+    lines
+        .map(|(number, text)| {
+            let label = if number == 0 { label } else { "" };
+            (label.to_owned(), values(text))
+        })
+        .collect()
+}
+
+/// What is wrong with the flow.
+fn problems(state: &State, flow: &Flow) -> Vec<Fact> {
+    let places = state.concerns.findings(&flow.key).into_iter();
+    places
+        .filter_map(|place| state.problems.get(place))
+        .flat_map(|finding| {
+            let severity = finding.severity;
+            let label = severity.name();
+            wrapped(label, &finding.sentence, |text| {
+                Values::Problem(severity, text)
+            })
+        })
+        .collect()
+}
+
+fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
     let clock = state.picture().flows.clock();
     let each = |value: &dyn Fn(Direction) -> Option<String>| {
         Values::Each(Direction::BOTH.map(|d| value(d).filter(|text| !text.is_empty())))
@@ -138,7 +177,8 @@ fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
     let largest = |d: Direction| Some(u64::from(flow.largest[d as usize])).filter(|b| *b > 0);
     let hops = |d: Direction| Some(flow.hop_limit[d as usize]).filter(|hops| *hops > 0);
     let rate_label = format!("rate, {} s", state.window().as_secs());
-    let mut facts: Vec<(String, Values)> = vec![
+    let mut facts = problems(state, flow);
+    facts.extend([
         (rate_label, each(&|d| Some(rate(d)))),
         (
             "packets".to_owned(),
@@ -155,7 +195,7 @@ fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
             "hop limit".to_owned(),
             each(&|d| Some(hops(d)?.to_string())),
         ),
-    ];
+    ]);
     if flow.tcp.is_some() {
         let flags = |d: Direction| Some(tcp_flags_text(flow.tcp_flags[d as usize]));
         facts.push(("TCP flags".to_owned(), each(&flags)));
@@ -172,14 +212,22 @@ fn facts(state: &State, flow: &Flow) -> Vec<(String, Values)> {
     };
     facts.push(("first seen".to_owned(), Values::Both(first)));
     facts.push(("last seen".to_owned(), Values::Both(last)));
+    facts.extend(health::facts(state, flow));
     facts
 }
 
-fn row(canvas: &mut Canvas<'_>, place: Rect, (label, values): &(String, Values)) {
+fn row(canvas: &mut Canvas<'_>, place: Rect, (label, values): &Fact) {
     let palette = canvas.palette;
     canvas.text(indent(place, 1), label, palette.dim);
     let mut rest = indent(place, LABEL);
     match values {
+        Values::Problem(severity, text) => {
+            let (mark, style) = canvas.severity(*severity);
+            if !label.is_empty() {
+                canvas.text(indent(rest, 2), mark, style);
+            }
+            canvas.text(indent(rest, 4), text, canvas.palette.strong);
+        }
         Values::Both(text) => {
             canvas.text(indent(rest, 4), text, palette.text);
         }

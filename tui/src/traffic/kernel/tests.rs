@@ -1,0 +1,82 @@
+use super::*;
+use crate::model::signal::{DropCount, TraceStatus, Where};
+
+fn owner(cookie: u64) -> Owner {
+    Owner {
+        cookie,
+        namespace: 1,
+        pid: 7,
+        command: format!("p{cookie}"),
+        executable: None,
+        started: 0,
+        others: 0,
+    }
+}
+
+fn drop(reason: &str, packets: u64, noise: bool) -> DropCount {
+    DropCount {
+        at: Where::default(),
+        reason: reason.to_owned(),
+        place: "f".to_owned(),
+        packets,
+        noise,
+        flows: Vec::new(),
+    }
+}
+
+fn at(seconds: u64) -> Signals {
+    Signals {
+        at: Duration::from_secs(seconds),
+        ..Signals::default()
+    }
+}
+
+#[test]
+fn owners_stay_until_there_are_too_many() {
+    let mut kernel = Kernel::default();
+    for cookie in 0..=OWNERS as u64 {
+        kernel.apply(&Signals {
+            owners: vec![owner(cookie), owner(cookie)],
+            ..at(1)
+        });
+    }
+    assert_eq!(kernel.owner(0), None);
+    assert_eq!(kernel.owner(1), Some(&owner(1)));
+    assert_eq!(kernel.owners.len(), OWNERS);
+    assert_eq!(kernel.order.len(), OWNERS);
+}
+
+#[test]
+fn drops_of_a_minute_are_summed_the_most_first_and_noise_last() {
+    let mut kernel = Kernel::default();
+    for (seconds, drops) in [
+        (1, vec![drop("OLD", 9, false)]),
+        (62, vec![drop("A", 2, false), drop("B", 3, false)]),
+        (63, vec![drop("A", 2, false), drop("C", 50, true)]),
+    ] {
+        kernel.apply(&Signals {
+            drops,
+            ..at(seconds)
+        });
+    }
+    let drops: Vec<_> = kernel
+        .drops()
+        .into_iter()
+        .map(|(place, packets)| (place.reason.as_str(), packets))
+        .collect();
+    assert_eq!(drops, [("A", 4), ("B", 3), ("C", 50)]);
+    kernel.apply(&at(200));
+    assert!(kernel.drops().is_empty());
+}
+
+#[test]
+fn the_state_of_tracing_stays_until_it_is_reported_again() {
+    let mut kernel = Kernel::default();
+    let on = Trace::On(TraceStatus::default());
+    kernel.apply(&Signals {
+        trace: Some(on.clone()),
+        ..at(1)
+    });
+    kernel.apply(&at(2));
+    assert_eq!(kernel.trace(), Some(&on));
+}
