@@ -72,6 +72,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Write flows and packets to stdout: JSON, text, tables, or pcapng
     Stream(StreamArgs),
+    /// Record flows, packets and everything else to a file, for replay
+    Record(RecordArgs),
+    /// Show a recording on the screen, on any machine and without root
+    Replay(ReplayArgs),
     /// Watch for a while and report what is wrong, with evidence
     ///
     /// The exit status is 0 when there is no problem, 1 when there are problems, and
@@ -131,9 +135,56 @@ pub struct DemoArgs {
     pub screen: ScreenArgs,
 }
 
+/// Arguments of `nkview record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The file to create
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Device names or globs (lxc*) [default: all netkit pairs]
+    #[arg(value_name = "DEVICE")]
+    pub devices: Vec<String>,
+    /// Overwrite the file if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Stop after this many seconds, counted from when all devices are attached
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// Stop when the file has about this many bytes, e.g. 500M or 2G
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    pub max_size: Option<u64>,
+    /// Keep at least this many bytes of each captured packet (128 are captured);
+    /// without it only headers, ARP, ICMP and DNS are kept
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1..=128))]
+    pub snapshot: Option<u16>,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// Which packets to capture.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// Arguments of `nkview replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Play it this many times faster
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Appearance.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+}
+
 /// Arguments of `nkview stream`.
 #[derive(Debug, Args)]
 pub struct StreamArgs {
+    /// Read a recording instead of watching; no root needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE)]
+    pub from: Option<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
@@ -206,12 +257,16 @@ pub struct FormatArgs {
 /// Arguments of `nkview diagnose`.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
+    /// Read a recording instead of watching; no root needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = WATCHING)]
+    pub from: Option<PathBuf>,
     /// Names or globs of devices; all netkit pairs if none is given
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// Watch for this many seconds, counted from when all devices are attached
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
-    pub duration: Duration,
+    /// [default: 10; all of a recording]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
     /// Output as JSON Lines: one object per problem, then a summary
     #[arg(long)]
     pub json: bool,
@@ -384,6 +439,63 @@ pub struct ScreenArgs {
     /// Keep the final screen in the terminal
     #[arg(long)]
     pub keep_screen: bool,
+}
+
+/// What decides how this machine is watched, which a recording has behind it.
+const WATCHING: [&str; 7] = [
+    "devices",
+    "interval",
+    "max_flows",
+    "cover_redirect",
+    "no_trace",
+    "events_per_second",
+    "every_packet",
+];
+/// As [`WATCHING`], where a pair can be made, too.
+const LIVE: [&str; 11] = [
+    "devices",
+    "interval",
+    "max_flows",
+    "cover_redirect",
+    "no_trace",
+    "events_per_second",
+    "every_packet",
+    "create",
+    "mode",
+    "peer_netns",
+    "no_create",
+];
+
+/// A number of bytes, in powers of 1000 (k, M, G, T) or 1024 (Ki, Mi, Gi, Ti).
+fn size(text: &str) -> Result<u64, String> {
+    let split = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit {
+        "" => Some(1),
+        "k" | "K" => Some(1_000),
+        "M" => Some(1_000_000),
+        "G" => Some(1_000_000_000),
+        "T" => Some(1_000_000_000_000),
+        "Ki" => Some(1 << 10),
+        "Mi" => Some(1 << 20),
+        "Gi" => Some(1 << 30),
+        "Ti" => Some(1 << 40),
+        _ => None,
+    };
+    let bytes = unit.zip(number.parse().ok());
+    bytes
+        .and_then(|(unit, number): (u64, u64)| number.checked_mul(unit))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "expected a number of bytes, such as 500M or 2Gi".to_owned())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|speed| (0.01..=1000.0).contains(speed))
+        .ok_or_else(|| "expected a number from 0.01 to 1000".to_owned())
 }
 
 /// From a tenth of a second to a day.

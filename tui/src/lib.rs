@@ -17,6 +17,7 @@ mod log;
 pub mod model;
 pub mod probe;
 pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod runtime;

@@ -92,6 +92,8 @@ const fn name(command: Option<&Command>) -> &'static str {
         #[cfg(feature = "demo")]
         Some(Command::Demo(_)) => "demo",
         Some(Command::Stream(_)) => "stream",
+        Some(Command::Record(_)) => "record",
+        Some(Command::Replay(_)) => "replay",
         Some(Command::Diagnose(_)) => "diagnose",
         Some(Command::Serve(_)) => "serve",
         Some(Command::Devices(_)) => "devices",

@@ -21,6 +21,7 @@
 
 mod flows;
 mod frame;
+mod headers;
 mod reader;
 mod varint;
 mod writer;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Session;
 
+pub use headers::without_payload;
 pub use reader::{Item, Reader};
 pub use writer::Writer;
 

@@ -11,6 +11,7 @@ use crate::cli::{Cli, Command};
 use crate::demo::Demo;
 use crate::probe::live::Options;
 use crate::probe::{privileges, sys};
+use crate::replay::Recording;
 use crate::terminal;
 use screen::User;
 use signals::Signals;
@@ -20,6 +21,8 @@ mod look;
 mod options;
 mod own;
 mod print;
+mod record;
+mod replay;
 mod screen;
 mod serve;
 mod signals;
@@ -34,7 +37,8 @@ mod stream;
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let done = match cli.command {
         Some(Command::Diagnose(args)) => {
-            return block_on(|signals| diagnose::diagnose(args, signals));
+            let recording = replay::open(args.from.as_deref())?;
+            return block_on(|signals| diagnose::diagnose(args, recording, signals));
         }
         None => {
             let args = cli.watch;
@@ -61,8 +65,22 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             block_on(|signals| screen::show(options, args.screen, user, signals))
         }
-        Some(Command::Stream(args)) => block_on(|signals| stream::stream(args, signals)),
         Some(Command::Serve(args)) => block_on(|signals| serve::serve(args, signals)),
+        Some(Command::Stream(args)) => {
+            let recording = replay::open(args.from.as_deref())?;
+            block_on(|signals| stream::stream(args, recording, signals))
+        }
+        Some(Command::Record(args)) => {
+            // While files of other users can be created and given to them.
+            let file = record::create(&args.file, args.force)?;
+            block_on(|signals| record::record(args, file, signals))
+        }
+        Some(Command::Replay(args)) => {
+            terminal::check()?;
+            let user = User::read()?;
+            let recording = Recording::open(&args.file)?;
+            block_on(|signals| replay::show(recording, args.speed, args.screen, user, signals))
+        }
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),

@@ -29,6 +29,8 @@ pub struct Queue {
     pieces: u32,
     /// Packets that were dropped since the sink last learned of them.
     lost: Arc<AtomicU64>,
+    /// Whether packets wait for room like everything else.
+    keeps_all: bool,
 }
 
 /// The sink has ended, because its reader has gone or it cannot write.
@@ -58,6 +60,7 @@ impl Output {
             room: Arc::new(Semaphore::new(pieces as usize)),
             pieces,
             lost: Arc::clone(&lost),
+            keeps_all: false,
         };
         thread::Builder::new()
             .name("output".to_owned())
@@ -116,6 +119,15 @@ fn write(
 }
 
 impl Queue {
+    /// The queue of a source that can wait: no packets are dropped.
+    #[must_use]
+    pub fn keeping_all(self) -> Self {
+        Self {
+            keeps_all: true,
+            ..self
+        }
+    }
+
     /// Hands over an event. Packets that find no room are dropped and counted;
     /// everything else waits for room.
     ///
@@ -126,7 +138,8 @@ impl Queue {
         let pieces = u32::try_from(pieces).map_or(self.pieces, |pieces| pieces.min(self.pieces));
         let room = Arc::clone(&self.room);
         let permit = match &envelope.event {
-            Event::Packets(packets) => match room.try_acquire_many_owned(pieces) {
+            Event::Packets(packets) if !self.keeps_all => match room.try_acquire_many_owned(pieces)
+            {
                 Ok(permit) => permit,
                 Err(_) => {
                     let packets = packets.len() as u64;

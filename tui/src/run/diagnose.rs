@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use crate::diagnosis::{Diagnosis, Severity};
 use crate::model::{Device, Event, Level, Watch};
 use crate::probe::live::Options;
 use crate::probe::preflight;
+use crate::replay::{self, Recording};
 use crate::report::{self, Summary};
 use crate::source::Source;
 use crate::traffic::Traffic;
@@ -23,12 +25,21 @@ use crate::traffic::Traffic;
 /// The exit status when there are problems.
 const PROBLEMS: u8 = 1;
 
-/// Watches for a while and reports what is wrong.
+/// How long it watches unless the user chooses.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// Watches for a while, or reads a recording, and reports what is wrong.
 ///
 /// # Errors
 /// When it cannot look, or the report cannot be written.
-pub async fn diagnose(args: DiagnoseArgs, mut signals: Signals) -> anyhow::Result<ExitCode> {
-    if args.devices.is_empty() && !preflight::has_netkit() {
+pub async fn diagnose(
+    args: DiagnoseArgs,
+    recording: Option<Recording>,
+    mut signals: Signals,
+) -> anyhow::Result<ExitCode> {
+    let is_live = recording.is_none();
+    let duration = args.duration.unwrap_or(DURATION);
+    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
         bail!(
             "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
              devices to look at"
@@ -39,7 +50,14 @@ pub async fn diagnose(args: DiagnoseArgs, mut signals: Signals) -> anyhow::Resul
         attach_first: true,
         ..options::live(&args.probe, &args.events)
     };
-    let Some(source) = start(options, &mut signals).await? else {
+    let started = match recording {
+        Some(recording) => Some(recording.start(replay::Options {
+            speed: None,
+            duration: args.duration,
+        })?),
+        None => start(options, &mut signals).await?,
+    };
+    let Some(source) = started else {
         bail!("ended by a signal before all devices were attached");
     };
     let Source {
@@ -71,19 +89,24 @@ pub async fn diagnose(args: DiagnoseArgs, mut signals: Signals) -> anyhow::Resul
                 let host = traffic.host(envelope.host);
                 looked.event(&envelope.event);
                 diagnosis.observe(&envelope.event, &host.flows);
-                if until.is_none() && looked.is_ready {
+                if is_live && until.is_none() && looked.is_ready {
                     progress(&format!(
                         "watching {} for {} s",
                         looked.names().join(", "),
-                        args.duration.as_secs_f64()
+                        duration.as_secs_f64()
                     ));
                     began = Instant::now();
-                    until = Some(began + args.duration);
+                    until = Some(began + duration);
                 }
             }
         }
     }
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = if is_live {
+        began.elapsed()
+    } else {
+        looked.recorded
+    };
+    let seconds = seconds.as_secs_f64();
     let ended = stop.ask();
     // The last interval may hold what completes the evidence.
     let last = async {
@@ -117,7 +140,11 @@ pub async fn diagnose(args: DiagnoseArgs, mut signals: Signals) -> anyhow::Resul
             &findings,
             &summary,
             session.started,
-            Timestamp::now(),
+            if is_live {
+                Timestamp::now()
+            } else {
+                looked.wall
+            },
         )
     } else {
         report::write_text(stdout, &findings, &summary)
@@ -141,6 +168,9 @@ struct Looked {
     untracked: u64,
     lost: u64,
     over_budget: u64,
+    /// The sum of the intervals, and the wall clock at the end of the last.
+    recorded: Duration,
+    wall: Timestamp,
 }
 
 impl Looked {
@@ -163,6 +193,8 @@ impl Looked {
                 }
             }
             Event::Interval(interval) => {
+                self.recorded += interval.length;
+                self.wall = interval.wall;
                 for totals in interval.devices.iter().flat_map(|it| it.directions) {
                     self.packets += totals.packets;
                     self.untracked += totals.untracked_packets;

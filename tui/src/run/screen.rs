@@ -40,6 +40,17 @@ impl User {
 pub async fn show(
     options: Options,
     args: ScreenArgs,
+    user: User,
+    signals: Signals,
+) -> anyhow::Result<()> {
+    let start = async move |signals: &mut Signals| start(options, signals).await;
+    present(start, args, user, signals).await
+}
+
+/// Shows what a source reports. `start` starts it, unless a signal comes first.
+pub async fn present(
+    start: impl AsyncFnOnce(&mut Signals) -> anyhow::Result<Option<Source>>,
+    args: ScreenArgs,
     User {
         config,
         notice,
@@ -48,7 +59,7 @@ pub async fn show(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (preferences, keymap) = (config.preferences()?, config.keymap()?);
-    let Some(source) = start(options, &mut signals).await? else {
+    let Some(source) = start(&mut signals).await? else {
         return Ok(());
     };
     let Source {

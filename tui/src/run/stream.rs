@@ -18,10 +18,11 @@ use crate::export::{
 use crate::model::{Device, Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
 use crate::probe::preflight;
+use crate::replay::{self, Recording};
 use crate::source::Source;
 
 /// Bytes of events that wait for a slow reader: two intervals of a full flow map.
-const WAITING: usize = 32 << 20;
+pub const WAITING: usize = 32 << 20;
 /// How long the source's last events may wait for room, once a signal has come
 /// and the source has ended.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
@@ -29,16 +30,21 @@ const LAST_EVENTS: Duration = Duration::from_millis(400);
 const LAST_LINES: Duration = Duration::from_millis(400);
 
 /// What the task that hands events to the output has seen.
-enum Pumped {
+pub enum Pumped {
     /// The source has ended, with its reason if it gave one.
     Source(Option<String>),
     /// The output takes no more.
     Output,
 }
 
-/// Prints what a live source reports, until the time is over or a signal ends it.
-pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()> {
-    if args.devices.is_empty() && !preflight::has_netkit() {
+/// Prints what a live source or a recording reports, until the time is over or a signal ends it.
+pub async fn stream(
+    args: StreamArgs,
+    recording: Option<Recording>,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
+    let is_live = recording.is_none();
+    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
         bail!(
             "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
              devices to watch through other hooks"
@@ -59,7 +65,8 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
         packets: args.output.packets || format.text || format.pcapng,
         remaining: args.output.count,
     };
-    let duration = args.output.duration;
+    // A recording has a time of its own.
+    let duration = args.output.duration.filter(|_| is_live);
     let options = Options {
         devices: args.devices,
         // From its first line on all is counted.
@@ -67,7 +74,14 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
         create: options::pair(args.pair),
         ..options::live(&args.probe, &args.events)
     };
-    let Some(source) = start(options, &mut signals).await? else {
+    let started = match recording {
+        Some(recording) => Some(recording.start(replay::Options {
+            speed: None,
+            duration: args.output.duration,
+        })?),
+        None => start(options, &mut signals).await?,
+    };
+    let Some(source) = started else {
         return Ok(());
     };
     let Source {
@@ -80,6 +94,7 @@ pub async fn stream(args: StreamArgs, mut signals: Signals) -> anyhow::Result<()
     let sink = sink(session, selection, format).context("cannot write to stdout")?;
     let (queue, mut output) =
         Output::start(sink, WAITING).context("cannot start a thread for the output")?;
+    let queue = if is_live { queue } else { queue.keeping_all() };
     // Attaching to many devices takes seconds, which are nobody's measurement.
     let (attached, is_attached) = oneshot::channel();
     let mut pump = tokio::spawn(pump(events, queue, attached));
@@ -164,7 +179,7 @@ fn sink(session: Session, selection: Selection, format: FormatArgs) -> io::Resul
 
 /// Hands events to the output until either side ends. Tells when all devices of the
 /// start are attached to.
-async fn pump(
+pub async fn pump(
     mut events: mpsc::Receiver<Envelope>,
     queue: Queue,
     attached: oneshot::Sender<()>,
@@ -192,7 +207,7 @@ fn is_starting(device: &Device) -> bool {
 }
 
 /// Waits for the end of the measurement, which begins when all is attached.
-async fn elapsed(is_attached: oneshot::Receiver<()>, duration: Option<Duration>) {
+pub async fn elapsed(is_attached: oneshot::Receiver<()>, duration: Option<Duration>) {
     match duration {
         Some(duration) => {
             // An error is that the source has ended, which others notice.

@@ -46,7 +46,8 @@ pub fn count(layout: Layout, args: &[&str], traffic: impl FnOnce(&Lab)) -> (Lab,
     (lab, report)
 }
 
-fn check_sums(lab: &Lab, report: &Report) {
+/// Holds the sums of a report against each other and the device's own counters.
+pub fn check_sums(lab: &Lab, report: &Report) {
     let device = lab.counters(End::Near);
     let sent = report.total(NEAR, lab.direction(End::Near));
     let received = report.total(NEAR, lab.direction(End::Far));

@@ -35,6 +35,7 @@ mod packets;
 mod privileges;
 mod program;
 mod push_down;
+mod recording;
 mod report;
 mod screen;
 mod signals;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         output::tests(),
         own_pair::tests(),
         packets::tests(),
+        recording::tests(),
         screen::tests(),
         signals::tests(),
         stalled::tests(),

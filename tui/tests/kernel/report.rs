@@ -16,7 +16,8 @@ pub struct Count {
 }
 
 impl Count {
-    fn of(value: &Value) -> Self {
+    /// What a line has of a direction.
+    pub fn of(value: &Value) -> Self {
         let number = |what: &str| {
             let number = value[what].as_u64();
             number.unwrap_or_else(|| panic!("no {what} in {value}"))

@@ -1,0 +1,39 @@
+//! `nkview replay`: a recording, on the screen.
+
+use std::path::Path;
+
+use super::screen::{self, User};
+use super::signals::Signals;
+use crate::cli::ScreenArgs;
+use crate::replay::{Options, Recording};
+use crate::source::Source;
+
+/// Opens the recording that a command is to take instead of this machine, if one is
+/// named.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn open(path: Option<&Path>) -> anyhow::Result<Option<Recording>> {
+    path.map(Recording::open).transpose()
+}
+
+/// Shows a recording.
+///
+/// # Errors
+/// When the screen cannot be shown.
+pub async fn show(
+    recording: Recording,
+    speed: f64,
+    args: ScreenArgs,
+    user: User,
+    signals: Signals,
+) -> anyhow::Result<()> {
+    let options = Options {
+        speed: Some(speed),
+        duration: None,
+    };
+    let start = async move |_: &mut Signals| -> anyhow::Result<Option<Source>> {
+        recording.start(options).map(Some)
+    };
+    screen::present(start, args, user, signals).await
+}
