@@ -100,6 +100,7 @@ impl App {
         self.state.live.keep_closed(closed == Closed::Keep);
         self.state.filtering.set_closed(closed);
         self.state.measure = Measure::Rate(preferences.window);
+        self.state.silenced = preferences.silenced;
         self.state.filtering.named = preferences.filters;
     }
 

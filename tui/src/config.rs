@@ -17,6 +17,7 @@ use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
 use crate::app::named::NamedFilters;
 use crate::app::units::Units;
+use crate::diagnosis::Kind;
 use crate::keys::Keymap;
 
 #[cfg(test)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub screen: Screen,
     /// The flow table.
     pub flows: Flows,
+    /// What it says is wrong.
+    pub diagnosis: Diagnosis,
     /// Filters by name.
     pub filters: BTreeMap<String, String>,
     /// Keys by context and action.
@@ -92,6 +95,14 @@ pub struct Flows {
     pub sort: Column,
     /// What happens to closed flows.
     pub closed: Closed,
+}
+
+/// What it says is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Diagnosis {
+    /// Kinds of problems that are not reported.
+    pub silence: Vec<String>,
 }
 
 impl Config {
@@ -169,9 +180,27 @@ impl Config {
             columns: self.flows.columns.clone(),
             sort: self.flows.sort,
             closed: self.flows.closed,
+            silenced: self.silenced()?,
             window,
             filters: named,
         })
+    }
+
+    /// The kinds of problems that are not reported.
+    ///
+    /// # Errors
+    /// There is no such kind.
+    pub fn silenced(&self) -> anyhow::Result<Vec<Kind>> {
+        let kind = |slug: &String| {
+            Kind::from_slug(slug).ok_or_else(|| {
+                let known: Vec<String> = Kind::all().map(|it| it.slug().to_owned()).collect();
+                anyhow!(
+                    "diagnosis.silence: there is no kind {slug}{}",
+                    suggestion(slug, known.iter())
+                )
+            })
+        };
+        self.diagnosis.silence.iter().map(kind).collect()
     }
 
     /// The bindings.

@@ -76,9 +76,13 @@ impl View<'_> {
 }
 
 impl Diagnosis {
-    /// Findings of these kinds are left out.
-    pub fn silence(&mut self, kinds: Vec<Kind>) {
-        self.silenced = kinds;
+    /// Leaves out findings of these kinds.
+    #[must_use]
+    pub fn without(kinds: Vec<Kind>) -> Self {
+        Self {
+            silenced: kinds,
+            ..Self::default()
+        }
     }
 
     /// Takes over an event of the host; `flows` have taken it over before.
@@ -116,7 +120,9 @@ impl Diagnosis {
         };
         let mut claims = Vec::new();
         for rule in rules::ALL {
+            let earlier = claims.len();
             rule(&view, &mut claims);
+            claims::keep_the_first(&mut claims, earlier);
         }
         claims.retain(|claim| !self.silenced.contains(&claim.kind));
         self.findings.update(claims, self.now);

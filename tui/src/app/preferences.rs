@@ -6,6 +6,7 @@ use super::columns::Column;
 use super::filtering::Closed;
 use super::named::NamedFilters;
 use super::units::Units;
+use crate::diagnosis::Kind;
 
 /// How the screen is to look, chosen at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Preferences {
     pub sort: Column,
     /// What happens to closed flows.
     pub closed: Closed,
+    /// Kinds of problems that are not reported.
+    pub silenced: Vec<Kind>,
     /// The window that rates are computed over, one of those of [`Measure::ALL`](super::measure::Measure::ALL).
     pub window: Duration,
     /// Filters by name.

@@ -114,3 +114,20 @@ fn the_setting_is_read_back_as_the_columns_that_are_shown() {
         assert_eq!(value.as_str(), Some(column.name()));
     }
 }
+
+#[test]
+fn a_kind_that_is_silenced_must_exist() {
+    let config = Config::parse("[diagnosis]\nsilence = [\"http-5xx\"]").unwrap();
+    let slugs: Vec<_> = config
+        .silenced()
+        .unwrap()
+        .iter()
+        .map(|it| it.slug())
+        .collect();
+    assert_eq!(slugs, ["http-5xx"]);
+    let error = Config::parse("[diagnosis]\nsilence = [\"http-5x\"]").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "diagnosis.silence: there is no kind http-5x; did you mean http-5xx?"
+    );
+}

@@ -67,19 +67,21 @@ impl Findings {
         // end together.
         claims.retain(|claim| {
             !self.current.values().any(|entry| {
-                entry.finding.kind.explains(claim.kind)
+                entry.finding.kind != claim.kind
+                    && entry.finding.kind.explains(claim.kind)
                     && entry.about.iter().any(|it| claim.about.contains(it))
             })
         });
         let explained = |entry: &Entry| {
             claims.iter().any(|claim| {
                 claim.kind.explains(entry.finding.kind)
+                    && id(claim) != entry.finding.id
                     && claim.about.iter().any(|it| entry.about.contains(it))
             })
         };
         self.current.retain(|_, entry| !explained(entry));
         for claim in claims {
-            let id = format!("{}/{}", claim.kind.slug(), claim.key);
+            let id = id(&claim);
             if !self.current.contains_key(&id) && self.current.len() >= CURRENT {
                 continue;
             }
@@ -144,6 +146,24 @@ impl Findings {
     }
 }
 
+/// The id of the finding that a claim makes.
+fn id(claim: &Claim) -> String {
+    format!("{}/{}", claim.kind.slug(), claim.key)
+}
+
+/// Removes those claims, from `earlier` on, whose kind an earlier rule has claimed
+/// about the same address: two rules saw one cause.
+pub fn keep_the_first(claims: &mut Vec<Claim>, earlier: usize) {
+    let later = claims.split_off(earlier);
+    let is_new = |claim: &Claim| {
+        !claims[..earlier]
+            .iter()
+            .any(|it| it.kind == claim.kind && it.about.iter().any(|who| claim.about.contains(who)))
+    };
+    let later: Vec<Claim> = later.into_iter().filter(is_new).collect();
+    claims.extend(later);
+}
+
 /// Removes the claims that another one explains.
 fn take_in_consequences(claims: &mut Vec<Claim>) {
     let causes: Vec<(Kind, Vec<IpAddr>)> = claims
@@ -152,7 +172,9 @@ fn take_in_consequences(claims: &mut Vec<Claim>) {
         .collect();
     claims.retain(|claim| {
         !causes.iter().any(|(kind, about)| {
-            kind.explains(claim.kind) && about.iter().any(|it| claim.about.contains(it))
+            *kind != claim.kind
+                && kind.explains(claim.kind)
+                && about.iter().any(|it| claim.about.contains(it))
         })
     });
 }

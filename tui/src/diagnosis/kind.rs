@@ -12,7 +12,8 @@ struct Row {
     slug: &'static str,
     severity: Severity,
     /// Slugs of the kinds that are consequences of this one, where both are about
-    /// the same address.
+    /// the same address. A kind that explains itself has one finding for hosts that
+    /// share an end.
     explains: &'static [&'static str],
 }
 
@@ -36,18 +37,18 @@ macro_rules! kinds {
 kinds! {
     /// A program behind our hook drops packets.
     POLICY_DROP = "policy-drop", Error, ["syn-unanswered", "syn-partly-unanswered", "one-way-udp", "dns-unanswered", "packet-loss", "kernel-drop"];
+    /// Two hardware addresses claim one address.
+    DUPLICATE_ADDRESS = "duplicate-address", Error, ["packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
     /// Nobody answers ARP or neighbor discovery for an address.
     NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
     /// ARP works for a host and neighbor discovery does not, or the reverse.
     NEIGHBOR_ONE_FAMILY = "neighbor-one-family", Error, ["neighbor-unreachable", "syn-unanswered", "host-unreachable", "kernel-drop"];
-    /// Two hardware addresses claim one address.
-    DUPLICATE_ADDRESS = "duplicate-address", Error, ["packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered"];
     /// Packets go around in a circle.
     ROUTING_LOOP = "routing-loop", Error, ["syn-unanswered", "time-exceeded", "kernel-drop", "dns-unanswered", "one-way-udp", "duplicate-packets", "packet-loss"];
     /// The kernel's reverse-path filter drops packets.
     REVERSE_PATH_FILTER = "reverse-path-filter", Error, ["syn-unanswered", "kernel-drop", "one-way-udp", "syn-ack-lost", "dns-unanswered"];
     /// A firewall of this node drops packets.
-    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "mtu-black-hole", "connection-lost"];
+    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled"];
     /// The connection tracking table is full.
     CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered"];
     /// This node does not forward.
@@ -57,7 +58,7 @@ kinds! {
     /// Many connections are begun and never completed.
     SYN_FLOOD = "syn-flood", Error, ["neighbor-unreachable", "host-unreachable", "syn-unanswered", "syn-ack-lost", "connection-churn", "syn-partly-unanswered", "accept-queue-full"];
     /// Large packets vanish, small ones pass.
-    MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "stalled", "path-mtu", "connection-lost"];
+    MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "stalled", "path-mtu", "connection-lost", "kernel-drop", "firewall-drop"];
     /// Damaged packets arrive.
     CHECKSUM_ERRORS = "checksum-errors", Error, ["packet-loss", "kernel-drop"];
     /// A queueing discipline drops packets.
@@ -65,9 +66,9 @@ kinds! {
     /// Administratively prohibited, by ICMP.
     PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered"];
     /// No route, by ICMP or by the kernel.
-    NO_ROUTE = "no-route", Error, ["syn-unanswered", "kernel-drop", "dns-unanswered"];
+    NO_ROUTE = "no-route", Error, ["host-unreachable", "syn-unanswered", "kernel-drop", "dns-unanswered"];
     /// The last router's neighbor does not answer, by ICMP.
-    HOST_UNREACHABLE = "host-unreachable", Error, ["syn-unanswered", "dns-unanswered", "no-route"];
+    HOST_UNREACHABLE = "host-unreachable", Error, ["syn-unanswered", "dns-unanswered", "kernel-drop"];
     /// TTL used up on the way, by ICMP.
     TIME_EXCEEDED = "time-exceeded", Warning, ["syn-unanswered"];
     /// SYN-ACKs do not reach the client.
@@ -77,7 +78,7 @@ kinds! {
     /// SYNs get no answer at all.
     SYN_UNANSWERED = "syn-unanswered", Error, ["packet-loss"];
     /// Some connections to a service get an answer, others do not.
-    SYN_PARTLY_UNANSWERED = "syn-partly-unanswered", Error, ["syn-unanswered"];
+    SYN_PARTLY_UNANSWERED = "syn-partly-unanswered", Error, ["syn-unanswered", "packet-loss"];
     /// DNS queries get no answer.
     DNS_UNANSWERED = "dns-unanswered", Error, ["one-way-udp"];
     /// A DNS server answers SERVFAIL.
@@ -99,19 +100,19 @@ kinds! {
     /// DNS names are searched in vain.
     NXDOMAIN_STORM = "nxdomain-storm", Warning, [];
     /// DNS answers late.
-    DNS_SLOW = "dns-slow", Warning, ["high-latency"];
+    DNS_SLOW = "dns-slow", Warning, [];
     /// TLS handshakes fail with an alert.
     TLS_ALERT = "tls-alert", Error, [];
     /// Very many short connections.
     CONNECTION_CHURN = "connection-churn", Warning, [];
     /// Segments are lost.
-    PACKET_LOSS = "packet-loss", Warning, ["syn-partly-unanswered", "syn-ack-lost", "stalled"];
+    PACKET_LOSS = "packet-loss", Warning, ["packet-loss", "syn-partly-unanswered", "syn-ack-lost", "stalled", "slow-server"];
     /// Segments arrive out of order.
-    REORDERING = "reordering", Warning, ["packet-loss", "duplicate-packets"];
+    REORDERING = "reordering", Warning, ["packet-loss", "reordering", "duplicate-packets", "slow-server"];
     /// Packets arrive twice.
     DUPLICATE_PACKETS = "duplicate-packets", Warning, [];
     /// The network is slow.
-    HIGH_LATENCY = "high-latency", Warning, ["slow-server"];
+    HIGH_LATENCY = "high-latency", Warning, ["slow-server", "dns-slow"];
     /// A server is slow though the network is fast.
     SLOW_SERVER = "slow-server", Warning, [];
     /// Data stays unacknowledged.
@@ -184,6 +185,15 @@ mod tests {
             for slug in TABLE[kind.0].explains {
                 assert!(Kind::from_slug(slug).is_some(), "{slug} of {}", kind.slug());
             }
+        }
+    }
+
+    #[test]
+    fn the_readme_lists_all_kinds() {
+        let readme = include_str!("../../../README.md");
+        for kind in Kind::all() {
+            let row = format!("| `{}` | {} | ", kind.slug(), kind.severity().name());
+            assert!(readme.contains(&row), "no row {row}");
         }
     }
 }

@@ -20,12 +20,13 @@ use super::claims::Claim;
 /// A rule.
 type Rule = fn(&View<'_>, &mut Vec<Claim>);
 
-/// All rules. Their order does not matter.
+/// All rules. Where two claim the same kind about the same address, the first has
+/// the better evidence: what the kernel itself reports about a flow.
 pub const ALL: &[Rule] = &[
+    drops::rule,
     application::rule,
     connecting::rule,
     dns::rule,
-    drops::rule,
     floods::rule,
     icmp::rule,
     latency::rule,

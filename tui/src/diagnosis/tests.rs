@@ -1,6 +1,6 @@
 //! The whole way from captured packets to findings.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use etherparse::PacketBuilder;
@@ -178,13 +178,11 @@ fn a_syn_that_is_answered_late_is_no_finding() {
     assert_eq!(lab.kinds(), Vec::<&str>::new());
 }
 
-#[test]
-fn a_cause_takes_in_its_consequences() {
-    let about = vec![IpAddr::V4(Ipv4Addr::from(SERVER))];
-    let claim = |kind: Kind| Claim {
+fn claim(kind: Kind, key: &str, about: &[[u8; 4]]) -> Claim {
+    Claim {
         kind,
-        key: "x".to_owned(),
-        about: about.clone(),
+        key: key.to_owned(),
+        about: about.iter().map(|it| IpAddr::from(*it)).collect(),
         sentence: String::new(),
         since: Duration::ZERO,
         last: Duration::ZERO,
@@ -193,7 +191,140 @@ fn a_cause_takes_in_its_consequences() {
         evidence: Vec::new(),
         not_looked_at: Vec::new(),
         advice: String::new(),
+    }
+}
+
+#[test]
+fn loss_between_hosts_that_share_an_end_is_one_finding() {
+    let third = [10, 0, 0, 3];
+    let mut findings = Findings::default();
+    let there = claim(Kind::PACKET_LOSS, "there", &[CLIENT, SERVER]);
+    findings.update(vec![there], Duration::from_secs(1));
+    let back = claim(Kind::PACKET_LOSS, "back", &[SERVER, third]);
+    findings.update(vec![back], Duration::from_secs(2));
+    let ids: Vec<_> = findings.list().into_iter().map(|it| it.id).collect();
+    assert_eq!(ids, ["packet-loss/back"]);
+}
+
+#[test]
+fn the_first_rule_that_claims_a_kind_about_an_address_keeps_it() {
+    let mut claims = vec![
+        claim(Kind::NO_ROUTE, "kernel", &[SERVER]),
+        claim(Kind::NO_ROUTE, "icmp", &[SERVER]),
+        claim(Kind::NO_ROUTE, "other", &[CLIENT]),
+        claim(Kind::PROHIBITED, "icmp", &[SERVER]),
+    ];
+    claims::keep_the_first(&mut claims, 1);
+    let keys: Vec<_> = claims.iter().map(|it| it.key.as_str()).collect();
+    assert_eq!(keys, ["kernel", "other", "icmp"]);
+}
+
+#[test]
+fn a_silenced_kind_is_not_reported() {
+    let mut lab = Lab::new();
+    lab.diagnosis.silenced = vec![Kind::TCP_REFUSED];
+    for attempt in 0..3 {
+        lab.syn(40000 + attempt, 7);
+        refuse(&mut lab, 40000 + attempt, 7, 64);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
+/// A query by UDP with one question, or its answer.
+fn dns(lab: &mut Lab, id: u16, name: &str, rcode: Option<u8>) {
+    let flags = match rcode {
+        None => 0x0100,
+        Some(rcode) => 0x8180 | u16::from(rcode),
     };
+    let mut message = Vec::new();
+    for field in [id, flags, 1, u16::from(rcode == Some(0)), 0, 0] {
+        message.extend(field.to_be_bytes());
+    }
+    for label in name.split('.') {
+        message.push(label.len() as u8);
+        message.extend(label.bytes());
+    }
+    message.extend([0, 0, 1, 0, 1]);
+    let (from, to, ports, direction) = match rcode {
+        None => (CLIENT, SERVER, (40000, 53), Direction::Out),
+        Some(_) => (SERVER, CLIENT, (53, 40000), Direction::In),
+    };
+    let mut bytes = Vec::new();
+    let builder = ip(from, to, 64).udp(ports.0, ports.1);
+    builder.write(&mut bytes, &message).unwrap_or_default();
+    lab.send(bytes, direction);
+}
+
+/// Looks a name up with these search domains tried in vain before it is found.
+fn search(lab: &mut Lab, id: &mut u16, name: &str, domains: &[&str]) {
+    for domain in domains {
+        *id += 1;
+        let name = format!("{name}.{domain}");
+        dns(lab, *id, &name, None);
+        dns(lab, *id, &name, Some(3));
+    }
+    *id += 1;
+    dns(lab, *id, name, None);
+    dns(lab, *id, name, Some(0));
+}
+
+#[test]
+fn names_that_are_searched_in_vain_are_a_finding_beside_others_that_are_found() {
+    let mut lab = Lab::new();
+    let mut id = 0;
+    for number in 0..6 {
+        let name = format!("api{number}.example.com");
+        search(&mut lab, &mut id, &name, &["a.local", "b.local", "c.local"]);
+        search(&mut lab, &mut id, "www.example.com", &[]);
+        search(&mut lab, &mut id, "www.example.org", &[]);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["nxdomain-storm"]);
+}
+
+#[test]
+fn one_search_domain_that_ends_well_is_no_finding() {
+    let mut lab = Lab::new();
+    let mut id = 0;
+    for number in 0..40 {
+        let name = format!("api{number}.example.com");
+        search(&mut lab, &mut id, &name, &["a.local"]);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_port_scan_is_no_finding() {
+    let mut lab = Lab::new();
+    for port in 1..=100 {
+        let syn = ip(CLIENT, SERVER, 64).tcp(40000, port, 7, 64240).syn();
+        lab.send(written(syn, &[]), Direction::Out);
+        let rst = ip(SERVER, CLIENT, 64).tcp(port, 40000, 0, 0).rst().ack(8);
+        lab.send(written(rst, &[]), Direction::In);
+    }
+    lab.pass(5);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_flood_of_addresses_does_not_grow_what_is_remembered() {
+    let mut lab = Lab::new();
+    for number in 0..100_000_u32 {
+        let [_, b, c, d] = (number * 10).to_be_bytes();
+        let syn = ip([11, b, c, d], SERVER, 64)
+            .tcp(40000, 80, number, 64240)
+            .syn();
+        lab.send(written(syn, &[]), Direction::In);
+    }
+    assert!(lab.diagnosis.evidence.connections.iter().count() <= 16_384);
+    assert!(lab.diagnosis.evidence.connections.forgotten >= 80_000);
+}
+
+#[test]
+fn a_cause_takes_in_its_consequences() {
+    let claim = |kind| claim(kind, "x", &[SERVER]);
     let mut findings = Findings::default();
     findings.update(vec![claim(Kind::SYN_UNANSWERED)], Duration::from_secs(1));
     assert_eq!(findings.list().len(), 1);

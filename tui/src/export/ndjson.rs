@@ -63,12 +63,16 @@
 
 mod line;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+
+use hashbrown::{HashMap, HashSet};
 
 use super::distinct::{Distinct, FlowsSeen};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
+use crate::diagnosis::{Diagnosis, Kind};
 use crate::model::{
     Device, Envelope, Event, Fate, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
     WallClock, Watch,
@@ -92,6 +96,10 @@ pub struct Ndjson<W: Write> {
     /// The end of the last interval.
     now: Moment,
     distinct: Distinct,
+    silenced: Vec<Kind>,
+    diagnoses: BTreeMap<HostId, Diagnosis>,
+    /// The problems that have a line, and whether it said that they are over.
+    written: HashMap<(HostId, String), bool>,
 }
 
 /// What is summed up of a device until the end.
@@ -104,9 +112,13 @@ struct Sums {
 impl<W: Write + Send> Sink for Ndjson<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
+        self.diagnose(envelope);
         match &envelope.event {
             Event::Devices(devices) => self.devices(devices)?,
-            Event::Interval(interval) => self.interval(envelope.host, interval)?,
+            Event::Interval(interval) => {
+                self.interval(envelope.host, interval)?;
+                self.problems(envelope.host)?;
+            }
             Event::Packets(packets) => self.packets(envelope.host, packets)?,
             Event::Notice(notice) => {
                 self.start(&[])?;
@@ -158,7 +170,48 @@ impl<W: Write> Ndjson<W> {
             sums: Vec::new(),
             now: Moment::ZERO,
             distinct: Distinct::default(),
+            silenced: Vec::new(),
+            diagnoses: BTreeMap::new(),
+            written: HashMap::new(),
         }
+    }
+
+    /// Writes no problems of these kinds.
+    #[must_use]
+    pub fn without(mut self, kinds: Vec<Kind>) -> Self {
+        self.silenced = kinds;
+        self
+    }
+
+    fn diagnose(&mut self, envelope: &Envelope) {
+        let silenced = &self.silenced;
+        let diagnosis = self
+            .diagnoses
+            .entry(envelope.host)
+            .or_insert_with(|| Diagnosis::without(silenced.clone()));
+        diagnosis.observe(&envelope.event, self.selector.flows(envelope.host));
+    }
+
+    /// Writes what has become a problem, or has ceased to be one, since the last
+    /// interval.
+    fn problems(&mut self, host: HostId) -> io::Result<()> {
+        if self.selector.is_complete() {
+            return Ok(());
+        }
+        let findings = self.diagnoses.get(&host).map(Diagnosis::findings);
+        let findings = findings.unwrap_or_default();
+        for finding in &findings {
+            let id = (host, finding.id.clone());
+            if self.written.insert(id, finding.past) != Some(finding.past) {
+                crate::report::write_problem(&mut self.writer, finding, self.session.started)?;
+            }
+        }
+        if self.written.len() > findings.len() {
+            let ids: HashSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
+            self.written
+                .retain(|(of, id), _| *of != host || ids.contains(id.as_str()));
+        }
+        Ok(())
     }
 
     fn write(&mut self, line: &Line<'_>) -> io::Result<()> {

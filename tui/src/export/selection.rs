@@ -3,7 +3,7 @@
 use probe_common::{Direction, FlowKey};
 
 use crate::filter::Filter;
-use crate::flow::Flow;
+use crate::flow::{Flow, FlowTable};
 use crate::model::{DeviceName, Envelope, Event, HostId, Packet};
 use crate::traffic::Traffic;
 
@@ -61,6 +61,11 @@ impl Selector {
     /// What is known of a flow; nothing where the table had no room for it.
     pub fn flow(&self, host: HostId, key: &FlowKey) -> Option<&Flow> {
         self.traffic.host(host).flows.get(key)
+    }
+
+    /// The flows of a host.
+    pub fn flows(&self, host: HostId) -> &FlowTable {
+        &self.traffic.host(host).flows
     }
 
     /// Whether packets are written.

@@ -12,7 +12,9 @@ use super::options;
 use super::print::unless_closed;
 use super::signals::Signals;
 use super::start::{finish, start};
+use super::variable;
 use crate::cli::DiagnoseArgs;
+use crate::config::Config;
 use crate::diagnosis::{Diagnosis, Severity};
 use crate::model::{Device, Event, Level, Watch};
 use crate::probe::live::Options;
@@ -45,6 +47,12 @@ pub async fn diagnose(
              devices to look at"
         );
     }
+    let (config, notice) = Config::load(variable)?;
+    if let Some(notice) = notice {
+        tracing::warn!("{notice}");
+        progress(&notice);
+    }
+    let silenced = config.silenced()?;
     let options = Options {
         devices: args.devices.clone(),
         attach_first: true,
@@ -68,7 +76,7 @@ pub async fn diagnose(
         stop,
     } = source;
     let mut traffic = Traffic::default();
-    let mut diagnosis = Diagnosis::default();
+    let mut diagnosis = Diagnosis::without(silenced);
     let mut looked = Looked::default();
     let mut until: Option<Instant> = None;
     let mut began = Instant::now();

@@ -11,7 +11,10 @@ use tokio::time::sleep;
 use super::options;
 use super::signals::Signals;
 use super::start::{finish, start};
+use super::variable;
 use crate::cli::{FormatArgs, StreamArgs};
+use crate::config::Config;
+use crate::diagnosis::Kind;
 use crate::export::{
     Ndjson, Output, Pcapng, Queue, Selection, Sink, Stdout, Text, Top, reader_gone,
 };
@@ -67,6 +70,11 @@ pub async fn stream(
     };
     // A recording has a time of its own.
     let duration = args.output.duration.filter(|_| is_live);
+    let (config, notice) = Config::load(variable)?;
+    if let Some(notice) = notice {
+        tracing::warn!("{notice}");
+    }
+    let silenced = config.silenced()?;
     let options = Options {
         devices: args.devices,
         // From its first line on all is counted.
@@ -91,7 +99,7 @@ pub async fn stream(
         requests: _requests,
         stop,
     } = source;
-    let sink = sink(session, selection, format).context("cannot write to stdout")?;
+    let sink = sink(session, selection, format, silenced).context("cannot write to stdout")?;
     let (queue, mut output) =
         Output::start(sink, WAITING).context("cannot start a thread for the output")?;
     let queue = if is_live { queue } else { queue.keeping_all() };
@@ -164,7 +172,12 @@ pub async fn stream(
 }
 
 /// The format that was asked for.
-fn sink(session: Session, selection: Selection, format: FormatArgs) -> io::Result<Box<dyn Sink>> {
+fn sink(
+    session: Session,
+    selection: Selection,
+    format: FormatArgs,
+    silenced: Vec<Kind>,
+) -> io::Result<Box<dyn Sink>> {
     let zone = TimeZone::system();
     Ok(if format.text {
         Box::new(Text::new(&session, Stdout, selection, zone))
@@ -173,7 +186,7 @@ fn sink(session: Session, selection: Selection, format: FormatArgs) -> io::Resul
     } else if let Some(rows) = format.top {
         Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
     } else {
-        Box::new(Ndjson::new(session, Stdout, selection))
+        Box::new(Ndjson::new(session, Stdout, selection).without(silenced))
     })
 }
 

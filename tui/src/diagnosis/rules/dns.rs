@@ -23,6 +23,10 @@ const ERRORS: usize = 3;
 /// more.
 const IN_VAIN: usize = 3;
 const STORM: usize = 12;
+/// Suffixes that one name is tried with in vain, and answers of such searches:
+/// one or two search domains and a few look-ups are how resolvers work.
+const SUFFIXES: usize = 3;
+const SEARCHED: usize = 18;
 /// A median above this is slow whatever the network: a cached answer takes a
 /// millisecond, a recursion some tens.
 const SLOW: Duration = Duration::from_millis(300);
@@ -234,20 +238,26 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
     };
     let vain = with(NXDOMAIN, false);
     let found = with(NOERROR, true);
-    if vain.len() < STORM || vain.len() < found.len() * IN_VAIN {
-        return;
-    }
     // The names that were found, or asked for last, with suffixes behind.
-    let mut heads: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let asked: BTreeSet<&str> = all.iter().map(|it| it.name.as_str()).collect();
+    let mut heads: BTreeMap<&str, (BTreeSet<&str>, usize)> = BTreeMap::new();
     for exchange in &vain {
-        for other in all {
-            if other.name.len() < exchange.name.len()
-                && let Some(suffix) = exchange.name.strip_prefix(other.name.as_str())
-                && suffix.starts_with('.')
-            {
-                heads.entry(&other.name).or_default().insert(suffix);
-            }
+        let name = exchange.name.as_str();
+        let head = name.match_indices('.').find_map(|(dot, _)| {
+            let (head, suffix) = name.split_at(dot);
+            asked.contains(head).then_some((head, suffix))
+        });
+        if let Some((head, suffix)) = head {
+            let (suffixes, times) = heads.entry(head).or_default();
+            suffixes.insert(suffix);
+            *times += 1;
         }
+    }
+    heads.retain(|_, (suffixes, _)| suffixes.len() >= SUFFIXES);
+    let searched: usize = heads.values().map(|(_, times)| times).sum();
+    let mostly = vain.len() >= STORM && vain.len() >= found.len() * IN_VAIN;
+    if !mostly && searched < SEARCHED {
+        return;
     }
     let mut claim = about(view, Kind::NXDOMAIN_STORM, server, &vain);
     let total = all.iter().filter(|it| it.answer.is_some()).count();
@@ -255,7 +265,11 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
         "{} of {total} answers of {server} are NXDOMAIN",
         vain.len()
     ));
-    let suffixes: BTreeSet<&str> = heads.values().flatten().copied().collect();
+    let suffixes: BTreeSet<&str> = heads
+        .values()
+        .flat_map(|(suffixes, _)| suffixes)
+        .copied()
+        .collect();
     claim.sentence = if suffixes.len() >= 2 {
         claim.evidence.push(format!(
             "{} was tried with {}",

@@ -1,7 +1,7 @@
 //! Drops by the kernel that explain flows which fail. A drop alone is no
 //! finding: healthy traffic causes many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,15 +27,24 @@ const WAITING: Duration = Duration::from_millis(900);
 #[derive(Default)]
 struct Failing {
     services: HashSet<(u8, IpAddr, Endpoint)>,
+    /// The servers of failing clients: behind an address translation that is what
+    /// ties a dropped packet to the flow that the client knows.
+    clients: HashMap<(u8, Endpoint), Endpoint>,
 }
 
 impl Failing {
     fn of(view: &View<'_>) -> Self {
         let mut services = HashSet::new();
-        for it in view.evidence.connections.iter() {
+        let mut clients: HashMap<(u8, Endpoint), Endpoint> = HashMap::new();
+        // The device nearest to the client has the address that it asked for.
+        let mut connections: Vec<_> = view.evidence.connections.iter().collect();
+        connections.sort_by_key(|it| it.syn.first);
+        for it in connections {
             let waits = view.now.saturating_sub(it.syn.first) > WAITING;
-            if waits && it.established.is_none() {
+            // One that got through at its second attempt failed at the first.
+            if it.syn.count > 1 || waits && it.established.is_none() {
                 services.insert((ip::TCP, it.client.address, it.server));
+                clients.entry((ip::TCP, it.client)).or_insert(it.server);
             }
         }
         for it in view.evidence.dns.iter() {
@@ -65,25 +74,50 @@ impl Failing {
                 services.insert((ip::TCP, remote.address, local));
             }
         }
-        Self { services }
+        Self { services, clients }
     }
 
     /// The failing flow that a dropped packet belongs to: who began it, and the
     /// other end.
     fn find(&self, tuple: &Tuple) -> Option<(IpAddr, Endpoint)> {
-        let source = Endpoint {
-            address: tuple.source(),
-            port: tuple.source_port,
-        };
-        let destination = Endpoint {
-            address: tuple.destination(),
-            port: tuple.destination_port,
-        };
+        let source = endpoint(tuple.source(), tuple.source_port);
+        let destination = endpoint(tuple.destination(), tuple.destination_port);
         [(source, destination), (destination, source)]
             .into_iter()
             .map(|(client, server)| (client.address, server))
             .find(|(client, server)| self.services.contains(&(tuple.protocol, *client, *server)))
+            .or_else(|| {
+                let client = [(source, destination), (destination, source)];
+                client.into_iter().find_map(|(client, server)| {
+                    self.clients
+                        .get(&(tuple.protocol, client))
+                        .map(|_| (client.address, server))
+                })
+            })
     }
+
+    /// The service addresses that clients asked for and that were translated into
+    /// `server`, as far as the dropped flows tell.
+    fn services_of(&self, server: Endpoint, dropped: &Dropped) -> BTreeSet<Endpoint> {
+        let tuples = dropped.flows.keys().flat_map(|tuple| {
+            let source = endpoint(tuple.source(), tuple.source_port);
+            let destination = endpoint(tuple.destination(), tuple.destination_port);
+            [
+                (tuple.protocol, source, destination),
+                (tuple.protocol, destination, source),
+            ]
+        });
+        tuples
+            .filter(|(.., to)| *to == server)
+            .filter_map(|(protocol, client, _)| self.clients.get(&(protocol, client)))
+            .filter(|asked| **asked != server)
+            .copied()
+            .collect()
+    }
+}
+
+const fn endpoint(address: IpAddr, port: u16) -> Endpoint {
+    Endpoint { address, port }
 }
 
 /// Drops at one place that explain the failing flows of a service.
@@ -103,7 +137,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for (place, dropped) in view.evidence.kernel.drops() {
         // A closed port is answered, which is a finding of its own. Other namespaces of
         // this machine are not the node's.
-        if place.reason == "NO_SOCKET" {
+        if place.reason == "NO_SOCKET" || is_of_tcp_itself(&place.reason) {
             continue;
         }
         if view.evidence.kernel.namespace(place.namespace).is_none() {
@@ -131,11 +165,18 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         }
     }
     for ((place, server), cause) in causes {
-        claims.push(claim(view, &place, server, &cause));
+        let services = failing.services_of(server, cause.dropped);
+        claims.push(claim(view, &place, server, &services, &cause));
     }
 }
 
-fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) -> Claim {
+fn claim(
+    view: &View<'_>,
+    place: &Place,
+    server: Endpoint,
+    services: &BTreeSet<Endpoint>,
+    cause: &Cause<'_>,
+) -> Claim {
     let Cause {
         clients,
         packets,
@@ -150,7 +191,13 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
     };
     let node = place_name(view, place);
     let who = list(clients);
-    let what = format!("packets between {who} and {server} ({name})");
+    let what = match services.is_empty() {
+        true => format!("packets between {who} and {server} ({name})"),
+        false => format!(
+            "packets between {who} and {server} ({name}), a backend of {}",
+            list(services)
+        ),
+    };
     let reason = &place.reason;
     let (kind, sentence, advice) = match reason.as_str() {
         "NETFILTER_DROP" => (
@@ -180,7 +227,7 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
         ),
         "QDISC_DROP" | "QDISC_OVERLIMIT" | "QDISC_CONGESTED" | "FULL_RING" => (
             Kind::QDISC_DROPS,
-            format!("a queueing discipline on {node} drops {what}"),
+            format!("a queueing discipline on {} drops {what}", queue_name(view, place, &node)),
             "`tc -s qdisc show` there: limit, rate and drops".to_owned(),
         ),
         "TCP_CSUM" | "UDP_CSUM" | "IP_CSUM" | "ICMP_CSUM" => (
@@ -193,6 +240,16 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
             format!("{node} has no route for {what}"),
             format!("`ip route get {}` there", server.address),
         ),
+        "NOT_SPECIFIED" if ["ip_error", "ip6_pkt_discard", "ip6_pkt_prohibit"].contains(&place.function.as_str()) => (
+            Kind::NO_ROUTE,
+            format!("a route of {node} rejects {what}: unreachable, prohibit or blackhole"),
+            format!("`ip route get {}` there", server.address),
+        ),
+        "PKT_TOO_BIG" => (
+            Kind::MTU_BLACK_HOLE,
+            format!("{what} are too big for the next link of {node}, and their sender does not learn of it"),
+            "`ip link` there shows the MTUs; ICMP \"fragmentation needed\" must reach the sender".to_owned(),
+        ),
         "IP_INADDRERRORS" => (
             Kind::FORWARDING_OFF,
             format!("{node} does not forward {what}: they are not addressed to it"),
@@ -202,6 +259,11 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
             Kind::SOCKET_BUFFER,
             format!("the receive buffer of the socket at {server} on {node} is full: it loses datagrams"),
             format!("`ss -unmp 'sport = :{}'` there: the application reads too slowly", server.port),
+        ),
+        "TCP_LISTEN_OVERFLOW" => (
+            Kind::ACCEPT_QUEUE_FULL,
+            format!("the accept queue of {server} on {node} is full: it drops connection attempts of {who}"),
+            format!("`ss -ltnp 'sport = :{}'` there: Recv-Q above Send-Q", server.port),
         ),
         "CPU_BACKLOG" => (
             Kind::CPU_OVERLOADED,
@@ -219,6 +281,7 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
         kind,
         key: format!("{}/{server}", place.function),
         about: std::iter::once(server.address)
+            .chain(services.iter().map(|it| it.address))
             .chain(clients.iter().copied())
             .collect(),
         sentence: format!("{sentence} ({})", count(packets, "packet")),
@@ -250,6 +313,32 @@ fn claim(view: &View<'_>, place: &Place, server: Endpoint, cause: &Cause<'_>) ->
         )],
         not_looked_at: Vec::new(),
         advice,
+    }
+}
+
+/// What TCP discards by its own rules, such as old data or segments of a connection
+/// that is closed: consequences of what is wrong, never its cause.
+fn is_of_tcp_itself(reason: &str) -> bool {
+    const CAUSES: [&str; 4] = ["TCP_CSUM", "TCP_LISTEN_OVERFLOW", "TCP_MD5", "TCP_AO"];
+    reason.starts_with("TCP_") && !CAUSES.iter().any(|it| reason.starts_with(it))
+}
+
+/// Where a queueing discipline is, and its kind.
+fn queue_name(view: &View<'_>, place: &Place, node: &str) -> String {
+    let stack = view.evidence.kernel.namespace(place.namespace);
+    let kind = stack.and_then(|stack| {
+        let link = stack.last.links.iter().find(|it| it.name == place.device)?;
+        let of = stack
+            .last
+            .qdiscs
+            .iter()
+            .filter(|it| it.device == link.index);
+        of.max_by_key(|it| it.drops).map(|it| it.kind.clone())
+    });
+    match (place.device.as_str(), kind) {
+        ("", _) => node.to_owned(),
+        (device, None) => format!("{device} of {node}"),
+        (device, Some(kind)) => format!("{device} of {node} ({kind})"),
     }
 }
 

@@ -17,9 +17,9 @@ use crate::diagnosis::kind::Kind;
 const FLOOD: f64 = 30.0;
 /// How many more than completed ones.
 const RATIO: f64 = 3.0;
-/// Connections a second of one client to one service that use up its ports: half
-/// of 28,232 (`ip_local_port_range`) in the 60 s of TIME-WAIT.
-const CHURN: f64 = 235.0;
+/// Connections a second of one client to one service that use up its ports: a
+/// third of 28,232 (`ip_local_port_range`) in the 60 s of TIME-WAIT.
+const CHURN: f64 = 157.0;
 /// For so long.
 const LASTING: Duration = Duration::from_millis(2500);
 

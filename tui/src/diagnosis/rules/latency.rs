@@ -15,7 +15,7 @@ const HANDSHAKES: usize = 3;
 /// Slow for a host with a private address: light goes around the Earth in 130 ms.
 const SLOW: Duration = Duration::from_millis(100);
 /// How many times faster another host on the same device is.
-const TIMES: u32 = 10;
+const TIMES: u32 = 4;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut times: BTreeMap<u32, BTreeMap<IpAddr, Vec<Duration>>> = BTreeMap::new();

@@ -1,12 +1,15 @@
 //! Addresses that nobody answers for, or more than one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
+
+use probe_common::parse::number::ip;
 
 use super::{count, span};
 use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
+use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::neighbors::Asked;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
@@ -104,26 +107,30 @@ fn unanswered(
     // Someone on the same device answers in the other family, or for its other
     // addresses in this one.
     let answers = |v6: bool| {
-        all.iter().find(|(other, seen)| {
+        let neighbor = all.iter().find(|(other, seen)| {
             other.is_ipv6() == v6
                 && **other != asked.by
                 && seen
                     .iter()
                     .any(|(at, it)| *at == device && it.unanswered == 0 && it.answered.is_some())
-        })
+        });
+        // Neighbors that are known are not asked for; what is answered over the
+        // device shows that they are there.
+        let connection = || {
+            let mut of = view.evidence.connections.iter();
+            of.find(|it| {
+                it.key.device == device
+                    && it.established.is_some()
+                    && it.server.address.is_ipv6() == v6
+            })
+        };
+        neighbor
+            .map(|(other, _)| *other)
+            .or_else(|| connection().map(|it| it.server.address))
     };
     let elsewhere = answers(!address.is_ipv6());
     let here = answers(address.is_ipv6());
-    let target_is_used = view
-        .evidence
-        .connections
-        .iter()
-        .any(|it| it.server.address == address)
-        || view.evidence.datagrams.iter().any(|(key, _)| {
-            super::super::evidence::datagrams::ends(key)
-                .iter()
-                .any(|end| end.address == address)
-        });
+    let wanted = Wanted::of(view, address, asked.by);
     let name = view.device(device);
     let times = count(asked.unanswered.into(), "question");
     let time = span(asked.last.saturating_sub(asked.since));
@@ -132,29 +139,28 @@ fn unanswered(
         asked.by
     )];
     let (kind, sentence) = match (elsewhere, here) {
-        (Some((other, _)), None) if address.is_ipv6() => {
-            evidence.push(format!("{other} on the same device answers ARP"));
+        (Some(other), None) if address.is_ipv6() => {
+            evidence.push(format!("{other} on the same device answers over IPv4"));
             (
                 Kind::NEIGHBOR_ONE_FAMILY,
                 format!(
                     "{} cannot reach {address} on {name}: neighbor discovery gets no answer \
-                     ({times} in {time}), while ARP works there: only {family} is broken",
-                    asked.by
+                     ({times} in {time}), while IPv4 works there ({other} answers): only {family} \
+                     is broken{}",
+                    asked.by,
+                    wanted.waiting(address)
                 ),
             )
         }
         _ => {
-            let role = if target_is_used {
-                "the host is down, or not on this network"
-            } else {
-                "the host or gateway with that address is down, or not on this network"
-            };
+            let role = wanted.role();
             (
                 Kind::NEIGHBOR_UNREACHABLE,
                 format!(
                     "nobody answers {protocol} for {address}: {} asked {times} in {time} on \
-                     {name}; {role}",
-                    asked.by
+                     {name}; {role}{}",
+                    asked.by,
+                    wanted.waiting(address)
                 ),
             )
         }
@@ -163,7 +169,9 @@ fn unanswered(
     Some(Claim {
         kind,
         key: address.to_string(),
-        about: vec![address],
+        about: std::iter::once(address)
+            .chain(wanted.servers.iter().map(|it| it.address))
+            .collect(),
         sentence,
         since: asked.since,
         last: asked.last,
@@ -184,6 +192,97 @@ fn unanswered(
             asked.by
         ),
     })
+}
+
+/// Who waits for the answer, as far as it is known: from the packets that the asker
+/// gave up, and from connections to the address itself.
+#[derive(Default)]
+struct Wanted {
+    clients: BTreeSet<IpAddr>,
+    servers: BTreeSet<Endpoint>,
+    /// Whether packets to the address itself wait.
+    itself: bool,
+    /// Whether packets to other addresses wait: it is their gateway.
+    beyond: bool,
+}
+
+impl Wanted {
+    fn of(view: &View<'_>, address: IpAddr, asker: IpAddr) -> Self {
+        let mut wanted = Self::default();
+        for it in view.evidence.connections.iter() {
+            if it.server.address == address && it.established.is_none() {
+                wanted.add(it.client.address, it.server, address);
+            }
+        }
+        for (place, dropped) in view.evidence.kernel.drops() {
+            let function = place.function.as_str();
+            let is_neighbor = place.reason.starts_with("NEIGH_")
+                || [
+                    "neigh_invalidate",
+                    "ip6_link_failure",
+                    "ndisc_error_report",
+                    "arp_error_report",
+                ]
+                .contains(&function);
+            if !is_neighbor || view.evidence.kernel.namespace(place.namespace).is_none() {
+                continue;
+            }
+            for tuple in dropped.flows.keys() {
+                let has_ports = [ip::TCP, ip::UDP].contains(&tuple.protocol);
+                let server = Endpoint {
+                    address: tuple.destination(),
+                    port: if has_ports { tuple.destination_port } else { 0 },
+                };
+                // Another destination may wait for another neighbor, unless the
+                // asker itself sends.
+                if server.address == address || tuple.source() == asker {
+                    wanted.add(tuple.source(), server, address);
+                }
+            }
+        }
+        wanted
+    }
+
+    fn add(&mut self, client: IpAddr, server: Endpoint, address: IpAddr) {
+        self.itself |= server.address == address;
+        self.beyond |= server.address != address;
+        self.clients.insert(client);
+        self.servers.insert(server);
+    }
+
+    const fn role(&self) -> &'static str {
+        match (self.itself, self.beyond) {
+            (true, _) => "the host is down, or not on this network",
+            (false, true) => "it is a gateway, which is down, or not on this network",
+            (false, false) => {
+                "the host or gateway with that address is down, or not on this network"
+            }
+        }
+    }
+
+    /// Which traffic waits, as an addition to a sentence.
+    fn waiting(&self, address: IpAddr) -> String {
+        if self.clients.is_empty() {
+            return String::new();
+        }
+        let there: BTreeSet<String> = self
+            .servers
+            .iter()
+            .filter(|it| self.itself == (it.address == address))
+            .map(|it| {
+                if self.itself {
+                    it.to_string()
+                } else {
+                    it.address.to_string()
+                }
+            })
+            .collect();
+        format!(
+            "; traffic of {} to {} waits for it",
+            super::list(&self.clients),
+            super::list(there)
+        )
+    }
 }
 
 fn duplicates(view: &View<'_>, claims: &mut Vec<Claim>) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use probe_common::FlowKey;
+use hashbrown::HashMap;
+use probe_common::{Direction, FlowKey};
 
 use super::{count, list, span};
 use crate::diagnosis::View;
@@ -90,9 +91,30 @@ struct Lost {
     troubled: usize,
 }
 
+/// The pairs of hosts that lose, worst first; what shares an end with a worse one
+/// has the same cause, and is evidence of that.
 fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let mut found = Vec::new();
+    pairs_that_lose(view, &mut found);
+    found.sort_by_key(|it| std::cmp::Reverse(it.count));
+    let mut kept: Vec<Claim> = Vec::new();
+    for claim in found {
+        let same = kept
+            .iter_mut()
+            .find(|it| it.about.iter().any(|who| claim.about.contains(who)));
+        match same {
+            Some(worse) => worse.evidence.extend(claim.evidence),
+            None => kept.push(claim),
+        }
+    }
+    claims.extend(kept);
+}
+
+fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
     let since = view.now.saturating_sub(WINDOW);
     let mut pairs: BTreeMap<(IpAddr, IpAddr), BTreeMap<u32, Lost>> = BTreeMap::new();
+    // The last device before the receiver, where it is watched.
+    let mut last: HashMap<(IpAddr, IpAddr), u32> = HashMap::new();
     for (key, health) in view.evidence.health.iter() {
         let sums = health.sums(since);
         for (at, sum) in sums.iter().enumerate() {
@@ -106,6 +128,9 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .or_default()
                 .entry(key.device)
                 .or_default();
+            if at == Direction::Out as usize {
+                last.insert((from.address, to.address), key.device);
+            }
             lost.sum += *sum;
             lost.flows += 1;
             lost.troubled += health.troubled(at);
@@ -147,6 +172,27 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
                 it.sum.retransmitted
             ));
         }
+        // What a receiver on this host has received twice was not lost on its way:
+        // the acknowledgment was late or lost.
+        let gaps = devices.values().map(|it| it.sum.gaps).max().unwrap_or(0);
+        let arrived = last.get(&(from, to)).filter(|slot| {
+            devices
+                .get(slot)
+                .is_some_and(|it| it.sum.retransmitted * 4 >= again * 3)
+                && received_twice(view, **slot) * 4 >= again
+        });
+        if arrived.is_some() && gaps * 4 < again {
+            continue;
+        }
+        // Loss is behind the last device that saw what was sent again twice.
+        let behind = last
+            .get(&(from, to))
+            .filter(|slot| {
+                devices
+                    .get(slot)
+                    .is_some_and(|it| it.sum.retransmitted * 2 > again)
+            })
+            .map_or_else(|| name.clone(), |slot| view.device(*slot));
         let spurious = spurious(view);
         let (kind, sentence, advice) = if spurious * 3 > again {
             evidence.push(format!(
@@ -195,12 +241,12 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
             (
                 Kind::PACKET_LOSS,
                 format!(
-                    "{:.1} % of what {from} sends to {to} is lost behind {name}: {} sent again",
+                    "{:.1} % of what {from} sends to {to} is lost behind {behind}: {} sent again",
                     share * 100.0,
                     count(again, "segment"),
                 ),
                 format!(
-                    "look at the path from {name} to {to}: `tc -s qdisc`, `ip -s link`, and the devices beyond"
+                    "look at the path from {behind} to {to}: `tc -s qdisc`, `ip -s link`, and the devices beyond"
                 ),
             )
         };
@@ -225,6 +271,16 @@ fn loss(view: &View<'_>, claims: &mut Vec<Claim>) {
             advice,
         });
     }
+}
+
+/// How many segments the namespace behind a device has reported as received twice
+/// (D-SACK, RFC 2883).
+fn received_twice(view: &View<'_>, slot: u32) -> u64 {
+    let index = view.devices.get(&slot).map(|it| it.index);
+    let mut stacks = view.evidence.kernel.stacks();
+    let behind = stacks
+        .find(|it| !it.last.is_own && index.is_some_and(|index| it.last.devices.contains(&index)));
+    behind.map_or(0, |it| it.sum(|it| it.tcp_duplicate_sacks_sent).0)
 }
 
 /// How often receivers in the namespaces of this host have said, or were told, that

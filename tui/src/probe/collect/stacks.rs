@@ -22,6 +22,8 @@ use crate::probe::netns;
 
 /// Between two readings.
 const PERIOD: Duration = Duration::from_secs(5);
+/// Until namespaces are read that are new: several come at once.
+const SOON: Duration = Duration::from_millis(300);
 /// The most of a CPU that reading may take: where there are so many namespaces
 /// that it would take more, it is done less often.
 const SHARE: f64 = 0.01;
@@ -136,12 +138,18 @@ impl Collector for Stacks {
 
 fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<Signals>) {
     let mut reader = Reader::default();
-    // The first reading is what the next ones are compared with.
+    // The first reading of a namespace is what the next ones are compared with: it
+    // is not put off, and neither is the one after it.
     let mut due = Instant::now();
+    let mut is_first = true;
     loop {
         let signals = match messages.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(Message::Follow(targets)) => {
-                reader.targets = targets;
+                if reader.targets != targets {
+                    reader.targets = targets;
+                    is_first = true;
+                    due = due.min(Instant::now() + SOON);
+                }
                 continue;
             }
             Ok(Message::LookUp { device, tuple }) => Signals {
@@ -154,7 +162,13 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
                 let before = cpu_time();
                 let signals = reader.read(start.elapsed());
                 let cost = cpu_time().saturating_sub(before);
-                due = Instant::now() + PERIOD.max(cost.div_f64(SHARE));
+                let pause = if is_first {
+                    PERIOD
+                } else {
+                    PERIOD.max(cost.div_f64(SHARE))
+                };
+                is_first = false;
+                due = Instant::now() + pause;
                 signals
             }
         };
