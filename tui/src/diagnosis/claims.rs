@@ -164,17 +164,18 @@ pub fn keep_the_first(claims: &mut Vec<Claim>, earlier: usize) {
     claims.extend(later);
 }
 
-/// Removes the claims that another one explains.
+/// Removes the claims that another one explains. Of claims of a kind that explains
+/// itself the one with the most evidence stays.
 fn take_in_consequences(claims: &mut Vec<Claim>) {
-    let causes: Vec<(Kind, Vec<IpAddr>)> = claims
+    let causes: Vec<(Kind, u64, String, Vec<IpAddr>)> = claims
         .iter()
-        .map(|claim| (claim.kind, claim.about.clone()))
+        .map(|claim| (claim.kind, claim.count, id(claim), claim.about.clone()))
         .collect();
     claims.retain(|claim| {
-        !causes.iter().any(|(kind, about)| {
-            *kind != claim.kind
-                && kind.explains(claim.kind)
-                && about.iter().any(|it| claim.about.contains(it))
+        let own = id(claim);
+        !causes.iter().any(|(kind, count, id, about)| {
+            let is_cause = *kind != claim.kind || (*count, id) > (claim.count, &own);
+            is_cause && kind.explains(claim.kind) && about.iter().any(|it| claim.about.contains(it))
         })
     });
 }

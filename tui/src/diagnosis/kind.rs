@@ -60,9 +60,9 @@ kinds! {
     /// Large packets vanish, small ones pass.
     MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "stalled", "path-mtu", "connection-lost", "kernel-drop", "firewall-drop"];
     /// Damaged packets arrive.
-    CHECKSUM_ERRORS = "checksum-errors", Error, ["packet-loss", "kernel-drop"];
+    CHECKSUM_ERRORS = "checksum-errors", Error, ["checksum-errors", "packet-loss", "kernel-drop", "high-latency"];
     /// A queueing discipline drops packets.
-    QDISC_DROPS = "qdisc-drops", Warning, ["packet-loss", "kernel-drop", "reordering"];
+    QDISC_DROPS = "qdisc-drops", Warning, ["qdisc-drops", "packet-loss", "kernel-drop", "reordering"];
     /// Administratively prohibited, by ICMP.
     PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered"];
     /// No route, by ICMP or by the kernel.

@@ -21,8 +21,10 @@ use super::claims::Claim;
 type Rule = fn(&View<'_>, &mut Vec<Claim>);
 
 /// All rules. Where two claim the same kind about the same address, the first has
-/// the better evidence: what the kernel itself reports about a flow.
+/// the better evidence: who asks for a neighbor and in vain, then what the kernel
+/// itself reports about a flow.
 pub const ALL: &[Rule] = &[
+    neighbors::rule,
     drops::rule,
     application::rule,
     connecting::rule,
@@ -31,7 +33,6 @@ pub const ALL: &[Rule] = &[
     icmp::rule,
     latency::rule,
     loops::rule,
-    neighbors::rule,
     one_way::rule,
     resets::rule,
     stacks::rule,

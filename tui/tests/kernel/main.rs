@@ -18,6 +18,7 @@ mod counting;
 mod demo;
 mod device;
 mod fate;
+mod faults;
 mod filter;
 mod following;
 mod headers;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         clsact::tests(),
         demo::tests(),
         fate::tests(),
+        faults::tests(),
         following::tests(),
         headers::tests(),
         hooks::tests(),

@@ -212,7 +212,9 @@ fn claim(
         ),
         "NEIGH_FAILED" | "NEIGH_QUEUEFULL" => (
             Kind::NEIGHBOR_UNREACHABLE,
-            format!("{node} cannot reach {}: no neighbor answers for it or its gateway", server.address),
+            format!(
+                "{node} cannot reach {server} for {who}: no neighbor answers for it or its gateway"
+            ),
             format!("`ip neigh` and `ip route get {}` there", server.address),
         ),
         "TC_INGRESS" | "TC_EGRESS" => (

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::*;
+use crate::report::{Summary, write_json};
 use crate::synthetic::{Synthetic, session as synthetic_session};
 
 const SCHEMA_FILE: &str = include_str!(concat!(
@@ -127,6 +128,8 @@ fn every_line_is_as_the_schema_says() {
     sink.lost(3).unwrap();
     sink.finish().unwrap();
     drop(sink);
+    let (summary, time) = (Summary::default(), jiff::Timestamp::UNIX_EPOCH);
+    write_json(&mut output, &[], &summary, time, time).unwrap();
     let mut kinds = std::collections::BTreeSet::new();
     for line in String::from_utf8(output).unwrap().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
