@@ -62,8 +62,6 @@ pub struct State {
     /// The kinds of problems that the user does not want to see.
     pub silenced: Vec<Kind>,
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
-    /// Kinds of problems that are not reported.
-    pub(super) silenced: Vec<Kind>,
     pub(super) measure: Measure,
     pub(super) live: Traffic,
     /// The traffic as it was when the user paused.
@@ -95,7 +93,6 @@ impl State {
             concerns: Concerns::default(),
             silenced: Vec::new(),
             diagnoses: BTreeMap::new(),
-            silenced: Vec::new(),
             measure: Measure::ALL[1],
             live: Traffic::default(),
             frozen: None,
@@ -173,11 +170,7 @@ impl State {
     pub(super) fn apply(&mut self, envelope: &Envelope) {
         self.live.apply(envelope);
         let flows = &self.live.host(envelope.host).flows;
-        let silenced = &self.silenced;
-        let diagnosis = self
-            .diagnoses
-            .entry(envelope.host)
-            .or_insert_with(|| Diagnosis::without(silenced.clone()));
+        let diagnosis = self.diagnoses.entry(envelope.host).or_default();
         diagnosis.observe(&envelope.event, flows);
     }
 
