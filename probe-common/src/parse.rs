@@ -124,8 +124,14 @@ pub trait Packet {
         self.load(offset)
     }
 
-    /// The same offset. The verifier is to forget how it came about: otherwise
+    /// The same number. The verifier is to forget how it came about: otherwise
     /// it verifies all that follows once for each way that leads there.
+    #[inline(always)]
+    fn forget(&self, number: u64) -> u64 {
+        number
+    }
+
+    /// As [`Self::forget`], for an offset.
     #[inline(always)]
     fn bounded(&self, offset: usize) -> usize {
         offset
@@ -170,6 +176,24 @@ impl Headers {
         if vlan != 0 {
             self.key.inner_vlan = self.key.vlan;
             self.key.vlan = vlan;
+        }
+    }
+
+    /// From a packet that leaves the local end to one that goes there.
+    #[inline(always)]
+    pub fn turn_round(&mut self) {
+        let FlowKey {
+            local,
+            remote,
+            local_port,
+            remote_port,
+            protocol,
+            ..
+        } = &mut self.key;
+        core::mem::swap(local, remote);
+        // What ICMP has instead of ports belongs to no end.
+        if !matches!(*protocol, ip::ICMP | ip::ICMPV6) {
+            core::mem::swap(local_port, remote_port);
         }
     }
 
@@ -228,6 +252,17 @@ pub fn parse<P: Packet + ?Sized>(
     device: u32,
     direction: Direction,
 ) -> Headers {
+    let mut headers = parse_sent(packet, link, device);
+    if matches!(direction, Direction::In) {
+        headers.turn_round();
+    }
+    headers
+}
+
+/// As [`parse`], for a packet that leaves the local end.
+#[must_use]
+#[inline(always)]
+pub fn parse_sent<P: Packet + ?Sized>(packet: &P, link: LinkLayer, device: u32) -> Headers {
     let mut headers = Headers {
         key: FlowKey {
             local: [0; 16],
@@ -248,12 +283,19 @@ pub fn parse<P: Packet + ?Sized>(
         acknowledgment: 0,
         payload: 0,
     };
-    let network = match link {
+    let start = match link {
         LinkLayer::Ethernet => read_ethernet(packet, &mut headers),
         LinkLayer::None => read_bare_ip(packet, &mut headers),
     };
-    // One place for all, and one more below: the verifier follows each path
-    // through each branch, and the fewer meet a branch the sooner it is done.
+    // One place for each layer: the verifier follows each path through each branch,
+    // and the fewer meet a branch the sooner it is done.
+    let tags = packet.forget(u64::from(headers.key.vlan) | u64::from(headers.key.inner_vlan) << 16);
+    headers.key.vlan = tags as u16;
+    headers.key.inner_vlan = (tags >> 16) as u16;
+    let network = match start {
+        Some(offset) => read_network(packet, packet.bounded(offset), &mut headers),
+        None => None,
+    };
     let read = match network {
         Some(Network::Transport { offset, end }) => {
             read_transport(packet, packet.bounded(offset), end, &mut headers)
@@ -263,9 +305,6 @@ pub fn parse<P: Packet + ?Sized>(
     };
     if read.is_none() {
         headers.key.flags |= KeyFlags::MALFORMED;
-    }
-    if matches!(direction, Direction::In) {
-        turn_round(&mut headers);
     }
     headers
 }
@@ -278,28 +317,10 @@ enum Network {
     Whole,
 }
 
-/// From a packet that leaves the local end, which all functions below take it
-/// for, to one that goes there.
+/// Tells IPv4 from IPv6 by the version, the first four bits of either. Returns
+/// where the header begins.
 #[inline(always)]
-fn turn_round(headers: &mut Headers) {
-    let FlowKey {
-        local,
-        remote,
-        local_port,
-        remote_port,
-        protocol,
-        ..
-    } = &mut headers.key;
-    core::mem::swap(local, remote);
-    // What ICMP has instead of ports belongs to no end.
-    if !matches!(*protocol, ip::ICMP | ip::ICMPV6) {
-        core::mem::swap(local_port, remote_port);
-    }
-}
-
-/// Tells IPv4 from IPv6 by the version, the first four bits of either.
-#[inline(always)]
-fn read_bare_ip<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<Network> {
+fn read_bare_ip<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<usize> {
     // Two bytes: the verifier gives no range for a single first one.
     let [first, _] = packet.load(0)?;
     match first >> 4 {
@@ -307,13 +328,12 @@ fn read_bare_ip<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option
         6 => headers.key.ether_type = ether::IPV6,
         _ => return None,
     }
-    read_network(packet, 0, headers)
+    Some(0)
 }
 
-/// Fills `headers` for as far as the packet can be read; nothing means that it
-/// ended early or contradicts itself.
+/// Reads the tags and the type. Returns where the network header begins.
 #[inline(always)]
-fn read_ethernet<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<Network> {
+fn read_ethernet<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Option<usize> {
     let [high, low] = packet.load(12)?;
     let mut ether_type = u16::from_be_bytes([high, low]);
     let mut offset = 14;
@@ -340,9 +360,11 @@ fn read_ethernet<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) -> Optio
     } else {
         ether_type
     };
-    read_network(packet, offset, headers)
+    Some(offset)
 }
 
+/// Fills `headers` for as far as the packet can be read; nothing means that it
+/// ended early or contradicts itself.
 #[inline(always)]
 fn read_network<P: Packet + ?Sized>(
     packet: &P,
@@ -402,31 +424,37 @@ fn read_ipv6<P: Packet + ?Sized>(
     let mut offset = offset + 40;
     let end = end(packet, offset, u16::from_be_bytes([header[4], header[5]]));
     for _ in 0..EXTENSION_HEADERS {
-        let is_fragment = match headers.key.protocol {
+        let is_extension = matches!(
+            headers.key.protocol,
             ip::HOP_BY_HOP
-            | ip::ROUTING
-            | ip::DESTINATION_OPTIONS
-            | ip::MOBILITY
-            | ip::HOST_IDENTITY
-            | ip::SHIM6
-            | ip::AUTHENTICATION => false,
-            ip::FRAGMENT => true,
-            _ => return Some(Network::Transport { offset, end }),
-        };
+                | ip::ROUTING
+                | ip::DESTINATION_OPTIONS
+                | ip::MOBILITY
+                | ip::HOST_IDENTITY
+                | ip::SHIM6
+                | ip::AUTHENTICATION
+                | ip::FRAGMENT
+        );
+        if !is_extension {
+            break;
+        }
         // None is shorter (RFC 8200, 4.3 to 4.6; RFC 4302, 2.2).
         let extension: [u8; 8] = packet.load_rare(offset)?;
         // The length is in units of 8 bytes beyond the first 8, but of 4 bytes
         // for AH; a fragment header has none.
-        let beyond = match headers.key.protocol {
-            ip::FRAGMENT => 0,
+        let kind = headers.key.protocol;
+        headers.key.protocol = extension[0];
+        let beyond = match kind {
+            ip::FRAGMENT => {
+                if u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 {
+                    headers.key.flags |= KeyFlags::FRAGMENT;
+                    return Some(Network::Whole);
+                }
+                0
+            }
             ip::AUTHENTICATION => usize::from(extension[1]) << 2,
             _ => usize::from(extension[1]) << 3,
         };
-        headers.key.protocol = extension[0];
-        if is_fragment && u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 {
-            headers.key.flags |= KeyFlags::FRAGMENT;
-            return Some(Network::Whole);
-        }
         offset = packet.bounded(offset + 8 + beyond);
     }
     Some(Network::Transport { offset, end })
@@ -475,7 +503,7 @@ fn read_transport<P: Packet + ?Sized>(
             headers.acknowledgment =
                 u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
             let start = offset + usize::from(header[12] >> 4) * 4;
-            headers.payload = end.saturating_sub(start) as u32;
+            headers.payload = length(start, end);
             place_ports(headers, [header[0], header[1], header[2], header[3]]);
         }
         ip::UDP | ip::UDP_LITE | ip::SCTP | ip::DCCP => {
@@ -483,7 +511,7 @@ fn read_transport<P: Packet + ?Sized>(
             place_ports(headers, ports);
             // UDP's header is of 8 bytes; the others are never segmented so that it
             // would matter.
-            headers.payload = end.saturating_sub(offset + 8) as u32;
+            headers.payload = length(offset + 8, end);
         }
         ip::ICMP if is_ipv4 => {
             let header: [u8; 8] = packet.load(offset)?;
@@ -496,6 +524,16 @@ fn read_transport<P: Packet + ?Sized>(
         _ => {}
     }
     Some(())
+}
+
+/// Bytes between two offsets, with one branch; saturating subtraction has two.
+#[inline(always)]
+fn length(start: usize, end: usize) -> u32 {
+    if start < end {
+        end.wrapping_sub(start) as u32
+    } else {
+        0
+    }
 }
 
 /// An IPv4-mapped IPv6 address, by arithmetic: a constant array would need

@@ -10,7 +10,7 @@ use crate::FlowKey;
 /// Slots of a page.
 pub const SLOTS: usize = 32;
 /// Slots that are tried one after the other, in each of two pages.
-pub const PROBES: u32 = 8;
+pub const PROBES: u64 = 8;
 
 /// Words of a slot.
 pub mod slot {

@@ -1,10 +1,8 @@
 //! The counting path: one slot and a few adds a packet, never sampled.
 
-use core::arch::asm;
-
 use probe_common::{
     Reason, TotalsValue,
-    parse::{Headers, number::ip, number::tcp::FIN},
+    parse::{Headers, Packet, number::ip, number::tcp::FIN},
     table::{KEY_WORDS, tcp::WORDS},
 };
 
@@ -84,7 +82,7 @@ pub fn count(
         hop_limit: headers.hop_limit,
     };
     // Whether the slot is new is known on each of the ways out of the search.
-    let is_new = forget(skb, u64::from(slot.is_new)) != 0;
+    let is_new = skb.forget(slot.is_new.into()) != 0;
     let is_first_in_epoch = slot.add(side, epoch, &step);
     let mut shown = Reason::Sample as u64;
     // TCP is never without a flag, but for what is damaged.
@@ -101,8 +99,7 @@ pub fn count(
         };
         let line = lines.wrapping_add(slot.at as usize * WORDS);
         // SAFETY: the line is in the page, of which `at` is a slot.
-        let reason = unsafe { tcp::follow(line, side, &segment) };
-        shown = forget(skb, reason.unwrap_or(Reason::Sample) as u64);
+        shown = skb.forget(unsafe { tcp::follow(skb, line, side, &segment) } as u64);
     }
     let is_of_interest = match headers.key.protocol {
         ip::TCP => is_first_in_epoch || headers.tcp_flags & FIN != 0,
@@ -119,21 +116,4 @@ pub fn count(
     };
     let flow = if is_new { Flow::New } else { Flow::Known };
     (flow, reason)
-}
-
-/// The same number below 8, of which the verifier knows no more: what follows is
-/// then verified once, not once for each number.
-#[inline(always)]
-fn forget(skb: &Skb, mut number: u64) -> u64 {
-    // SAFETY: it only computes in registers.
-    unsafe {
-        asm!(
-            "{n} += {u}",
-            "{n} -= {u}",
-            "{n} &= 7",
-            n = inout(reg) number,
-            u = in(reg) u64::from(skb.len()),
-        );
-    }
-    number
 }

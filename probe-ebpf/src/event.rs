@@ -2,9 +2,9 @@
 
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::bpf_ktime_get_ns};
 use probe_common::{
-    Attachment, LinkLayer, PacketEvent, Reason, Settings, TotalsValue,
+    PacketEvent, Reason, Settings, TotalsValue,
     parse::{
-        Headers,
+        Headers, Packet,
         number::{ip, port, tcp},
     },
 };
@@ -13,7 +13,21 @@ use crate::{
     counting::{Flow, Size},
     maps::{self, KEPT, PACKETS},
     skb::Skb,
+    table::masked,
 };
+
+/// The bits of a [`Reason`].
+const REASONS: i32 = 7;
+
+/// What becomes an event, and why.
+pub struct Cause {
+    pub reason: Reason,
+    pub flow: Flow,
+    /// The direction as a number.
+    pub side: u32,
+    /// [`probe_common::LinkLayer`] as a number.
+    pub link_layer: u32,
+}
 
 /// Why the packet gets an event, if it does and the budget allows it to be
 /// tried. `shown` is what TCP shows.
@@ -41,23 +55,27 @@ pub fn reason(
     }
 }
 
-/// The share of the events that the packet has, if it has one for its kind.
+/// The share of the events that the packet's kind has, or one that is none.
 #[inline(always)]
-fn kept(headers: &Headers, flow: Flow, side: u32) -> Option<u32> {
+fn kept(headers: &Headers, flow: Flow, side: u32) -> u64 {
     let key = &headers.key;
     if headers.tcp_flags & tcp::RST != 0 {
-        Some(1)
+        1
     } else if headers.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN && flow != Flow::Known {
-        Some(0)
+        0
     } else if headers.is_icmp_error() {
-        Some(2)
+        2
     } else {
         let sender = if side == 0 {
             key.remote_port
         } else {
             key.local_port
         };
-        (sender == port::DNS && matches!(key.protocol, ip::UDP | ip::TCP)).then_some(3)
+        if sender == port::DNS && matches!(key.protocol, ip::UDP | ip::TCP) {
+            3
+        } else {
+            KEPT as u64
+        }
     }
 }
 
@@ -65,19 +83,24 @@ fn kept(headers: &Headers, flow: Flow, side: u32) -> Option<u32> {
 #[inline(always)]
 pub fn send(
     skb: &Skb,
-    attachment: &Attachment,
-    side: u32,
-    link_layer: LinkLayer,
+    device: u32,
     headers: &Headers,
-    flow: Flow,
     size: Size,
-    reason: Reason,
+    cause: &Cause,
     settings: &Settings,
     totals: &mut TotalsValue,
 ) {
-    let kept = kept(headers, flow, side);
+    let Cause {
+        reason,
+        flow,
+        side,
+        link_layer,
+    } = *cause;
+    // Verified once from here on, not once for each reason and kind.
+    let reason = masked::<REASONS>(skb.forget(reason as u64));
+    let kept = masked::<REASONS>(skb.forget(kept(headers, flow, side)));
     if settings.every_packet == 0 && !take(reason, kept, settings) {
-        if reason != Reason::Sample
+        if reason != Reason::Sample as u64
             && let Some(count) = totals.over_budget.get_mut(reason as usize)
         {
             *count += 1;
@@ -97,12 +120,12 @@ pub fn send(
         (&raw mut (*event).cgroup).write(skb.cgroup());
         (&raw mut (*event).len).write(skb.len());
         (&raw mut (*event).mark).write(skb.mark());
-        (&raw mut (*event).device).write(attachment.device as u16);
+        (&raw mut (*event).device).write(device as u16);
         (&raw mut (*event).gso_segs).write(size.segments as u16);
         (&raw mut (*event).vlan_tci).write(skb.vlan_tci());
         (&raw mut (*event).direction).write(side as u16);
         (&raw mut (*event).reason).write(reason as u16);
-        (&raw mut (*event).link_layer).write(link_layer as u32);
+        (&raw mut (*event).link_layer).write(link_layer);
         let captured = skb.snapshot(&raw mut (*event).data);
         (&raw mut (*event).captured).write(captured);
     }
@@ -114,7 +137,7 @@ pub fn send(
 /// Takes one event from this CPU's budget of the epoch; false when it is used
 /// up.
 #[inline(always)]
-fn take(reason: Reason, kept: Option<u32>, settings: &Settings) -> bool {
+fn take(reason: u64, kept: u64, settings: &Settings) -> bool {
     let Some(budget) = maps::budget() else {
         return false;
     };
@@ -127,14 +150,13 @@ fn take(reason: Reason, kept: Option<u32>, settings: &Settings) -> bool {
         budget.samples = settings.samples;
         budget.kept = [share; KEPT];
     }
-    if let Some(kind) = kept
-        && let Some(left) = budget.kept.get_mut(kind as usize)
+    if let Some(left) = budget.kept.get_mut(kept as usize)
         && *left != 0
     {
         *left -= 1;
         return true;
     }
-    let left = if reason == Reason::Sample {
+    let left = if reason == Reason::Sample as u64 {
         &mut budget.samples
     } else {
         &mut budget.events

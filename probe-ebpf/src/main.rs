@@ -14,13 +14,10 @@ mod socket;
 mod table;
 mod tcp;
 
-use core::arch::asm;
-
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use probe_common::{
     Attachment, Direction, FlowKey, LinkLayer,
-    parse::{Headers, parse},
-    table::KEY_WORDS,
+    parse::{Headers, Packet, parse_sent},
     verdict,
 };
 
@@ -32,10 +29,6 @@ pub fn nkview(ctx: TcContext) -> i32 {
     let (Some(attachment), Some(settings)) = (maps::attachment(), maps::settings()) else {
         return verdict::NEXT;
     };
-    let direction = match attachment.direction {
-        0 => Direction::In,
-        _ => Direction::Out,
-    };
     // Read once: all that is written for this packet belongs to one epoch.
     let epoch = settings.epoch;
     let skb = Skb::new(&ctx);
@@ -44,15 +37,20 @@ pub fn nkview(ctx: TcContext) -> i32 {
     } else {
         LinkLayer::Ethernet
     };
-    let mut headers = parse(&skb, link_layer, attachment.device, direction);
-    headers.put_outer_tag(skb.vlan_tci());
-    let (mut headers, mut key) = forget(&skb, &headers);
-    let mut side = attachment.direction & 1;
+    let headers = parse_sent(&skb, link_layer, attachment.device);
+    let mut headers = forget(&skb, &headers);
+    let link_layer = skb.forget(link_layer as u64) as u32;
+    skb::meet();
     let is_loopback = attachment.direction == Attachment::EITHER;
+    let mut side = attachment.direction & 1;
     if is_loopback {
         side = headers.key.orient() as u32;
-        key = headers.key.pack();
+    } else if side == Direction::In as u32 {
+        headers.turn_round();
     }
+    headers.put_outer_tag(skb.vlan_tci());
+    let key = headers.key.pack();
+    let side = table::masked::<1>(skb.forget(side.into())) as u32;
     if let Some(totals) = maps::totals(epoch, attachment.device, side) {
         let size = counting::see(&skb, &headers, is_loopback, totals);
         if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {
@@ -61,15 +59,18 @@ pub fn nkview(ctx: TcContext) -> i32 {
         }
         let (flow, shown) = counting::count(&skb, &headers, key, size, side, epoch, totals);
         if let Some(reason) = event::reason(&headers, flow, shown, &settings) {
-            event::send(
-                &skb,
-                &attachment,
+            let cause = event::Cause {
+                reason,
+                flow,
                 side,
                 link_layer,
+            };
+            event::send(
+                &skb,
+                attachment.device,
                 &headers,
-                flow,
                 size,
-                reason,
+                &cause,
                 &settings,
                 totals,
             );
@@ -78,46 +79,25 @@ pub fn nkview(ctx: TcContext) -> i32 {
     attachment.verdict
 }
 
-/// The same headers, of which the verifier knows nothing, and the packed key: what
-/// follows is then verified once, not once for each of the dozens of ways through
-/// the parser. By value: in memory they were written in other pieces than they
-/// would be read in.
+/// The same headers, of which the verifier knows nothing.
 #[inline(always)]
-fn forget(skb: &Skb, headers: &Headers) -> (Headers, [u64; KEY_WORDS]) {
-    let unknown = u64::from(skb.len());
-    let word = |mut word: u64| {
-        // SAFETY: it only computes in registers.
-        unsafe {
-            asm!("{w} += {u}", "{w} -= {u}", w = inout(reg) word, u = in(reg) unknown);
-        }
-        word
-    };
-    let [a, b, c, d, e, f] = headers.key.pack();
-    let key = [
-        word(a),
-        word(b),
-        word(c),
-        word(d),
-        word(e),
-        word(f) & 0xffff_ffff,
-    ];
-    let numbers = word(u64::from(headers.sequence) | u64::from(headers.acknowledgment) << 32);
-    let rest = word(
+fn forget(skb: &Skb, headers: &Headers) -> Headers {
+    let numbers = skb.forget(u64::from(headers.sequence) | u64::from(headers.acknowledgment) << 32);
+    let rest = skb.forget(
         u64::from(headers.payload)
             | u64::from(headers.window) << 32
             | u64::from(headers.tcp_flags) << 48
             | u64::from(headers.hop_limit) << 56,
     );
-    let headers = Headers {
-        key: FlowKey::unpack(key),
+    Headers {
+        key: FlowKey::unpack(headers.key.pack().map(|word| skb.forget(word))),
         tcp_flags: (rest >> 48) as u8,
         hop_limit: (rest >> 56) as u8,
         window: (rest >> 32) as u16,
         sequence: numbers as u32,
         acknowledgment: (numbers >> 32) as u32,
         payload: rest as u32,
-    };
-    (headers, key)
+    }
 }
 
 /// The helpers that the programs call and the licence that they ask for.

@@ -12,12 +12,18 @@ use probe_common::{SNAPSHOT, parse::Packet};
 /// A packet that is only read.
 pub struct Skb<'a> {
     ctx: &'a TcContext,
+    unknown: u64,
 }
 
 impl<'a> Skb<'a> {
     #[inline(always)]
     pub fn new(ctx: &'a TcContext) -> Self {
-        Self { ctx }
+        let len = u64::from(ctx.len());
+        Self {
+            ctx,
+            // Wide enough that adding it leaves no bounds.
+            unknown: len * len,
+        }
     }
 
     #[inline(always)]
@@ -120,6 +126,14 @@ impl<'a> Skb<'a> {
     }
 }
 
+/// Has the verifier compare here what it knows with what it knew before, and stop
+/// if that is no more. It does so where jumps lead; this one the kernel removes.
+#[inline(always)]
+pub fn meet() {
+    // SAFETY: it leads to the next instruction.
+    unsafe { asm!("goto +0") };
+}
+
 impl Packet for Skb<'_> {
     #[inline(always)]
     fn length(&self) -> usize {
@@ -144,6 +158,17 @@ impl Packet for Skb<'_> {
         self.ctx.load(offset).ok()
     }
 
+    /// Adding and subtracting something unknown leaves nothing that is known. By
+    /// value: memory would be written in other pieces than it is read in.
+    #[inline(always)]
+    fn forget(&self, mut number: u64) -> u64 {
+        // SAFETY: it only computes in registers.
+        unsafe {
+            asm!("{n} += {u}", "{n} -= {u}", n = inout(reg) number, u = in(reg) self.unknown);
+        }
+        number
+    }
+
     /// Adding and subtracting something unknown leaves any 15 bits as far as the
     /// verifier can tell, and the headers that are walked end before. This also
     /// helps kernels before 6.8, which lose the bounds of what was on the stack.
@@ -157,7 +182,7 @@ impl Packet for Skb<'_> {
                 "{bounded} -= {unknown}",
                 "{bounded} &= 0x7fff",
                 bounded = inout(reg) bounded,
-                unknown = in(reg) u64::from(self.len()),
+                unknown = in(reg) self.unknown,
             );
         }
         bounded as usize

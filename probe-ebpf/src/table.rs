@@ -13,7 +13,10 @@ use probe_common::table::{
 use crate::maps;
 
 /// Two windows are tried, each in a page of its own.
-const WINDOWS: u32 = 2;
+const WINDOWS: u64 = 2;
+
+/// The last slot of a page, which is a mask as well.
+const LAST: i32 = SLOTS as i32 - 1;
 
 /// A slot in its page.
 #[derive(Clone, Copy)]
@@ -47,13 +50,13 @@ impl Slot {
             let tag = hash >> 32;
             let pages = u64::from((&raw const (*geometry).pages).read_volatile());
             let mut row = ((tag * pages) >> 32) as u32;
-            let mut position = tag as u32;
+            let mut position = tag;
             let mut page = maps::page(row)?;
             let live = state::LIVE | tag;
-            let mut at = in_page(position);
+            let mut at = masked::<LAST>(position);
             let mut words = slot_of(page, at);
             // Three of four flows are where they are looked for first.
-            if words.read_volatile() == live && is_of(words, key) {
+            if (words.read_volatile() ^ live) | differences(words, key) == 0 {
                 return Some(Self {
                     words,
                     row,
@@ -61,29 +64,29 @@ impl Slot {
                     is_new: false,
                 });
             }
-            let mut tried = 0;
+            let mut tried = 0_u64;
             while tried < PROBES * WINDOWS {
                 if tried == PROBES {
                     // Behind the pages that are now full, where there are any.
                     let total = u64::from((&raw const (*geometry).total).read_volatile());
                     let start = if pages < total { pages } else { 0 };
                     row = (start + (((hash & 0xffff_ffff) * (total - start)) >> 32)) as u32;
-                    position = hash as u32;
+                    position = hash;
                     page = maps::page(row)?;
                 }
-                at = in_page(position);
+                at = masked::<LAST>(position);
                 words = slot_of(page, at);
                 let found = words.read_volatile();
-                if found == live {
-                    if is_of(words, key) {
-                        return Some(Self {
-                            words,
-                            row,
-                            at,
-                            is_new: false,
-                        });
-                    }
-                } else if found == state::EMPTY && claim(words, tag, key) {
+                // Both, always: each branch of the loop is followed in each round.
+                if (found ^ live) | differences(words, key) == 0 {
+                    return Some(Self {
+                        words,
+                        row,
+                        at,
+                        is_new: false,
+                    });
+                }
+                if found == state::EMPTY && claim(words, tag, key) {
                     return Some(Self {
                         words,
                         row,
@@ -183,18 +186,18 @@ fn slot_of(page: *mut u64, at: u64) -> *mut u64 {
     page.wrapping_add(at as usize * slot::WORDS)
 }
 
-/// The position in its page. The compiler must not see through it: it would move
-/// the mask away from where the verifier looks.
+/// The number's bits of `MASK`. The compiler must not see through it: it would
+/// move the mask away from where the verifier looks.
 #[inline(always)]
-fn in_page(position: u32) -> u64 {
-    let mut at = u64::from(position);
+pub fn masked<const MASK: i32>(mut number: u64) -> u64 {
     // SAFETY: it only masks a register.
-    unsafe { asm!("{at} &= 31", at = inout(reg) at) };
-    at
+    unsafe { asm!("{n} &= {mask}", n = inout(reg) number, mask = const MASK) };
+    number
 }
 
+/// The bits in which the slot's key is another.
 #[inline(always)]
-unsafe fn is_of(words: *mut u64, key: [u64; KEY_WORDS]) -> bool {
+unsafe fn differences(words: *mut u64, key: [u64; KEY_WORDS]) -> u64 {
     // SAFETY: the caller's.
     unsafe {
         let word = |index: usize| words.add(slot::KEY + index).read();
@@ -203,8 +206,10 @@ unsafe fn is_of(words: *mut u64, key: [u64; KEY_WORDS]) -> bool {
         differs |= word(2) ^ key[2];
         differs |= word(3) ^ key[3];
         differs |= word(4) ^ key[4];
-        differs |= (word(5) ^ key[5]) & 0xffff_ffff;
-        differs == 0
+        differs |= (word(5) ^ key[5]) << 32;
+        // Or the compiler would make a branch of each word.
+        asm!("/* {d} */", d = inout(reg) differs);
+        differs
     }
 }
 

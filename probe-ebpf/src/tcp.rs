@@ -7,14 +7,20 @@
 
 use probe_common::{
     Reason,
-    parse::number::tcp::{ACK, FIN, RST, SYN},
+    parse::{
+        Packet,
+        number::tcp::{ACK, FIN, RST, SYN},
+    },
     table::tcp::{
         DIRECTION, DUPLICATE_ACKS, FLAGS, GAPS, LAST, ODD, RETRANSMITTED, RETRANSMITTED_BYTES,
         RETRANSMITTED_FULL, SEQUENCE, ZERO_WINDOWS, seen,
     },
 };
 
-use crate::table::atomic_add;
+use crate::{
+    skb::{Skb, meet},
+    table::atomic_add,
+};
 
 /// A TCP segment, or the large one that it will be cut from.
 pub struct Segment {
@@ -27,12 +33,13 @@ pub struct Segment {
     pub segments: u64,
 }
 
-/// Follows the segment; returns whether it deserves an event.
+/// Follows the segment; returns what it shows that deserves an event, or
+/// [`Reason::Sample`].
 ///
 /// # Safety
 /// `line` is the slot's TCP line in its map, and `side` 0 or 1.
 #[inline(always)]
-pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Reason> {
+pub unsafe fn follow(skb: &Skb, line: *mut u64, side: u32, segment: &Segment) -> Reason {
     let Segment {
         flags,
         window,
@@ -51,12 +58,12 @@ pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Rea
         }
         // Its numbers are often not the connection's.
         if flags & RST != 0 {
-            return None;
+            return Reason::Sample;
         }
         let numbers = words.add(SEQUENCE).read_volatile();
         let highest = numbers as u32;
         let mut seen = (last >> 16) as u8;
-        let mut event = None;
+        let mut event = Reason::Sample;
         let is_syn = flags & SYN != 0;
         let phantom = u32::from(flags & (SYN | FIN) != 0);
         let end = sequence.wrapping_add(payload).wrapping_add(phantom);
@@ -98,18 +105,25 @@ pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Rea
                 add_below(words.add(ODD), 1 << GAPS.0, GAPS.1);
             }
         }
+        // Verified once from here on, not once for each way through the above.
+        seen = skb.forget(seen.into()) as u8;
+        let payload = skb.forget(payload.into()) as u32;
+        meet();
         if payload != 0 && seen & seen::DATA == 0 {
             if seen & seen::SYN != 0 {
-                event = Some(Reason::FirstData);
+                event = Reason::FirstData;
             }
             seen |= seen::DATA;
         }
+        seen = skb.forget(seen.into()) as u8;
+        let payload = skb.forget(payload.into()) as u32;
+        meet();
         let old_window = last as u16;
         let old_acknowledgment = (numbers >> 32) as u32;
         if flags & ACK != 0 {
             if window == 0 && (seen & seen::ACK == 0 || old_window != 0) {
                 add_below(words.add(ODD), 1 << ZERO_WINDOWS.0, ZERO_WINDOWS.1);
-                event = Some(Reason::ZeroWindow);
+                event = Reason::ZeroWindow;
             }
             let repeats = seen & seen::ACK != 0
                 && payload == 0
@@ -122,7 +136,7 @@ pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Rea
             }
             seen |= seen::ACK;
             if !is_syn && seen & (seen::CLIENT | seen::HANDSHAKE) == seen::CLIENT {
-                event = Some(Reason::HandshakeAck);
+                event = Reason::HandshakeAck;
                 seen |= seen::HANDSHAKE;
             }
             if acknowledgment != old_acknowledgment {
@@ -133,6 +147,8 @@ pub unsafe fn follow(line: *mut u64, side: u32, segment: &Segment) -> Option<Rea
                     .write_volatile(acknowledgment);
             }
         }
+        seen = skb.forget(seen.into()) as u8;
+        meet();
         if new_highest != highest {
             words
                 .add(SEQUENCE)
