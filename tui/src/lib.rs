@@ -16,6 +16,7 @@ pub mod listing;
 mod log;
 pub mod model;
 pub mod probe;
+mod process;
 pub mod recording;
 pub mod replay;
 pub mod report;

@@ -7,6 +7,8 @@ use anyhow::Context;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use crate::process::Process;
+
 #[cfg(test)]
 mod tests;
 
@@ -80,8 +82,5 @@ fn pid_namespace() -> Option<u64> {
 }
 
 fn start_of(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, which may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').nth(22 - 3)?.parse().ok()
+    Some(Process::read(pid)?.started)
 }

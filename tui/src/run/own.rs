@@ -3,26 +3,79 @@
 use std::fs;
 
 use crate::app::own::OwnSession;
+use crate::process::Process;
 
 #[cfg(test)]
 mod tests;
 
-/// Processes that are looked at, at most.
+/// Processes that are looked at on the way up, at most.
 const ANCESTORS: usize = 64;
+/// Processes that are looked at in search of clients, at most.
+const PROCESSES: usize = 65_536;
 
-/// The session that the nearest of this process and its ancestors tells of:
-/// sudo drops the variable.
+/// The session through which the user looks: that of the SSH server that this
+/// process descends from. Within tmux it is that of the client, if those that are
+/// attached all use the same one: what the shells there have in their environment
+/// is of the session that started tmux, which may have ended.
 pub fn session() -> Option<OwnSession> {
-    let mut process = std::process::id();
-    for _ in 0..ANCESTORS {
-        // As far as this user may look.
-        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        if let Some(session) = variable(&environment) {
-            return Some(session);
+    match origin(std::process::id(), Process::read, environment) {
+        Origin::Session(session) => session,
+        Origin::Tmux => {
+            let entries = fs::read_dir("/proc").ok()?.flatten().take(PROCESSES);
+            let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            let clients =
+                pids.filter(|&pid| Process::read(pid).is_some_and(|it| it.name == "tmux: client"));
+            only(clients.map(|pid| origin(pid, Process::read, environment)))
         }
-        process = parent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?;
     }
-    None
+}
+
+/// Where a process comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A session of SSH, or none that is known.
+    Session(Option<OwnSession>),
+    /// A server of tmux, which outlives sessions.
+    Tmux,
+}
+
+/// Goes up from a process to the SSH server. The nearest environment on the way
+/// that tells of a session counts: sudo drops the variable.
+fn origin(
+    mut pid: u32,
+    read: impl Fn(u32) -> Option<Process>,
+    environment: impl Fn(u32) -> Vec<u8>,
+) -> Origin {
+    let mut session = None;
+    for _ in 0..ANCESTORS {
+        let Some(process) = read(pid) else {
+            break;
+        };
+        match process.name.as_str() {
+            // Since OpenSSH 9.8 sessions have a program of their own.
+            "sshd" | "sshd-session" => return Origin::Session(session),
+            "tmux: server" => return Origin::Tmux,
+            _ => {}
+        }
+        session = session.or_else(|| variable(&environment(pid)));
+        pid = process.parent;
+    }
+    Origin::Session(None)
+}
+
+/// The session that all clients with one use.
+fn only(clients: impl Iterator<Item = Origin>) -> Option<OwnSession> {
+    let mut sessions = clients.filter_map(|origin| match origin {
+        Origin::Session(session) => session,
+        Origin::Tmux => None,
+    });
+    let first = sessions.next()?;
+    sessions.all(|other| other == first).then_some(first)
+}
+
+/// The environment of a process, as far as this user may look.
+fn environment(pid: u32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
 /// The session in an environment as the kernel shows it: each entry ends in 0.
@@ -31,11 +84,4 @@ fn variable(environment: &[u8]) -> Option<OwnSession> {
         let value = entry.strip_prefix(b"SSH_CONNECTION=")?;
         OwnSession::parse(std::str::from_utf8(value).ok()?)
     })
-}
-
-/// The parent in a line of /proc/PID/stat (proc_pid_stat(5)): the second field
-/// after the name, which may hold anything but ends with the last parenthesis.
-fn parent(stat: &str) -> Option<u32> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }

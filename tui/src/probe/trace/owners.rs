@@ -9,6 +9,7 @@ use probe_common::signal::HeldSocket;
 
 use super::drops::text;
 use crate::model::signal::Owner;
+use crate::process::Process;
 
 #[cfg(test)]
 mod tests;
@@ -182,10 +183,7 @@ fn executable(pid: u32, started: u64) -> Option<String> {
         .then(|| path.to_string_lossy().into_owned())
 }
 
-/// When a process started, in clock ticks since the machine did: field 22 of
-/// `/proc/PID/stat`. The second field is in parentheses and may hold anything.
+/// When a process started, in clock ticks since the machine did.
 fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    Some(Process::read(pid)?.started)
 }

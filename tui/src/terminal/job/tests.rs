@@ -1,14 +1,18 @@
 use super::*;
 
 /// Processes with their parent, group and session.
-fn is_controlled_among(processes: &[(i32, [i32; 3])]) -> bool {
-    let stat = |process: i32| {
-        let (_, [parent, group, session]) = processes.iter().find(|it| it.0 == process)?;
-        Some(format!(
-            "{process} (a) b) S {parent} {group} {session} 0 -1"
-        ))
+fn is_controlled_among(processes: &[(u32, [u32; 3])]) -> bool {
+    let read = |process: u32| {
+        let &(_, [parent, group, session]) = processes.iter().find(|it| it.0 == process)?;
+        Some(Process {
+            name: "a".to_owned(),
+            parent,
+            group,
+            session,
+            started: 0,
+        })
     };
-    is_controlled(&stat(processes[0].0).unwrap(), stat)
+    is_controlled(&read(processes[0].0).unwrap(), read)
 }
 
 #[test]
