@@ -17,7 +17,8 @@
 //! would need. `counters`
 //! are the device's own, in its packets (skbs); `of_peer` marks a hook of the
 //! peer itself, in the peer's namespace. Programs are in the order in which they
-//! run.
+//! run; filters of clsact are among them, without an `id` where they are no
+//! eBPF programs.
 
 use std::io::{self, Write};
 

@@ -1,6 +1,7 @@
 //! What everything else speaks of: devices, intervals, packets, messages, and
 //! the requests that a source takes. No input, no output.
 
+mod before;
 mod clock;
 mod device;
 mod event;

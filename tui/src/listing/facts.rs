@@ -84,7 +84,7 @@ pub fn facts(device: &Device) -> Vec<Fact> {
         }
     }
     let mut programs = device.chains().iter().flat_map(|chain| &chain.programs);
-    if programs.any(|program| program.tag.is_none()) {
+    if programs.any(|program| program.id != 0 && program.tag.is_none()) {
         let text = "names of programs need CAP_SYS_ADMIN to be known".to_owned();
         facts.push(Fact::new("program", text));
     }
@@ -93,28 +93,7 @@ pub fn facts(device: &Device) -> Vec<Fact> {
 
 /// What may be wrong.
 fn warnings(device: &Device) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for chain in device.chains() {
-        let ours = chain.programs.iter().position(|program| program.ours);
-        let before = &chain.programs[..ours.unwrap_or(0)];
-        let others = before.iter().filter(|program| !program.is_nkview()).count();
-        let (run, they) = match others {
-            0 => continue,
-            1 => ("program runs", "it keeps"),
-            _ => ("programs run", "they keep"),
-        };
-        warnings.push(format!(
-            "{others} {run} before nkview on {}: what {they} is not counted",
-            chain.hook
-        ));
-    }
-    if !device.xdp.is_empty() {
-        let names: Vec<_> = device.xdp.iter().map(|it| clean(it.label())).collect();
-        warnings.push(format!(
-            "XDP runs before nkview ({}): what it drops or redirects is not counted",
-            names.join(", ")
-        ));
-    }
+    let mut warnings: Vec<_> = device.blind_spots().iter().map(|it| clean(it)).collect();
     warnings.extend(device.chains.as_ref().err().cloned());
     let namespace = device.namespace();
     let unknown = namespace.and_then(|namespace| namespace.unknown.as_ref());
@@ -204,7 +183,9 @@ fn program_in_words(program: &HookProgram) -> String {
     if program.ours {
         text += " (this one)";
     }
-    text += &format!(" id {}", program.id);
+    if program.id != 0 {
+        text += &format!(" id {}", program.id);
+    }
     if let Some(tag) = &program.tag {
         text += &format!(" tag {tag}");
     }

@@ -98,7 +98,8 @@ struct Hook<'a> {
 
 #[derive(Serialize)]
 struct Program<'a> {
-    id: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,7 +197,7 @@ impl<'a> From<&'a model::HookChain> for Hook<'a> {
 impl<'a> From<&'a model::HookProgram> for Program<'a> {
     fn from(program: &'a model::HookProgram) -> Self {
         Self {
-            id: program.id,
+            id: Some(program.id).filter(|&id| id != 0),
             name: program.name.as_deref(),
             tag: program.tag.as_deref(),
             link: program.link,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A hook that chains programs.
+/// A hook that runs several programs in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HookPoint {
     /// What a netkit primary transmits: host to container.
@@ -13,6 +13,10 @@ pub enum HookPoint {
     TcxIngress,
     /// What a device sends.
     TcxEgress,
+    /// What a device receives, behind tcx: filters of clsact or ingress.
+    ClsactIngress,
+    /// What a device sends, behind tcx: filters of clsact.
+    ClsactEgress,
 }
 
 impl HookPoint {
@@ -24,6 +28,8 @@ impl HookPoint {
             Self::NetkitPeer => "netkit peer",
             Self::TcxIngress => "tcx ingress",
             Self::TcxEgress => "tcx egress",
+            Self::ClsactIngress => "clsact ingress",
+            Self::ClsactEgress => "clsact egress",
         }
     }
 }
@@ -33,7 +39,9 @@ impl std::fmt::Display for HookPoint {
         f.write_str(match self {
             Self::NetkitPrimary => "the netkit primary's hook",
             Self::NetkitPeer => "the netkit peer's hook",
-            Self::TcxIngress | Self::TcxEgress => self.name(),
+            Self::TcxIngress | Self::TcxEgress | Self::ClsactIngress | Self::ClsactEgress => {
+                self.name()
+            }
         })
     }
 }
@@ -56,9 +64,10 @@ pub const PROGRAM: &str = "nkview";
 /// A program on a hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookProgram {
-    /// Its id.
+    /// Its id; 0 for a filter of clsact that is no eBPF program.
     pub id: u32,
-    /// Its name, where the user may ask for it.
+    /// Its name, where the user may ask for it; of a filter without a program what
+    /// kind of filter it is.
     pub name: Option<String>,
     /// The start of the hash of its instructions, in hexadecimal.
     pub tag: Option<String>,

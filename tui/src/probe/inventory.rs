@@ -19,6 +19,7 @@ use crate::model::{Device, HookChain, Namespace, Peer, PeerEnd, Watch};
 
 mod chains;
 mod container;
+mod filters;
 mod kubelet;
 mod lookup;
 mod namespaces;
@@ -71,7 +72,11 @@ impl Inventory {
         let mut peers = HashMap::new();
         let mut found = Vec::new();
         let mut chains_unknown = None;
+        // Reading these needs no capability; without netlink there are no links.
+        let mut filters = filters::all().unwrap_or_default();
         for link in links {
+            let filters = filters.remove(&link.index).unwrap_or_default();
+            found.extend(filters.into_iter().map(|chain| (link.index, chain)));
             match chains::on(link) {
                 Ok(chains) => found.extend(chains.into_iter().map(|chain| (link.index, chain))),
                 Err(error) => {
@@ -208,8 +213,10 @@ fn look_inside(namespace: &File) -> anyhow::Result<Inside> {
     netns::enter(namespace, || {
         let links = devices::list()?;
         let mut chains = Vec::new();
+        let mut filters = filters::all().unwrap_or_default();
         for link in &links {
-            for mut chain in chains::on(link)? {
+            let filters = filters.remove(&link.index).unwrap_or_default();
+            for mut chain in chains::on(link)?.into_iter().chain(filters) {
                 chain.of_peer = true;
                 chains.push((link.index, chain));
             }

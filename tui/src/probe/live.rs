@@ -1,6 +1,7 @@
 //! The live source: watches devices as they come and go, reads the counters
 //! and the packets, and tells all of it as events.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -99,6 +100,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let links = devices.list().await.context("cannot list the devices")?;
     let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
     let selection = Selection::new(&options.devices, &links)?;
+    preflight::cpus()?;
     let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
     let started = Timestamp::now();
     let start = Instant::now();
@@ -227,6 +229,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         asked: Vec::new(),
         lookup: Lookup::new(),
         inventory: Inventory::default(),
+        blind_spots: HashSet::new(),
         outbox: Outbox::new(producer.events.clone()),
         pair,
     };

@@ -24,7 +24,10 @@ pub fn is_closed(link: &Link, hook: HookPoint) -> bool {
     link.netkit().is_some_and(|pair| match hook {
         HookPoint::NetkitPrimary => pair.policy == BLACKHOLE,
         HookPoint::NetkitPeer => pair.peer_policy == BLACKHOLE,
-        HookPoint::TcxIngress | HookPoint::TcxEgress => false,
+        HookPoint::TcxIngress
+        | HookPoint::TcxEgress
+        | HookPoint::ClsactIngress
+        | HookPoint::ClsactEgress => false,
     })
 }
 

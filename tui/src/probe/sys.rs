@@ -37,13 +37,18 @@ const LOG_LINES: usize = 6;
 /// Programs that a chain can hold (`BPF_MPROG_MAX`).
 const CHAIN_MAX: usize = 64;
 
-const fn attach_type(hook: HookPoint) -> bpf_attach_type {
-    match hook {
+/// # Errors
+/// For the filters of clsact, which are attached and listed through netlink.
+fn attach_type(hook: HookPoint) -> io::Result<bpf_attach_type> {
+    Ok(match hook {
         HookPoint::NetkitPrimary => bpf_attach_type::BPF_NETKIT_PRIMARY,
         HookPoint::NetkitPeer => bpf_attach_type::BPF_NETKIT_PEER,
         HookPoint::TcxIngress => bpf_attach_type::BPF_TCX_INGRESS,
         HookPoint::TcxEgress => bpf_attach_type::BPF_TCX_EGRESS,
-    }
+        HookPoint::ClsactIngress | HookPoint::ClsactEgress => {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+    })
 }
 
 /// The programs of a hook, in the order in which they run.
@@ -199,7 +204,7 @@ pub fn attach_at_head(
     let create = unsafe { &mut attr.link_create };
     create.__bindgen_anon_1.prog_fd = raw(program);
     create.__bindgen_anon_2.target_ifindex = device;
-    create.attach_type = attach_type(hook) as u32;
+    create.attach_type = attach_type(hook)? as u32;
     create.flags = BEFORE;
     // Laid out alike for tcx and netkit.
     create.__bindgen_anon_3.netkit.expected_revision = revision;
@@ -233,7 +238,7 @@ pub fn chain(device: u32, hook: HookPoint) -> io::Result<Chain> {
     // SAFETY: all members of the union are plain integers.
     let query = unsafe { &mut attr.query };
     query.__bindgen_anon_1.target_ifindex = device;
-    query.attach_type = attach_type(hook) as u32;
+    query.attach_type = attach_type(hook)? as u32;
     query.prog_ids = ids.as_mut_ptr() as u64;
     query.link_ids = links.as_mut_ptr() as u64;
     query.__bindgen_anon_2.count = CHAIN_MAX as u32;

@@ -76,7 +76,10 @@ fn unnamed(program: &sys::ChainProgram) -> HookProgram {
 
 /// Adds names, tags, pinned paths, and which programs are `ours`.
 pub fn describe(mut chains: Vec<(u32, HookChain)>, ours: &HashSet<u32>) -> Vec<(u32, HookChain)> {
-    let programs = || chains.iter().flat_map(|(_, chain)| &chain.programs);
+    let programs = || {
+        let programs = chains.iter().flat_map(|(_, chain)| &chain.programs);
+        programs.filter(|program| program.id != 0)
+    };
     let facts: HashMap<u32, sys::ProgramInfo> = programs()
         .map(|program| program.id)
         .collect::<HashSet<_>>()
@@ -92,7 +95,9 @@ pub fn describe(mut chains: Vec<(u32, HookChain)>, ours: &HashSet<u32>) -> Vec<(
     let programs = chains.iter_mut().flat_map(|(_, chain)| &mut chain.programs);
     for program in programs {
         if let Some(facts) = facts.get(&program.id) {
-            program.name = Some(facts.name.clone()).filter(|name| !name.is_empty());
+            if !facts.name.is_empty() {
+                program.name = Some(facts.name.clone());
+            }
             program.tag = Some(facts.tag.iter().map(|byte| format!("{byte:02x}")).collect());
         }
         let link = program.link.and_then(|id| pins.path(Object::Link(id)));

@@ -1,6 +1,7 @@
 //! The task of the live source: what it does when. It waits for the kernel at
 //! most, and for its consumer never: see [`Outbox`].
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +66,8 @@ pub struct Task {
     pub asked: Vec<(RequestId, String)>,
     pub lookup: Lookup,
     pub inventory: Inventory,
+    /// What was reported to run before the hooks, by the device's index.
+    pub blind_spots: HashSet<(u32, String)>,
     pub outbox: Outbox,
     /// The pair that was made, removed at the end, and with the task if that
     /// panics.
@@ -171,6 +174,7 @@ impl Task {
                     self.inventory = inventory;
                     self.publish();
                     self.report_devices();
+                    self.report_blind_spots();
                 }
             }
         }
@@ -373,6 +377,29 @@ impl Task {
         let wanted = |link: &Link| self.selection.wants(link);
         let devices = self.watched.describe(&self.links, &self.inventory, wanted);
         self.outbox.push(Event::Devices(devices));
+    }
+
+    /// Warns of programs that run before the hooks of what is watched, once each
+    /// for as long as they are there. Changes of the hooks themselves are reported
+    /// by the guard.
+    fn report_blind_spots(&mut self) {
+        let watched = self
+            .watched
+            .describe(&self.links, &self.inventory, |_| true);
+        let watched = watched
+            .iter()
+            .filter(|device| matches!(device.watch, Watch::Yes { .. }));
+        let mut now = HashSet::new();
+        for device in watched {
+            for text in device.earlier_programs() {
+                let spot = (device.index, text);
+                if !self.blind_spots.contains(&spot) {
+                    self.notice(Level::Warning, format!("{}: {}", device.name, spot.1));
+                }
+                now.insert(spot);
+            }
+        }
+        self.blind_spots = now;
     }
 
     fn notice(&mut self, level: Level, text: String) {
