@@ -376,8 +376,8 @@ pub struct ProbeArgs {
     /// count as untracked. Preallocates about 390 bytes of kernel memory per flow
     #[arg(long, value_name = "FLOWS", default_value_t = 131_072, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_flows: u32,
-    /// Count packets to a container at its own end of the netkit pair, in its
-    /// namespace, instead of at the primary's hook. This sees packets redirected
+    /// Count packets to a container at its own end of the netkit or veth pair, in
+    /// its namespace, instead of at the hook of the near end. This sees packets redirected
     /// past that hook (bpf_redirect_peer), but not those dropped behind it
     #[arg(long)]
     pub cover_redirect: bool,

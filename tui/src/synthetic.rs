@@ -128,9 +128,12 @@ impl Synthetic {
             });
         }
         for pair in &mut totals[..2] {
-            pair.directions[0].fate = Some(Fate::default());
+            pair.directions[0].fate = Some(Fate {
+                diverted: Some(0),
+                bypassed: 0,
+            });
             pair.directions[1].fate = Some(Fate {
-                diverted: 2,
+                diverted: Some(2),
                 bypassed: 0,
             });
         }

@@ -74,7 +74,7 @@ use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::diagnosis::{Diagnosis, Kind};
 use crate::model::{
-    Device, Envelope, Event, Fate, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
+    Device, Envelope, Event, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
     WallClock, Watch,
 };
 use line::Line;
@@ -283,7 +283,7 @@ impl<W: Write> Ndjson<W> {
                 *sum += totals;
             }
             let mut fates = device.directions.iter().filter_map(|totals| totals.fate);
-            if fates.any(|fate| fate != Fate::default()) {
+            if fates.any(|fate| fate.diverted.unwrap_or(0) + fate.bypassed > 0) {
                 let line = Line::Fate {
                     time,
                     seconds,

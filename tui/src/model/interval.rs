@@ -212,15 +212,17 @@ impl std::ops::AddAssign for ByReason {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
     /// Packets that the hook saw and the far end did not receive: dropped or
-    /// redirected behind it.
-    pub diverted: u64,
+    /// redirected behind it. Nothing where the far end's counters do not tell.
+    pub diverted: Option<u64>,
     /// Packets that the far end received and the hook did not see.
     pub bypassed: u64,
 }
 
 impl std::ops::AddAssign for Fate {
     fn add_assign(&mut self, other: Self) {
-        self.diverted += other.diverted;
+        if let Some(diverted) = other.diverted {
+            *self.diverted.get_or_insert_default() += diverted;
+        }
         self.bypassed += other.bypassed;
     }
 }

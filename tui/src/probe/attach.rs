@@ -182,7 +182,7 @@ pub fn hooks_of(kind: &DeviceKind) -> Hooks {
 
 impl Attached {
     /// Attaches to the hooks of a device; to all or to none. With a far end,
-    /// what comes in is counted there.
+    /// what that receives is counted there.
     ///
     /// # Errors
     /// When a program is refused or a hook does not take it.
@@ -218,13 +218,21 @@ impl Attached {
             let hook = attach(load(Attachment::EITHER)?, outward)?;
             return Ok(Self::Chained(vec![hook]));
         }
-        let inbound = load(Direction::In as u32)?;
-        Ok(Self::Chained(vec![
+        // What the far end receives.
+        let covered = match hooks {
+            Hooks::Netkit => Direction::In,
+            Hooks::Tcx | Hooks::Clsact => Direction::Out,
+        };
+        let attach = |direction, hook| {
+            let program = load(direction as u32)?;
             match far {
-                Some(far) => Hook::attach_far(inbound, far)?,
-                None => attach(inbound, inward)?,
-            },
-            attach(load(Direction::Out as u32)?, outward)?,
+                Some(far) if direction == covered => Hook::attach_far(program, far),
+                _ => attach(program, hook),
+            }
+        };
+        Ok(Self::Chained(vec![
+            attach(Direction::In, inward)?,
+            attach(Direction::Out, outward)?,
         ]))
     }
 

@@ -6,6 +6,12 @@
 //! dropped or redirected by programs behind ours, or by the policy. What was
 //! received and not seen came past the hook (`bpf_redirect_peer()`).
 //!
+//! A veth end counts what was sent to it (`veth_get_stats64()` in
+//! `drivers/net/veth.c`), but after queueing and segmentation, and not what was
+//! dropped before. So only what leaves the other end can be compared, only where
+//! it has no queue, and only one thing is certain: packets that are more than all
+//! segments that were seen came past the hook.
+//!
 //! The two are never read at the same moment. So the far end is read before the
 //! epoch ends, when all that it has received was seen, and after it has, when all
 //! that was seen has met its fate. Either gives a bound that holds for the sums
@@ -32,9 +38,21 @@ pub struct Watched {
     pub name: String,
     /// Its peer, as far as it can be reached.
     pub peer: Option<FarEnd>,
-    /// For each direction, whether its hook and the counters of the end that
-    /// receives it are of the same packets.
-    pub comparable: [bool; 2],
+    /// For each direction, how its hook compares to the counters of the end that
+    /// receives it.
+    pub comparison: [Comparison; 2],
+}
+
+/// What the counts of a hook and of the end behind it have to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Nothing.
+    None,
+    /// Netkit: they are of the same packets, but for what programs did to them.
+    Packets,
+    /// Veth: the peer can count up to one packet for each segment, some time
+    /// later.
+    Segments,
 }
 
 /// The bookkeeping of all watched devices.
@@ -60,6 +78,8 @@ pub struct Blind {
     pub direction: Direction,
     /// How many there were, at least.
     pub packets: u64,
+    /// Whether counting at the far end would see them.
+    pub can_be_covered: bool,
 }
 
 impl Fates {
@@ -104,26 +124,39 @@ impl Fates {
             };
             let balances = self.balances.entry(slot).or_insert_with(fresh);
             for direction in Direction::BOTH {
-                let receiver = |readings: &Readings| match direction {
-                    Direction::In => peer.and_then(|peer| readings.of_peer(peer)),
-                    Direction::Out => readings.of(device.index),
-                };
                 let side = direction as usize;
-                let received = match (receiver(before), receiver(after)) {
-                    (Some(before), Some(after)) if device.comparable[side] => {
-                        Some(Received::new(before, after))
-                    }
-                    _ => None,
+                let comparison = device.comparison[side];
+                let is_at_peer = match comparison {
+                    Comparison::None => None,
+                    Comparison::Packets => Some(direction == Direction::In),
+                    Comparison::Segments => Some(direction == Direction::Out),
                 };
+                let receiver = |readings: &Readings| match is_at_peer? {
+                    true => peer.and_then(|peer| readings.of_peer(peer)),
+                    false => readings.of(device.index),
+                };
+                let received = receiver(before).zip(receiver(after));
+                let received = received.map(|(before, after)| Received::new(before, after));
                 let totals = &mut totals.directions[side];
                 let balance = &mut balances.directions[side];
-                totals.fate = balance.settle(totals.packets, received);
+                totals.fate = match comparison {
+                    Comparison::Segments => {
+                        balance
+                            .settle_late(totals.segments, received)
+                            .map(|fate| Fate {
+                                diverted: None,
+                                ..fate
+                            })
+                    }
+                    _ => balance.settle(totals.packets, received),
+                };
                 let packets = balance.told.bypassed;
                 if packets > 0 && !std::mem::replace(&mut balance.is_blind, true) {
                     blind.push(Blind {
                         device: device.name.clone(),
                         direction,
                         packets,
+                        can_be_covered: is_at_peer == Some(true),
                     });
                 }
             }
@@ -150,6 +183,22 @@ impl Received {
     }
 }
 
+/// What was found to be certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    diverted: u64,
+    bypassed: u64,
+}
+
+impl From<Told> for Fate {
+    fn from(Told { diverted, bypassed }: Told) -> Self {
+        Self {
+            diverted: Some(diverted),
+            bypassed,
+        }
+    }
+}
+
 /// One direction of one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Balance {
@@ -159,8 +208,8 @@ struct Balance {
     start: Option<(u64, Received)>,
     /// The largest counter that was read.
     last: u64,
-    /// What has been told since.
-    told: Fate,
+    /// What has been reported since.
+    told: Told,
     /// Whether packets have come past the hook.
     is_blind: bool,
 }
@@ -180,19 +229,35 @@ impl Balance {
         self.last = received.after;
         let Some((seen_then, then)) = start else {
             self.start = Some((self.seen, received));
-            self.told = Fate::default();
-            return Some(Fate::default());
+            self.told = Told::default();
+            return Some(Told::default().into());
         };
         let seen = self.seen - seen_then;
-        let certain = Fate {
+        let certain = Told {
             diverted: seen.saturating_sub(received.after - then.before),
             bypassed: (received.before - then.after).saturating_sub(seen),
         };
-        let new = Fate {
+        let new = Told {
             diverted: certain.diverted.saturating_sub(self.told.diverted),
             bypassed: certain.bypassed.saturating_sub(self.told.bypassed),
         };
-        self.told += new;
-        Some(new)
+        self.told = Told {
+            diverted: self.told.diverted + new.diverted,
+            bypassed: self.told.bypassed + new.bypassed,
+        };
+        Some(new.into())
+    }
+
+    /// The same, where packets can be received later than in the epoch in which
+    /// they were seen, but not later than in the next: when the comparing begins,
+    /// some of those that were just seen may not have been received.
+    fn settle_late(&mut self, seen: u64, received: Option<Received>) -> Option<Fate> {
+        let fate = self.settle(seen, received);
+        if let Some((seen_then, _)) = &mut self.start
+            && *seen_then == self.seen
+        {
+            *seen_then -= seen;
+        }
+        fate
     }
 }

@@ -10,13 +10,13 @@ use probe_common::limits;
 
 use super::attach::{AttachError, Shared, hooks_of};
 use super::devices::Link;
-use super::fate;
+use super::fate::{self, Comparison};
 use super::guard::Guarded;
 use super::guard::attaching::{Batch, Outcome, Place};
 use super::inventory::Inventory;
 use super::object::Object;
 use super::{policy, preflight};
-use crate::model::{Device, Hooks, Watch};
+use crate::model::{Device, DeviceKind, Hooks, Watch};
 
 /// How long a device that is gone is still told of; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);
@@ -337,7 +337,7 @@ impl Watched {
                 index: entry.link.index,
                 name: entry.link.name.clone(),
                 peer: inventory.far_end(&entry.link),
-                comparable: [!entry.is_covered, true].map(|it| it && entry.hooks == Hooks::Netkit),
+                comparison: entry.comparison(),
             })
             .collect()
     }
@@ -378,6 +378,20 @@ impl Watched {
 }
 
 impl Entry {
+    /// How what the hooks see compares to what the ends count, for each direction.
+    fn comparison(&self) -> [Comparison; 2] {
+        let is_veth = self.link.kind == DeviceKind::Other("veth".to_owned());
+        match self.hooks {
+            Hooks::Netkit if self.is_covered => [Comparison::None, Comparison::Packets],
+            Hooks::Netkit => [Comparison::Packets; 2],
+            // What waits in a queue is received at any time.
+            Hooks::Tcx if is_veth && !self.is_covered && self.link.qdisc == "noqueue" => {
+                [Comparison::None, Comparison::Segments]
+            }
+            Hooks::Tcx | Hooks::Clsact => [Comparison::None; 2],
+        }
+    }
+
     const fn attached(&self) -> Option<&Shared> {
         match &self.state {
             State::Attached(attached) => Some(attached),

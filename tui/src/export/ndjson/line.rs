@@ -291,7 +291,7 @@ impl From<&[Totals; 2]> for Fates {
     fn from(directions: &[Totals; 2]) -> Self {
         Self {
             dropped_or_redirected: Known::new(directions, |fate| fate.diverted),
-            past_the_hook: Known::new(directions, |fate| fate.bypassed),
+            past_the_hook: Known::new(directions, |fate| Some(fate.bypassed)),
         }
     }
 }
@@ -306,8 +306,8 @@ struct Known {
 }
 
 impl Known {
-    fn new(directions: &[Totals; 2], packets: fn(Fate) -> u64) -> Option<Self> {
-        let [r#in, out] = directions.map(|totals| totals.fate.map(packets));
+    fn new(directions: &[Totals; 2], packets: fn(Fate) -> Option<u64>) -> Option<Self> {
+        let [r#in, out] = directions.map(|totals| totals.fate.and_then(packets));
         (r#in.is_some() || out.is_some()).then_some(Self { r#in, out })
     }
 }

@@ -150,12 +150,18 @@ fn past_the_hook(blind: &Blind) -> String {
         device,
         direction,
         packets,
+        can_be_covered,
     } = blind;
-    match direction {
-        Direction::In => format!(
-            "{device}: {packets} packets came in without passing the hook, as \
-             bpf_redirect_peer() lets them; no flow shows them, but with --cover-redirect"
-        ),
-        Direction::Out => format!("{device}: {packets} packets went out without passing the hook"),
-    }
+    let cure = match can_be_covered {
+        true => "; no flow shows them, but with --cover-redirect",
+        false => "",
+    };
+    let way = match direction {
+        Direction::In => "came in",
+        Direction::Out => "went out",
+    };
+    format!(
+        "{device}: {packets} packets {way} without passing the hook, as bpf_redirect_peer() lets \
+         them{cure}"
+    )
 }

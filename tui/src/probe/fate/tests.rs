@@ -7,7 +7,10 @@ const fn received(before: u64, after: u64) -> Option<Received> {
 }
 
 const fn fate(diverted: u64, bypassed: u64) -> Option<Fate> {
-    Some(Fate { diverted, bypassed })
+    Some(Fate {
+        diverted: Some(diverted),
+        bypassed,
+    })
 }
 
 #[test]
@@ -54,6 +57,17 @@ fn nothing_is_claimed_while_it_cannot_be_known() {
     assert_eq!(balance.settle(1, received(2, 2)), fate(1, 0));
 }
 
+#[test]
+fn what_is_received_late_was_not_past_the_hook() {
+    let mut balance = Balance::default();
+    // 7 packets were seen, and 4 of them are received later.
+    balance.settle_late(7, received(3, 3));
+    let bypassed = |fate: Option<Fate>| fate.unwrap().bypassed;
+    assert_eq!(bypassed(balance.settle_late(0, received(7, 7))), 0);
+    assert_eq!(bypassed(balance.settle_late(0, received(12, 12))), 2);
+    assert_eq!(bypassed(balance.settle_late(3, received(15, 15))), 0);
+}
+
 proptest! {
     /// However the readings fall, no more is claimed than there was, and once
     /// nothing moves, all that happened since the start; of what came past the
@@ -74,7 +88,7 @@ proptest! {
         let mut claimed = 0;
         let mut settle = |balance: &mut Balance, seen, received| {
             let fate = balance.settle(seen, received).unwrap();
-            claimed += if bypasses { fate.bypassed } else { fate.diverted };
+            claimed += if bypasses { fate.bypassed } else { fate.diverted.unwrap() };
             claimed
         };
         for (delivered, other, late, next) in epochs {

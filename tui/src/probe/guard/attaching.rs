@@ -84,6 +84,10 @@ fn attach(object: &Object, place: &Place, far: Option<&Result<cover::Far, String
     let attach = |far| Attached::new(object, &place.link, place.slot, place.hooks, far);
     let (attached, uncovered) = match far {
         None => (attach(None), None),
+        Some(_) if place.hooks == Hooks::Clsact => {
+            let reason = "it needs tcx, which came with Linux 6.6".to_owned();
+            (attach(None), Some(reason))
+        }
         Some(Err(reason)) => (attach(None), Some(reason.clone())),
         Some(Ok(far)) => match attach(Some(far)) {
             Ok(attached) => (Ok(attached), None),

@@ -98,7 +98,10 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
     };
     // When packets come past the hook, others may be missing unnoticed.
     let diverted = fates.map(|fate| match fate {
-        Some(fate) if fate.bypassed == 0 => format::count(fate.diverted),
+        Some(Fate {
+            diverted: Some(diverted),
+            bypassed: 0,
+        }) => format::count(diverted),
         _ => "unknown".to_owned(),
     });
     let bypassed = fates.map(|fate| fate.map(|fate| fate.bypassed));
