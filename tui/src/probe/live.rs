@@ -100,7 +100,6 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let links = devices.list().await.context("cannot list the devices")?;
     let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
     let selection = Selection::new(&options.devices, &links)?;
-    preflight::cpus()?;
     let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
     let started = Timestamp::now();
     let start = Instant::now();
