@@ -13,6 +13,7 @@ use crate::{Test, traffic, wait};
 
 /// Without MAC addresses: nothing is sent that a test has not sent.
 const NETKIT: Layout = Layout::apart(Kind::NetkitL3);
+const VETH: Layout = Layout::apart(Kind::Veth);
 /// Packets that are sent once it is known what is counted.
 const PACKETS: u64 = 25;
 
@@ -27,6 +28,14 @@ pub fn tests() -> Vec<Test> {
     add("past_the_hook", past_the_hook);
     add("covered", covered);
     add("covered_and_killed", covered_and_killed);
+    for (name, run) in [
+        ("past_the_hook_of_veth", past_veth as fn()),
+        ("nothing_past_the_hook_of_veth", nothing_past_veth),
+        ("covered_veth", covered_veth),
+    ] {
+        let needs = [VETH.needs(), vec![VETH.chained()]].concat();
+        tests.push(Test::new(format!("fate::{name}"), needs, run));
+    }
     tests
 }
 
@@ -210,4 +219,49 @@ fn covered_and_killed() {
     stream.kill();
     wait::until_true("the program has gone", || far_programs(&lab) == 0);
     assert_eq!(lab.program_counts(), [0, 0]);
+}
+
+/// What comes past the hook of a veth device is certain, what is dropped is not.
+fn past_veth() {
+    let lab = Lab::up(VETH);
+    let nic = Redirecting::new(&lab);
+    let mut stream = watch(&lab, &[]);
+    until_told(&mut stream, "past_the_hook", "out", || nic.send(1));
+    nic.send(PACKETS);
+    let report = stream.end(Signal::INT);
+    let told = sum(&report, "past_the_hook", "out");
+    let received = lab.counters(End::Far).received.packets;
+    assert!(told > PACKETS && told <= received, "{told} of {received}");
+    let totals = report.totals(NEAR);
+    assert_eq!(totals["past_the_hook"]["out"], told);
+    assert!(totals["dropped_or_redirected"].is_null(), "{totals}");
+}
+
+/// Packets of many segments are not taken for others.
+fn nothing_past_veth() {
+    let lab = Lab::up(VETH);
+    let stream = watch(&lab, &[]);
+    for from in End::BOTH {
+        traffic::converse(&lab, from, Family::V4, 20, 300_000, 300_000);
+    }
+    let report = stream.end(Signal::INT);
+    assert_eq!(report.of_type("fate").count(), 0);
+    assert_eq!(report.totals(NEAR)["past_the_hook"]["out"], 0);
+}
+
+fn covered_veth() {
+    let lab = Lab::up(VETH);
+    let nic = Redirecting::new(&lab);
+    let stream = watch(&lab, &["--cover-redirect"]);
+    assert_eq!(lab.program_counts(), [1, 0], "not at the device's egress");
+    assert_eq!(far_programs(&lab), 1);
+    nic.send(PACKETS);
+    traffic::ping(&lab, End::Near, Family::V4, 7);
+    let report = stream.end(Signal::INT);
+    let is_redirected = |flow: &Value| flow["protocol"] == "udp" && flow["remote"]["port"] == 9;
+    assert_eq!(report.sum("out", is_redirected).packets, PACKETS);
+    let is_ping = |flow: &Value| flow["protocol"] == "icmp";
+    assert_eq!(report.sum("out", is_ping).packets, 7);
+    assert_eq!(report.sum("in", is_ping).packets, 7);
+    assert_eq!(far_programs(&lab), 0, "nothing is left");
 }
