@@ -259,7 +259,7 @@ impl Metrics {
             (&self.filtered, totals.filtered_packets),
             (&self.lost, totals.lost),
             (&self.over_budget, totals.over_budget.total()),
-            (&self.undelivered, fate.diverted),
+            (&self.undelivered, fate.diverted.unwrap_or(0)),
             (&self.bypassed, fate.bypassed),
         ] {
             // Also zeros: a series that is not there cannot be told from one that
