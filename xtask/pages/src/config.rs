@@ -47,9 +47,11 @@ fn settings(page: &mut Page, text: &str) {
             // A list over several lines ends with the bracket.
             while setting.contains(" = [") && !setting.ends_with(']') {
                 let Some(line) = lines.next() else { break };
-                setting.push_str(line.trim_start());
-                setting.push(' ');
-                setting.truncate(setting.trim_end().len());
+                let line = line.trim();
+                if !setting.ends_with('[') && line != "]" {
+                    setting.push(' ');
+                }
+                setting.push_str(line);
             }
             page.term(&setting, &comment);
             comment.clear();
