@@ -1,5 +1,10 @@
 //! Counting drops.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "by value, keys and values would be copied on the small stack of a program"
+)]
+
 use core::hint::black_box;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::generated::bpf_snprintf};
