@@ -28,7 +28,10 @@ fuzz_target!(|input: &[u8]| {
         if cut.key.flags & KeyFlags::MALFORMED == 0 {
             // The payload ends where the packet does, if the header does not say.
             let payload = cut.payload;
-            assert!(payload <= out.payload, "a packet that is cut has no more data");
+            assert!(
+                payload <= out.payload,
+                "a packet that is cut has no more data"
+            );
             let same = Headers { payload, ..out };
             assert_eq!(cut, same, "bytes after the headers do not matter");
         }
