@@ -24,7 +24,7 @@ pub use openmetrics::Metrics;
 pub use output::{Output, Queue};
 pub use pcapng::Pcapng;
 pub use selection::Selection;
-pub use stdout::{Stdout, reader_gone};
+pub use stdout::{Stdout, is_stuck, reader_gone};
 pub use text::Text;
 pub use top::Top;
 

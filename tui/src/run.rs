@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 
 use crate::cli::{Cli, Command};
@@ -120,6 +121,17 @@ fn give_up_all_but(keep: CapabilitySet) -> anyhow::Result<()> {
     )
 }
 
+/// Lets the process have as many open files as it may: each hook takes three. Where
+/// that fails, attaching to the last of many devices does, with the reason.
+fn allow_open_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limits.maximum,
+        ..limits
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
 /// Carries out `work` in a runtime. From here on no signal ends the process
 /// before it has cleaned up, and no thread has more privileges than watching
 /// needs.
@@ -128,6 +140,7 @@ fn block_on<T, W: Future<Output = anyhow::Result<T>>>(
 ) -> anyhow::Result<T> {
     give_up_all_but(privileges::for_watching())?;
     sys::give_back_large_buffers();
+    allow_open_files();
     let signals = Signals::listen()?;
     tokio::runtime::Builder::new_multi_thread()
         // The screen has the main thread; the source waits for the kernel.

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::stdio;
 use tokio::sync::oneshot;
@@ -50,6 +51,22 @@ pub fn reader_gone() -> io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Whether stdout takes no bytes now; nothing for files and what else always does.
+#[must_use]
+pub fn is_stuck() -> Option<bool> {
+    let stdout = stdio::stdout();
+    let kind = FileType::from_raw_mode(fstat(stdout).ok()?.st_mode);
+    if !matches!(
+        kind,
+        FileType::Fifo | FileType::Socket | FileType::CharacterDevice
+    ) {
+        return None;
+    }
+    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    let now = Timespec::default();
+    Some(poll(&mut fds, Some(&now)) == Ok(0))
 }
 
 fn wait_for(events: PollFlags) -> io::Result<()> {

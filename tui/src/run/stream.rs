@@ -16,7 +16,7 @@ use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
 use crate::diagnosis::Kind;
 use crate::export::{
-    Ndjson, Output, Pcapng, Queue, Selection, Sink, Stdout, Text, Top, reader_gone,
+    Ndjson, Output, Pcapng, Queue, Selection, Sink, Stdout, Text, Top, is_stuck, reader_gone,
 };
 use crate::model::{Device, Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
@@ -31,6 +31,8 @@ pub const WAITING: usize = 32 << 20;
 const LAST_EVENTS: Duration = Duration::from_millis(400);
 /// How long the output has after that to write what waits for it.
 const LAST_LINES: Duration = Duration::from_millis(400);
+/// How long a reader that is slow may take for the last events.
+const AT_MOST: Duration = Duration::from_secs(20);
 
 /// What the task that hands events to the output has seen.
 pub enum Pumped {
@@ -141,7 +143,7 @@ pub async fn stream(
         // Its last events come after the programs are detached, which takes
         // seconds where there are many.
         let _ = has_ended.await;
-        sleep(LAST_EVENTS).await;
+        give_up_reading().await;
         abort.abort();
         sleep(LAST_LINES).await;
     };
@@ -168,6 +170,26 @@ pub async fn stream(
     match pumped {
         Pumped::Source(Some(reason)) => bail!(reason),
         Pumped::Source(None) | Pumped::Output => Ok(()),
+    }
+}
+
+/// Waits until the reader has taken nothing for a while, or for long enough where
+/// that cannot be known. A machine that is slow is no reader that is stuck.
+async fn give_up_reading() {
+    if is_stuck().is_none() {
+        return sleep(LAST_EVENTS).await;
+    }
+    let look = LAST_EVENTS / 8;
+    let mut stuck = Duration::ZERO;
+    let mut all = Duration::ZERO;
+    while stuck < LAST_EVENTS && all < AT_MOST {
+        sleep(look).await;
+        all += look;
+        if is_stuck() == Some(true) {
+            stuck += look;
+        } else {
+            stuck = Duration::ZERO;
+        }
     }
 }
 

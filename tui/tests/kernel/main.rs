@@ -51,6 +51,7 @@ mod wait;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Trial};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use need::{Need, Required};
 
@@ -95,6 +96,13 @@ impl Test {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
+    // Tests run side by side in one process, and some have many files open.
+    let limits = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limits.maximum,
+        ..limits
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
     arguments.test_threads.get_or_insert(THREADS);
     let required = Required::from_environment();
     let groups = [

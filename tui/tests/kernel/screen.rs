@@ -329,7 +329,8 @@ fn nobody_reads(signal: Signal) {
     let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &[NEAR]);
     tty.until_shown("Flows");
     tty.until("it is watched", |_| lab.program_counts() == [1, 1]);
-    // Each redraws all of the screen: more than a terminal buffers.
+    // As with Ctrl-S; a buffer takes long to fill where the machine is slow.
+    tty.stop_output();
     crate::wait::until("a write that blocks", || {
         tty.press(b"?\x0c?\x0c");
         tty.is_write_blocked().then_some(())

@@ -10,7 +10,9 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    Action, LocalModes, OptionalActions, Winsize, tcflow, tcgetattr, tcsetattr, tcsetwinsize,
+};
 use vt100::MouseProtocolMode;
 
 use crate::namespace::Namespace;
@@ -148,6 +150,11 @@ impl Tty {
             let call = std::fs::read_to_string(task.unwrap().path().join("syscall"));
             call.is_ok_and(|call| call.starts_with("1 0x1 ") || call.starts_with("64 0x1 "))
         })
+    }
+
+    /// Makes the terminal take no more bytes.
+    pub fn stop_output(&self) {
+        tcflow(&self.slave, Action::OOff).unwrap();
     }
 
     /// Waits until it has ended by itself, and reads nothing meanwhile, as a
