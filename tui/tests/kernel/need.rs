@@ -26,6 +26,8 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
+    /// Which system call a thread is in, in /proc.
+    Syscalls,
     /// What the tracing programs need.
     Tracing,
     /// nftables, and its command.
@@ -35,7 +37,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -43,6 +45,7 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
+        Self::Syscalls,
         Self::Tracing,
         Self::Nftables,
         Self::Tbf,
@@ -57,6 +60,7 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
+            Self::Syscalls => "syscalls",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
             Self::Tbf => "tbf",
@@ -91,6 +95,12 @@ impl Need {
             Self::Tshark => {
                 let version = Command::new("tshark").arg("--version").output();
                 return version.is_err().then_some("tshark is not installed");
+            }
+            Self::Syscalls => {
+                let call = std::fs::read_to_string("/proc/thread-self/syscall");
+                return call
+                    .is_err()
+                    .then_some("this kernel has no /proc/PID/syscall");
             }
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);

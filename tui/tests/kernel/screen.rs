@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::Test;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
+use crate::need::Need;
 use crate::traffic;
 use crate::tty::{self, Tty};
 
@@ -36,7 +37,7 @@ pub fn tests() -> Vec<Test> {
     ] {
         tests.push(Test::new(
             format!("screen::nobody_reads::{name}"),
-            [],
+            [Need::Syscalls],
             move || nobody_reads(signal),
         ));
     }

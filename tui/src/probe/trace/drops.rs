@@ -177,7 +177,7 @@ fn is_noise(reason: &str, place: &str) -> bool {
         // A bridge floods what is for others.
         "OTHERHOST" => true,
         // Every raw socket has had its copy of the reply.
-        "NO_SOCKET" => ["ping_rcv", "icmpv6_rcv"].contains(&place),
+        "NO_SOCKET" => ["ping_rcv", "icmp_rcv", "icmpv6_rcv"].contains(&place),
         "NOT_SPECIFIED" => {
             PLACES.contains(&place) || FAMILIES.iter().any(|family| place.starts_with(family))
         }
