@@ -26,8 +26,8 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
-    /// Which system call a thread is in, in /proc.
-    Syscalls,
+    /// A machine that is not emulated.
+    RealMachine,
     /// What the tracing programs need.
     Tracing,
     /// nftables, and its command.
@@ -45,7 +45,7 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
-        Self::Syscalls,
+        Self::RealMachine,
         Self::Tracing,
         Self::Nftables,
         Self::Tbf,
@@ -60,7 +60,7 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
-            Self::Syscalls => "syscalls",
+            Self::RealMachine => "real-machine",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
             Self::Tbf => "tbf",
@@ -96,11 +96,12 @@ impl Need {
                 let version = Command::new("tshark").arg("--version").output();
                 return version.is_err().then_some("tshark is not installed");
             }
-            Self::Syscalls => {
-                let call = std::fs::read_to_string("/proc/thread-self/syscall");
-                return call
-                    .is_err()
-                    .then_some("this kernel has no /proc/PID/syscall");
+            Self::RealMachine => {
+                // Under emulation no write is seen to block, and stalls take minutes.
+                let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+                return cpu
+                    .contains("QEMU")
+                    .then_some("an emulated machine is too slow for it");
             }
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);

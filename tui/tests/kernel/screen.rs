@@ -37,7 +37,7 @@ pub fn tests() -> Vec<Test> {
     ] {
         tests.push(Test::new(
             format!("screen::nobody_reads::{name}"),
-            [Need::Syscalls],
+            [Need::RealMachine],
             move || nobody_reads(signal),
         ));
     }

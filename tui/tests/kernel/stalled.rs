@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::lab::{self, End, Family, Kind, Lab, Layout, NEAR};
+use crate::need::Need;
 use crate::program::{self, NEXT};
 use crate::stream::Stream;
 use crate::{Test, traffic, wait};
@@ -25,14 +26,18 @@ pub fn tests() -> Vec<Test> {
     for layout in [VETH, NETKIT] {
         let mut add = |name: &str, run: fn(Layout)| {
             let name = format!("stalled::{name}::{layout}");
-            tests.push(Test::new(name, [layout.chained()], move || run(layout)));
+            tests.push(Test::new(
+                name,
+                [layout.chained(), Need::RealMachine],
+                move || run(layout),
+            ));
         };
         add("all_counts_arrive", all_counts_arrive);
         add("devices_and_hooks_are_followed", devices_and_hooks);
     }
     tests.push(Test::new(
         "stalled::a_closed_hook_opens_and_closes",
-        NETKIT.needs(),
+        [NETKIT.needs(), vec![Need::RealMachine]].concat(),
         closed_hook,
     ));
     tests
