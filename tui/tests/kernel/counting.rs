@@ -6,12 +6,11 @@ use std::net::IpAddr;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::Test;
-use crate::device;
+use crate::device::{self, Counters};
 use crate::lab::{End, Ends, Family, Lab, Layout, NEAR};
 use crate::report::{Count, Report};
 use crate::stream::Stream;
-use crate::traffic;
+use crate::{Test, traffic, wait};
 
 /// Bytes of the headers before the payload of UDP, and of an echo.
 const UDP_V4: u64 = 14 + 20 + 8;
@@ -40,22 +39,46 @@ pub fn count(layout: Layout, args: &[&str], traffic: impl FnOnce(&Lab)) -> (Lab,
     let stream = Stream::start(lab.namespace(End::Near), &[args, &[NEAR]].concat());
     lab.bring_up();
     traffic(&lab);
-    lab.bring_down();
+    let before = settled(&lab);
     let report = stream.end(Signal::INT);
-    check_sums(&lab, &report);
+    check_sums(&lab, &report, before);
     (lab, report)
 }
 
-/// Holds the sums of a report against each other and the device's own counters.
-pub fn check_sums(lab: &Lab, report: &Report) {
-    let device = lab.counters(End::Near);
-    let sent = report.total(NEAR, lab.direction(End::Near));
-    let received = report.total(NEAR, lab.direction(End::Far));
-    assert_eq!(sent.side(), device.sent, "sent, and as the device says");
-    assert_eq!(received.side(), device.received, "received, as it says");
+/// The near device's counters once its connections are over and all that was sent
+/// has met the hooks. The kernel may still send a packet of its own after that.
+pub fn settled(lab: &Lab) -> Counters {
+    for end in End::BOTH {
+        wait::until_true("the connections are over", || {
+            device::is_tcp_silent(lab.namespace(end))
+        });
+    }
+    let counters = lab.counters(End::Near);
+    device::until_delivered();
+    counters
+}
+
+/// Holds the sums of a report against each other and the device's own counters,
+/// which were `before` when the counting had not ended yet.
+pub fn check_sums(lab: &Lab, report: &Report, before: Counters) {
+    let after = lab.counters(End::Near);
+    for (what, sender, before, after) in [
+        ("sent", End::Near, before.sent, after.sent),
+        ("received", End::Far, before.received, after.received),
+    ] {
+        let counted = report.total(NEAR, lab.direction(sender));
+        // Mostly the same twice, so that this is an equation.
+        let packets = before.packets..=after.packets;
+        let bytes = before.bytes..=after.bytes;
+        assert!(
+            packets.contains(&counted.packets) && bytes.contains(&counted.bytes),
+            "{what}: {counted:?}, and the device has counted {before:?} to {after:?}"
+        );
+    }
     let flows = ["in", "out"].map(|direction| report.sum(direction, |_| true));
     let untracked = report.untracked(NEAR);
-    let [seen, tracked] = [sent + received, flows[0] + flows[1]];
+    let seen = report.total(NEAR, "in") + report.total(NEAR, "out");
+    let tracked = flows[0] + flows[1];
     assert_eq!(seen.packets, tracked.packets + untracked.packets);
     assert_eq!(seen.bytes, tracked.bytes + untracked.bytes);
     if untracked.packets == 0 {
@@ -219,10 +242,10 @@ fn short_connections(layout: Layout) {
         for flow in last.values() {
             assert_eq!(flow["state"], "closed", "{flow}");
             // At least SYN, ACK, data, FIN one way, and the same with an answer
-            // the other.
+            // the other. On a slow machine TCP sends some of it again.
             for direction in ["total_in", "total_out"] {
                 let number = flow[direction]["packets"].as_u64().unwrap();
-                assert!((4..=8).contains(&number), "{flow}");
+                assert!(number >= 4, "{flow}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::namespace::Namespace;
+use crate::wait;
 
 /// One direction of a device's own counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,45 @@ pub fn tcp_segments_sent(namespace: &Namespace) -> u64 {
     let columns = names.split(' ').zip(values.split(' '));
     let sent = columns.filter(|(name, _)| ["OutSegs", "RetransSegs"].contains(name));
     sent.map(|(_, value)| value.parse::<u64>().unwrap()).sum()
+}
+
+/// Whether no connection of a namespace has anything left to send.
+pub fn is_tcp_silent(namespace: &Namespace) -> bool {
+    const TIME_WAIT: &str = "06";
+    const LISTEN: &str = "0A";
+    ["tcp", "tcp6"].iter().all(|table| {
+        let path = format!("/proc/thread-self/net/{table}");
+        let table = namespace.enter(|| fs::read_to_string(path).unwrap());
+        let states = table.lines().skip(1).map(|line| {
+            let mut columns = line.split_whitespace();
+            columns.nth(3).unwrap()
+        });
+        states
+            .into_iter()
+            .all(|state| [TIME_WAIT, LISTEN].contains(&state))
+    })
+}
+
+/// Waits until each CPU has handed on what was sent to its devices by now: a veth
+/// device counts a packet before it meets the hook.
+pub fn until_delivered() {
+    let waiting = || -> Vec<bool> {
+        let table = fs::read_to_string("/proc/net/softnet_stat").unwrap();
+        let lengths = table.lines().map(|line| {
+            // Since Linux 5.10 the twelfth number, in hexadecimal.
+            let length = line.split(' ').nth(11).unwrap();
+            u32::from_str_radix(length, 16).unwrap()
+        });
+        lengths.map(|length| length > 0).collect()
+    };
+    let mut left = waiting();
+    wait::until_true("packets are delivered", || {
+        // Others may have been queued behind them meanwhile.
+        for (left, now) in left.iter_mut().zip(waiting()) {
+            *left &= now;
+        }
+        !left.contains(&true)
+    });
 }
 
 /// Whether a namespace has a device of this name.

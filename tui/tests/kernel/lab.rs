@@ -121,17 +121,15 @@ impl Lab {
                 format!("address add fe80::{number}/64 dev {device} nodad\n")
             }
         };
-        self.namespace(end)
-            .ip(&format!("link set {device} up\n{addresses}"));
-    }
-
-    /// Switches the pair off, the near end first: from here on nothing is counted
-    /// by anybody.
-    pub fn bring_down(&self) {
-        for end in End::BOTH {
-            self.namespace(end)
-                .ip(&format!("link set {} down", end.device()));
-        }
+        let namespace = self.namespace(end);
+        namespace.enter(|| {
+            // In seconds: whether a neighbour is still there is not asked meanwhile.
+            for version in ["ipv4", "ipv6"] {
+                let path = format!("/proc/sys/net/{version}/neigh/{device}/delay_first_probe_time");
+                fs::write(path, "3600").unwrap();
+            }
+        });
+        namespace.ip(&format!("link set {device} up\n{addresses}"));
     }
 
     fn is_ready(&self, end: End) -> bool {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Test;
-use crate::counting::check_sums;
+use crate::counting::{check_sums, settled};
 use crate::lab::{End, Lab, Layout, NEAR};
 use crate::report::{Count, Report};
 use crate::stream::{NKVIEW, Stream};
@@ -128,7 +128,7 @@ fn replays(layout: Layout) {
         traffic::ping(&lab, End::Near, family, 20);
         traffic::ping(&lab, End::Far, family, 30);
     }
-    lab.bring_down();
+    let before = settled(&lab);
     let live = live.end(Signal::INT);
     recorder.end();
 
@@ -139,7 +139,7 @@ fn replays(layout: Layout) {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     let replayed = Report::new(lines(&output));
-    check_sums(&lab, &replayed);
+    check_sums(&lab, &replayed, before);
     for direction in ["in", "out"] {
         assert_eq!(flows(&replayed, direction), flows(&live, direction));
         assert_eq!(replayed.total(NEAR, direction), live.total(NEAR, direction));

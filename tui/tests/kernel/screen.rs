@@ -44,10 +44,16 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
+/// A row of a table without the mark at its left edge: it is selected, or a
+/// problem concerns it.
+fn unmarked(row: &str) -> &str {
+    row.trim_start_matches(['▌', '✗', '▲'])
+}
+
 /// What the flow table shows of flows: the lines that start with a protocol.
 fn flows(picture: &str) -> Vec<String> {
     let is_flow = |line: &&str| {
-        let mut words = line.trim_start_matches('▌').split_whitespace();
+        let mut words = unmarked(line).split_whitespace();
         let is_protocol = |word| matches!(word, "tcp" | "udp" | "icmp" | "icmp6" | "arp");
         // A wide screen has the device first.
         let mut protocol = words.next();
@@ -62,8 +68,9 @@ fn flows(picture: &str) -> Vec<String> {
 /// The protocol and the ends of each flow, in the order shown.
 fn names(picture: &str) -> Vec<String> {
     let name = |line: String| {
-        let line = line.replace('▌', " ");
-        let words = line.split_whitespace().filter(|word| *word != NEAR);
+        let words = unmarked(&line)
+            .split_whitespace()
+            .filter(|word| *word != NEAR);
         words.take(3).collect::<Vec<_>>().join(" ")
     };
     flows(picture).into_iter().map(name).collect()
@@ -141,7 +148,7 @@ fn keys(layout: Layout, size: (u16, u16)) {
     });
     // A mistake is said, and changes nothing.
     tty.press_until("/\x15fd09::/129", "a mistake is said", |picture| {
-        picture.contains("128") && all_contain(picture, "fd09::")
+        picture.contains("/129") && picture.contains("128") && all_contain(picture, "fd09::")
     });
     tty.press_until("\x1b", "typing is over", |picture| {
         !picture.contains("/129")
@@ -169,6 +176,7 @@ fn keys(layout: Layout, size: (u16, u16)) {
         sorted.sort();
         (names(picture), sorted)
     };
+    tty.until_still("the rows", names);
     let (before, members) = order(&tty.picture());
     tty.press_until("S", "the order is turned around", |picture| {
         let (now, same) = order(picture);
@@ -180,6 +188,7 @@ fn keys(layout: Layout, size: (u16, u16)) {
         let aside = picture.lines().nth(1).map(str::to_owned);
         (titles, aside)
     };
+    tty.until_still("the titles", header);
     let sorted_by = header(&tty.picture());
     tty.press_until("s", "another column sorts", |picture| {
         header(picture) != sorted_by
@@ -198,8 +207,11 @@ fn keys(layout: Layout, size: (u16, u16)) {
     tty.press_until("a", "the flow's address filters", |picture| {
         picture.contains(&format!("{remote} ×")) && all_contain(picture, &remote)
     });
-    tty.press_until("t", "its protocol filters too", |picture| {
-        picture.contains(" tcp ×")
+    tty.press_until("x1", "its protocol filters no more", |picture| {
+        !picture.contains("tcp ×") && all_contain(picture, &remote)
+    });
+    tty.press_until("t", "its protocol filters again", |picture| {
+        picture.contains("tcp ×") && all_contain(picture, "tcp")
     });
     tty.press_until("X", "no filter", |picture| shows_udp(picture));
 

@@ -1,5 +1,6 @@
 //! nkview in a pseudo-terminal: keys are typed, and the screen is read.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -32,6 +33,8 @@ pub struct Tty {
     slave: OwnedFd,
     before: String,
     parser: vt100::Parser,
+    /// The beginning of a frame whose end has not come yet.
+    frame: Vec<u8>,
     child: Child,
 }
 
@@ -59,6 +62,7 @@ impl Tty {
             slave,
             before,
             parser: vt100::Parser::new(rows, columns, 0),
+            frame: Vec::new(),
             child,
         }
     }
@@ -89,6 +93,20 @@ impl Tty {
                 "waited in vain until {what} ({ended:?}):\n{picture}"
             );
         }
+    }
+
+    /// Waits until a part of the screen does not change any more: what follows a
+    /// key may be drawn in several frames.
+    pub fn until_still<T: PartialEq>(&mut self, what: &str, part: impl Fn(&str) -> T) {
+        const LOOKS: u32 = 25;
+        let last = RefCell::new((part(&self.picture()), 0));
+        self.until(&format!("{what} stand still"), |picture| {
+            let now = part(picture);
+            let (before, looks) = &mut *last.borrow_mut();
+            *looks = if now == *before { *looks + 1 } else { 0 };
+            *before = now;
+            *looks >= LOOKS
+        });
     }
 
     /// Waits until the screen shows a text.
@@ -132,6 +150,7 @@ impl Tty {
             self.read();
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.read();
+                self.parser.process(&std::mem::take(&mut self.frame));
                 return (status, self.picture());
             }
             assert!(
@@ -184,7 +203,8 @@ impl Tty {
         Orphan(self.child)
     }
 
-    /// Feeds the screen with what was written, and waits a moment for it.
+    /// Feeds the screen with what was written, by whole frames, and waits a moment
+    /// for it.
     fn read(&mut self) {
         let mut wait = Timespec {
             tv_sec: 0,
@@ -197,10 +217,29 @@ impl Tty {
                 return;
             }
             let length = self.master.read(&mut buffer).unwrap();
-            self.parser.process(&buffer[..length]);
+            self.frame.extend_from_slice(&buffer[..length]);
+            let frame = self.frame.split_off(whole(&self.frame));
+            self.parser.process(&self.frame);
+            self.frame = frame;
             wait = Timespec::default();
         }
     }
+}
+
+/// How many bytes are not of a frame that has only begun.
+fn whole(bytes: &[u8]) -> usize {
+    const BEGIN: &[u8] = b"\x1b[?2026h";
+    const END: &[u8] = b"\x1b[?2026l";
+    let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|it| it == mark);
+    if let Some(begin) = last(BEGIN)
+        && last(END) < Some(begin)
+    {
+        return begin;
+    }
+    // A mark may come in pieces.
+    let piece = (1..BEGIN.len()).rev();
+    let mut piece = piece.filter(|length| bytes.ends_with(&BEGIN[..*length]));
+    bytes.len() - piece.next().unwrap_or(0)
 }
 
 /// A process whose terminal is gone. Dropping it kills it.
