@@ -17,7 +17,6 @@ pub mod item;
 pub mod line;
 pub mod list;
 pub mod measure;
-pub mod named;
 pub mod names;
 mod narrowing;
 mod navigation;
@@ -28,7 +27,6 @@ mod preferences;
 pub mod push_down;
 pub mod state;
 pub mod tab;
-pub mod units;
 mod update;
 pub mod usage;
 pub mod views;
@@ -48,7 +46,7 @@ use state::State;
 use tab::Tab;
 use views::{View, Views};
 
-pub use preferences::{Colours, Look, Preferences};
+pub use preferences::{Appearance, Colours, Preferences};
 
 #[cfg(test)]
 mod tests;
@@ -81,9 +79,9 @@ pub struct App {
 impl App {
     /// The application before the first event.
     #[must_use]
-    pub fn new(session: Session, look: Look, filter: Filter) -> Self {
+    pub fn new(session: Session, appearance: Appearance, filter: Filter) -> Self {
         Self {
-            state: State::new(session, look, filter),
+            state: State::new(session, appearance, filter),
             views: Views::default(),
             whole: false,
             help: Scroll::default(),

@@ -15,10 +15,10 @@ use crate::app::bindings::Context;
 use crate::app::columns::Column;
 use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
-use crate::app::named::NamedFilters;
-use crate::app::units::Units;
 use crate::diagnosis::Kind;
+use crate::filter::NamedFilters;
 use crate::keys::Keymap;
+use crate::text::Units;
 
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,7 @@ mod grammar;
 mod hints;
 mod lexer;
 mod matching;
+mod named;
 mod prefix;
 mod print;
 mod pushdown;
@@ -75,6 +76,7 @@ use probe_common::{Direction, FlowKey};
 pub use completion::{Completion, Seen, complete};
 pub use error::{Expected, FilterError};
 use expression::Expression;
+pub use named::NamedFilters;
 pub use reference::{REFERENCE, flags, keywords, states};
 
 use crate::flow::{Clock, Flow};

@@ -14,6 +14,7 @@ mod ledgers;
 mod order;
 mod ring;
 mod series;
+mod span;
 mod table;
 mod tcp;
 
@@ -27,7 +28,8 @@ pub use history::History;
 pub use ledger::{Flowless, Ledger, Sums};
 pub use ledgers::DeviceId;
 use ledgers::Ledgers;
-pub use series::{Series, Span};
+pub use series::Series;
+pub use span::Span;
 pub use table::{FlowTable, Limits};
 pub use tcp::TcpState;
 

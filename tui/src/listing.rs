@@ -93,7 +93,7 @@ pub fn write_table(devices: &[Device], mut to: impl Write) -> io::Result<()> {
 fn row(device: &Device) -> [String; COLUMNS.len()] {
     let namespace = device.namespace();
     let peer = device.peer.as_ref().map(|peer| {
-        let name = peer.end.as_ref().map(|end| clean(&end.name));
+        let name = peer.device.as_ref().map(|end| clean(&end.name));
         name.unwrap_or_else(|| format!("index {}", peer.index))
     });
     let container = namespace.and_then(|it| it.container.as_ref());

@@ -19,7 +19,7 @@ pub mod stack;
 pub use clock::{Anchor, WallClock};
 pub use device::{
     Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,
-    PeerEnd, Pod, Watch,
+    PeerDevice, Pod, Watch,
 };
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};

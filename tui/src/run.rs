@@ -17,8 +17,8 @@ use crate::terminal;
 use screen::User;
 use signals::Signals;
 
+mod appearance;
 mod diagnose;
-mod look;
 mod options;
 mod own;
 mod print;
@@ -103,7 +103,7 @@ pub const fn status_of_failure(cli: &Cli) -> u8 {
 /// Text as the locale can show it.
 #[must_use]
 pub fn in_locale(text: &str) -> Cow<'_, str> {
-    if look::is_utf8(variable) {
+    if appearance::is_utf8(variable) {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(crate::text::ascii(text))

@@ -19,7 +19,7 @@ use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
-use crate::app::{App, Look, Preferences};
+use crate::app::{App, Appearance, Preferences};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Envelope, Event, Level, Request, Session};
@@ -46,7 +46,7 @@ const BACKGROUND_DELAY: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How the screen looks.
-    pub look: Look,
+    pub appearance: Appearance,
     /// Whether the terminal's background decides if that is dark or light.
     pub ask_background: bool,
     /// Whether the mouse is left to the terminal.
@@ -87,7 +87,7 @@ pub async fn run(
         mouse: !options.no_mouse,
         ask_background: options.ask_background,
     })?;
-    let mut app = App::new(session, options.look, options.filter);
+    let mut app = App::new(session, options.appearance, options.filter);
     app.state.zone = TimeZone::system();
     app.state.mouse = !options.no_mouse;
     app.state.drops_copies = options.drops_copies;
@@ -99,7 +99,10 @@ pub async fn run(
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
     }
-    screen.terminal().backend_mut().ascii(app.state.look.ascii);
+    screen
+        .terminal()
+        .backend_mut()
+        .ascii(app.state.appearance.ascii);
     let input = screen.inputs();
     let ended = drive(
         screen.terminal(),
@@ -195,7 +198,7 @@ where
                     Input::Cursor(position) => terminal.backend_mut().cursor_is_at(position),
                     Input::Written => frame.written(),
                     Input::Background(is_light) => {
-                        app.state.look.light = is_light;
+                        app.state.appearance.light = is_light;
                         frame.want();
                     }
                     Input::Stop => terminal

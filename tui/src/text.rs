@@ -3,11 +3,13 @@
 
 mod cut;
 mod number;
+mod units;
 
 use probe_common::Reason;
 
 pub use cut::{shorten, truncate};
 pub use number::{age, below, duration, grouped, plural, short_count};
+pub use units::{Units, bytes, bytes_width, rate, rate_width, rounded, scaled};
 
 #[cfg(test)]
 mod tests;

@@ -38,8 +38,8 @@ const LEAST: (u16, u16) = (40, 10);
 pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     let mut area = frame.area();
     let mut canvas = Canvas {
-        palette: Palette::new(app.state.look),
-        ascii: app.state.look.ascii,
+        palette: Palette::new(app.state.appearance),
+        ascii: app.state.appearance.ascii,
         geometry: Geometry::default(),
         keymap,
         note: None,

@@ -84,7 +84,10 @@ const RULES: &[(&str, Names)] = &[
             "traffic",
         ]),
     ),
-    ("config", Only(&["app", "diagnosis", "filter", "keys"])),
+    (
+        "config",
+        Only(&["app", "diagnosis", "filter", "keys", "text"]),
+    ),
     ("keys", Only(&["app"])),
     (
         "ui",
@@ -113,13 +116,11 @@ const APP: &[(&str, Names)] = &[
     ("line", Only(&[])),
     ("list", Only(&[])),
     ("measure", Only(&[])),
-    ("named", Only(&[])),
     ("names", Only(&["ends"])),
     ("notices", Only(&[])),
     ("order", Only(&[])),
     ("push_down", Only(&[])),
     ("tab", Only(&[])),
-    ("units", Only(&[])),
     ("usage", Only(&[])),
     ("group", Only(&["ends"])),
     ("hostnames", Only(&["ends"])),
@@ -129,11 +130,8 @@ const APP: &[(&str, Names)] = &[
     ("columns", Only(&["list", "order"])),
     ("host_column", Only(&["order"])),
     ("item", Only(&["group"])),
-    ("filtering", Only(&["ends", "group", "line", "named"])),
-    (
-        "preferences",
-        Only(&["columns", "filtering", "measure", "named", "units"]),
-    ),
+    ("filtering", Only(&["ends", "group", "line"])),
+    ("preferences", Only(&["columns", "filtering", "measure"])),
     (
         "action",
         Only(&[

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use nkview::app::action::Action;
-use nkview::app::{App, Colours, Look};
+use nkview::app::{App, Appearance, Colours};
 use nkview::filter::Filter;
 use nkview::keys::Keymap;
 use nkview::model::{Event, Interval, Totals};
@@ -40,9 +40,9 @@ pub struct Drawn {
 
 impl Drawn {
     pub fn new() -> Self {
-        let look = Look {
+        let appearance = Appearance {
             colours: Colours::True,
-            ..Look::default()
+            ..Appearance::default()
         };
         let options = TerminalOptions {
             viewport: Viewport::Fixed(Rect::new(0, 0, 140, 45)),
@@ -52,7 +52,7 @@ impl Drawn {
         terminal.backend_mut().cursor_is_at(Position::new(2, 1));
         Self {
             keymap: Keymap::default(),
-            app: App::new(synthetic::session(), look, Filter::everything()),
+            app: App::new(synthetic::session(), appearance, Filter::everything()),
             terminal,
         }
     }

@@ -6,7 +6,7 @@ mod typing;
 use serde::{Deserialize, Serialize};
 
 use super::line::Edit;
-use super::named::NamedFilters;
+use crate::filter::NamedFilters;
 use crate::filter::{Filter, Seen};
 
 use offer::Offer;

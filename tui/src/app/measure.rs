@@ -1,10 +1,11 @@
-//! What the columns *in* and *out* tell.
+//! What the columns *in* and *out* show.
 
 use std::time::Duration;
 
 use probe_common::Direction;
 
 use crate::flow::{Clock, Flow, Ledger};
+use crate::text::rounded;
 
 /// Bytes per second lately, or all bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +50,6 @@ impl Measure {
             Self::Total => ledger.sums(direction).seen.bytes as f64,
         }
     }
-}
-
-/// A rate with two significant digits, as tables show it.
-#[must_use]
-pub fn rounded(rate: f64) -> f64 {
-    if rate < 100.0 {
-        return rate.round();
-    }
-    let unit = 10f64.powi(rate.log10().floor() as i32 - 1);
-    (rate / unit).round() * unit
 }
 
 /// A rate as a number that sorts like what is shown of it, so that rows do not

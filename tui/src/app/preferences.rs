@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::columns::Column;
 use super::filtering::Closed;
-use super::named::NamedFilters;
-use super::units::Units;
 use crate::diagnosis::Kind;
+use crate::filter::NamedFilters;
+use crate::text::Units;
 
 /// How the screen is to look, chosen at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Appearance {
     /// Only ASCII characters.
     pub ascii: bool,
     /// The units of amounts.

@@ -13,7 +13,7 @@ use super::hostnames::HostNames;
 use super::measure::Measure;
 use super::notices::Notices;
 use super::own::OwnSession;
-use super::preferences::Look;
+use super::preferences::Appearance;
 use super::push_down::PushDown;
 use super::usage::Usage;
 use crate::diagnosis::{Diagnosis, Finding, Kind};
@@ -30,7 +30,7 @@ pub struct State {
     /// The time zone of times of day: UTC, until the runtime sets the machine's.
     pub zone: TimeZone,
     /// How the screen looks.
-    pub look: Look,
+    pub appearance: Appearance,
     /// Whether the mouse acts here; otherwise it selects text in the terminal.
     pub mouse: bool,
     /// Whether tmux, unless it is told otherwise, drops what is copied.
@@ -73,13 +73,13 @@ pub struct State {
 
 impl State {
     /// The state before the first event.
-    pub(super) fn new(session: Session, look: Look, filter: Filter) -> Self {
+    pub(super) fn new(session: Session, appearance: Appearance, filter: Filter) -> Self {
         Self {
             clock: session.wall_clock(),
             not_measured: None,
             session,
             zone: TimeZone::UTC,
-            look,
+            appearance,
             mouse: true,
             drops_copies: false,
             own: None,

@@ -16,7 +16,11 @@ use crate::model::{Command, Device, Event, Hooks, LinkCounters, Watch};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {
-    App::new(synthetic::session(), Look::default(), Filter::everything())
+    App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    )
 }
 
 fn told(seconds: usize) -> (App, Synthetic) {
@@ -627,7 +631,7 @@ fn totals_come_after_the_windows_and_sort_the_rows() {
     app.update(Action::SortFlows(Column::In));
     let bytes = |key: &probe_common::FlowKey| {
         let flow = app.state.picture().flows.get(key).unwrap();
-        std::cmp::Reverse(measure::rounded(flow.counts[0].bytes as f64) as u64)
+        std::cmp::Reverse(crate::text::rounded(flow.counts[0].bytes as f64) as u64)
     };
     assert!(app.views.flows.list.rows().is_sorted_by_key(bytes));
     app.update(Action::Window);

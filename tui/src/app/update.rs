@@ -89,7 +89,7 @@ impl App {
                 self.refresh();
             }
             Action::Whole => self.whole = !self.whole,
-            Action::Units => self.state.look.units = self.state.look.units.next(),
+            Action::Units => self.state.appearance.units = self.state.appearance.units.next(),
             Action::OwnSession if self.state.own.is_none() => self.state.notify(
                 Level::Info,
                 "Your SSH session is unknown: SSH_CONNECTION is not set in any of the processes \

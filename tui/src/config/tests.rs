@@ -1,5 +1,5 @@
 use super::*;
-use crate::app::{App, Look};
+use crate::app::{App, Appearance};
 use crate::filter::Filter;
 
 fn error(text: &str) -> String {
@@ -11,7 +11,7 @@ fn what_is_printed_is_what_the_program_does_without_it() {
     let defaults = Config::parse("").unwrap();
     assert_eq!(Config::parse(&text_of_defaults()).unwrap(), defaults);
     let session = crate::synthetic::session();
-    let bare = App::new(session, Look::default(), Filter::everything());
+    let bare = App::new(session, Appearance::default(), Filter::everything());
     let preferences = defaults.preferences().unwrap();
     assert_eq!(defaults.keymap().unwrap(), Keymap::default());
     assert!(

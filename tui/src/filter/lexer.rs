@@ -28,6 +28,17 @@ pub(super) enum Kind {
     End,
 }
 
+impl Kind {
+    const fn of(keyword: Keyword) -> Self {
+        match keyword {
+            Keyword::And => Self::And,
+            Keyword::Or => Self::Or,
+            Keyword::Not => Self::Not,
+            other => Self::Keyword(other),
+        }
+    }
+}
+
 /// A piece of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'i> {
@@ -117,7 +128,7 @@ fn word<'i>(input: &mut &'i str) -> Lexed<'i> {
     let plain = none_of(ends_word).void();
     repeat::<_, _, (), _, _>(1.., alt((group('[', ']'), group('{', '}'), plain)))
         .take()
-        .map(|text| (keyword(text).map_or(Kind::Word, Keyword::kind), text))
+        .map(|text| (keyword(text).map_or(Kind::Word, Kind::of), text))
         .parse_next(input)
 }
 

@@ -5,7 +5,6 @@ use probe_common::Direction;
 use probe_common::parse::number::{ether, ip, tcp};
 
 use super::expression::{Side, State};
-use super::lexer::Kind;
 use super::quantity::Quantity;
 use crate::flow::TcpState;
 
@@ -41,17 +40,6 @@ pub(super) enum Keyword {
     TcpFlags,
     /// `rate` and the like.
     Quantity(Quantity),
-}
-
-impl Keyword {
-    pub(super) const fn kind(self) -> Kind {
-        match self {
-            Self::And => Kind::And,
-            Self::Or => Kind::Or,
-            Self::Not => Kind::Not,
-            other => Kind::Keyword(other),
-        }
-    }
 }
 
 /// Every keyword with what it does, in the order in which completion offers

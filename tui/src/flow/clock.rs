@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
-use super::series::Span;
+use super::span::Span;
 use crate::model::Moment;
 
 /// Slots that are remembered.
 pub const SLOTS: usize = 60;
+
+const _: () = assert!(Span::Minute.values() == SLOTS);
 
 /// A slot takes intervals until it is this long, so that short intervals share
 /// one and [`SLOTS`] reach back about a minute at least.

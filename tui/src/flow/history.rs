@@ -7,7 +7,8 @@ use probe_common::Direction;
 use super::{
     clock::{Clock, SLOTS},
     ring::Ring,
-    series::{Long, Series, Span},
+    series::{Long, Series},
+    span::Span,
 };
 use crate::model::Moment;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use probe_common::Direction;
 
-use super::series::{Hour, Series, Span};
+use super::series::{Hour, Series};
+use super::span::Span;
 use super::{Clock, Count, Flow, History};
 use crate::model::{Moment, Totals};
 

@@ -1,62 +1,9 @@
 //! What graphs are drawn of: bytes per second over a minute, or over longer in
 //! blocks of slots.
 
-use super::clock::{Clock, SLOTS};
+use super::clock::Clock;
 use super::ring::Ring;
-
-/// How far back a graph reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Span {
-    /// The last minute, a slot a value.
-    #[default]
-    Minute,
-    /// The last ten, 20 slots a value.
-    TenMinutes,
-    /// The last hour, 60 slots a value.
-    Hour,
-}
-
-impl Span {
-    /// All of them, the shortest first.
-    pub const ALL: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
-
-    /// Slots of the clock that a value stands for.
-    #[must_use]
-    pub const fn slots_each(self) -> u32 {
-        match self {
-            Self::Minute => 1,
-            Self::TenMinutes => 20,
-            Self::Hour => 60,
-        }
-    }
-
-    /// Values at most.
-    #[must_use]
-    pub const fn values(self) -> usize {
-        match self {
-            Self::Minute | Self::Hour => 60,
-            Self::TenMinutes => 30,
-        }
-    }
-
-    /// The next shorter one.
-    #[must_use]
-    pub const fn shorter(self) -> Self {
-        match self {
-            Self::Minute | Self::TenMinutes => Self::Minute,
-            Self::Hour => Self::TenMinutes,
-        }
-    }
-
-    /// The next longer one.
-    #[must_use]
-    pub const fn longer(self) -> Self {
-        match self {
-            Self::Minute => Self::TenMinutes,
-            Self::TenMinutes | Self::Hour => Self::Hour,
-        }
-    }
-}
+use super::span::Span;
 
 /// Bytes per second, oldest first; the last value is not over yet.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -139,8 +86,6 @@ impl<const N: usize, const EACH: u32> Blocks<N, EACH> {
 pub(super) type Long = Blocks<{ Span::TenMinutes.values() }, { Span::TenMinutes.slots_each() }>;
 /// An hour.
 pub(super) type Hour = Blocks<{ Span::Hour.values() }, { Span::Hour.slots_each() }>;
-
-const _: () = assert!(Span::Minute.values() == SLOTS);
 
 #[cfg(test)]
 mod tests;

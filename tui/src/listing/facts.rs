@@ -1,7 +1,7 @@
 //! What there is to say of a device beyond the columns of a table.
 
 use crate::model::{
-    Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerEnd,
+    Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerDevice,
 };
 use crate::text::{clean, grouped};
 
@@ -62,7 +62,7 @@ pub fn facts(device: &Device) -> Vec<Fact> {
     facts.push(Fact::new(COUNTERS, counters(&device.counters)));
     if let Some(peer) = &device.peer {
         facts.push(Fact::new("peer", peer_in_words(peer)));
-        if let Some(end) = &peer.end {
+        if let Some(end) = &peer.device {
             facts.push(Fact::new("peer's", counters(&end.counters)));
         }
     }
@@ -98,7 +98,7 @@ fn warnings(device: &Device) -> Vec<String> {
     let namespace = device.namespace();
     let unknown = namespace.and_then(|namespace| namespace.unknown.as_ref());
     warnings.extend(unknown.map(|reason| clean(reason)));
-    let end = device.peer.as_ref().and_then(|peer| peer.end.as_ref());
+    let end = device.peer.as_ref().and_then(|peer| peer.device.as_ref());
     match end {
         Some(end) if device.up && !end.up => warnings.push(format!(
             "the peer {} is down: nothing gets through",
@@ -131,10 +131,10 @@ fn counters(counters: &LinkCounters) -> String {
 }
 
 fn peer_in_words(peer: &Peer) -> String {
-    let Some(end) = &peer.end else {
+    let Some(end) = &peer.device else {
         return format!("index {}", peer.index);
     };
-    let PeerEnd {
+    let PeerDevice {
         name, mac, mtu, up, ..
     } = end;
     let mut text = format!(

@@ -152,7 +152,7 @@ impl<'a> From<&'a model::Peer> for Peer<'a> {
     fn from(peer: &'a model::Peer) -> Self {
         Self {
             index: peer.index,
-            end: peer.end.as_ref().map(|end| End {
+            end: peer.device.as_ref().map(|end| End {
                 name: &end.name,
                 up: end.up,
                 mtu: end.mtu,

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::model::{Namespace, Peer, PeerEnd};
+use crate::model::{Namespace, Peer, PeerDevice};
 use crate::synthetic;
 
 fn table(devices: &[Device]) -> String {
@@ -55,7 +55,7 @@ fn names_that_a_container_has_chosen_do_no_harm() {
             container: None,
             unknown: None,
         }),
-        end: Some(PeerEnd {
+        device: Some(PeerDevice {
             name: "\u{1b}[2J".to_owned(),
             mac: Vec::new(),
             mtu: 1500,

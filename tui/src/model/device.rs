@@ -130,12 +130,12 @@ pub struct Peer {
     /// The namespace that it is in; nothing when it is in this one.
     pub namespace: Option<Namespace>,
     /// The device itself, where its namespace could be entered.
-    pub end: Option<PeerEnd>,
+    pub device: Option<PeerDevice>,
 }
 
 /// What is known of a peer from within its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerEnd {
+pub struct PeerDevice {
     /// Its name there.
     pub name: String,
     /// Hardware address.

@@ -16,8 +16,8 @@ use probe_common::{Attachment, Direction, verdict};
 
 use super::change::{self, Change};
 use super::clsact::Filters;
-use super::cover::Far;
 use super::devices::Link;
+use super::inventory::PeerLocation;
 use super::netns;
 use super::object::{Object, ObjectError, Program};
 use super::policy;
@@ -191,7 +191,7 @@ impl Attached {
         link: &Link,
         slot: u32,
         hooks: Hooks,
-        far: Option<&Far>,
+        far: Option<&PeerLocation>,
     ) -> Result<Self, AttachError> {
         let load = |direction| load(object, link, slot, direction);
         // What leaves a loopback device has arrived. There it still has its socket.
@@ -226,7 +226,7 @@ impl Attached {
         let attach = |direction, hook| {
             let program = load(direction as u32)?;
             match far {
-                Some(far) if direction == covered => Hook::attach_far(program, far),
+                Some(far) if direction == covered => Hook::attach_peer(program, far),
                 _ => attach(program, hook),
             }
         };
@@ -258,7 +258,7 @@ fn load(object: &Object, link: &Link, slot: u32, direction: u32) -> Result<Progr
 
 impl Hook {
     /// Attaches to where the far end of a pair receives.
-    fn attach_far(program: Program, far: &Far) -> Result<Self, AttachError> {
+    fn attach_peer(program: Program, far: &PeerLocation) -> Result<Self, AttachError> {
         let attach = || Self::attach(program, far.index, HookPoint::TcxIngress, false);
         let Some(place) = &far.place else {
             return attach();

@@ -1,7 +1,7 @@
 //! Reading the counters, exactly: in epochs.
 //!
 //! The programs write to one half of the flow table's counts and of TOTALS, as
-//! SETTINGS says. [`Counters::turn`] makes them change over, waits until no
+//! SETTINGS says. [`Counters::rotate_epoch`] makes them change over, waits until no
 //! program that saw the old setting still runs, and reads what is then complete
 //! and still. No increment can fall between reading and clearing, and the flows
 //! and the totals of an epoch are of the same packets.
@@ -81,7 +81,7 @@ impl Counters {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn turn(&mut self, slots: &[u32], settled: impl FnOnce()) -> io::Result<Interval> {
+    pub fn rotate_epoch(&mut self, slots: &[u32], settled: impl FnOnce()) -> io::Result<Interval> {
         let ended = self.epoch;
         self.epoch = ended.wrapping_add(1);
         self.moved = false;

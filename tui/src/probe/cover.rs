@@ -10,28 +10,19 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::devices::Link;
-use super::inventory::{Place, Places};
+use super::inventory::{PeerLocation, Places};
 use crate::model::DeviceKind;
-
-/// The far end of a pair.
-#[derive(Clone, Debug)]
-pub struct Far {
-    /// The namespace that it is in; nothing for this one.
-    pub place: Option<Place>,
-    /// Its interface index there.
-    pub index: u32,
-}
 
 /// The far ends of the netkit primaries and the veth devices, by the index of the
 /// near end; or why one cannot be reached. It blocks: it goes through `/proc`.
 #[must_use]
-pub fn find(links: &[&Link]) -> HashMap<u32, Result<Far, String>> {
+pub fn find(links: &[&Link]) -> HashMap<u32, Result<PeerLocation, String>> {
     let is_pair = |link: &&&Link| {
         link.netkit().is_some() || link.kind == DeviceKind::Other("veth".to_owned())
     };
     let pairs = links.iter().filter(is_pair);
     let ends: Vec<_> = pairs
-        .filter_map(|link| Some((link.index, link.other_end?)))
+        .filter_map(|link| Some((link.index, link.peer?)))
         .collect();
     let wanted: BTreeSet<i32> = ends.iter().filter_map(|(_, end)| end.namespace).collect();
     let places = Places::find(&wanted);
@@ -45,7 +36,7 @@ pub fn find(links: &[&Link]) -> HashMap<u32, Result<Far, String>> {
                 },
             };
             let index = end.index;
-            (link, place.map(|place| Far { place, index }))
+            (link, place.map(|place| PeerLocation { place, index }))
         })
         .collect()
 }

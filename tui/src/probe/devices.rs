@@ -36,7 +36,7 @@ pub struct Link {
     /// What it is.
     pub kind: DeviceKind,
     /// The other end, where it is one of a pair.
-    pub other_end: Option<OtherEnd>,
+    pub peer: Option<PeerId>,
     /// The interface index of the device of this namespace that it is on top of.
     pub below: Option<u32>,
     /// Whether it is administratively up.
@@ -61,7 +61,7 @@ pub struct Link {
 
 /// The other end of a pair, as a device refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OtherEnd {
+pub struct PeerId {
     /// Its interface index, in its own namespace (`IFLA_LINK`).
     pub index: u32,
     /// The id of its namespace, as this one knows it (`IFLA_LINK_NETNSID`);
@@ -197,7 +197,7 @@ fn link(message: &Message) -> Option<Link> {
         alias: None,
         group: 0,
         kind: DeviceKind::Other(String::new()),
-        other_end: None,
+        peer: None,
         below: None,
         up: has(libc::IFF_UP),
         carrier: has(libc::IFF_LOWER_UP),
@@ -247,7 +247,7 @@ fn link(message: &Message) -> Option<Link> {
     }
     // Devices of other kinds refer to the one that they are on top of.
     if matches!(kind.as_deref(), Some("netkit" | "veth")) {
-        link.other_end = other.map(|index| OtherEnd {
+        link.peer = other.map(|index| PeerId {
             index,
             namespace: other_netns,
         });

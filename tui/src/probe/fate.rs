@@ -21,7 +21,8 @@ use std::collections::HashMap;
 
 use probe_common::Direction;
 
-use super::link_counters::{FarEnd, Readings};
+use super::inventory::PeerLocation;
+use super::link_counters::Readings;
 use crate::model::{DeviceTotals, Fate, LinkCounters};
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ pub struct Watched {
     /// Its name.
     pub name: String,
     /// Its peer, as far as it can be reached.
-    pub peer: Option<FarEnd>,
+    pub peer: Option<PeerLocation>,
     /// For each direction, how its hook compares to the counters of the end that
     /// receives it.
     pub comparison: [Comparison; 2],

@@ -12,10 +12,9 @@ use std::fs::File;
 use anyhow::Context;
 use tokio::task::block_in_place;
 
-use super::devices::{self, Link, OtherEnd};
-use super::link_counters::FarEnd;
+use super::devices::{self, Link, PeerId};
 use super::netns;
-use crate::model::{Device, HookChain, Namespace, Peer, PeerEnd, Watch};
+use crate::model::{Device, HookChain, Namespace, Peer, PeerDevice, Watch};
 
 mod chains;
 mod container;
@@ -28,7 +27,7 @@ mod pins;
 use kubelet::Kubelet;
 
 pub(super) use lookup::Lookup;
-pub use namespaces::{Place, Places};
+pub use namespaces::{PeerLocation, Place, Places};
 
 /// All devices of this thread's namespace, none of them watched.
 ///
@@ -58,7 +57,7 @@ impl Inventory {
     /// the programs that this process has attached.
     #[must_use]
     pub fn look(links: &[Link], ours: &HashSet<u32>) -> Self {
-        let ends = links.iter().filter_map(|link| link.other_end);
+        let ends = links.iter().filter_map(|link| link.peer);
         let wanted: BTreeSet<i32> = ends.filter_map(|end| end.namespace).collect();
         let places = Places::find(&wanted);
         let kubelet = match wanted.is_empty() {
@@ -85,7 +84,7 @@ impl Inventory {
                     ));
                 }
             }
-            let Some(end) = link.other_end else {
+            let Some(end) = link.peer else {
                 continue;
             };
             let seen = end.namespace.and_then(|id| seen.get(&id));
@@ -133,19 +132,19 @@ impl Inventory {
 
     /// Where the counters of a device's peer can be read.
     #[must_use]
-    pub fn far_end(&self, link: &Link) -> Option<FarEnd> {
+    pub fn peer_location(&self, link: &Link) -> Option<PeerLocation> {
         let peer = self.peer(link)?;
         let place = match peer.namespace {
             Some(namespace) => Some(self.places.get(&namespace.id)?.clone()),
             None => None,
         };
         let index = peer.index;
-        Some(FarEnd { place, index })
+        Some(PeerLocation { place, index })
     }
 
     fn peer(&self, link: &Link) -> Option<Peer> {
         // What was found belongs to the pair as it was then.
-        let end = link.other_end?;
+        let end = link.peer?;
         let is_same = |peer: &&Peer| {
             peer.index == end.index && peer.namespace.as_ref().map(|it| it.id) == end.namespace
         };
@@ -226,7 +225,7 @@ fn look_inside(namespace: &File) -> anyhow::Result<Inside> {
 }
 
 /// A peer; `seen` is the other namespace that it is in.
-fn peer(end: OtherEnd, here: &[Link], seen: Option<&Seen>) -> Peer {
+fn peer(end: PeerId, here: &[Link], seen: Option<&Seen>) -> Peer {
     let links = match end.namespace {
         None => here,
         Some(_) => seen.map_or(&[][..], |seen| &seen.links),
@@ -244,7 +243,7 @@ fn peer(end: OtherEnd, here: &[Link], seen: Option<&Seen>) -> Peer {
             };
             seen.map_or_else(nothing, |seen| seen.namespace.clone())
         }),
-        end: link.map(|link| PeerEnd {
+        device: link.map(|link| PeerDevice {
             name: link.name.clone(),
             mac: link.mac.clone(),
             mtu: link.mtu,

@@ -13,7 +13,7 @@ use std::fs;
 use rustix::net::netdevice::index_to_name_inlined;
 use rustix::net::{AddressFamily, SocketType, socket};
 
-use super::inventory::Place;
+use super::inventory::PeerLocation;
 use super::netns;
 use crate::model::{LinkCounters, LinkSide};
 
@@ -23,20 +23,11 @@ mod tests;
 /// Of the namespace that the thread is in.
 const TABLE: &str = "/proc/thread-self/net/dev";
 
-/// The other end of a pair, where it can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FarEnd {
-    /// The namespace that it is in; nothing for this one.
-    pub place: Option<Place>,
-    /// Its interface index there.
-    pub index: u32,
-}
-
 /// The counters of some devices at one moment.
 #[derive(Debug, Default)]
 pub struct Readings {
     here: HashMap<u32, LinkCounters>,
-    peers: HashMap<FarEnd, LinkCounters>,
+    peers: HashMap<PeerLocation, LinkCounters>,
 }
 
 impl Readings {
@@ -45,10 +36,10 @@ impl Readings {
     #[must_use]
     pub fn take<'a>(
         devices: impl Iterator<Item = u32>,
-        peers: impl Iterator<Item = &'a FarEnd>,
+        peers: impl Iterator<Item = &'a PeerLocation>,
     ) -> Self {
         let mut indices: Vec<u32> = devices.collect();
-        let mut elsewhere = BTreeMap::<_, Vec<&FarEnd>>::new();
+        let mut elsewhere = BTreeMap::<_, Vec<&PeerLocation>>::new();
         let mut near = Vec::new();
         for peer in peers {
             match &peer.place {
@@ -61,7 +52,7 @@ impl Readings {
             here: read(indices),
             peers: HashMap::new(),
         };
-        let found = |peer: &FarEnd| Some((peer.clone(), *readings.here.get(&peer.index)?));
+        let found = |peer: &PeerLocation| Some((peer.clone(), *readings.here.get(&peer.index)?));
         readings.peers = near.into_iter().filter_map(found).collect();
         let namespaces = elsewhere.iter().map(|(place, peers)| (place.open(), peers));
         let tables = netns::each(namespaces, |peers| {
@@ -71,7 +62,7 @@ impl Readings {
             let Ok(table) = table else {
                 continue;
             };
-            let found = |peer: &FarEnd| Some((peer.clone(), *table.get(&peer.index)?));
+            let found = |peer: &PeerLocation| Some((peer.clone(), *table.get(&peer.index)?));
             let found = peers.iter().filter_map(|&peer| found(peer));
             readings.peers.extend(found);
         }
@@ -86,7 +77,7 @@ impl Readings {
 
     /// The counters of a peer.
     #[must_use]
-    pub fn of_peer(&self, peer: &FarEnd) -> Option<LinkCounters> {
+    pub fn of_peer(&self, peer: &PeerLocation) -> Option<LinkCounters> {
         self.peers.get(peer).copied()
     }
 }

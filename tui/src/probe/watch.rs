@@ -336,7 +336,7 @@ impl Watched {
                 slot: entry.slot,
                 index: entry.link.index,
                 name: entry.link.name.clone(),
-                peer: inventory.far_end(&entry.link),
+                peer: inventory.peer_location(&entry.link),
                 comparison: entry.comparison(),
             })
             .collect()
@@ -411,7 +411,7 @@ impl Entry {
 /// changed of it, or it was removed and another one made.
 fn is_other(before: &Link, now: &Link) -> bool {
     before.mac != now.mac
-        || before.other_end != now.other_end
+        || before.peer != now.peer
         || std::mem::discriminant(&before.kind) != std::mem::discriminant(&now.kind)
 }
 

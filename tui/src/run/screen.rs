@@ -1,6 +1,6 @@
 //! `nkview` and `nkview demo`: what a live source reports, on the screen.
 
-use super::look;
+use super::appearance;
 use super::own;
 use super::signals::Signals;
 use super::start::{finish, start};
@@ -68,12 +68,12 @@ pub async fn present(
         requests,
         stop,
     } = source;
-    let (look, ask_background) = look::look(&args, config.screen, variable);
+    let (appearance, ask_background) = appearance::appearance(&args, config.screen, variable);
     let options = runtime::Options {
-        look,
+        appearance,
         ask_background,
         no_mouse: args.no_mouse,
-        drops_copies: look::drops_copies(variable),
+        drops_copies: appearance::drops_copies(variable),
         notice,
         filter: args.filter,
         push_down: args.push_down,

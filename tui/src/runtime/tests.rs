@@ -7,9 +7,9 @@ use futures::{future, stream};
 use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::app::units::Units;
 use crate::model::Command;
 use crate::synthetic::{self, Synthetic};
+use crate::text::Units;
 
 mod bytes;
 
@@ -29,7 +29,7 @@ async fn look() {
         crate::app::Colours::True
     };
     let options = Options {
-        look: Look {
+        appearance: Appearance {
             ascii: has("ascii"),
             light: has("light"),
             colours,
@@ -203,7 +203,11 @@ struct Session {
 impl Session {
     fn new(width: u16, height: u16) -> Self {
         Self {
-            app: App::new(synthetic::session(), Look::default(), Filter::everything()),
+            app: App::new(
+                synthetic::session(),
+                Appearance::default(),
+                Filter::everything(),
+            ),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             keys: Vec::new(),
             events: Vec::new(),
@@ -372,7 +376,7 @@ async fn a_filter_that_is_to_be_pushed_down_reaches_the_source() {
     let mut session = Session::new(80, 24);
     let filter: Filter = "fd09::/64".parse().unwrap();
     let prefixes = filter.prefixes();
-    session.app = App::new(synthetic::session(), Look::default(), filter);
+    session.app = App::new(synthetic::session(), Appearance::default(), filter);
     session.app.state.push_down = PushDown::new(true);
     let mut source = session.runs().await;
     assert!(prefixes.is_some());
@@ -430,7 +434,11 @@ async fn a_closed_input_or_a_signal_ends_it() {
 #[ignore = "measures: it says how long things take and asserts nothing"]
 fn cost_of_many_flows() {
     let mut source = Synthetic::new(1, 140_000);
-    let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
+    let mut app = App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    );
     let mut terminal = Terminal::new(TestBackend::new(140, 45)).unwrap();
     let keymap = Keymap::default();
     let mut timed = |name: &str, action: Action| {

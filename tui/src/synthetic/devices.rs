@@ -3,7 +3,7 @@
 use super::NAMES;
 use crate::model::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
-    LinkSide, Namespace, Netkit, Peer, PeerEnd, Pod, Watch,
+    LinkSide, Namespace, Netkit, Peer, PeerDevice, Pod, Watch,
 };
 
 /// The devices: three watched, some not.
@@ -109,7 +109,7 @@ fn peer(pod: &str) -> Peer {
             }),
             unknown: None,
         }),
-        end: Some(PeerEnd {
+        device: Some(PeerDevice {
             name: "eth0".to_owned(),
             mac: vec![0; 6],
             mtu: 1500,

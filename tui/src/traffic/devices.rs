@@ -99,8 +99,8 @@ impl SlotNames {
 /// when the devices were listed, which can be long ago.
 fn keep_counted(old: &Device, device: &mut Device) {
     device.counters = newer(old.counters, device.counters);
-    let old = old.peer.as_ref().and_then(|peer| peer.end.as_ref());
-    let end = device.peer.as_mut().and_then(|peer| peer.end.as_mut());
+    let old = old.peer.as_ref().and_then(|peer| peer.device.as_ref());
+    let end = device.peer.as_mut().and_then(|peer| peer.device.as_mut());
     if let (Some(old), Some(end)) = (old, end) {
         end.counters = newer(old.counters, end.counters);
     }
@@ -150,7 +150,7 @@ impl Devices {
                 continue;
             };
             device.counters = totals.counters.unwrap_or(device.counters);
-            let end = device.peer.as_mut().and_then(|peer| peer.end.as_mut());
+            let end = device.peer.as_mut().and_then(|peer| peer.device.as_mut());
             if let (Some(end), Some(counters)) = (end, totals.peer_counters) {
                 end.counters = counters;
             }

@@ -70,7 +70,7 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (_, true) => ["in", "out"],
     };
     let packets = if place.width >= 120 { 10 } else { 0 };
-    let rate_width = format::rate_width(app.state.look.units);
+    let rate_width = format::rate_width(app.state.appearance.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
     let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets) + 4;
     let room = place.width.saturating_sub(texts + wanted as u16) / 2;
@@ -84,7 +84,7 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
             .state
             .measure()
             .of_ledger(ledger, direction, flows.clock());
-        let rate = format::some_amount(amount, app.state.measure(), app.state.look.units);
+        let rate = format::some_amount(amount, app.state.measure(), app.state.appearance.units);
         let values: Vec<f64> = ledger.history().values(direction, flows.clock()).collect();
         let graph = graph::cells(
             &values,

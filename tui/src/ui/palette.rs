@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::{Colours, Look};
+use crate::app::{Appearance, Colours};
 
 #[cfg(test)]
 mod tests;
@@ -59,14 +59,14 @@ const PART: Shade = Shade(0x2f_3a34, 0xdd_ecdf, Color::Reset);
 impl Palette {
     /// The palette for a terminal.
     #[must_use]
-    pub fn new(look: Look) -> Self {
-        let colour = |shade: &Shade| match look.colours {
+    pub fn new(appearance: Appearance) -> Self {
+        let colour = |shade: &Shade| match appearance.colours {
             Colours::None => Color::Reset,
             Colours::Ansi => shade.2,
-            Colours::Indexed => Color::Indexed(nearest(shade.rgb(look.light))),
-            Colours::True => Color::from_u32(shade.rgb(look.light)),
+            Colours::Indexed => Color::Indexed(nearest(shade.rgb(appearance.light))),
+            Colours::True => Color::from_u32(shade.rgb(appearance.light)),
         };
-        let rich = matches!(look.colours, Colours::Indexed | Colours::True);
+        let rich = matches!(appearance.colours, Colours::Indexed | Colours::True);
         let plain = Style::new();
         let fg = |shade: &Shade| plain.fg(colour(shade));
         Self {

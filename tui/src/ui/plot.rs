@@ -15,7 +15,7 @@ use crate::flow::{Series, Span};
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, series: &Series, mut area: Rect) {
     let palette = canvas.palette;
     let axis = bottom(&mut area, 1);
-    let scale = format::rate_width(state.look.units) + 1;
+    let scale = format::rate_width(state.appearance.units) + 1;
     let room = usize::from(area.width.saturating_sub(scale + 1));
     let slots = series.span.values();
     let cells = slots.min(room);
@@ -28,7 +28,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, series: &Series, mut area: R
     ] {
         let values = &series.values[direction as usize];
         let cells = graph::cells(values, cells, slots, series.newest);
-        let max = format::rate(graph::max(&cells), state.look.units);
+        let max = format::rate(graph::max(&cells), state.appearance.units);
         let bars = graph::bars(&cells, usize::from(lines), canvas.ascii);
         for (number, bars) in bars.into_iter().enumerate() {
             let place = line(&mut area);

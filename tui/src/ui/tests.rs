@@ -11,25 +11,25 @@ use crate::app::item::Item;
 use crate::app::line::Edit;
 use crate::app::list::Motion;
 use crate::app::tab::Tab;
-use crate::app::units::Units;
 use crate::app::usage::Usage;
-use crate::app::{App, Look};
+use crate::app::{App, Appearance};
 use crate::diagnosis::{Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
+use crate::text::Units;
 
 mod views;
 
-fn empty(look: Look) -> App {
-    App::new(synthetic::session(), look, Filter::everything())
+fn empty(appearance: Appearance) -> App {
+    App::new(synthetic::session(), appearance, Filter::everything())
 }
 
 /// The application after half a minute of 40 flows, whose made-up packets are
 /// no matter for a diagnosis.
-fn busy(look: Look) -> App {
-    let mut app = empty(look);
+fn busy(appearance: Appearance) -> App {
+    let mut app = empty(appearance);
     for event in Synthetic::new(3, 40).story(30) {
         app.update(Action::Source(event));
     }
@@ -73,22 +73,22 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 
 #[test]
 fn flows_wide() {
-    insta::assert_snapshot!(screen(&mut busy(Look::default()), 140, 45));
+    insta::assert_snapshot!(screen(&mut busy(Appearance::default()), 140, 45));
 }
 
 #[test]
 fn flows_at_the_usual_size() {
-    insta::assert_snapshot!(screen(&mut busy(Look::default()), 80, 24));
+    insta::assert_snapshot!(screen(&mut busy(Appearance::default()), 80, 24));
 }
 
 #[test]
 fn flows_narrow() {
-    insta::assert_snapshot!(screen(&mut busy(Look::default()), 60, 15));
+    insta::assert_snapshot!(screen(&mut busy(Appearance::default()), 60, 15));
 }
 
 #[test]
 fn columns_are_chosen() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     for action in [
         Action::Columns,
         Action::Move(Motion::Down),
@@ -108,12 +108,12 @@ fn columns_are_chosen() {
 
 #[test]
 fn too_small_says_so() {
-    insta::assert_snapshot!(screen(&mut busy(Look::default()), 20, 5));
+    insta::assert_snapshot!(screen(&mut busy(Appearance::default()), 20, 5));
 }
 
 #[test]
 fn no_size_is_too_small_to_survive() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     for &view in Tab::ALL {
         app.update(Action::Show(view));
         app.update(Action::Move(Motion::Down));
@@ -135,19 +135,19 @@ fn no_size_is_too_small_to_survive() {
 
 #[test]
 fn before_the_first_event() {
-    insta::assert_snapshot!(screen(&mut empty(Look::default()), 80, 24));
+    insta::assert_snapshot!(screen(&mut empty(Appearance::default()), 80, 24));
 }
 
 #[test]
 fn before_the_first_packet() {
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     app.update(Action::Source(Event::Devices(synthetic::devices()).into()));
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]
 fn nothing_to_watch_opens_the_devices() {
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     app.update(Action::Source(
         Event::Notice(Notice {
             at: Moment::ZERO,
@@ -164,7 +164,7 @@ fn nothing_to_watch_opens_the_devices() {
 
 #[test]
 fn what_the_devices_view_says_is_said_once() {
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     app.state.session.remark = Some("this kernel has no netkit: choose devices".to_owned());
     let text = "This kernel has no netkit: name other devices.";
     app.update(Action::Source(
@@ -189,7 +189,7 @@ fn what_the_devices_view_says_is_said_once() {
 
 #[test]
 fn both_policies_are_told_where_it_is_narrow() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Devices));
     let narrow = screen(&mut app, 80, 24);
     assert!(narrow.contains(" fwd/black "), "{narrow}");
@@ -200,9 +200,9 @@ fn both_policies_are_told_where_it_is_narrow() {
 #[test]
 fn the_probe_view_says_how_much_is_below() {
     for ascii in [false, true] {
-        let mut app = busy(Look {
+        let mut app = busy(Appearance {
             ascii,
-            ..Look::default()
+            ..Appearance::default()
         });
         app.update(Action::Show(Tab::Probe));
         let first = screen(&mut app, 80, 24);
@@ -223,21 +223,21 @@ fn the_probe_view_says_how_much_is_below() {
 
 #[test]
 fn a_filter_while_it_is_typed() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     typed(&mut app, "10.2.0.0/16 and tcp");
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]
 fn a_filter_with_an_error_keeps_the_last_good_one() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     typed(&mut app, "tcp and porx 22");
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]
 fn a_filter_that_is_kept_shows_its_parts() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     typed(&mut app, "10.0.0.0/8 and not port 22");
     app.update(Action::Accept);
     app.update(Action::Direction);
@@ -249,7 +249,7 @@ fn a_filter_that_is_kept_shows_its_parts() {
 
 #[test]
 fn an_address_is_offered_with_its_widening_prefixes() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     let of = |app: &App, version: u16| {
         let mut rows = app.views.flows.list.rows().iter();
         rows.find(|key| key.ether_type == version).copied()
@@ -275,7 +275,7 @@ fn an_address_is_offered_with_its_widening_prefixes() {
 
 #[test]
 fn a_filter_that_nothing_passes() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     typed(&mut app, "port 9");
     app.update(Action::Accept);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
@@ -283,7 +283,7 @@ fn a_filter_that_nothing_passes() {
 
 #[test]
 fn completion() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     typed(&mut app, "tcp and p");
     app.update(Action::Edit(Edit::Complete));
     app.update(Action::Edit(Edit::Complete));
@@ -293,7 +293,7 @@ fn completion() {
 #[test]
 fn paused() {
     let mut source = Synthetic::new(3, 40);
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     for event in source.story(30) {
         app.update(Action::Source(event));
     }
@@ -316,7 +316,7 @@ fn paused() {
 
 /// Two problems and one that is over.
 fn with_problems() -> App {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     let problem = |id: &str, severity, sentence: &str, past| Finding {
         id: id.to_owned(),
         severity,
@@ -379,32 +379,32 @@ fn problems() {
 
 #[test]
 fn help() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Help);
     insta::assert_snapshot!(screen(&mut app, 100, 110));
 }
 
 #[test]
 fn detail() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Open);
     insta::assert_snapshot!(screen(&mut app, 140, 45));
 }
 
 #[test]
 fn detail_at_the_usual_size() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Open);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]
 fn ascii_means_ascii() {
-    let look = Look {
+    let appearance = Appearance {
         ascii: true,
-        ..Look::default()
+        ..Appearance::default()
     };
-    let mut app = busy(look);
+    let mut app = busy(appearance);
     app.update(Action::Open);
     insta::assert_snapshot!("ascii", screen(&mut app, 140, 45));
     for &view in Tab::ALL {
@@ -419,7 +419,7 @@ fn ascii_means_ascii() {
 
 #[test]
 fn devices() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Devices));
     app.update(Action::Move(Motion::Last));
     app.update(Action::Move(Motion::First));
@@ -431,7 +431,7 @@ fn devices() {
 
 #[test]
 fn the_detail_of_a_device() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Devices));
     app.update(Action::Move(Motion::First));
     app.update(Action::Open);
@@ -446,7 +446,7 @@ fn the_detail_of_a_device() {
 
 #[test]
 fn hosts() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Hosts));
     app.update(Action::HostPrefix);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
@@ -454,7 +454,7 @@ fn hosts() {
 
 #[test]
 fn a_prefix_in_full() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Hosts));
     app.update(Action::HostDetail);
     insta::assert_snapshot!(screen(&mut app, 140, 30));
@@ -465,7 +465,7 @@ fn a_prefix_in_full() {
 #[test]
 fn all_traffic_over_ten_minutes_and_an_hour() {
     let mut source = Synthetic::new(3, 40);
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     for event in source.story(900) {
         app.update(Action::Source(event));
     }
@@ -493,16 +493,16 @@ fn all_traffic_over_ten_minutes_and_an_hour() {
 /// Of all units these need the most room.
 #[test]
 fn binary_units() {
-    let mut app = busy(Look {
+    let mut app = busy(Appearance {
         units: Units::BinaryBits,
-        ..Look::default()
+        ..Appearance::default()
     });
     insta::assert_snapshot!(screen(&mut app, 120, 16));
 }
 
 #[test]
 fn the_detail_of_a_flow_scrolls_where_it_has_no_room() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Open);
     let text = screen(&mut app, 60, 15);
     assert!(
@@ -523,7 +523,7 @@ fn the_detail_of_a_flow_scrolls_where_it_has_no_room() {
 
 #[test]
 fn only_a_cell_that_is_in_sight_is_chosen() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     let mut cells = |width| -> Vec<Column> {
         screen(&mut app, width, 24);
         let right = || {
@@ -547,7 +547,7 @@ fn only_a_cell_that_is_in_sight_is_chosen() {
 
 #[test]
 fn packets() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Show(Tab::Packets));
     app.update(Action::Open);
     insta::assert_snapshot!(screen(&mut app, 140, 45));
@@ -557,7 +557,7 @@ fn packets() {
 fn probe() {
     let mut source = Synthetic::new(3, 40);
     source.untracked = 5;
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     for event in source.story(3) {
         app.update(Action::Source(event));
     }
@@ -588,7 +588,7 @@ fn probe() {
 
 #[test]
 fn a_long_start_shows_how_far_it_is() {
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     let mut devices = synthetic::devices();
     let mut watched = devices
         .iter_mut()
@@ -610,7 +610,7 @@ fn a_long_start_shows_how_far_it_is() {
 
 #[test]
 fn the_end_of_the_source_is_told() {
-    let mut app = busy(Look::default());
+    let mut app = busy(Appearance::default());
     app.update(Action::Source(
         Event::Ended("The recording is over.".to_owned()).into(),
     ));

@@ -27,7 +27,10 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, mut area: Rect) {
         (Direction::In, canvas.glyph("↓ ", "in "), palette.inward),
         (Direction::Out, canvas.glyph("↑ ", "out "), palette.outward),
     ] {
-        let bytes = format::bytes(flows.total().sums(direction).seen.bytes, state.look.units);
+        let bytes = format::bytes(
+            flows.total().sums(direction).seen.bytes,
+            state.appearance.units,
+        );
         rest = canvas.text(rest, &format!("{arrow}{bytes} "), style);
     }
     let series = flows.total().series(state.zoom, flows.clock());

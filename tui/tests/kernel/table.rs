@@ -89,7 +89,7 @@ fn hammer(flows: u32) -> Hammered {
         let mut is_last = false;
         while !is_last {
             is_last = running.load(Ordering::Acquire) == 0;
-            let interval = counters.turn(&[0], || ()).unwrap();
+            let interval = counters.rotate_epoch(&[0], || ()).unwrap();
             untracked += book(&interval, &mut seen);
         }
         let mut expected = Tally::new();
@@ -276,7 +276,7 @@ fn tcp() {
     send(In, ACK, theirs(101), ours(351), 300, 100);
     send(Out, FIN | ACK, ours(351), theirs(1), 500, 0);
     send(In, RST, theirs(9999), 0, 0, 0);
-    let interval = counters.turn(&[0], || ()).unwrap();
+    let interval = counters.rotate_epoch(&[0], || ()).unwrap();
     let [flow] = &interval.flows[..] else {
         panic!("{:?}", interval.flows);
     };
@@ -312,7 +312,7 @@ fn tcp() {
     );
     // Each is reported once, and what lasts is still known.
     send(Out, ACK, ours(251), theirs(1), 500, 100);
-    let interval = counters.turn(&[0], || ()).unwrap();
+    let interval = counters.rotate_epoch(&[0], || ()).unwrap();
     let counts = interval.flows[0].facts.as_ref().unwrap().tcp[Out as usize];
     assert_eq!(
         (counts.retransmitted, counts.retransmitted_bytes, counts.syn),

@@ -1,7 +1,7 @@
 //! A filter while it is typed.
 
 use crate::app::line::Line;
-use crate::app::named::NamedFilters;
+use crate::filter::NamedFilters;
 use crate::filter::{Completion, Filter, FilterError, Seen, complete};
 
 /// A filter while it is typed.

@@ -47,7 +47,7 @@ fn ends_that_do_not_match_are_warned_of() {
     let mut device = pair();
     device.mtu = 9000;
     assert_eq!(warned(&device), ["the MTU is 9000, the peer's is 1500"]);
-    let end = device.peer.as_mut().and_then(|peer| peer.end.as_mut());
+    let end = device.peer.as_mut().and_then(|peer| peer.device.as_mut());
     end.unwrap().up = false;
     assert_eq!(
         warned(&device),

@@ -65,7 +65,7 @@ impl Collector for Intervals {
         let before = self.last.take().unwrap_or_else(|| self.fates.read());
         let mut after = Readings::default();
         let settled = || after = self.fates.read();
-        let mut interval = match self.counters.turn(&slots, settled) {
+        let mut interval = match self.counters.rotate_epoch(&slots, settled) {
             Ok(interval) => interval,
             Err(error) => {
                 let text = format!("cannot read the counters: {error}; restart nkview");

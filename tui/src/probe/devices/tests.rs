@@ -54,11 +54,11 @@ fn a_netkit_primary_has_its_pair_in_another_namespace() {
         (netkit.scrub.as_deref(), &netkit.peer_scrub),
         (Some("none"), &None)
     );
-    let elsewhere = OtherEnd {
+    let elsewhere = PeerId {
         index: 2,
         namespace: Some(4),
     };
-    assert_eq!(link.other_end, Some(elsewhere));
+    assert_eq!(link.peer, Some(elsewhere));
 }
 
 #[test]
@@ -70,17 +70,17 @@ fn a_netkit_peer_is_told_from_its_primary() {
         vec![LinkAttribute::Link(3)],
     ));
     assert_eq!(link.kind, DeviceKind::NetkitPeer);
-    let here = OtherEnd {
+    let here = PeerId {
         index: 3,
         namespace: None,
     };
-    assert_eq!(link.other_end, Some(here));
+    assert_eq!(link.peer, Some(here));
 }
 
 #[test]
 fn what_is_on_top_of_a_device_is_no_end_of_a_pair() {
     let vlan = message(InfoKind::Vlan, None, vec![LinkAttribute::Link(3)]);
-    assert_eq!(link(&vlan).other_end, None);
+    assert_eq!(link(&vlan).peer, None);
 }
 
 #[test]

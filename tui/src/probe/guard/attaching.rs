@@ -10,6 +10,7 @@ use crate::model::Hooks;
 use crate::probe::attach::{AttachError, Attached};
 use crate::probe::cover;
 use crate::probe::devices::Link;
+use crate::probe::inventory::PeerLocation;
 use crate::probe::object::Object;
 
 /// Threads that attach at a time, at most: the kernel lets one at a time onto
@@ -80,7 +81,7 @@ impl Batch {
     }
 }
 
-fn attach(object: &Object, place: &Place, far: Option<&Result<cover::Far, String>>) -> Outcome {
+fn attach(object: &Object, place: &Place, far: Option<&Result<PeerLocation, String>>) -> Outcome {
     let attach = |far| Attached::new(object, &place.link, place.slot, place.hooks, far);
     let (attached, uncovered) = match far {
         None => (attach(None), None),

@@ -19,7 +19,7 @@ const SHARE: u32 = 10;
 /// pauses that double, up to this one.
 const LONGEST: Duration = Duration::from_secs(32);
 
-/// Look-ups, one at a time.
+/// Appearance-ups, one at a time.
 #[derive(Debug)]
 pub struct Lookup {
     links: Vec<Link>,

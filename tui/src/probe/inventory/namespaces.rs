@@ -54,6 +54,15 @@ impl Place {
     }
 }
 
+/// The other end of a pair, where it can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PeerLocation {
+    /// The namespace that it is in; nothing for this one.
+    pub place: Option<Place>,
+    /// Its interface index there.
+    pub index: u32,
+}
+
 /// The namespaces that were looked for.
 #[derive(Debug, Default)]
 pub struct Places {

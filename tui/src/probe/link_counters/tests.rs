@@ -27,7 +27,7 @@ fn a_line_has_both_sides_of_a_device() {
 #[test]
 fn this_namespace_can_be_read() {
     const LOOPBACK: u32 = 1;
-    let peer = |index| FarEnd { place: None, index };
+    let peer = |index| PeerLocation { place: None, index };
     let (here, gone) = (peer(LOOPBACK), peer(u32::MAX / 2));
     let devices = [LOOPBACK, gone.index];
     let readings = Readings::take(devices.into_iter(), [&here, &gone].into_iter());

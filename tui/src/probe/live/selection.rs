@@ -119,7 +119,7 @@ fn named<'a>(name: &str, links: &'a [Link]) -> Option<&'a Link> {
     find(name).or_else(|| {
         let (name, other) = name.rsplit_once('@')?;
         let link = find(name)?;
-        let index = link.other_end.map(|end| end.index).or(link.below)?;
+        let index = link.peer.map(|end| end.index).or(link.below)?;
         let is_index = other.strip_prefix("if") == Some(&index.to_string());
         let is_meant = is_index || find(other).is_some_and(|other| other.index == index);
         is_meant.then_some(link)
@@ -141,7 +141,7 @@ fn check_is_no_peer(link: &Link, links: &[Link]) -> anyhow::Result<()> {
     if link.kind != DeviceKind::NetkitPeer {
         return Ok(());
     }
-    let here = link.other_end.filter(|end| end.namespace.is_none());
+    let here = link.peer.filter(|end| end.namespace.is_none());
     let primary = here.and_then(|end| links.iter().find(|other| other.index == end.index));
     let cure = primary.map_or_else(
         || "watch it from the network namespace of its primary".to_owned(),

@@ -16,7 +16,7 @@ fn primary(group: u32, alias: Option<String>) -> Link {
             scrub: None,
             peer_scrub: None,
         }),
-        other_end: None,
+        peer: None,
         below: None,
         up: true,
         carrier: true,

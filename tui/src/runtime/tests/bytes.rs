@@ -9,7 +9,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::app::action::Action;
-use crate::app::{App, Colours, Look};
+use crate::app::{App, Appearance, Colours};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Interval, Totals};
@@ -62,11 +62,11 @@ fn bytes_an_interval(
 }
 
 fn app() -> (App, Synthetic) {
-    let look = Look {
+    let appearance = Appearance {
         colours: Colours::True,
-        ..Look::default()
+        ..Appearance::default()
     };
-    let mut app = App::new(synthetic::session(), look, Filter::everything());
+    let mut app = App::new(synthetic::session(), appearance, Filter::everything());
     let mut source = Synthetic::new(1, 200);
     for event in source.story(70) {
         app.update(Action::Source(event));

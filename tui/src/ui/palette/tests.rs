@@ -11,7 +11,7 @@ fn colours_go_to_the_nearest_of_256() {
 
 #[test]
 fn without_colours_there_is_none() {
-    let palette = Palette::new(Look::default());
+    let palette = Palette::new(Appearance::default());
     for style in [
         palette.dim,
         palette.inward,
@@ -27,11 +27,11 @@ fn without_colours_there_is_none() {
 
 #[test]
 fn sixteen_colours_are_enough() {
-    let look = Look {
+    let appearance = Appearance {
         colours: Colours::Ansi,
-        ..Look::default()
+        ..Appearance::default()
     };
-    let palette = Palette::new(look);
+    let palette = Palette::new(appearance);
     for style in [palette.accent, palette.inward, palette.outward, palette.bad] {
         assert!(!matches!(
             style.fg,

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier};
 use super::{busy, empty, screen, terminal};
 use crate::app::action::Action;
 use crate::app::tab::Tab;
-use crate::app::{App, Colours, Look};
+use crate::app::{App, Appearance, Colours};
 use crate::model::Event;
 
 /// Compares a picture of each view with the one that is kept.
@@ -20,23 +20,35 @@ fn each_view(state: &str, app: impl Fn() -> App, picture: impl Fn(&mut App) -> S
 
 #[test]
 fn wide() {
-    each_view("200", || busy(Look::default()), |app| screen(app, 200, 50));
+    each_view(
+        "200",
+        || busy(Appearance::default()),
+        |app| screen(app, 200, 50),
+    );
 }
 
 #[test]
 fn usual() {
-    each_view("80", || busy(Look::default()), |app| screen(app, 80, 24));
+    each_view(
+        "80",
+        || busy(Appearance::default()),
+        |app| screen(app, 80, 24),
+    );
 }
 
 #[test]
 fn narrow() {
-    each_view("60", || busy(Look::default()), |app| screen(app, 60, 15));
+    each_view(
+        "60",
+        || busy(Appearance::default()),
+        |app| screen(app, 60, 15),
+    );
 }
 
 #[test]
 fn without_any_packet() {
     let app = || {
-        let mut app = empty(Look::default());
+        let mut app = empty(Appearance::default());
         app.update(Action::Source(
             Event::Devices(crate::synthetic::devices()).into(),
         ));
@@ -48,7 +60,7 @@ fn without_any_packet() {
 #[test]
 fn after_an_error_of_the_source() {
     let app = || {
-        let mut app = busy(Look::default());
+        let mut app = busy(Appearance::default());
         let text = "cannot read the counters: out of memory; start nkview again";
         app.update(Action::Source(Event::Ended(text.to_owned()).into()));
         app
@@ -59,7 +71,7 @@ fn after_an_error_of_the_source() {
 #[test]
 fn paused() {
     let app = || {
-        let mut app = busy(Look::default());
+        let mut app = busy(Appearance::default());
         app.update(Action::Pause);
         app
     };
@@ -68,21 +80,21 @@ fn paused() {
 
 #[test]
 fn ascii() {
-    let look = Look {
+    let appearance = Appearance {
         ascii: true,
-        ..Look::default()
+        ..Appearance::default()
     };
-    each_view("ascii", || busy(look), |app| screen(app, 80, 24));
+    each_view("ascii", || busy(appearance), |app| screen(app, 80, 24));
 }
 
 #[test]
 fn light() {
-    let look = Look {
+    let appearance = Appearance {
         light: true,
         colours: Colours::True,
-        ..Look::default()
+        ..Appearance::default()
     };
-    each_view("light", || busy(look), |app| styled(app, 80, 24));
+    each_view("light", || busy(appearance), |app| styled(app, 80, 24));
 }
 
 /// A screen with its styles in brackets where they change.
@@ -119,7 +131,7 @@ fn tag((fg, bg, modifier): (Color, Color, Modifier)) -> String {
 
 #[test]
 fn lost_events_are_told_by_cpu() {
-    let mut app = empty(Look::default());
+    let mut app = empty(Appearance::default());
     let mut interval = crate::synthetic::Synthetic::new(3, 40).interval();
     interval.devices[0].directions[0].lost = 1_208;
     interval.probe.lost = vec![1_201, 0, 7];

@@ -121,7 +121,7 @@ fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
 fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
     // A closed end must not be the part that has no room.
     let policy = if width < WIDE { 9 } else { 17 };
-    let rate = format::rate_width(state.look.units);
+    let rate = format::rate_width(state.appearance.units);
     vec![
         Column::left(Field::Watch, "WATCHED", 11..=13, 13),
         Column::left(Field::Name, "DEVICE", 10..=15, 12),
@@ -241,7 +241,7 @@ fn rate(canvas: &Canvas<'_>, state: &State, device: &Device, direction: Directio
     };
     let clock = state.picture().flows.clock();
     let amount = state.measure().of_ledger(ledger, direction, clock);
-    match format::short_amount(amount, state.measure(), state.look.units) {
+    match format::short_amount(amount, state.measure(), state.appearance.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),
     }

@@ -88,8 +88,8 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
         130..160 => (28, 10, 9..=14),
         160.. => (28, 10, 20..=30),
     };
-    let rate = format::rate_width(state.look.units);
-    let bytes = format::bytes_width(state.look.units);
+    let rate = format::rate_width(state.appearance.units);
+    let bytes = format::bytes_width(state.appearance.units);
     // The device says nothing where there is only one.
     let device = if state.known_devices().watched().count() > 1 {
         10
@@ -151,7 +151,7 @@ fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width:
         Column::Packets => Cell::new(format::short_count(count(flow, shows).packets), text),
         Column::Segments => Cell::new(format::short_count(count(flow, shows).segments), text),
         Column::Bytes => Cell::new(
-            format::bytes(count(flow, shows).bytes, state.look.units),
+            format::bytes(count(flow, shows).bytes, state.appearance.units),
             text,
         ),
         Column::Graph => {
@@ -194,7 +194,7 @@ fn rate(
     }
     let clock = state.picture().flows.clock();
     let amount = state.measure().of_flow(flow, direction, clock);
-    match format::short_amount(amount, state.measure(), state.look.units) {
+    match format::short_amount(amount, state.measure(), state.appearance.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
     }

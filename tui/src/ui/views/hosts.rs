@@ -86,7 +86,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
         "{}, {} packets, {} ",
         format::plural(sums.flows, "flow"),
         format::count(sums.counts.packets),
-        format::bytes(sums.counts.bytes, state.look.units)
+        format::bytes(sums.counts.bytes, state.appearance.units)
     );
     canvas.texts(
         indent(place, 1),
@@ -96,7 +96,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
 }
 
 fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
-    let rate = format::rate_width(state.look.units);
+    let rate = format::rate_width(state.appearance.units);
     let title = match view.side {
         Side::Local => "LOCAL",
         Side::Remote => "REMOTE",
@@ -122,7 +122,8 @@ fn cell(
     let palette = canvas.palette;
     let branch = view.branch(&group);
     let sums = branch.sums;
-    let rate = |rate: f64| match format::short_amount(rate, state.measure(), state.look.units) {
+    let rate = |rate: f64| match format::short_amount(rate, state.measure(), state.appearance.units)
+    {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), palette.dim),
         rate => Cell::new(rate, palette.text),
     };

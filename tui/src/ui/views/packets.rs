@@ -113,7 +113,7 @@ fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
         160.. => (12, 17, 80),
     };
     // In ASCII it is a word.
-    let arrow = if state.look.ascii { 3 } else { 2 };
+    let arrow = if state.appearance.ascii { 3 } else { 2 };
     let mut columns = vec![
         Column::left(Field::Time, "TIME", time..=time, 6),
         Column::left(Field::Device, "DEVICE", 8..=10, 3),

@@ -202,8 +202,8 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             .collect();
         let mut text = format!(
             "{} of {}, {} events lost",
-            format::bytes(probe.ring_bytes, state.look.units),
-            format::bytes(probe.ring_capacity, state.look.units),
+            format::bytes(probe.ring_bytes, state.appearance.units),
+            format::bytes(probe.ring_capacity, state.appearance.units),
             count(lost.iter().sum())
         );
         if !by_cpu.is_empty() {
@@ -262,9 +262,12 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     if let Some(usage) = state.usage {
         lines.push(fact("CPU", format!("{} of a CPU", percent(usage.cpu))));
         if let Some(memory) = usage.memory {
-            lines.push(fact("memory", format::bytes(memory, state.look.units)));
+            lines.push(fact(
+                "memory",
+                format::bytes(memory, state.appearance.units),
+            ));
         }
-        let drawn = match format::rate(usage.drawn, state.look.units) {
+        let drawn = match format::rate(usage.drawn, state.appearance.units) {
             none if none.is_empty() => "nothing".to_owned(),
             rate => rate,
         };

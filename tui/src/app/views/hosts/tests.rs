@@ -3,14 +3,18 @@ use crate::app::group::HostGroup;
 use crate::app::item::Item;
 use crate::app::list::Motion;
 use crate::app::tab::Tab;
-use crate::app::{App, Look};
+use crate::app::{App, Appearance};
 use crate::filter::Filter;
 use crate::model::{Event, FlowCounts, Interval};
 use crate::synthetic;
 
 /// Hosts as they are seen, each with one packet of one byte.
 fn app(remotes: &[&str]) -> App {
-    let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
+    let mut app = App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    );
     let mut source = synthetic::Synthetic::new(1, 1);
     let any = source.interval().flows.first().map(|flow| flow.key);
     let key = any.unwrap_or_else(|| source.interval().flows[0].key);

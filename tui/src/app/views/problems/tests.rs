@@ -3,7 +3,7 @@ use probe_common::parse::number::ip;
 use super::*;
 use crate::app::effect::Effect;
 use crate::app::tab::Tab;
-use crate::app::{App, Look};
+use crate::app::{App, Appearance};
 use crate::diagnosis::{Kind, Subject};
 use crate::model::Moment;
 use crate::synthetic::{self, Synthetic};
@@ -26,7 +26,11 @@ fn finding(id: &str, severity: Severity, subjects: Vec<Subject>) -> Finding {
 }
 
 fn app(problems: Vec<Finding>) -> App {
-    let mut app = App::new(synthetic::session(), Look::default(), Filter::everything());
+    let mut app = App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    );
     for event in Synthetic::new(1, 60).story(20) {
         app.update(Action::Source(event));
     }

@@ -2,7 +2,7 @@ use probe_common::LinkLayer;
 
 use super::*;
 use crate::model::LinkCounters;
-use crate::probe::devices::OtherEnd;
+use crate::probe::devices::PeerId;
 
 fn link(index: u32, name: &str) -> Link {
     Link {
@@ -12,7 +12,7 @@ fn link(index: u32, name: &str) -> Link {
         alias: None,
         group: 0,
         kind: DeviceKind::Other("veth".to_owned()),
-        other_end: None,
+        peer: None,
         below: None,
         up: true,
         carrier: true,
@@ -38,7 +38,7 @@ fn selected(patterns: &[&str], links: &[Link]) -> anyhow::Result<Vec<String>> {
 fn a_device_is_known_by_all_of_its_names() {
     let mut veth = link(3, "v0");
     veth.altnames = vec!["Ethernet0-1-a-rather-long-name".to_owned()];
-    veth.other_end = Some(OtherEnd {
+    veth.peer = Some(PeerId {
         index: 5,
         namespace: Some(0),
     });

@@ -172,7 +172,7 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
     };
     let counts = |direction: Direction| flow.counts[direction as usize];
     let bytes = |bytes: u64| format!("{} B", count(bytes));
-    let rate = |d| format::rate(flow.rate(d, state.window(), clock), state.look.units);
+    let rate = |d| format::rate(flow.rate(d, state.window(), clock), state.appearance.units);
     let mean = |d| counts(d).bytes.checked_div(counts(d).packets).map(bytes);
     let largest = |d: Direction| Some(u64::from(flow.largest[d as usize])).filter(|b| *b > 0);
     let hops = |d: Direction| Some(flow.hop_limit[d as usize]).filter(|hops| *hops > 0);

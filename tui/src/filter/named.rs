@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::filter::{Completion, Filter, FilterError};
+use super::{Completion, Filter, FilterError};
 
 #[cfg(test)]
 mod tests;

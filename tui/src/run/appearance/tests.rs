@@ -1,11 +1,11 @@
 use super::*;
 
-fn seen(variables: &[(&str, &str)]) -> Look {
+fn seen(variables: &[(&str, &str)]) -> Appearance {
     asked(variables).0
 }
 
-/// The look, and whether the terminal is asked.
-fn asked(variables: &[(&str, &str)]) -> (Look, bool) {
+/// The appearance, and whether the terminal is queried.
+fn asked(variables: &[(&str, &str)]) -> (Appearance, bool) {
     let args = ScreenArgs {
         push_down: false,
         filter: crate::filter::Filter::everything(),
@@ -17,7 +17,7 @@ fn asked(variables: &[(&str, &str)]) -> (Look, bool) {
         keep_screen: false,
         no_mouse: false,
     };
-    look(
+    appearance(
         &args,
         crate::config::Config::parse("").unwrap().screen,
         |name| {

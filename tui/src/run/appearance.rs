@@ -1,21 +1,21 @@
-//! How the screen looks, from the options and the environment.
+//! The appearance of the screen, from the options and the environment.
 
-use crate::app::units::Units;
-use crate::app::{Colours, Look};
+use crate::app::{Appearance, Colours};
 use crate::cli::ScreenArgs;
 use crate::config::{Background, Characters, Screen};
+use crate::text::Units;
 
 #[cfg(test)]
 mod tests;
 
-/// The look that the options, the configuration and the environment ask for, and
-/// whether the terminal is to be asked if its background is light: nothing else
-/// tells, and it has colours.
-pub fn look(
+/// The appearance that the options, the configuration and the environment ask
+/// for, and whether to query the terminal for its background colour: nothing else
+/// says whether it is light, and it has colours.
+pub fn appearance(
     args: &ScreenArgs,
     config: Screen,
     variable: impl Fn(&str) -> Option<String>,
-) -> (Look, bool) {
+) -> (Appearance, bool) {
     let colours = colours(&variable);
     let light = if args.light || args.dark {
         Some(args.light)
@@ -25,7 +25,7 @@ pub fn look(
         has_light_background(variable("COLORFGBG").as_deref())
     };
     let asks = light.is_none() && matches!(colours, Colours::Indexed | Colours::True);
-    let look = Look {
+    let appearance = Appearance {
         ascii: args.ascii
             || match config.characters {
                 Characters::Auto => !is_unicode(&variable),
@@ -36,7 +36,7 @@ pub fn look(
         colours,
         light: light.unwrap_or(false),
     };
-    (look, asks)
+    (appearance, asks)
 }
 
 fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {
