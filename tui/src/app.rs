@@ -27,6 +27,8 @@ mod preferences;
 pub mod push_down;
 pub mod state;
 pub mod tab;
+mod time;
+pub mod timeline;
 mod update;
 pub mod usage;
 pub mod views;
@@ -152,6 +154,7 @@ impl App {
             Some(Overlay::Help) => Context::Help,
             Some(Overlay::Part) => Context::Part,
             Some(Overlay::Columns) => Context::Columns,
+            None if self.state.time_entry.is_some() => Context::Time,
             None if self.state.filtering.typing().is_some() => Context::Filter,
             None => Context::View(self.tab),
         }

@@ -132,7 +132,7 @@ impl Keymap {
         match (bound, event.code) {
             (Some(binding), _) => Some(binding.action.clone()),
             (None, KeyCode::Char(character))
-                if context == Context::Filter
+                if matches!(context, Context::Filter | Context::Time)
                     && !event
                         .modifiers
                         .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>

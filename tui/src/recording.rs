@@ -22,6 +22,7 @@
 mod flows;
 mod frame;
 mod headers;
+mod index;
 mod reader;
 mod varint;
 mod writer;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Session;
 
 pub use headers::without_payload;
+pub use index::{Index, Keyframe};
 pub use reader::{Item, Reader};
 pub use writer::Writer;
 
@@ -44,6 +46,8 @@ pub use writer::Writer;
 const SIGNATURE: [u8; 8] = *b"\x89nkv\r\n\x1a\n";
 /// The version of the frames' layout.
 const FORMAT: u16 = 1;
+/// Where the first frame begins.
+const START: u64 = (SIGNATURE.len() + size_of::<u16>()) as u64;
 
 /// What is known of a recording before its first event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

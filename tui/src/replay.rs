@@ -1,43 +1,35 @@
 //! A recording as a source: what was reported then, at the pace of then or faster.
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
 
-use crate::model::{Envelope, Event, Level, Moment, Notice, Reply, Request};
-use crate::recording::{Head, Item, Reader};
+use crate::model::{Event, Moment, Reply, Request, Session};
+use crate::recording::{Head, Reader};
 use crate::source::{Producer, Source};
-use clock::Clock;
+use file::Shared;
+use player::{Player, REFUSAL};
+use track::{Timed, Track, sender};
 
 mod clock;
+mod file;
+mod marks;
+mod player;
+mod track;
 
 #[cfg(test)]
 mod tests;
 
 /// Items that are read ahead.
 const AHEAD: usize = 4;
-/// What a recording answers to every request.
-const REFUSAL: &str = "this is a recording, in which nothing can be changed";
-
-/// How a recording is played.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// How many times faster than it was recorded; nothing for as fast as the
-    /// consumer takes it.
-    pub speed: Option<f64>,
-    /// How much of it, in its own time; nothing for all.
-    pub duration: Option<Duration>,
-}
 
 /// A recording that was opened.
 #[derive(Debug)]
 pub struct Recording {
-    reader: Reader<BufReader<File>>,
+    track: Track,
 }
 
 impl Recording {
@@ -47,133 +39,102 @@ impl Recording {
     /// When it cannot be read, or is none.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read the recording {}", path.display());
-        let file = File::open(path).with_context(cannot)?;
-        let reader = Reader::open(BufReader::new(file)).with_context(cannot)?;
-        Ok(Self { reader })
+        let file = Shared::new(File::open(path).with_context(cannot)?);
+        let reader = Reader::open(file.again()).with_context(cannot)?;
+        let head = reader.head().clone();
+        Ok(Self {
+            track: Track { head, file },
+        })
     }
 
     /// What it is of.
     #[must_use]
     pub const fn head(&self) -> &Head {
-        self.reader.head()
+        &self.track.head
     }
 
-    /// Plays it, from within a runtime.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn start(self, options: Options) -> anyhow::Result<Source> {
+    fn session(&self) -> Session {
         let Head {
             session,
             kernel,
             nkview,
             ..
         } = self.head().clone();
-        let mut session = session;
-        session.privileges = None;
-        session.remark = Some(format!("recorded by nkview {nkview} on Linux {kernel}"));
-        let (source, producer) = Source::new(session);
+        Session {
+            privileges: None,
+            remark: Some(format!("recorded by nkview {nkview} on Linux {kernel}")),
+            ..session
+        }
+    }
+
+    /// Reads it as fast as the consumer takes it, up to this much of its own time,
+    /// from within a runtime. Then the source ends.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(self, duration: Option<Duration>) -> anyhow::Result<Source> {
+        let (source, producer) = Source::new(self.session());
         let (items, read) = mpsc::channel(AHEAD);
         std::thread::Builder::new()
             .name("replay".to_owned())
-            .spawn(move || self.read(&items))
+            .spawn(move || self.track.read(None, sender(items)))
             .context("cannot start a thread that reads the recording")?;
-        tokio::spawn(play(read, producer, options));
+        tokio::spawn(hand_on(read, producer, duration));
         Ok(source)
     }
 
-    /// Reads to the end, or until nobody takes it any more.
-    fn read(mut self, items: &mpsc::Sender<Item>) {
-        loop {
-            let item = match self.reader.next_item() {
-                // It answers a request of those who recorded it.
-                Ok(Some(Item::Event(Envelope {
-                    event: Event::Reply(_),
-                    ..
-                }))) => continue,
-                Ok(Some(item)) => item,
-                Ok(None) => return,
-                Err(error) => {
-                    let text = format!("The recording cannot be read any further: {error}.");
-                    // Nobody may be left to read it.
-                    let _ = items.blocking_send(Item::Damage(text));
-                    return;
-                }
-            };
-            if items.blocking_send(item).is_err() {
-                return;
-            }
-        }
+    /// Plays it, so many hundredths as fast as it was recorded, from within a
+    /// runtime. At the end it waits to be asked for another moment.
+    ///
+    /// # Errors
+    /// When it cannot be read, or no thread be started.
+    pub fn play(self, speed: u32) -> anyhow::Result<Source> {
+        let (source, producer) = Source::new(self.session());
+        tokio::spawn(Player::new(self.track, speed)?.play(producer));
+        Ok(source)
     }
 }
 
-/// Hands out events when their time has come, and answers requests.
-async fn play(mut items: mpsc::Receiver<Item>, producer: Producer, options: Options) {
+/// Hands on what is read, and answers requests.
+async fn hand_on(mut items: mpsc::Receiver<Timed>, producer: Producer, duration: Option<Duration>) {
     let Producer {
         events,
         mut requests,
         mut stopping,
     } = producer;
-    let mut clock = Clock::new(options.speed);
-    // What is to be sent now, the answers first, and what has to wait.
-    let mut replies = VecDeque::new();
-    let mut due: Option<Envelope> = None;
-    let mut is_over = false;
+    let mut begin: Option<Moment> = None;
     let mut is_asked = true;
     loop {
-        if is_over && due.is_none() && replies.is_empty() {
-            break;
-        }
-        let has_room = !replies.is_empty() || due.is_some();
-        let wait = async {
-            // Answers do not wait for the clock.
-            if let (Some(envelope), true) = (&due, replies.is_empty()) {
-                clock.wait(&envelope.event).await;
+        let envelope = tokio::select! {
+            biased;
+            () = stopping.asked() => break,
+            request = requests.recv(), if is_asked => match request {
+                Some(Request { id, .. }) => Event::Reply(Reply {
+                    id,
+                    result: Err(REFUSAL.to_owned()),
+                })
+                .into(),
+                None => {
+                    is_asked = false;
+                    continue;
+                }
+            },
+            item = items.recv() => {
+                let Some((at, envelope)) = item else { break };
+                if envelope.event.moment().is_some() {
+                    let begin = *begin.get_or_insert(at);
+                    if duration.is_some_and(|duration| at.saturating_sub(begin) > duration) {
+                        break;
+                    }
+                }
+                envelope
             }
-            events.reserve().await
         };
         tokio::select! {
             biased;
             () = stopping.asked() => break,
-            request = requests.recv(), if is_asked => match request {
-                Some(request) => replies.push_back(refuse(&request)),
-                None => is_asked = false,
-            },
-            item = items.recv(), if due.is_none() && !is_over => {
-                due = item.and_then(|item| clock.envelope(item, options.duration));
-                if due.is_none() {
-                    is_over = true;
-                    if options.speed.is_some() {
-                        due = Some(Event::Ended("the recording ends here".to_owned()).into());
-                    }
-                }
-            }
-            permit = wait, if has_room => {
-                let Ok(permit) = permit else { break };
-                match replies.pop_front().or_else(|| due.take()) {
-                    Some(envelope) => permit.send(envelope),
-                    None => drop(permit),
-                }
-            }
+            sent = events.send(envelope) => if sent.is_err() { break },
         }
     }
     stopping.ended(Ok(()));
-}
-
-fn refuse(request: &Request) -> Envelope {
-    Event::Reply(Reply {
-        id: request.id,
-        result: Err(REFUSAL.to_owned()),
-    })
-    .into()
-}
-
-/// What cannot be shown otherwise.
-fn warning(at: Moment, text: String) -> Envelope {
-    Event::Notice(Notice {
-        at,
-        level: Level::Warning,
-        text,
-    })
-    .into()
 }

@@ -67,7 +67,11 @@ impl Traffic {
             Arc::new(host)
         });
         match &envelope.event {
-            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Notice(_)
+            | Event::Reply(_)
+            | Event::Ended(_)
+            | Event::Playback(_)
+            | Event::Marks { .. } => (),
             event => Arc::make_mut(host).apply(event),
         }
     }
@@ -104,7 +108,11 @@ impl Host {
             Event::Interval(interval) => self.ingest(interval),
             Event::Packets(packets) => self.packets.extend(packets),
             Event::Signals(signals) => self.kernel.apply(signals),
-            Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => (),
+            Event::Notice(_)
+            | Event::Reply(_)
+            | Event::Ended(_)
+            | Event::Playback(_)
+            | Event::Marks { .. } => (),
         }
     }
 

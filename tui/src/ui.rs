@@ -14,6 +14,7 @@ pub mod palette;
 mod pane;
 mod plot;
 mod table;
+mod timeline;
 mod views;
 mod whole;
 
@@ -52,6 +53,7 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     let tabs = header::draw(&mut canvas, app, &mut area);
     let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
+    let cursor = timeline::draw(&mut canvas, app, &mut area).or(cursor);
     if app.whole {
         let lines = whole::lines(area.height);
         let place = canvas::bottom(&mut area, lines);

@@ -21,6 +21,8 @@ pub struct Args {
 enum Bench {
     /// Nanoseconds a packet, by `BPF_PROG_TEST_RUN`: the counting path, an event a packet, other maps
     Kernel,
+    /// Size of a recording, CPU of writing it, and the time to go to a moment of it
+    Record,
     /// Throughput and exactness at floods, and CPU, memory and bytes drawn, beside bandwhich, rustnet and netwatch where they are in PATH
     Traffic,
     /// Time of update and draw, from a key to the screen, and bytes drawn
@@ -31,6 +33,7 @@ impl Bench {
     const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
+            Self::Record => "record",
             Self::Traffic => "traffic",
             Self::Ui => "ui",
         }

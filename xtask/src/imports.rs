@@ -50,7 +50,10 @@ const RULES: &[(&str, Names)] = &[
     ("model", Only(&[])),
     ("source", Only(&["model"])),
     ("recording", Only(&["model"])),
-    ("replay", Only(&["model", "recording", "source"])),
+    (
+        "replay",
+        Only(&["diagnosis", "model", "recording", "source", "traffic"]),
+    ),
     ("flow", Only(&["model"])),
     ("text", Only(&[])),
     ("traffic", Only(&["flow", "model", "text"])),
@@ -121,6 +124,7 @@ const APP: &[(&str, Names)] = &[
     ("order", Only(&[])),
     ("push_down", Only(&[])),
     ("tab", Only(&[])),
+    ("timeline", Only(&["line"])),
     ("usage", Only(&[])),
     ("group", Only(&["ends"])),
     ("hostnames", Only(&["ends"])),
@@ -142,6 +146,7 @@ const APP: &[(&str, Names)] = &[
             "line",
             "list",
             "tab",
+            "timeline",
             "usage",
         ]),
     ),
@@ -156,6 +161,7 @@ const APP: &[(&str, Names)] = &[
             "line",
             "list",
             "tab",
+            "timeline",
         ]),
     ),
     (
@@ -170,6 +176,7 @@ const APP: &[(&str, Names)] = &[
             "own",
             "preferences",
             "push_down",
+            "timeline",
             "usage",
         ]),
     ),
@@ -196,6 +203,7 @@ const APP: &[(&str, Names)] = &[
     // Parts of the application itself.
     ("narrowing", All),
     ("navigation", All),
+    ("time", All),
     ("update", All),
 ];
 

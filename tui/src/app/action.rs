@@ -9,8 +9,9 @@ use super::item::Item;
 use super::line::Edit;
 use super::list::{Extent, Motion};
 use super::tab::Tab;
+use super::timeline::Step;
 use super::usage::Usage;
-use crate::model::{Command, Envelope};
+use crate::model::{Command, Envelope, Moment};
 
 /// Everything that can happen: a binding of the keyboard, a click, text that
 /// was typed, an event of the source.
@@ -34,6 +35,16 @@ pub enum Action {
     Watch,
     /// Freeze the picture, or take it up again.
     Pause,
+    /// Step through time.
+    Step(Step),
+    /// Go to this moment.
+    GoTo(Moment),
+    /// Play a recording faster.
+    Faster,
+    /// Play a recording more slowly.
+    Slower,
+    /// Open the line in which a time is typed.
+    EditTime,
     /// Show a view.
     Show(Tab),
     /// Show the view to the right of this one.

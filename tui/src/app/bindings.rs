@@ -8,6 +8,7 @@ use super::filtering::Subject;
 use super::line::Edit;
 use super::list::Motion;
 use super::tab::Tab;
+use super::timeline::Step;
 
 /// Where a key does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,8 @@ pub enum Context {
     View(Tab),
     /// While a filter is typed.
     Filter,
+    /// While a time is typed.
+    Time,
     /// While the user is asked which part of the filter to remove.
     Part,
     /// While the columns are chosen.
@@ -33,6 +36,7 @@ impl Context {
     pub fn all() -> impl Iterator<Item = Self> {
         let others = [
             Self::Filter,
+            Self::Time,
             Self::Part,
             Self::Columns,
             Self::Help,
@@ -51,6 +55,7 @@ impl Context {
             Self::Main => "In every view",
             Self::View(tab) => tab.name(),
             Self::Filter => "While typing a filter",
+            Self::Time => "While typing a time",
             Self::Part => "While removing a part of the filter",
             Self::Columns => "While choosing columns",
             Self::Help => "In this help",
@@ -65,6 +70,7 @@ impl Context {
             Self::Main => "main",
             Self::View(tab) => tab.key(),
             Self::Filter => "filter",
+            Self::Time => "time",
             Self::Part => "part",
             Self::Columns => "columns",
             Self::Help => "help",
@@ -89,6 +95,7 @@ impl Context {
             Self::Main => MAIN,
             Self::View(_) => &[],
             Self::Filter => FILTER,
+            Self::Time => TIME,
             Self::Part => PART,
             Self::Columns => COLUMNS,
             Self::Help => HELP,
@@ -153,6 +160,15 @@ const MAIN: &[Row] = &[
     row("x", "remove-part", A::RemovePart, "remove filter", "Remove a part of the filter"),
     row("X", "clear-filter", A::ClearFilter, "", "Remove the whole filter"),
     row("Space", "pause", A::Pause, "pause", "Pause the display; counting continues"),
+    row("[", "time-back", A::Step(Step::Back), "", "In a recording: a second back"),
+    row("]", "time-forward", A::Step(Step::Forward), "", "In a recording: a second forward"),
+    row("{", "time-minute-back", A::Step(Step::MinuteBack), "", "In a recording: a minute back"),
+    row("}", "time-minute-forward", A::Step(Step::MinuteForward), "", "In a recording: a minute forward"),
+    row("(", "time-earlier-mark", A::Step(Step::EarlierMark), "", "In a recording: back to where a problem began or a notice came"),
+    row(")", "time-later-mark", A::Step(Step::LaterMark), "", "In a recording: forward to where a problem begins or a notice comes"),
+    row("T", "edit-time", A::EditTime, "", "In a recording: go to a time of day (14:03:20), or by a distance (-90s, +5m)"),
+    row(".", "faster", A::Faster, "", "Play a recording faster"),
+    row(",", "slower", A::Slower, "", "Play a recording more slowly"),
     row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
     row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),
@@ -194,6 +210,19 @@ const FILTER: &[Row] = &[
     row("Ctrl-W", "edit-delete-word", A::Edit(Edit::DeleteWord), "", "Delete the word before the cursor"),
     row("Ctrl-U", "edit-delete-to-start", A::Edit(Edit::DeleteToStart), "clear", "Delete to the start"),
     row("Ctrl-K", "edit-delete-to-end", A::Edit(Edit::DeleteToEnd), "", "Delete to the end"),
+];
+
+#[rustfmt::skip]
+const TIME: &[Row] = &[
+    row("Enter", "accept", A::Accept, "go there", "Go to this time"),
+    row("Esc", "back", A::Back, "stay", "Stay at the time that is shown"),
+    row("Left", "edit-left", A::Edit(Edit::Left), "", "Left"),
+    row("Right", "edit-right", A::Edit(Edit::Right), "", "Right"),
+    row("Home Ctrl-A", "edit-start", A::Edit(Edit::Start), "", "To the start"),
+    row("End Ctrl-E", "edit-end", A::Edit(Edit::End), "", "To the end"),
+    row("Backspace Ctrl-H", "edit-backspace", A::Edit(Edit::Backspace), "", "Delete the character before the cursor"),
+    row("Del Ctrl-D", "edit-delete", A::Edit(Edit::Delete), "", "Delete the character under the cursor"),
+    row("Ctrl-U", "edit-delete-to-start", A::Edit(Edit::DeleteToStart), "clear", "Delete to the start"),
 ];
 
 #[rustfmt::skip]

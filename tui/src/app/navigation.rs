@@ -22,6 +22,9 @@ impl App {
         if self.overlay.take().is_some() {
             return;
         }
+        if self.state.time_entry.take().is_some() {
+            return;
+        }
         if self.state.filtering.typing().is_some() {
             return self.filter(Filtering::restore);
         }

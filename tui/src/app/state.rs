@@ -15,11 +15,12 @@ use super::notices::Notices;
 use super::own::OwnSession;
 use super::preferences::Appearance;
 use super::push_down::PushDown;
+use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::diagnosis::{Diagnosis, Finding, Kind};
 use crate::filter::Filter;
 use crate::flow::Span;
-use crate::model::{Envelope, HostId, Level, Notice, Session, WallClock};
+use crate::model::{Envelope, HostId, Level, Mark, Moment, Notice, Playback, Session, WallClock};
 use crate::traffic::{Devices, Host, Traffic};
 
 /// The traffic and the choices that hold in every view.
@@ -61,6 +62,14 @@ pub struct State {
     pub concerns: Concerns,
     /// The kinds of problems that the user does not want to see.
     pub silenced: Vec<Kind>,
+    /// Where the replay is, if this is one.
+    pub playback: Option<Playback>,
+    /// A time that is being typed.
+    pub time_entry: Option<TimeEntry>,
+    /// The moment that was asked for last, until the source is there.
+    pub(super) wanted: Option<Moment>,
+    /// What is worth a look, in the order of time, and up to where it is known.
+    pub(super) marks: (Vec<Mark>, Moment),
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
     pub(super) measure: Measure,
     pub(super) live: Traffic,
@@ -92,6 +101,10 @@ impl State {
             problems: Vec::new(),
             concerns: Concerns::default(),
             silenced: Vec::new(),
+            playback: None,
+            time_entry: None,
+            wanted: None,
+            marks: (Vec::new(), Moment::ZERO),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
             live: Traffic::default(),
@@ -164,6 +177,39 @@ impl State {
             flows: &self.picture().flows,
             names: self.picture().devices.names(),
         }
+    }
+
+    /// Where what is shown is in time; nothing where that is now.
+    #[must_use]
+    pub fn timeline(&self) -> Option<Timeline<'_>> {
+        let playback = self.playback.as_ref()?;
+        let now = self.live().flows.now();
+        let at = if playback.is_playing {
+            playback.at.max(now)
+        } else {
+            playback.at
+        };
+        let (marks, searched) = &self.marks;
+        Some(Timeline {
+            begin: playback.begin,
+            end: playback.end,
+            at: self.wanted.unwrap_or(at),
+            since: playback.since,
+            searched: *searched,
+            marks,
+            playback: Some(playback),
+        })
+    }
+
+    /// Forgets what the source has reported.
+    pub(super) fn restart(&mut self) {
+        self.live = Traffic::default();
+        self.live
+            .keep_closed(self.filtering.closed() == Closed::Keep);
+        self.frozen = None;
+        self.diagnoses.clear();
+        self.notices = Notices::default();
+        self.clock = self.session.wall_clock();
     }
 
     /// Takes over what a source reports.

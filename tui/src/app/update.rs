@@ -68,7 +68,21 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help),
             Action::Back => self.back(),
             Action::Open => effects.extend(self.let_view(|view, state| view.open(state))),
-            Action::Pause => self.pause(),
+            Action::Pause => effects.extend(self.pause()),
+            Action::Step(step) => effects.extend(self.step_in_time(step)),
+            Action::GoTo(moment) => effects.extend(self.go_to(moment)),
+            Action::Faster => effects.extend(self.change_speed(true)),
+            Action::Slower => effects.extend(self.change_speed(false)),
+            Action::EditTime => self.edit_time(),
+            Action::Edit(edit) if self.state.time_entry.is_some() => {
+                if let Some(entry) = &mut self.state.time_entry {
+                    entry.is_wrong = false;
+                    entry.line.edit(edit);
+                }
+            }
+            Action::Accept if self.state.time_entry.is_some() => {
+                effects.extend(self.accept_time());
+            }
             Action::Show(tab) => self.show(tab),
             Action::NextView => self.show(self.tab.moved(1)),
             Action::PreviousView => self.show(self.tab.moved(Tab::ALL.len() - 1)),
@@ -133,7 +147,21 @@ impl App {
     fn handle(&mut self, envelope: Envelope) -> Vec<Effect> {
         let was_listed = self.state.known_devices().are_listed();
         self.state.apply(&envelope);
+        // What leads to the moment that was asked for is not shown.
+        let is_seeking = self.state.playback.is_some_and(|it| it.is_seeking);
         match envelope.event {
+            Event::Playback(playback) => return self.playback(playback),
+            Event::Marks { new, until } => {
+                let (marks, searched) = &mut self.state.marks;
+                marks.extend(new);
+                marks.sort_unstable();
+                *searched = until;
+            }
+            Event::Interval(interval) if is_seeking => {
+                self.state.clock.follow(interval.anchor());
+                return Vec::new();
+            }
+            Event::Devices(_) | Event::Packets(_) if is_seeking => return Vec::new(),
             Event::Devices(_) => {
                 // With nothing to see yet, it is asked what to watch.
                 let devices = self.state.known_devices();
@@ -178,7 +206,8 @@ impl App {
             }
             (Command::Measure(true), Err(reason)) => self.state.not_measured = Some(reason.clone()),
             (Command::Measure(_), _) => self.state.not_measured = None,
-            (Command::Watch(_) | Command::Unwatch(_) | Command::LookUp { .. }, _) => {}
+            (Command::Seek(_), Err(_)) => self.state.wanted = None,
+            _ => {}
         }
         if let Err(reason) = result {
             let text = match command {
@@ -195,13 +224,20 @@ impl App {
                     format!("cannot stop measuring what the programs cost: {reason}")
                 }
                 Command::LookUp { .. } => format!("cannot look up the flow: {reason}"),
+                Command::Seek(_) => format!("cannot go there: {reason}"),
+                Command::Play(_) => format!("cannot play: {reason}"),
+                Command::Speed(_) => format!("cannot change the speed: {reason}"),
             };
             self.state.notify(Level::Warning, text);
         }
         vec![Effect::DrawSoon]
     }
 
-    pub(super) fn pause(&mut self) {
+    pub(super) fn pause(&mut self) -> Option<Effect> {
+        if let Some(playback) = &self.state.playback {
+            let plays = !playback.is_playing;
+            return Some(Effect::Source(Command::Play(plays)));
+        }
         self.state.frozen = match self.state.frozen {
             Some(_) => None,
             None => Some(self.state.live.clone()),
@@ -210,5 +246,6 @@ impl App {
             self.state.diagnose();
         }
         self.refresh();
+        None
     }
 }

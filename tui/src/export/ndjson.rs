@@ -125,7 +125,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
                 let time = self.time(notice.at);
                 self.write(&Line::Notice(line::Notice::new(time, notice)))?;
             }
-            Event::Reply(_) | Event::Signals(_) => {}
+            Event::Reply(_) | Event::Signals(_) | Event::Playback(_) | Event::Marks { .. } => {}
             Event::Ended(text) => {
                 self.start(&[])?;
                 let time = self.time(self.now);

@@ -180,7 +180,11 @@ fn weight(event: &Event) -> usize {
                 + size_of_val(signals.resets.as_slice())
                 + size_of_val(signals.owners.as_slice())
         }
-        Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => 0,
+        Event::Notice(_)
+        | Event::Reply(_)
+        | Event::Ended(_)
+        | Event::Playback(_)
+        | Event::Marks { .. } => 0,
     };
     parts + PIECE
 }

@@ -256,7 +256,7 @@ impl<W: Write + Send> Sink for Pcapng<W> {
                     self.packet(envelope.host, packet)?;
                 }
             }
-            Event::Signals(_) | Event::Notice(_) | Event::Reply(_) | Event::Ended(_) => {}
+            _ => {}
         }
         self.writer.flush()
     }

@@ -151,7 +151,7 @@ impl<W: Write + Send> Sink for Text<W> {
                 writeln!(self.writer, "-- {time} {level}: {}", clean(&notice.text))?;
             }
             Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
-            Event::Signals(_) | Event::Reply(_) => {}
+            Event::Signals(_) | Event::Reply(_) | Event::Playback(_) | Event::Marks { .. } => {}
         }
         self.writer.flush()
     }

@@ -120,7 +120,7 @@ impl<W: Write + Send> Sink for Top<W> {
             Event::Interval(interval) => self.table(envelope.host, interval)?,
             Event::Notice(notice) => writeln!(self.writer, "-- {}", clean(&notice.text))?,
             Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
-            Event::Packets(_) | Event::Signals(_) | Event::Reply(_) => {}
+            _ => {}
         }
         self.writer.flush()
     }

@@ -83,4 +83,15 @@ impl WallClock {
         let step = before.or(self.steps.front());
         step.map_or(Timestamp::MIN, |step| step.wall_at(moment))
     }
+
+    /// The moment at which the wall clock showed this time, the last one if it did
+    /// so several times; nothing before the source's start.
+    #[must_use]
+    pub fn moment(&self, wall: Timestamp) -> Option<Moment> {
+        let before = self.steps.iter().rev().find(|step| step.wall <= wall);
+        let step = before.or(self.steps.front())?;
+        let since = wall.duration_since(step.wall);
+        let at = SignedDuration::try_from(step.at).ok()?.checked_add(since)?;
+        at.try_into().ok()
+    }
 }

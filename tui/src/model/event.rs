@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Device, Interval, Notice, Packet, Reply, Signals};
+use super::{Device, Interval, Mark, Moment, Notice, Packet, Playback, Reply, Signals};
 
 /// A host, by its number in this run: 0 is the first source. A merged source
 /// numbers its hosts from 0 on.
@@ -47,4 +47,31 @@ pub enum Event {
     Reply(Reply),
     /// The source has nothing more to say, and why.
     Ended(String),
+    /// Where a replay is now.
+    Playback(Playback),
+    /// Moments of a recording that are worth a look, found so far.
+    Marks {
+        /// Those found since the last such event.
+        new: Vec<Mark>,
+        /// Up to here the recording has been searched.
+        until: Moment,
+    },
+}
+
+impl Event {
+    /// When it was reported; nothing for what can come at any time.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        match self {
+            Self::Interval(interval) => Some(interval.at),
+            Self::Packets(packets) => packets.last().map(|packet| packet.at),
+            Self::Signals(signals) => Some(signals.at),
+            Self::Notice(notice) => Some(notice.at),
+            Self::Devices(_)
+            | Self::Reply(_)
+            | Self::Ended(_)
+            | Self::Playback(_)
+            | Self::Marks { .. } => None,
+        }
+    }
 }

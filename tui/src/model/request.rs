@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Moment;
 use super::signal::Tuple;
 
 /// A request's number, unique within a session.
@@ -51,4 +52,10 @@ pub enum Command {
         /// The flow.
         tuple: Tuple,
     },
+    /// Go to this moment of a recording.
+    Seek(Moment),
+    /// Play a recording, or pause it.
+    Play(bool),
+    /// Play a recording so many times faster than it was recorded, in hundredths.
+    Speed(u32),
 }

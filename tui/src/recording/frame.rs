@@ -1,6 +1,6 @@
 //! Frames: pieces of a recording that can be checked, and skipped, one by one.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// What a frame starts with, to be found again behind damage.
 const SYNC: [u8; 4] = *b"\x9enkf";
@@ -223,6 +223,55 @@ impl<R: Read> Frames<R> {
                 .read_to_end(&mut self.buffer)?;
         }
         Ok(&self.buffer[self.done..])
+    }
+}
+
+impl<R: Read + Seek> Frames<R> {
+    /// Goes on at this byte of the recording.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn go_to(&mut self, place: u64) -> io::Result<()> {
+        self.reader.seek(SeekFrom::Start(place))?;
+        self.buffer.clear();
+        self.done = 0;
+        self.offset = place;
+        Ok(())
+    }
+
+    /// How many bytes the recording has.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn length(&mut self) -> io::Result<u64> {
+        self.reader.seek(SeekFrom::End(0))
+    }
+
+    /// The next frame of a kind and its place. The payloads of others are not read.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn next_of(&mut self, kind: u8) -> io::Result<Option<(u64, Vec<u8>)>> {
+        loop {
+            let place = self.offset + self.done as u64;
+            match self.peek(HEADER)?.first_chunk().map(Header::decode) {
+                None => return Ok(None),
+                Some(None) => self.skip_to_sync(),
+                Some(Some(header)) if header.kind == kind && header.version == VERSION => {
+                    if let Found::Frame(_, payload) = self.payload(place, header)? {
+                        return Ok(Some((place, payload)));
+                    }
+                }
+                Some(Some(header)) => {
+                    let end = self.done + HEADER + header.length as usize;
+                    if end <= self.buffer.len() {
+                        self.done = end;
+                    } else {
+                        self.go_to(self.offset + end as u64)?;
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Reads recordings.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read, Seek};
 
 use super::flows::Decoder;
-use super::frame::{Found, Frames, Header, VERSION, kind};
+use super::frame::{Found, Frames, HEADER, Header, VERSION, kind};
+use super::index::Keyframe;
 use super::writer::{Key, Recorded};
-use super::{Error, FORMAT, Head, SIGNATURE};
-use crate::model::{Envelope, Event, HostId, Interval};
+use super::{Error, FORMAT, Head, Index, SIGNATURE, START};
+use crate::model::{Envelope, Event, HostId, Interval, Moment};
 
 /// What comes next in a recording.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,10 @@ pub struct Reader<R> {
     follows: bool,
     /// Intervals that could not be read since that is not so.
     skipped: u64,
+    /// Whether the next keyframe tells the devices: those before it were not read.
+    lacks_devices: bool,
+    /// What that keyframe told.
+    told: VecDeque<Item>,
 }
 
 impl<R: Read> Reader<R> {
@@ -41,8 +46,7 @@ impl<R: Read> Reader<R> {
     /// When it is none, or cannot be read.
     pub fn open(mut reader: R) -> Result<Self, Error> {
         let mut start = Vec::new();
-        let length = SIGNATURE.len() + size_of_val(&FORMAT);
-        (&mut reader).take(length as u64).read_to_end(&mut start)?;
+        (&mut reader).take(START).read_to_end(&mut start)?;
         let version = match start.strip_prefix(&SIGNATURE) {
             Some(&[low, high]) => u16::from_le_bytes([low, high]),
             Some(_) => return Err(Error::Head),
@@ -51,7 +55,7 @@ impl<R: Read> Reader<R> {
         if version != FORMAT {
             return Err(Error::Version(version));
         }
-        let mut frames = Frames::new(reader, length as u64);
+        let mut frames = Frames::new(reader, START);
         let head = match frames.next_frame()? {
             Found::Frame(header, payload) if header.kind == kind::HEAD => {
                 postcard::from_bytes(&payload).map_err(|_| Error::Head)?
@@ -65,6 +69,8 @@ impl<R: Read> Reader<R> {
             flows: BTreeMap::new(),
             follows: false,
             skipped: 0,
+            lacks_devices: false,
+            told: VecDeque::new(),
         })
     }
 
@@ -79,6 +85,9 @@ impl<R: Read> Reader<R> {
     /// Those of the reader.
     pub fn next_item(&mut self) -> io::Result<Option<Item>> {
         loop {
+            if let Some(item) = self.told.pop_front() {
+                return Ok(Some(item));
+            }
             let item = match self.frames.next_frame()? {
                 Found::Frame(header, payload) => self.frame(header, &payload),
                 Found::Damaged { at, bytes } => {
@@ -127,9 +136,16 @@ impl<R: Read> Reader<R> {
     fn content(&mut self, kind: u8, payload: &[u8]) -> Option<Option<Item>> {
         Some(match kind {
             kind::KEY => {
-                let _: Key = postcard::from_bytes(payload).ok()?;
+                let key: Key = postcard::from_bytes(payload).ok()?;
                 self.flows.clear();
                 self.follows = true;
+                if std::mem::take(&mut self.lacks_devices) {
+                    let devices = key.devices.into_iter().map(|(host, devices)| {
+                        let event = Event::Devices(devices);
+                        Item::Event(Envelope { host, event })
+                    });
+                    self.told.extend(devices);
+                }
                 self.take_skipped()
             }
             kind::INTERVAL if !self.follows => {
@@ -160,5 +176,90 @@ impl<R: Read> Reader<R> {
                 "{skipped} intervals after the damage cannot be read: they build on what is missing."
             ))
         })
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Goes on at a keyframe, by its place in the [`Index`]. It tells the devices
+    /// first.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn go_to(&mut self, place: u64) -> io::Result<()> {
+        self.frames.go_to(place)?;
+        self.flows.clear();
+        self.follows = false;
+        self.skipped = 0;
+        self.lacks_devices = true;
+        self.told.clear();
+        Ok(())
+    }
+
+    /// The keyframes, and where the recording ends: from the index at its end, or
+    /// from the frames where that is missing. The reader is at the start then.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn index(&mut self) -> io::Result<Index> {
+        let keys = match self.written_index()? {
+            Some(keys) => keys,
+            None => self.keyframes()?,
+        };
+        let mut end = keys.last().map_or(Moment::ZERO, |key| key.at);
+        if let Some(last) = keys.last() {
+            self.go_to(last.place)?;
+            while let Some(item) = self.next_item()? {
+                if let Item::Event(envelope) = item {
+                    end = end.max(envelope.event.moment().unwrap_or_default());
+                }
+            }
+        }
+        self.go_to(START)?;
+        let _head = self.frames.next_frame()?;
+        self.lacks_devices = false;
+        self.sequence = 1;
+        Ok(Index { keys, end })
+    }
+
+    /// The index as it was written; nothing where it is missing or damaged.
+    fn written_index(&mut self) -> io::Result<Option<Vec<Keyframe>>> {
+        let length = self.frames.length()?;
+        let Some(trailer) = length.checked_sub((HEADER + size_of::<u64>()) as u64) else {
+            return Ok(None);
+        };
+        self.frames.go_to(trailer)?;
+        let place = match self.frames.next_frame()? {
+            Found::Frame(header, payload) if header.kind == kind::TRAILER => payload,
+            _ => return Ok(None),
+        };
+        let place = place.try_into().map(u64::from_le_bytes);
+        let Some(place) = place.ok().filter(|place| *place < trailer) else {
+            return Ok(None);
+        };
+        self.frames.go_to(place)?;
+        Ok(match self.frames.next_frame()? {
+            Found::Frame(header, payload)
+                if header.kind == kind::INDEX && header.version == VERSION =>
+            {
+                let keys: Option<Vec<(Moment, u64)>> = postcard::from_bytes(&payload).ok();
+                keys.map(|keys| {
+                    let keyframe = |(at, place)| Keyframe { at, place };
+                    keys.into_iter().map(keyframe).collect()
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// The index anew, from the frames.
+    fn keyframes(&mut self) -> io::Result<Vec<Keyframe>> {
+        self.frames.go_to(START)?;
+        let mut keys = Vec::new();
+        while let Some((place, payload)) = self.frames.next_of(kind::KEY)? {
+            if let Ok(Key { at, .. }) = postcard::from_bytes(&payload) {
+                keys.push(Keyframe { at, place });
+            }
+        }
+        Ok(keys)
     }
 }

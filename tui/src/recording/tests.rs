@@ -8,8 +8,8 @@ use super::*;
 use crate::model::signal::{Owner, Reset, ResetBy, Signals, SocketError, Trace, Tuple};
 use crate::model::stack::Stack;
 use crate::model::{
-    Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Notice, Socket, TcpCounts,
-    TcpSocket,
+    Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Moment, Notice, Socket,
+    TcpCounts, TcpSocket,
 };
 use crate::synthetic::{self, Synthetic};
 
@@ -400,4 +400,61 @@ fn the_golden_file_is_readable() {
     let golden = std::fs::read(path).unwrap();
     assert_eq!(Reader::open(&*golden).unwrap().head(), &head());
     assert_eq!(read(&golden), items(&story(3)));
+}
+
+#[test]
+fn the_index_is_read_or_made_anew_and_leads_to_every_moment() {
+    let events = story(100);
+    let bytes = write(&events);
+    let mut reader = Reader::open(io::Cursor::new(&*bytes)).unwrap();
+    let index = reader.index().unwrap();
+    assert_eq!(index.keys.len(), 7);
+    assert_eq!(index.begin(), Moment::ZERO);
+    assert_eq!(index.end, Duration::from_secs(100));
+    assert_eq!(
+        std::iter::from_fn(|| reader.next_item().unwrap()).collect::<Vec<_>>(),
+        items(&events),
+        "reading the index changes nothing"
+    );
+    // Without the index, cut anywhere in the last frames, or damaged there.
+    let places = frames(&bytes);
+    let last = places[places.len() - 3];
+    for cut in [last, last + 1, last + HEADER, bytes.len() - 1] {
+        let mut reader = Reader::open(io::Cursor::new(&bytes[..cut])).unwrap();
+        assert_eq!(reader.index().unwrap(), index, "cut at {cut}");
+    }
+    for place in last..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[place] ^= 0x40;
+        let mut reader = Reader::open(io::Cursor::new(&*bytes)).unwrap();
+        assert_eq!(reader.index().unwrap(), index, "damaged at {place}");
+    }
+    for keyframe in &index.keys {
+        reader.go_to(keyframe.place).unwrap();
+        let Some(Item::Event(first)) = reader.next_item().unwrap() else {
+            panic!("no event at {keyframe:?}");
+        };
+        assert!(matches!(first.event, Event::Devices(_)));
+        let rest: Vec<_> = std::iter::from_fn(|| reader.next_item().unwrap()).collect();
+        let intervals = rest.iter().filter_map(|item| match item {
+            Item::Event(envelope) => match &envelope.event {
+                Event::Interval(interval) => Some(interval),
+                _ => None,
+            },
+            other => panic!("{other:?}"),
+        });
+        let expected = events.iter().filter_map(|it| match &it.event {
+            Event::Interval(interval) if interval.at > keyframe.at => Some(interval),
+            _ => None,
+        });
+        assert!(intervals.eq(expected), "from {keyframe:?} on");
+    }
+}
+
+#[test]
+fn a_recording_without_intervals_has_nothing_to_go_to() {
+    let mut reader = Reader::open(io::Cursor::new(write(&[]))).unwrap();
+    let index = reader.index().unwrap();
+    assert_eq!(index, Index::default());
+    assert_eq!(index.before(Duration::from_secs(1)), None);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flows::{Columns, Encoder};
 use super::frame::{self, kind};
-use super::{FORMAT, Head, SIGNATURE};
+use super::{FORMAT, Head, SIGNATURE, START};
 use crate::model::{Device, Envelope, Event, HostId, Interval, Moment};
 
 /// Intervals from a keyframe to the next: what is lost at most with a damaged frame,
@@ -63,7 +63,7 @@ impl<W: Write> Writer<W> {
         writer.write_all(&FORMAT.to_le_bytes())?;
         let mut new = Self {
             writer,
-            bytes: (SIGNATURE.len() + size_of_val(&FORMAT)) as u64,
+            bytes: START,
             sequence: 0,
             remaining: 0,
             devices: BTreeMap::new(),
@@ -125,6 +125,9 @@ impl<W: Write> Writer<W> {
 
     fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         let known: usize = self.flows.values().map(Encoder::len).sum();
+        if self.index.is_empty() {
+            self.at = interval.at.saturating_sub(interval.length);
+        }
         if self.remaining == 0 || known > FLOWS {
             self.keyframe()?;
         }

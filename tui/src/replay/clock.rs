@@ -4,75 +4,79 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::warning;
-use crate::model::{Envelope, Event, Moment};
-use crate::recording::Item;
+use crate::model::Moment;
 
-/// Tells the time of a recording.
+/// The time of a recording, as it is played.
 #[derive(Debug)]
 pub struct Clock {
-    /// How many times faster than then; nothing for at once.
-    speed: Option<f64>,
-    /// The moment of the first event that has one, and when that was played.
-    start: Option<(Moment, Instant)>,
-    /// The moment of the last event.
-    now: Moment,
+    /// A moment, and when it was or is played.
+    at: (Moment, Instant),
+    /// How many times faster than then, in hundredths.
+    speed: u32,
+    is_running: bool,
 }
 
 impl Clock {
-    pub const fn new(speed: Option<f64>) -> Self {
+    /// Starts at a moment.
+    pub fn new(at: Moment, speed: u32) -> Self {
         Self {
+            at: (at, Instant::now()),
             speed,
-            start: None,
-            now: Moment::ZERO,
+            is_running: true,
         }
     }
 
-    /// What an item is to whoever watches; nothing once `duration` is over.
-    pub fn envelope(&mut self, item: Item, duration: Option<Duration>) -> Option<Envelope> {
-        let envelope = match item {
-            Item::Event(envelope) => envelope,
-            Item::Lost(packets) => {
-                let text = format!(
-                    "{packets} packets are missing here: the disk was too slow to record them."
-                );
-                warning(self.now, text)
-            }
-            Item::Damage(text) => warning(self.now, text),
-        };
-        if let Some(moment) = moment(&envelope.event) {
-            self.now = moment;
-            let (start, _) = *self.start.get_or_insert((moment, Instant::now()));
-            if duration.is_some_and(|duration| moment.saturating_sub(start) > duration) {
-                return None;
-            }
+    /// The moment that is played now.
+    pub fn now(&self) -> Moment {
+        let (at, since) = self.at;
+        if !self.is_running {
+            return at;
         }
-        Some(envelope)
+        let played = since.elapsed().as_secs_f64() * f64::from(self.speed) / 100.0;
+        at.saturating_add(Duration::try_from_secs_f64(played).unwrap_or(Duration::MAX))
     }
 
-    /// Waits until an event is due.
-    pub async fn wait(&self, event: &Event) {
-        let (Some(speed), Some((start, played)), Some(moment)) =
-            (self.speed, self.start, moment(event))
-        else {
+    /// Goes on from a moment.
+    pub fn set(&mut self, at: Moment) {
+        self.at = (at, Instant::now());
+    }
+
+    /// Plays at this speed from now on.
+    pub fn play_at(&mut self, speed: u32) {
+        self.set(self.now());
+        self.speed = speed;
+    }
+
+    /// Stops, or goes on.
+    pub fn run(&mut self, is_running: bool) {
+        self.set(self.now());
+        self.is_running = is_running;
+    }
+
+    pub const fn speed(&self) -> u32 {
+        self.speed
+    }
+
+    pub const fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    /// Waits until a moment is played: for ever while that stands still before it.
+    pub async fn wait(&self, moment: Moment) {
+        let (at, since) = self.at;
+        let ahead = moment.saturating_sub(at);
+        if ahead.is_zero() {
             return;
-        };
-        let since = moment.saturating_sub(start).as_secs_f64() / speed;
-        let since = Duration::try_from_secs_f64(since).unwrap_or(Duration::MAX);
-        // A damaged clock must not hold up the rest for ever.
-        if let Some(due) = played.checked_add(since) {
-            sleep_until(due).await;
         }
-    }
-}
-
-/// When an event was reported.
-fn moment(event: &Event) -> Option<Moment> {
-    match event {
-        Event::Interval(interval) => Some(interval.at),
-        Event::Packets(packets) => packets.last().map(|packet| packet.at),
-        Event::Signals(signals) => Some(signals.at),
-        Event::Notice(notice) => Some(notice.at),
-        Event::Devices(_) | Event::Reply(_) | Event::Ended(_) => None,
+        if !self.is_running {
+            return std::future::pending().await;
+        }
+        let ahead = ahead.as_secs_f64() * 100.0 / f64::from(self.speed);
+        let ahead = Duration::try_from_secs_f64(ahead).unwrap_or(Duration::MAX);
+        match since.checked_add(ahead) {
+            Some(due) => sleep_until(due).await,
+            // A damaged clock must not hold up the rest for ever.
+            None => (),
+        }
     }
 }

@@ -3,9 +3,11 @@ use std::io::Write;
 use tokio::time::Instant;
 
 use super::*;
-use crate::model::{Command, RequestId};
+use crate::diagnosis::Diagnosis;
+use crate::model::{Command, Envelope, HostId, Level, Mark, MarkKind, Notice, Playback, RequestId};
 use crate::recording::Writer;
 use crate::synthetic::{self, Synthetic};
+use crate::traffic::Traffic;
 
 fn recording(events: &[Envelope]) -> Recording {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -32,10 +34,48 @@ async fn all(source: &mut Source) -> Vec<Envelope> {
     events
 }
 
+/// What is known after these events: the flows with all that is shown of them, the
+/// devices, and what is wrong.
+fn picture(events: &[Envelope]) -> String {
+    let mut traffic = Traffic::default();
+    let mut diagnosis = Diagnosis::default();
+    for event in events {
+        traffic.apply(event);
+        let flows = &traffic.host(event.host).flows;
+        diagnosis.observe(&event.event, flows);
+    }
+    let host = traffic.host(HostId::default());
+    let mut flows: Vec<_> = host.flows.iter().map(|flow| format!("{flow:?}")).collect();
+    flows.sort_unstable();
+    let devices: Vec<_> = host.devices.watched().collect();
+    let findings = diagnosis.findings();
+    format!("{:?} {devices:?} {findings:?} {flows:#?}", host.flows.now())
+}
+
+/// Receives until the replay is at a moment; `events` are those that lead there.
+async fn until(source: &mut Source, to: Moment, events: &mut Vec<Envelope>) -> Playback {
+    loop {
+        let envelope = source.events.recv().await.unwrap();
+        match envelope.event {
+            Event::Playback(playback) if playback.restarts => events.clear(),
+            Event::Playback(playback) if !playback.is_seeking && playback.at == to => {
+                return playback;
+            }
+            Event::Playback(_) | Event::Marks { .. } | Event::Reply(_) => {}
+            _ => events.push(envelope),
+        }
+    }
+}
+
+async fn ask(source: &Source, command: Command) {
+    let id = RequestId(7);
+    source.requests.send(Request { id, command }).await.unwrap();
+}
+
 #[tokio::test]
 async fn as_fast_as_it_can_gives_the_same_events_and_ends() {
     let events = Synthetic::new(3, 20).story(100);
-    let mut source = recording(&events).start(Options::default()).unwrap();
+    let mut source = recording(&events).start(None).unwrap();
     assert_eq!(all(&mut source).await, events);
     source.stop.ask().wait().await.unwrap();
 }
@@ -43,11 +83,8 @@ async fn as_fast_as_it_can_gives_the_same_events_and_ends() {
 #[tokio::test]
 async fn a_duration_is_in_the_time_of_the_recording() {
     let events = Synthetic::new(3, 5).story(100);
-    let options = Options {
-        duration: Some(Duration::from_secs(10)),
-        ..Options::default()
-    };
-    let mut source = recording(&events).start(options).unwrap();
+    let duration = Some(Duration::from_secs(10));
+    let mut source = recording(&events).start(duration).unwrap();
     let is_interval = |it: &&Envelope| matches!(it.event, Event::Interval(_));
     let intervals = all(&mut source).await;
     assert_eq!(intervals.iter().filter(is_interval).count(), 11);
@@ -55,40 +92,80 @@ async fn a_duration_is_in_the_time_of_the_recording() {
 
 #[tokio::test(start_paused = true)]
 async fn the_speed_is_that_of_the_recording_or_a_multiple() {
-    for speed in [1.0, 4.0] {
+    for speed in [100, 400] {
         let events = Synthetic::new(3, 5).story(41);
-        let options = Options {
-            speed: Some(speed),
-            duration: None,
-        };
         let start = Instant::now();
-        let mut source = recording(&events).start(options).unwrap();
-        let played = all(&mut source).await;
-        assert_eq!(played[..events.len()], events);
-        assert!(matches!(played.last().unwrap().event, Event::Ended(_)));
-        let took = start.elapsed().as_secs_f64() * speed;
-        assert!((40.0..41.0).contains(&took), "{took} s at {speed}");
+        let mut source = recording(&events).play(speed).unwrap();
+        let mut played = Vec::new();
+        let end = loop {
+            let envelope = source.events.recv().await.unwrap();
+            match envelope.event {
+                Event::Playback(playback) if !playback.is_playing => break playback,
+                Event::Playback(_) | Event::Marks { .. } => {}
+                _ => played.push(envelope),
+            }
+        };
+        assert_eq!(played, events);
+        assert_eq!(end.at, end.end);
+        let took = start.elapsed().as_secs_f64() * f64::from(speed) / 100.0;
+        assert!((40.0..42.0).contains(&took), "{took} s at {speed}");
     }
 }
 
 #[tokio::test]
-async fn requests_are_refused_with_a_reason_while_an_event_waits() {
+async fn a_moment_is_as_it_was_when_it_was_played() {
+    let events = Synthetic::new(3, 20).story(200);
+    let mut source = recording(&events).play(100).unwrap();
+    ask(&source, Command::Play(false)).await;
+    let mut seen = Vec::new();
+    for second in [150, 20, 21, 90, 200, 1] {
+        let to = Duration::from_secs(second);
+        ask(&source, Command::Seek(to)).await;
+        let playback = until(&mut source, to, &mut seen).await;
+        let is_before = |it: &&Envelope| it.event.moment().is_none_or(|at| at <= to);
+        let before: Vec<_> = events.iter().filter(is_before).cloned().collect();
+        assert_eq!(picture(&seen), picture(&before), "{second}");
+        // It is small enough to be read whole.
+        assert_eq!(playback.since, Duration::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn the_marks_are_the_notices_and_where_findings_begin() {
+    let mut events = Synthetic::new(3, 5).story(30);
+    let notice = Notice {
+        at: Duration::from_secs(17),
+        level: Level::Warning,
+        text: "The device eth1 is gone.".to_owned(),
+    };
+    events.push(Event::Notice(notice).into());
+    let mut source = recording(&events).play(100).unwrap();
+    let mut marks = Vec::new();
+    loop {
+        if let Event::Marks { new, until } = source.events.recv().await.unwrap().event {
+            marks.extend(new);
+            if until == Duration::from_secs(30) {
+                break;
+            }
+        }
+    }
+    let notice = Mark {
+        at: Duration::from_secs(17),
+        kind: MarkKind::Notice,
+    };
+    assert!(marks.contains(&notice), "{marks:?}");
+}
+
+#[tokio::test]
+async fn requests_of_live_sources_are_refused_while_an_event_waits() {
     // The second interval is due in days.
     let mut events = Synthetic::new(3, 5).story(2);
     let Event::Interval(last) = &mut events[3].event else {
         panic!("no interval");
     };
     last.at = Duration::from_secs(1_000_000);
-    let options = Options {
-        speed: Some(1.0),
-        duration: None,
-    };
-    let mut source = recording(&events).start(options).unwrap();
-    let request = Request {
-        id: RequestId(7),
-        command: Command::Measure(true),
-    };
-    source.requests.send(request).await.unwrap();
+    let mut source = recording(&events).play(100).unwrap();
+    ask(&source, Command::Measure(true)).await;
     let reply = loop {
         if let Event::Reply(reply) = source.events.recv().await.unwrap().event {
             break reply;

@@ -19,7 +19,7 @@ use crate::diagnosis::{Diagnosis, Severity};
 use crate::model::{Device, Event, Level, Watch};
 use crate::probe::live::Options;
 use crate::probe::preflight;
-use crate::replay::{self, Recording};
+use crate::replay::Recording;
 use crate::report::{self, Summary};
 use crate::source::Source;
 use crate::traffic::Traffic;
@@ -59,10 +59,7 @@ pub async fn diagnose(
         ..options::live(&args.probe, &args.events)
     };
     let started = match recording {
-        Some(recording) => Some(recording.start(replay::Options {
-            speed: None,
-            duration: args.duration,
-        })?),
+        Some(recording) => Some(recording.start(args.duration)?),
         None => start(options, &mut signals).await?,
     };
     let Some(source) = started else {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::screen::{self, User};
 use super::signals::Signals;
 use crate::cli::ScreenArgs;
-use crate::replay::{Options, Recording};
+use crate::replay::Recording;
 use crate::source::Source;
 
 /// Opens the recording that a command is to take instead of this machine, if one is
@@ -28,12 +28,10 @@ pub async fn show(
     user: User,
     signals: Signals,
 ) -> anyhow::Result<()> {
-    let options = Options {
-        speed: Some(speed),
-        duration: None,
-    };
+    // The command line takes speeds from 0.01 to 1000.
+    let speed = (speed * 100.0).round() as u32;
     let start = async move |_: &mut Signals| -> anyhow::Result<Option<Source>> {
-        recording.start(options).map(Some)
+        recording.play(speed).map(Some)
     };
     screen::present(start, args, user, signals).await
 }

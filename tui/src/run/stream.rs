@@ -21,7 +21,7 @@ use crate::export::{
 use crate::model::{Device, Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
 use crate::probe::preflight;
-use crate::replay::{self, Recording};
+use crate::replay::Recording;
 use crate::source::Source;
 
 /// Bytes of events that wait for a slow reader: two intervals of a full flow map.
@@ -85,10 +85,7 @@ pub async fn stream(
         ..options::live(&args.probe, &args.events)
     };
     let started = match recording {
-        Some(recording) => Some(recording.start(replay::Options {
-            speed: None,
-            duration: args.output.duration,
-        })?),
+        Some(recording) => Some(recording.start(args.output.duration)?),
         None => start(options, &mut signals).await?,
     };
     let Some(source) = started else {

@@ -89,6 +89,8 @@ impl Outbox {
             }
             Event::Reply(reply) => self.replies.push_back(reply),
             Event::Ended(text) => self.ended = Some(text),
+            // Those of a replay alone.
+            Event::Playback(_) | Event::Marks { .. } => {}
         }
     }
 
