@@ -24,7 +24,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nkview::app::action::Action;
-use nkview::app::{App, Look};
+use nkview::app::{App, Appearance};
 use nkview::filter::Filter;
 use nkview::model::{Command, Event, Request, RequestId};
 use nkview::recording::{Head, Writer};
@@ -108,7 +108,7 @@ fn seeks(path: &Path) -> String {
         let opened = opened.elapsed().as_secs_f64();
         let mut app = App::new(
             source.session.clone(),
-            Look::default(),
+            Appearance::default(),
             Filter::everything(),
         );
         let mut random = Random::new(1);

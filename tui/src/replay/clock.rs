@@ -73,10 +73,9 @@ impl Clock {
         }
         let ahead = ahead.as_secs_f64() * 100.0 / f64::from(self.speed);
         let ahead = Duration::try_from_secs_f64(ahead).unwrap_or(Duration::MAX);
-        match since.checked_add(ahead) {
-            Some(due) => sleep_until(due).await,
-            // A damaged clock must not hold up the rest for ever.
-            None => (),
+        // A damaged clock must not hold up the rest for ever.
+        if let Some(due) = since.checked_add(ahead) {
+            sleep_until(due).await;
         }
     }
 }

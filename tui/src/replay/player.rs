@@ -160,12 +160,14 @@ impl Player {
             Command::Play(plays) => {
                 self.clock.set(self.position());
                 self.clock.run(plays);
-                Ok(self.report(false))
+                self.report(false);
+                Ok(())
             }
             Command::Speed(speed) => {
                 self.clock.set(self.position());
                 self.clock.play_at(speed.max(1));
-                Ok(self.report(false))
+                self.report(false);
+                Ok(())
             }
             _ => Err(REFUSAL.to_owned()),
         };
