@@ -25,6 +25,7 @@ fuzz_target!(|text: &str| {
     let seen = Seen {
         devices: &DEVICES,
         addresses: &addresses,
+        ..Seen::default()
     };
     for cursor in [0, characters / 2, characters, characters + 1] {
         for completion in complete(text, cursor, &seen) {

@@ -5,7 +5,6 @@
 pub mod action;
 pub mod bindings;
 pub mod columns;
-pub mod concerns;
 pub mod criteria;
 pub mod effect;
 pub mod ends;

@@ -7,6 +7,7 @@
 //! stores that are filled by hand, and so that what is bounded is in one place.
 
 mod claims;
+mod concerns;
 mod decode;
 mod evidence;
 mod finding;
@@ -22,6 +23,7 @@ use crate::flow::FlowTable;
 use crate::model::{Device, Event, Moment, Packet, Watch};
 
 pub use claims::Claim;
+pub use concerns::Concerns;
 pub use decode::Endpoint;
 pub use finding::{Finding, Severity, Subject};
 pub use kind::Kind;
@@ -143,6 +145,19 @@ impl Diagnosis {
         let answered = connection.syn_ack?.last;
         let to_client = connection.established.map(|at| at.saturating_sub(answered));
         Some((to_server, to_client))
+    }
+
+    /// Whether one of a flow's DNS exchanges of the last minute passes `test`, which
+    /// is given the name that is asked for and the result code of the answer.
+    pub fn has_exchange(
+        &self,
+        key: &FlowKey,
+        test: &mut dyn FnMut(&str, Option<u8>) -> bool,
+    ) -> bool {
+        self.evidence
+            .dns
+            .of_flow(key)
+            .any(|it| test(&it.name, it.answer.map(|answer| answer.rcode)))
     }
 
     /// How many findings of a severity there are now.

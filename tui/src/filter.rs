@@ -20,18 +20,24 @@
 //!            | `vlan` ids?                any VLAN tag, or these
 //!            | `state` states            syn open closing closed refused reset unanswered
 //!            | `tcp.flags` flags         fin syn rst psh ack urg ece cwr
-//!            | NUMBER COMPARED amount    rate > 1M, bytes >= 10k, packets < 5, age < 10s
+//!            | `icmp.type` types         echo unreachable redirect ...; or by number
+//!            | `dns.rcode` codes         nxdomain servfail refused ...; or by number
+//!            | NAME patterns             process nginx, pod web-*, dns.name *.example.com
+//!            | `problem`                 a problem is about the flow now
+//!            | NUMBER COMPARED amount    rate > 1M, bytes >= 10k, age < 10s, rtt > 10ms
 //! SIDE      := `src` | `dst` | `local` | `remote`
-//! NUMBER    := `rate` | `bytes` | `packets` | `age`
+//! NUMBER    := `rate` | `bytes` | `packets` | `age` | `rtt` | `retrans`
+//! NAME      := `process` | `pod` | `container` | `netns` | `dns.name`
 //! COMPARED  := `<` | `<=` | `>` | `>=`
 //! addresses := ADDRESS (OR ADDRESS)*     ports, protocols and patterns likewise
 //! ```
 //!
 //! Keywords are not case-sensitive; device names and units are.
 //!
-//! **Flows.** `state`, `tcp.flags` and numbers are those of the flow that a packet
-//! belongs to, and match nothing where it is not known. A rate is in bytes per
-//! second over ten seconds (`8Mbit` is 1 MB/s), an age in seconds or with a unit.
+//! **Flows.** `state`, `tcp.flags`, names and numbers are those of the flow that a
+//! packet belongs to ([`Context`]), and match nothing where it is not known. A rate
+//! is in bytes per second over ten seconds (`8Mbit` is 1 MB/s), an age in seconds
+//! and an RTT in milliseconds, or with a unit.
 //!
 //! **Precedence.** `not` binds tightest, then `and`, then `or`. (In tcpdump
 //! `and` and `or` are equals and group to the left.)
@@ -50,6 +56,7 @@
 //! ports, and ARP has addresses but no protocol; `not port 22` matches them.
 
 mod completion;
+mod context;
 mod error;
 mod expression;
 mod grammar;
@@ -74,12 +81,13 @@ use ipnet::IpNet;
 use probe_common::{Direction, FlowKey};
 
 pub use completion::{Completion, Seen, complete};
+pub use context::{Context, Name, State};
 pub use error::{Expected, FilterError};
 use expression::Expression;
 pub use named::NamedFilters;
-pub use reference::{REFERENCE, flags, keywords, states};
+pub use quantity::Quantity;
+pub use reference::{REFERENCE, flags, icmp_types, keywords, rcodes, states};
 
-use crate::flow::{Clock, Flow};
 use crate::model::DeviceName;
 
 /// The name by which a filter may call a port: `https`.
@@ -133,19 +141,25 @@ impl Filter {
         self.terms.iter().all(|term| packet.is_in(term))
     }
 
-    /// Whether the packets that go in `direction` in a flow match, with all that
-    /// is known of the flow.
+    /// Whether the packets that go in `direction` in the flow `key` match, with all
+    /// that is known of the flow.
     #[must_use]
     pub fn matches_flow<'a>(
         &self,
-        flow: &Flow,
-        clock: &Clock,
+        key: &FlowKey,
+        flow: &dyn Context,
         device: impl Into<DeviceName<'a>>,
         direction: Direction,
     ) -> bool {
-        let packet = matching::Packet::new(&flow.key, device.into(), direction);
-        let packet = packet.of(flow, clock);
+        let packet = matching::Packet::new(key, device.into(), direction);
+        let packet = packet.of(flow);
         self.terms.iter().all(|term| packet.is_in(term))
+    }
+
+    /// Whether it asks for what only a diagnosis of the packets can tell.
+    #[must_use]
+    pub fn needs_diagnosis(&self) -> bool {
+        self.terms.iter().any(Expression::needs_diagnosis)
     }
 
     /// The parts that all have to match, each a filter of its own.

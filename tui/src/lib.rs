@@ -1,6 +1,7 @@
 //! nkview shows every flow that crosses a device, exactly counted in the
 //! kernel.
 
+mod about;
 pub mod app;
 pub mod cli;
 pub mod config;

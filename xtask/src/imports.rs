@@ -59,12 +59,17 @@ const RULES: &[(&str, Names)] = &[
     ("traffic", Only(&["flow", "model", "text"])),
     ("diagnosis", Only(&["flow", "model"])),
     ("report", Only(&["diagnosis"])),
-    ("filter", Only(&["flow", "model", "text"])),
+    ("filter", Only(&["model", "text"])),
+    (
+        "about",
+        Only(&["diagnosis", "filter", "flow", "model", "traffic"]),
+    ),
     ("dissect", Only(&["model", "text"])),
     ("listing", Only(&["model", "text"])),
     (
         "export",
         Only(&[
+            "about",
             "diagnosis",
             "dissect",
             "filter",
@@ -78,6 +83,7 @@ const RULES: &[(&str, Names)] = &[
     (
         "app",
         Only(&[
+            "about",
             "diagnosis",
             "dissect",
             "filter",
@@ -95,6 +101,7 @@ const RULES: &[(&str, Names)] = &[
     (
         "ui",
         Only(&[
+            "about",
             "app",
             "diagnosis",
             "dissect",
@@ -130,7 +137,6 @@ const APP: &[(&str, Names)] = &[
     ("hostnames", Only(&["ends"])),
     ("own", Only(&["ends"])),
     ("criteria", Only(&["own"])),
-    ("concerns", Only(&["ends", "group"])),
     ("columns", Only(&["list", "order"])),
     ("host_column", Only(&["order"])),
     ("item", Only(&["group"])),
@@ -167,7 +173,6 @@ const APP: &[(&str, Names)] = &[
     (
         "state",
         Only(&[
-            "concerns",
             "criteria",
             "filtering",
             "hostnames",

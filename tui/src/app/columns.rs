@@ -38,11 +38,21 @@ pub enum Column {
     Age,
     /// How long ago the flow was last seen.
     Seen,
+    /// Round-trip time.
+    Rtt,
+    /// Segments that were sent again.
+    Retrans,
+    /// The process that holds the socket.
+    Process,
+    /// The pod that the device leads to.
+    Pod,
+    /// The container that the device leads to.
+    Container,
 }
 
 impl Column {
     /// All columns in the order of the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Device,
         Self::Protocol,
         Self::Local,
@@ -56,7 +66,15 @@ impl Column {
         Self::Graph,
         Self::Age,
         Self::Seen,
+        Self::Rtt,
+        Self::Retrans,
+        Self::Process,
+        Self::Pod,
+        Self::Container,
     ];
+
+    /// Those that are shown unless others are chosen.
+    const SHOWN: usize = 13;
 
     /// The name in the configuration.
     #[must_use]
@@ -75,6 +93,11 @@ impl Column {
             Self::Graph => "graph",
             Self::Age => "age",
             Self::Seen => "seen",
+            Self::Rtt => "rtt",
+            Self::Retrans => "retrans",
+            Self::Process => "process",
+            Self::Pod => "pod",
+            Self::Container => "container",
         }
     }
 
@@ -95,6 +118,11 @@ impl Column {
             Self::Graph => "the last minute; sorts by in + out",
             Self::Age => "since it was first seen",
             Self::Seen => "since it was last seen",
+            Self::Rtt => "round-trip time; ~ of the handshake",
+            Self::Retrans => "segments sent again",
+            Self::Process => "who holds the socket",
+            Self::Pod => "the pod behind the device",
+            Self::Container => "the container behind the device",
         }
     }
 }
@@ -103,7 +131,14 @@ impl Sortable for Column {
     fn descends(self) -> bool {
         matches!(
             self,
-            Self::In | Self::Out | Self::Packets | Self::Segments | Self::Bytes | Self::Graph
+            Self::In
+                | Self::Out
+                | Self::Packets
+                | Self::Segments
+                | Self::Bytes
+                | Self::Graph
+                | Self::Rtt
+                | Self::Retrans
         )
     }
 }
@@ -118,7 +153,7 @@ pub struct Columns {
 
 impl Default for Columns {
     fn default() -> Self {
-        Self::new(Column::ALL)
+        Self::new(Column::ALL.into_iter().take(Column::SHOWN))
     }
 }
 

@@ -3,8 +3,9 @@
 use probe_common::{Direction, FlowKey};
 
 use super::own::OwnSession;
+use crate::about::Known;
 use crate::filter::Filter;
-use crate::flow::{Count, Flow, FlowTable};
+use crate::flow::{Count, Flow};
 use crate::model::Packet;
 use crate::traffic::SlotNames;
 
@@ -17,13 +18,17 @@ pub struct Criteria<'a> {
     pub hide_closed: bool,
     /// A session whose flows are left out.
     pub hide_own: Option<OwnSession>,
-    /// The flows, by which packets are filtered too.
-    pub flows: &'a FlowTable,
-    /// The names of the devices.
-    pub names: &'a SlotNames,
+    /// The traffic, and what is known about it: packets are filtered by their flows.
+    pub known: Known<'a>,
 }
 
-impl Criteria<'_> {
+impl<'a> Criteria<'a> {
+    /// The names of the devices.
+    #[must_use]
+    pub fn names(&self) -> &'a SlotNames {
+        self.known.host.devices.names()
+    }
+
     /// Which directions of a flow are shown.
     #[must_use]
     pub fn shows(&self, flow: &Flow) -> [bool; 2] {
@@ -33,22 +38,22 @@ impl Criteria<'_> {
         if self.filter.is_everything() {
             return [true; 2];
         }
-        let name = self.names.of(flow.key.device);
-        let clock = self.flows.clock();
-        Direction::BOTH.map(|direction| self.filter.matches_flow(flow, clock, name, direction))
+        let key = &flow.key;
+        let (name, about) = (self.names().of(key.device), self.known.about(flow));
+        Direction::BOTH.map(|direction| self.filter.matches_flow(key, &about, name, direction))
     }
 
     /// Whether a packet is shown.
     #[must_use]
     pub fn passes(&self, packet: &Packet) -> bool {
         let key = &packet.key;
-        let name = self.names.of(key.device);
+        let name = self.names().of(key.device);
         if self.hides(key) {
             return false;
         }
         let (filter, direction) = (self.filter, packet.direction);
-        match self.flows.get(key) {
-            Some(flow) => filter.matches_flow(flow, self.flows.clock(), name, direction),
+        match self.known.host.flows.get(key) {
+            Some(flow) => filter.matches_flow(key, &self.known.about(flow), name, direction),
             None => filter.matches(key, name, direction),
         }
     }

@@ -27,6 +27,15 @@ impl HostGroup {
         }
     }
 
+    /// The prefix, where the group has one.
+    #[must_use]
+    pub const fn prefix(&self) -> Option<&IpNet> {
+        match self {
+            Self::Prefix(prefix) => Some(prefix),
+            Self::EtherType(_) => None,
+        }
+    }
+
     /// The address, where the group is a single one.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {

@@ -77,9 +77,15 @@ impl App {
             let addresses = self.addresses();
             let devices = self.state.live.host(self.state.host).devices.watched();
             let devices: Vec<&str> = devices.map(|device| device.name.as_str()).collect();
+            let names = self.state.known().names();
+            let names: Vec<_> = names
+                .iter()
+                .map(|(kind, name)| (*kind, name.as_str()))
+                .collect();
             self.state.filtering.complete(&Seen {
                 devices: &devices,
                 addresses: &addresses,
+                names: &names,
             });
         } else {
             self.state.filtering.edit(edit);

@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use probe_common::FlowKey;
 
-use super::concerns::Concerns;
 use super::criteria::Criteria;
 use super::filtering::{Closed, Filtering};
 use super::hostnames::HostNames;
@@ -17,7 +16,8 @@ use super::preferences::Appearance;
 use super::push_down::PushDown;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
-use crate::diagnosis::{Diagnosis, Finding, Kind};
+use crate::about::Known;
+use crate::diagnosis::{Concerns, Diagnosis, Finding, Kind};
 use crate::filter::Filter;
 use crate::flow::Span;
 use crate::model::{Envelope, HostId, Level, Mark, Moment, Notice, Playback, Session, WallClock};
@@ -174,8 +174,17 @@ impl State {
             filter: self.filtering.in_force(),
             hide_closed: self.filtering.closed() == Closed::Hide,
             hide_own: self.own.filter(|_| self.filtering.hides_own()),
-            flows: &self.picture().flows,
-            names: self.picture().devices.names(),
+            known: self.known(),
+        }
+    }
+
+    /// The traffic that is shown, and what is known about it.
+    #[must_use]
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            host: self.picture(),
+            diagnosis: self.diagnoses.get(&self.host),
+            concerns: Some(&self.concerns),
         }
     }
 

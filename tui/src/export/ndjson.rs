@@ -63,7 +63,6 @@
 
 mod line;
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use hashbrown::{HashMap, HashSet};
@@ -96,8 +95,6 @@ pub struct Ndjson<W: Write> {
     /// The end of the last interval.
     now: Moment,
     distinct: Distinct,
-    silenced: Vec<Kind>,
-    diagnoses: BTreeMap<HostId, Diagnosis>,
     /// The problems that have a line, and whether it said that they are over.
     written: HashMap<(HostId, String), bool>,
 }
@@ -112,7 +109,6 @@ struct Sums {
 impl<W: Write + Send> Sink for Ndjson<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
-        self.diagnose(envelope);
         match &envelope.event {
             Event::Devices(devices) => self.devices(devices)?,
             Event::Interval(interval) => {
@@ -159,19 +155,19 @@ impl<W: Write + Send> Sink for Ndjson<W> {
 impl<W: Write> Ndjson<W> {
     /// Nothing is written before the first event.
     pub fn new(session: Session, writer: W, selection: Selection) -> Self {
+        let mut selector = Selector::new(selection);
+        selector.diagnose(Vec::new());
         Self {
             clock: session.wall_clock(),
             session,
             writer: BufWriter::with_capacity(1 << 16, writer),
-            selector: Selector::new(selection),
+            selector,
             has_started: false,
             devices: Vec::new(),
             slots: Slots::default(),
             sums: Vec::new(),
             now: Moment::ZERO,
             distinct: Distinct::default(),
-            silenced: Vec::new(),
-            diagnoses: BTreeMap::new(),
             written: HashMap::new(),
         }
     }
@@ -179,17 +175,8 @@ impl<W: Write> Ndjson<W> {
     /// Writes no problems of these kinds.
     #[must_use]
     pub fn without(mut self, kinds: Vec<Kind>) -> Self {
-        self.silenced = kinds;
+        self.selector.diagnose(kinds);
         self
-    }
-
-    fn diagnose(&mut self, envelope: &Envelope) {
-        let silenced = &self.silenced;
-        let diagnosis = self
-            .diagnoses
-            .entry(envelope.host)
-            .or_insert_with(|| Diagnosis::without(silenced.clone()));
-        diagnosis.observe(&envelope.event, self.selector.flows(envelope.host));
     }
 
     /// Writes what has become a problem, or has ceased to be one, since the last
@@ -198,7 +185,7 @@ impl<W: Write> Ndjson<W> {
         if self.selector.is_complete() {
             return Ok(());
         }
-        let findings = self.diagnoses.get(&host).map(Diagnosis::findings);
+        let findings = self.selector.diagnosis(host).map(Diagnosis::findings);
         let findings = findings.unwrap_or_default();
         for finding in &findings {
             let id = (host, finding.id.clone());

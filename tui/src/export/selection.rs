@@ -1,9 +1,13 @@
 //! What of a source's events is written.
 
+use std::collections::BTreeMap;
+
 use probe_common::{Direction, FlowKey};
 
+use crate::about::Known;
+use crate::diagnosis::{Concerns, Diagnosis, Kind};
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowTable};
+use crate::flow::Flow;
 use crate::model::{DeviceName, Envelope, Event, HostId, Packet};
 use crate::traffic::Traffic;
 
@@ -40,32 +44,70 @@ impl Default for Selection {
 pub struct Selector {
     selection: Selection,
     traffic: Traffic,
+    /// Whether packets are diagnosed.
+    diagnoses: bool,
+    silenced: Vec<Kind>,
+    hosts: BTreeMap<HostId, Diagnosed>,
+}
+
+/// What is known of a host beyond its traffic.
+#[derive(Default)]
+struct Diagnosed {
+    diagnosis: Diagnosis,
+    /// As of the last interval, where the filter asks.
+    concerns: Concerns,
 }
 
 impl Selector {
     /// Nothing is known before the first event.
     pub fn new(selection: Selection) -> Self {
         Self {
+            diagnoses: selection.filter.needs_diagnosis(),
             selection,
             traffic: Traffic::default(),
+            silenced: Vec::new(),
+            hosts: BTreeMap::new(),
         }
+    }
+
+    /// Diagnoses the packets in any case, and leaves out problems of these kinds.
+    pub fn diagnose(&mut self, silenced: Vec<Kind>) {
+        self.diagnoses = true;
+        self.silenced = silenced;
     }
 
     /// Takes in an event, before it is asked about what is in it.
     pub fn apply(&mut self, envelope: &Envelope) {
-        if let Event::Devices(_) | Event::Interval(_) = envelope.event {
+        let Envelope { host, event, .. } = envelope;
+        if let Event::Devices(_) | Event::Interval(_) | Event::Signals(_) = event {
             self.traffic.apply(envelope);
         }
+        if !self.diagnoses {
+            return;
+        }
+        let silenced = &self.silenced;
+        let known = self.hosts.entry(*host).or_insert_with(|| Diagnosed {
+            diagnosis: Diagnosis::without(silenced.clone()),
+            concerns: Concerns::default(),
+        });
+        let Diagnosed {
+            diagnosis,
+            concerns,
+        } = known;
+        diagnosis.observe(event, &self.traffic.host(*host).flows);
+        if matches!(event, Event::Interval(_)) && self.selection.filter.needs_diagnosis() {
+            *concerns = Concerns::of(&diagnosis.findings());
+        }
+    }
+
+    /// The diagnosis of a host.
+    pub fn diagnosis(&self, host: HostId) -> Option<&Diagnosis> {
+        self.hosts.get(&host).map(|known| &known.diagnosis)
     }
 
     /// What is known of a flow; nothing where the table had no room for it.
     pub fn flow(&self, host: HostId, key: &FlowKey) -> Option<&Flow> {
         self.traffic.host(host).flows.get(key)
-    }
-
-    /// The flows of a host.
-    pub fn flows(&self, host: HostId) -> &FlowTable {
-        &self.traffic.host(host).flows
     }
 
     /// Whether packets are written.
@@ -119,9 +161,15 @@ impl Selector {
         device: DeviceName<'_>,
         direction: Direction,
     ) -> bool {
-        let (filter, flows) = (&self.selection.filter, &self.traffic.host(host).flows);
-        match flows.get(key) {
-            Some(flow) => filter.matches_flow(flow, flows.clock(), device, direction),
+        let filter = &self.selection.filter;
+        let diagnosed = self.hosts.get(&host);
+        let known = Known {
+            host: self.traffic.host(host),
+            diagnosis: diagnosed.map(|it| &it.diagnosis),
+            concerns: diagnosed.map(|it| &it.concerns),
+        };
+        match known.host.flows.get(key) {
+            Some(flow) => filter.matches_flow(key, &known.about(flow), device, direction),
             None => filter.matches(key, device, direction),
         }
     }

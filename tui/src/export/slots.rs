@@ -19,6 +19,8 @@ pub struct Watched {
     pub name: String,
     /// The container that it leads to.
     pub container: Option<String>,
+    /// What it leads to, as filters know it.
+    pub leads_to: Option<String>,
 }
 
 impl Watched {
@@ -26,7 +28,7 @@ impl Watched {
     pub fn as_name(&self) -> DeviceName<'_> {
         DeviceName {
             name: &self.name,
-            container: self.container.as_deref(),
+            leads_to: self.leads_to.as_deref(),
         }
     }
 }
@@ -39,6 +41,7 @@ impl Slots {
                 let place = self.place_of_name(&device.name);
                 let container = device.container().map(|it| it.label().to_owned());
                 self.devices[place].container = container;
+                self.devices[place].leads_to = device.leads_to().map(ToOwned::to_owned);
                 self.places.insert(slot, place);
             }
         }
@@ -66,6 +69,7 @@ impl Slots {
             self.devices.push(Watched {
                 name: name.to_owned(),
                 container: None,
+                leads_to: None,
             });
             self.devices.len() - 1
         })

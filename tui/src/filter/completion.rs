@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::context::Name;
 use super::error::Expected;
 use super::vocabulary::{PORTS, PROTOCOLS, by_name, meaning};
 use super::{grammar, hints, lexer};
@@ -19,6 +20,8 @@ pub struct Seen<'a> {
     pub devices: &'a [&'a str],
     /// Addresses, those to be offered first at the front.
     pub addresses: &'a [IpAddr],
+    /// What flows are called.
+    pub names: &'a [(Name, &'a str)],
 }
 
 /// One way to go on.
@@ -62,6 +65,12 @@ fn candidates(expected: &[Expected], word: &str, seen: &Seen<'_>) -> Vec<(String
         let devices = seen.devices.iter();
         candidates.extend(devices.map(|device| ((*device).to_owned(), String::new())));
     }
+    let names = seen.names.iter();
+    candidates.extend(
+        names
+            .filter(|(kind, _)| expected.contains(&Expected::Name(*kind)))
+            .map(|(_, name)| ((*name).to_owned(), String::new())),
+    );
     if expected.contains(&Expected::Address) {
         candidates.extend(addresses(word, seen));
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::context::Name;
+
 /// What could have stood where the error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -30,8 +32,16 @@ pub enum Expected {
     State,
     /// A TCP flag.
     TcpFlag,
+    /// A name of this kind, or a glob.
+    Name(Name),
+    /// A type of ICMP messages.
+    IcmpType,
+    /// A result code of DNS.
+    Rcode,
     /// A size, a rate or a number of packets.
     Amount,
+    /// A round-trip time.
+    RoundTrip,
     /// A time.
     Time,
     /// A certain word or sign.
@@ -52,6 +62,11 @@ impl fmt::Display for Expected {
             Self::VlanId => f.write_str("a VLAN ID of 1 to 4094"),
             Self::State => f.write_str("a state such as open or refused"),
             Self::TcpFlag => f.write_str("a TCP flag such as syn or rst"),
+            Self::Name(Name::DnsName) => f.write_str("a domain name or pattern"),
+            Self::Name(kind) => write!(f, "a name or pattern of a {}", kind.keyword()),
+            Self::IcmpType => f.write_str("an ICMP type such as echo or 3"),
+            Self::Rcode => f.write_str("a DNS result code such as nxdomain"),
+            Self::RoundTrip => f.write_str("a time such as 10ms"),
             Self::Amount => f.write_str("a number such as 10k or 1.5M"),
             Self::Time => f.write_str("a time such as 10s or 5m"),
             Self::Word(word) => write!(f, "\"{word}\""),

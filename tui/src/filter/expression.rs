@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use globset::{Glob, GlobMatcher};
 use probe_common::Direction;
 
+use super::context::{Name, State};
 use super::prefix::Prefix;
-use super::quantity::Comparison;
-use crate::flow::TcpState;
+use super::quantity::{Comparison, Quantity};
 use crate::text::is_glob;
 
 /// Which end of a packet a term looks at.
@@ -26,13 +26,11 @@ pub(super) enum Side {
     Remote,
 }
 
-/// Where a flow stands.
+/// Types of ICMP messages, which ICMPv6 numbers otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// The state of a TCP connection.
-    Tcp(TcpState),
-    /// One end has sent packets and the other none.
-    Unanswered,
+pub(super) struct IcmpType {
+    pub(super) v4: Option<u8>,
+    pub(super) v6: Option<u8>,
 }
 
 /// A term of the language.
@@ -61,6 +59,14 @@ pub(super) enum Term {
     TcpFlag(u8),
     /// A number of the flow.
     Comparison(Comparison),
+    /// Something that the flow is called.
+    Name { kind: Name, pattern: Pattern },
+    /// A type of ICMP message.
+    IcmpType(IcmpType),
+    /// The result code of a DNS answer.
+    Rcode(u8),
+    /// That there is something wrong with the flow.
+    Problem,
 }
 
 /// Terms and what joins them.
@@ -111,6 +117,20 @@ impl Expression {
         match flat.len() {
             1 => flat.remove(0),
             _ => Self::Any(flat),
+        }
+    }
+
+    /// Whether a term asks for what only a diagnosis of the packets can tell.
+    pub(super) fn needs_diagnosis(&self) -> bool {
+        match self {
+            Self::Term(term) => match term {
+                Term::Problem | Term::Rcode(_) => true,
+                Term::Name { kind, .. } => *kind == Name::DnsName,
+                Term::Comparison(comparison) => comparison.quantity == Quantity::Rtt,
+                _ => false,
+            },
+            Self::Not(part) => part.needs_diagnosis(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_diagnosis),
         }
     }
 

@@ -13,14 +13,18 @@ use winnow::prelude::*;
 use winnow::stream::TokenSlice;
 use winnow::token::{any as any_token, one_of};
 
+use super::context::Name;
 use super::error::{Expected, FilterError};
-use super::expression::{Expression, Side, Term};
+use super::expression::{Expression, Pattern, Side, Term};
 use super::lexer::{Kind, Token, tokens};
 use super::prefix::{Prefix, resembles_address};
 use super::quantity::{Comparison, ORDERS, Quantity};
 use super::vocabulary::{Keyword, names};
 use unexpected::{unexpected, unexpected_after_term};
-use value::{address, amount, device, ether_type, port_range, protocol, state, tcp_flag, vlan_id};
+use value::{
+    address, amount, ether_type, icmp_type, pattern, port_range, protocol, rcode, state, tcp_flag,
+    vlan_id,
+};
 
 /// Parentheses that may be open at once, which bounds the depth of the tree.
 const NESTING: usize = 64;
@@ -177,6 +181,7 @@ fn next_in_list(input: &Input<'_, '_>) -> Option<Expected> {
             Keyword::Ports => Some(Expected::Port),
             Keyword::ProtocolNumber if before.nth(1) != Some(ETHER) => Some(Expected::Protocol),
             Keyword::Device => Some(Expected::Device),
+            Keyword::Name(name) => Some(Expected::Name(name)),
             _ => None,
         };
     }
@@ -197,7 +202,13 @@ fn term(keyword: Keyword, input: &mut Input<'_, '_>) -> Parsed<Expression> {
             cut_err(ether_type).parse_next(input)
         }
         Keyword::Direction(direction) => Ok(Expression::Term(Term::Direction(direction))),
-        Keyword::Device => devices(input),
+        Keyword::Device => patterns(Expected::Device, Term::Device, input),
+        Keyword::Name(kind) => names_of(kind, input),
+        Keyword::IcmpType => {
+            alternatives_of(icmp_type, icmp_type, Term::IcmpType).parse_next(input)
+        }
+        Keyword::Rcode => alternatives_of(rcode, rcode, Term::Rcode).parse_next(input),
+        Keyword::Problem => Ok(Expression::Term(Term::Problem)),
         Keyword::Vlan => vlan(input),
         Keyword::State => alternatives_of(state, state, Term::State).parse_next(input),
         Keyword::TcpFlags => alternatives_of(tcp_flag, tcp_flag, Term::TcpFlag).parse_next(input),
@@ -278,12 +289,22 @@ fn comparison(quantity: Quantity, input: &mut Input<'_, '_>) -> Parsed<Expressio
     })))
 }
 
-fn devices(input: &mut Input<'_, '_>) -> Parsed<Expression> {
+fn names_of(kind: Name, input: &mut Input<'_, '_>) -> Parsed<Expression> {
+    let term = |pattern| Term::Name { kind, pattern };
+    patterns(Expected::Name(kind), term, input)
+}
+
+fn patterns(
+    expected: Expected,
+    term: impl Fn(Pattern) -> Term,
+    input: &mut Input<'_, '_>,
+) -> Parsed<Expression> {
     // After an `or`, a keyword or an address starts a term of its own.
     let is_name =
         |token: &Token<'_>| token.kind == Kind::Word && Prefix::parse(token.text).is_err();
-    let next = preceded(peek(one_of(is_name)), device);
-    alternatives_of(device, next, Term::Device).parse_next(input)
+    let one = |input: &mut _| pattern(expected, input);
+    let next = preceded(peek(one_of(is_name)), one);
+    alternatives_of(one, next, term).parse_next(input)
 }
 
 /// Values with `or` between them: one at least.

@@ -4,7 +4,9 @@ use super::error::Expected;
 use super::lexer::{Kind, Token};
 use super::prefix;
 use super::quantity::Quantity;
-use super::vocabulary::{FLAGS, FOREIGN, Keyword, PORTS, PROTOCOLS, STATES, by_name, names};
+use super::vocabulary::{
+    FLAGS, FOREIGN, ICMP_TYPES, Keyword, PORTS, PROTOCOLS, RCODES, STATES, by_name, names,
+};
 use crate::text::is_glob;
 
 const JOINT: &str = "put \"and\" or \"or\" in between";
@@ -79,6 +81,8 @@ pub(super) fn words(expected: &[Expected]) -> Vec<&'static str> {
             Expected::Protocol => words.extend(PROTOCOLS.iter().map(|(name, _)| name)),
             Expected::State => words.extend(STATES.iter().map(|(name, _)| name)),
             Expected::TcpFlag => words.extend(FLAGS.iter().map(|(name, _)| name)),
+            Expected::IcmpType => words.extend(ICMP_TYPES.iter().map(|(name, _)| name)),
+            Expected::Rcode => words.extend(RCODES.iter().map(|(name, _)| name)),
             Expected::Word(word) => words.push(word),
             Expected::Address
             | Expected::PrefixLength { .. }
@@ -87,6 +91,8 @@ pub(super) fn words(expected: &[Expected]) -> Vec<&'static str> {
             | Expected::VlanId
             | Expected::Amount
             | Expected::Time
+            | Expected::RoundTrip
+            | Expected::Name(_)
             | Expected::Device => {}
         }
     }
@@ -108,6 +114,8 @@ pub(super) fn is_unfinished(word: &str, expected: &[Expected]) -> bool {
                 .is_some_and(|w| w.parse::<u16>().is_ok()))
         || (expected.contains(&Expected::Amount) && Quantity::is_unfinished(word))
         || (expected.contains(&Expected::Time) && word.parse::<f64>().is_ok())
+        || (expected.contains(&Expected::RoundTrip)
+            && word.trim_end_matches(['m', 'u']).parse::<f64>().is_ok())
         || (expected.contains(&Expected::EtherType) && word.eq_ignore_ascii_case("0x"))
 }
 

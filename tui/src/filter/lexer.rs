@@ -116,12 +116,12 @@ fn comparison<'i>(input: &mut &'i str) -> Lexed<'i> {
 
 /// What is compared, also where no space is in between: `rate>1M`.
 fn quantity<'i>(input: &mut &'i str) -> Lexed<'i> {
-    let [a, b, c, d] = Quantity::ALL.map(|quantity| {
+    let [a, b, c, d, e, f] = Quantity::ALL.map(|quantity| {
         let kind = Kind::Keyword(Keyword::Quantity(quantity));
         let word = literal(Caseless(quantity.keyword()));
         terminated(word, peek(one_of(['<', '>']))).map(move |text| (kind, text))
     });
-    alt((a, b, c, d)).parse_next(input)
+    alt((a, b, c, d, e, f)).parse_next(input)
 }
 
 fn word<'i>(input: &mut &'i str) -> Lexed<'i> {

@@ -3,9 +3,9 @@
 
 use probe_common::{Direction, FlowKey};
 
-use super::expression::{Expression, Side, State, Term};
-use crate::flow::{Clock, Flow};
-use crate::model::{DeviceName, KeyFields};
+use super::context::Context;
+use super::expression::{Expression, Side, Term};
+use crate::model::{DeviceName, IcmpKind, KeyFields};
 
 /// What terms look at.
 pub(super) struct Packet<'a> {
@@ -19,7 +19,8 @@ pub(super) struct Packet<'a> {
     protocol: Option<u8>,
     /// Of the outer and the inner tag; 0 for none.
     vlans: [u16; 2],
-    flow: Option<(&'a Flow, &'a Clock)>,
+    icmp: Option<IcmpKind>,
+    flow: Option<&'a dyn Context>,
 }
 
 impl<'a> Packet<'a> {
@@ -36,13 +37,14 @@ impl<'a> Packet<'a> {
             ports,
             protocol: key.ip_protocol(),
             vlans: [key.vlan, key.inner_vlan],
+            icmp: key.icmp(),
             flow: None,
         }
     }
 
     /// The same packet with what is known of its flow.
-    pub(super) const fn of(mut self, flow: &'a Flow, clock: &'a Clock) -> Self {
-        self.flow = Some((flow, clock));
+    pub(super) fn of(mut self, flow: &'a dyn Context) -> Self {
+        self.flow = Some(flow);
         self
     }
 
@@ -67,21 +69,28 @@ impl<'a> Packet<'a> {
             Term::EtherType(number) => self.ether_type == *number,
             Term::Direction(direction) => self.direction == *direction,
             Term::Device(pattern) => {
-                let DeviceName { name, container } = self.device;
-                pattern.is_match(name) || container.is_some_and(|name| pattern.is_match(name))
+                let DeviceName { name, leads_to } = self.device;
+                pattern.is_match(name) || leads_to.is_some_and(|name| pattern.is_match(name))
             }
             Term::Vlan(None) => self.vlans != [0; 2],
             Term::Vlan(Some(id)) => self.vlans.contains(id),
-            Term::State(state) => self.flow.is_some_and(|(flow, _)| match state {
-                State::Tcp(state) => flow.tcp == Some(*state),
-                State::Unanswered => flow.is_one_way(),
-            }),
+            Term::State(state) => self.flow.is_some_and(|flow| flow.is_in(*state)),
             Term::TcpFlag(flag) => self
                 .flow
-                .is_some_and(|(flow, _)| flow.tcp_flags[self.direction as usize] & flag != 0),
+                .is_some_and(|flow| flow.tcp_flags(self.direction) & flag != 0),
             Term::Comparison(comparison) => self
                 .flow
-                .is_some_and(|(flow, clock)| comparison.is_true(flow, clock)),
+                .and_then(|flow| flow.number(comparison.quantity))
+                .is_some_and(|number| comparison.is_true(number)),
+            Term::Name { kind, pattern } => self
+                .flow
+                .is_some_and(|flow| flow.has_name(*kind, &mut |name| pattern.is_match(name))),
+            Term::IcmpType(wanted) => self.icmp.is_some_and(|icmp| {
+                let number = if icmp.v6 { wanted.v6 } else { wanted.v4 };
+                number == Some(icmp.number)
+            }),
+            Term::Rcode(rcode) => self.flow.is_some_and(|flow| flow.has_rcode(*rcode)),
+            Term::Problem => self.flow.is_some_and(Context::has_problem),
         }
     }
 

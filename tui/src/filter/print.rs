@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use probe_common::Direction;
 
 use super::expression::{Expression, Side, Term};
-use super::vocabulary::{FLAGS, Keyword, PROTOCOLS, STATES, name_of, name_of_keyword};
+use super::vocabulary::{
+    FLAGS, ICMP_TYPES, Keyword, PROTOCOLS, RCODES, STATES, name_of, name_of_keyword,
+};
 
 /// Writes terms that are joined by `and`.
 pub(super) fn print(terms: &[Expression], f: &mut Formatter<'_>) -> Result {
@@ -133,6 +135,18 @@ impl Printer<'_, '_> {
                 write!(self.out, "tcp.flags {name}")
             }
             Term::Comparison(comparison) => comparison.fmt(self.out),
+            Term::Name { kind, pattern } => {
+                write!(self.out, "{} {}", kind.keyword(), pattern.as_str())
+            }
+            Term::IcmpType(kind) => match (name_of(ICMP_TYPES, *kind), kind.v4) {
+                (None, Some(number)) => write!(self.out, "icmp.type {number}"),
+                (name, _) => write!(self.out, "icmp.type {}", name.unwrap_or_default()),
+            },
+            Term::Rcode(number) => match name_of(RCODES, *number) {
+                Some(name) => write!(self.out, "dns.rcode {name}"),
+                None => write!(self.out, "dns.rcode {number}"),
+            },
+            Term::Problem => self.out.write_str("problem"),
         }
     }
 

@@ -1,16 +1,11 @@
 //! Numbers that flows are compared with: sizes, rates and ages.
 
 use std::fmt::{Display, Formatter, Result};
-use std::time::Duration;
-
-use probe_common::Direction;
-
-use crate::flow::{Clock, Flow};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quantity {
-    /// Bytes per second of both directions over the last [`WINDOW`].
+pub enum Quantity {
+    /// Bytes per second of both directions over the last ten seconds.
     Rate,
     /// Bytes of both directions.
     Bytes,
@@ -18,6 +13,10 @@ pub(super) enum Quantity {
     Packets,
     /// Seconds since the flow was first seen.
     Age,
+    /// The round-trip time of a TCP connection in microseconds.
+    Rtt,
+    /// Retransmitted segments of both directions of a TCP connection.
+    Retrans,
 }
 
 /// How it is compared.
@@ -28,9 +27,6 @@ pub(super) enum Order {
     More,
     AtLeast,
 }
-
-/// The time that a rate is computed over.
-const WINDOW: Duration = Duration::from_secs(10);
 
 /// The signs of comparisons; those that start alike are in the order in which
 /// they must be tried.
@@ -54,6 +50,8 @@ const SIZES: [(&str, u64); 8] = [
 
 const TIMES: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
+const SHORT_TIMES: [(&str, u64); 3] = [("s", 1_000_000), ("ms", 1_000), ("us", 1)];
+
 impl Quantity {
     pub(super) const fn keyword(self) -> &'static str {
         match self {
@@ -61,13 +59,31 @@ impl Quantity {
             Self::Bytes => "bytes",
             Self::Packets => "packets",
             Self::Age => "age",
+            Self::Rtt => "rtt",
+            Self::Retrans => "retrans",
         }
     }
 
-    pub(super) const ALL: [Self; 4] = [Self::Rate, Self::Bytes, Self::Packets, Self::Age];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Rate,
+        Self::Bytes,
+        Self::Packets,
+        Self::Age,
+        Self::Rtt,
+        Self::Retrans,
+    ];
 
-    /// The number that a text stands for, in bytes, bytes per second, packets or
-    /// seconds: `10k`, `1.5M`, `2Gi`, `8Mbit`, `5m`.
+    const fn units(self) -> &'static [(&'static str, u64)] {
+        match self {
+            Self::Age => &TIMES,
+            Self::Rtt => &SHORT_TIMES,
+            Self::Rate | Self::Bytes | Self::Packets | Self::Retrans => &SIZES,
+        }
+    }
+
+    /// The number that a text stands for, in bytes, bytes per second, packets,
+    /// seconds or, of an RTT, microseconds: `10k`, `1.5M`, `2Gi`, `8Mbit`, `5m`. An
+    /// RTT without a unit is in milliseconds.
     pub(super) fn parse(self, text: &str) -> Option<u64> {
         let digits = text
             .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -82,17 +98,13 @@ impl Quantity {
                 }
             }
             Self::Bytes => (unit.strip_suffix('B').unwrap_or(unit), 1),
-            Self::Packets | Self::Age => (unit, 1),
+            Self::Packets | Self::Retrans | Self::Age | Self::Rtt => (unit, 1),
         };
-        let units = if self == Self::Age {
-            &TIMES[..]
-        } else {
-            &SIZES
-        };
-        let scale = match unit {
-            "" => 1,
-            "K" if self != Self::Age => 1_000,
-            unit => units.iter().find(|(name, _)| *name == unit)?.1,
+        let scale = match (self, unit) {
+            (Self::Rtt, "") => 1_000,
+            (_, "") => 1,
+            (Self::Rate | Self::Bytes | Self::Packets | Self::Retrans, "K") => 1_000,
+            (_, unit) => self.units().iter().find(|(name, _)| *name == unit)?.1,
         };
         if let Ok(number) = number.parse::<u64>() {
             return Some(number.checked_mul(scale)? / divisor);
@@ -115,20 +127,6 @@ impl Quantity {
             .filter_map(|name| unit.strip_prefix(name))
             .any(|rest| ["bit/s", "B/s", "i"].iter().any(|it| it.starts_with(rest)))
     }
-
-    /// What a flow has of it; rates to the byte.
-    fn of(self, flow: &Flow, clock: &Clock) -> f64 {
-        let counts = flow.counts;
-        match self {
-            Self::Rate => Direction::BOTH
-                .map(|direction| flow.rate(direction, WINDOW, clock))
-                .iter()
-                .sum(),
-            Self::Bytes => counts.iter().map(|count| count.bytes as f64).sum(),
-            Self::Packets => counts.iter().map(|count| count.packets as f64).sum(),
-            Self::Age => flow.age(clock.now()).as_secs_f64(),
-        }
-    }
 }
 
 /// A quantity compared with a number.
@@ -140,8 +138,8 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn is_true(&self, flow: &Flow, clock: &Clock) -> bool {
-        let (has, value) = (self.quantity.of(flow, clock), self.value as f64);
+    pub(super) fn is_true(&self, has: f64) -> bool {
+        let value = self.value as f64;
         match self.order {
             Order::Less => has < value,
             Order::AtMost => has <= value,
@@ -155,10 +153,7 @@ impl Display for Comparison {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let sign = ORDERS.iter().find(|(_, order)| *order == self.order);
         let sign = sign.map_or("", |(sign, _)| sign);
-        let units = match self.quantity {
-            Quantity::Age => &TIMES[..],
-            _ => &SIZES[..],
-        };
+        let units = self.quantity.units();
         let value = self.value;
         let fitting = |(_, scale): &&(&str, u64)| value != 0 && value.is_multiple_of(*scale);
         let (unit, scale) = units.iter().find(fitting).copied().unwrap_or_default();

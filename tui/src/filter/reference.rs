@@ -1,6 +1,6 @@
 //! The language in short: what the help, the manual and the completion say.
 
-use super::vocabulary::{FLAGS, KEYWORDS, STATES};
+use super::vocabulary::{FLAGS, ICMP_TYPES, KEYWORDS, RCODES, STATES};
 
 /// The terms of the language, each with what it matches.
 pub const REFERENCE: &[(&str, &str)] = &[
@@ -34,6 +34,26 @@ pub const REFERENCE: &[(&str, &str)] = &[
         "of the flow: rate > 1M (bytes/s over 10 s), bytes >= 10k, age < 5m",
     ),
     (
+        "rtt retrans problem",
+        "of the flow: rtt > 10ms, retrans > 0; problem: a listed one is about it",
+    ),
+    (
+        "process nginx",
+        "who holds the socket of either end, by name or pattern",
+    ),
+    (
+        "pod container netns",
+        "what the device leads to, by name or pattern: pod web-*, netns blue",
+    ),
+    (
+        "dns.name dns.rcode",
+        "DNS of the last minute: dns.name *.example.com, dns.rcode nxdomain, servfail",
+    ),
+    (
+        "icmp.type unreachable",
+        "echo, time-exceeded, redirect, packet-too-big or a number; also of ICMPv6",
+    ),
+    (
         "@web",
         "a filter that the configuration names, also within another",
     ),
@@ -56,4 +76,14 @@ pub fn states() -> impl Iterator<Item = &'static str> {
 /// The flags that `tcp.flags` takes.
 pub fn flags() -> impl Iterator<Item = &'static str> {
     FLAGS.iter().map(|&(name, _)| name)
+}
+
+/// The names that `icmp.type` takes.
+pub fn icmp_types() -> impl Iterator<Item = &'static str> {
+    ICMP_TYPES.iter().map(|&(name, _)| name)
+}
+
+/// The names that `dns.rcode` takes.
+pub fn rcodes() -> impl Iterator<Item = &'static str> {
+    RCODES.iter().map(|&(name, _)| name)
 }

@@ -2,8 +2,8 @@
 
 mod completing;
 mod errors;
-mod flows;
 mod meaning;
+mod names;
 mod normal_form;
 mod oracle;
 mod properties;

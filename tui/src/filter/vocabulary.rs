@@ -4,9 +4,9 @@
 use probe_common::Direction;
 use probe_common::parse::number::{ether, ip, tcp};
 
-use super::expression::{Side, State};
+use super::context::{Name, State};
+use super::expression::{IcmpType, Side};
 use super::quantity::Quantity;
-use crate::flow::TcpState;
 
 /// A keyword's part in the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,14 @@ pub(super) enum Keyword {
     TcpFlags,
     /// `rate` and the like.
     Quantity(Quantity),
+    /// `process` and the like.
+    Name(Name),
+    /// `icmp.type`.
+    IcmpType,
+    /// `dns.rcode`.
+    Rcode,
+    /// `problem`.
+    Problem,
 }
 
 /// Every keyword with what it does, in the order in which completion offers
@@ -116,6 +124,44 @@ pub(super) const KEYWORDS: &[(&str, Keyword, &str)] = &[
         Keyword::Quantity(Quantity::Age),
         "time since the first packet",
     ),
+    (
+        "rtt",
+        Keyword::Quantity(Quantity::Rtt),
+        "round-trip time of the connection, or of its handshake",
+    ),
+    (
+        "retrans",
+        Keyword::Quantity(Quantity::Retrans),
+        "retransmitted segments of both directions",
+    ),
+    ("problem", Keyword::Problem, "a problem is about the flow"),
+    (
+        "process",
+        Keyword::Name(Name::Process),
+        "who holds the socket of either end",
+    ),
+    ("pod", Keyword::Name(Name::Pod), "the pod behind the device"),
+    (
+        "container",
+        Keyword::Name(Name::Container),
+        "the container behind the device",
+    ),
+    (
+        "netns",
+        Keyword::Name(Name::Namespace),
+        "the network namespace behind the device",
+    ),
+    (
+        "dns.name",
+        Keyword::Name(Name::DnsName),
+        "what DNS queries of the last minute ask for",
+    ),
+    (
+        "dns.rcode",
+        Keyword::Rcode,
+        "how DNS queries of the last minute were answered",
+    ),
+    ("icmp.type", Keyword::IcmpType, "types of ICMP messages"),
 ];
 
 /// The keyword that `word` is.
@@ -193,13 +239,13 @@ pub(super) const PROTOCOLS: &[(&str, u8)] = &[
 
 /// States by name.
 pub(super) const STATES: &[(&str, State)] = &[
-    ("opening", State::Tcp(TcpState::Opening)),
-    ("syn", State::Tcp(TcpState::Opening)),
-    ("open", State::Tcp(TcpState::Open)),
-    ("closing", State::Tcp(TcpState::Closing)),
-    ("closed", State::Tcp(TcpState::Closed)),
-    ("refused", State::Tcp(TcpState::Refused)),
-    ("reset", State::Tcp(TcpState::Reset)),
+    ("opening", State::Opening),
+    ("syn", State::Opening),
+    ("open", State::Open),
+    ("closing", State::Closing),
+    ("closed", State::Closed),
+    ("refused", State::Refused),
+    ("reset", State::Reset),
     ("unanswered", State::Unanswered),
 ];
 
@@ -213,6 +259,37 @@ pub(super) const FLAGS: &[(&str, u8)] = &[
     ("urg", 0x20),
     ("ece", 0x40),
     ("cwr", 0x80),
+];
+
+/// ICMP types by name (RFC 792, RFC 4443, RFC 4861).
+pub(super) const ICMP_TYPES: &[(&str, IcmpType)] = &[
+    ("echo", icmp_type(Some(8), Some(128))),
+    ("unreachable", icmp_type(Some(3), Some(1))),
+    ("time-exceeded", icmp_type(Some(11), Some(3))),
+    ("packet-too-big", icmp_type(None, Some(2))),
+    ("parameter-problem", icmp_type(Some(12), Some(4))),
+    ("redirect", icmp_type(Some(5), Some(137))),
+    ("router-solicitation", icmp_type(Some(10), Some(133))),
+    ("router-advertisement", icmp_type(Some(9), Some(134))),
+    ("neighbor-solicitation", icmp_type(None, Some(135))),
+    ("neighbor-advertisement", icmp_type(None, Some(136))),
+    ("timestamp", icmp_type(Some(13), None)),
+];
+
+const fn icmp_type(v4: Option<u8>, v6: Option<u8>) -> IcmpType {
+    IcmpType { v4, v6 }
+}
+
+/// Result codes of DNS by name (RFC 1035, RFC 2136).
+pub(super) const RCODES: &[(&str, u8)] = &[
+    ("noerror", 0),
+    ("formerr", 1),
+    ("servfail", 2),
+    ("nxdomain", 3),
+    ("notimp", 4),
+    ("refused", 5),
+    ("yxdomain", 6),
+    ("notauth", 9),
 ];
 
 /// Words of tcpdump's that are not ours, with what to write instead.

@@ -260,15 +260,15 @@ pub enum Watch {
 pub struct DeviceName<'a> {
     /// Its own name.
     pub name: &'a str,
-    /// The name of the container that it leads to.
-    pub container: Option<&'a str>,
+    /// What it leads to: a pod, a container or a named network namespace.
+    pub leads_to: Option<&'a str>,
 }
 
 impl<'a> From<&'a str> for DeviceName<'a> {
     fn from(name: &'a str) -> Self {
         Self {
             name,
-            container: None,
+            leads_to: None,
         }
     }
 }

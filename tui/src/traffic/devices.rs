@@ -1,6 +1,6 @@
 //! The devices of a host, and the names that flows' slots stand for.
 
-use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, Watch};
+use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, Namespace, Watch};
 use crate::text::clean;
 
 /// The devices as the source listed them last.
@@ -26,7 +26,8 @@ struct Names {
     /// Whether the device is gone, so that the slot may be given to another.
     gone: bool,
     device: String,
-    container: Option<String>,
+    leads_to: Option<String>,
+    namespace: Option<Namespace>,
 }
 
 impl SlotNames {
@@ -36,11 +37,18 @@ impl SlotNames {
         self.of(slot).name
     }
 
-    /// The name of the container that the device leads to, or else its own.
+    /// What the device leads to, or else its own name.
     #[must_use]
     pub fn label(&self, slot: u32) -> &str {
-        let DeviceName { name, container } = self.of(slot);
-        container.unwrap_or(name)
+        let DeviceName { name, leads_to } = self.of(slot);
+        leads_to.unwrap_or(name)
+    }
+
+    /// The other network namespace that the device leads to.
+    #[must_use]
+    pub fn namespace(&self, slot: u32) -> Option<&Namespace> {
+        let names = self.names.get(slot as usize)?.as_ref()?;
+        names.namespace.as_ref()
     }
 
     /// All that the device is called.
@@ -51,7 +59,7 @@ impl SlotNames {
             || DeviceName::from("?"),
             |names| DeviceName {
                 name: &names.device,
-                container: names.container.as_deref(),
+                leads_to: names.leads_to.as_deref(),
             },
         )
     }
@@ -89,7 +97,8 @@ impl SlotNames {
             index: device.index,
             gone,
             device: device.name.clone(),
-            container: device.container().map(|it| clean(it.label())),
+            leads_to: device.leads_to().map(clean),
+            namespace: device.namespace().cloned(),
         });
         old.is_some_and(|old| old.index != device.index || (old.gone && !gone))
     }

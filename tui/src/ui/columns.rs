@@ -44,7 +44,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
     for (column, is_shown) in columns.all().iter().skip(hidden).take(page) {
         let row = line(&mut place);
         let mark = if *is_shown { " [x] " } else { " [ ] " };
-        let name = format!("{:<9}", column.name());
+        let name = format!("{:<10}", column.name());
         let rest = canvas.texts(row, [(mark, palette.accent), (&name, palette.strong)]);
         let meaning = if *is_shown && !fitting.contains(column) {
             "does not fit here"

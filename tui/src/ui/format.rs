@@ -6,6 +6,8 @@ pub use crate::text::{
     short_count, shorten, truncate,
 };
 
+use std::time::Duration;
+
 use crate::app::measure::Measure;
 use crate::text::{Units, scaled};
 
@@ -41,5 +43,17 @@ const fn suffix(measure: Measure) -> &'static str {
     match measure {
         Measure::Rate(_) => "/s",
         Measure::Total => "",
+    }
+}
+
+/// A short time, to three digits.
+#[must_use]
+pub fn millis(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        ..1_000 => format!("{:.2} ms", micros as f64 / 1e3),
+        1_000..100_000 => format!("{:.1} ms", micros as f64 / 1e3),
+        100_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{:.1} s", time.as_secs_f64()),
     }
 }

@@ -24,6 +24,8 @@ pub fn page() -> Roff {
     page.section("VALUES");
     page.paragraph(&format!("States: {}.", list(filter::states())));
     page.paragraph(&format!("TCP flags: {}.", list(filter::flags())));
+    page.paragraph(&format!("ICMP types: {}.", list(filter::icmp_types())));
+    page.paragraph(&format!("DNS result codes: {}.", list(filter::rcodes())));
     page.section("RULES");
     page.paragraph(
         "\"not\" binds tightest, then \"and\", then \"or\"; a comma is an \"or\". (In tcpdump, \

@@ -19,11 +19,12 @@ fn columns_move_and_stop_at_the_ends() {
     let mut columns = Columns::default();
     columns.shift(Shift::Left);
     assert_eq!(columns, Columns::default());
+    let shown = columns.shown().count();
     for _ in 0..20 {
         columns.shift(Shift::Right);
     }
     assert_eq!(columns.shown().last(), Some(Column::Device));
-    assert_eq!(columns.shown().count(), Column::ALL.len());
+    assert_eq!(columns.shown().count(), shown);
 }
 
 #[test]

@@ -153,8 +153,9 @@ impl FlowsView {
                 0.0
             }
         };
+        let about = criteria.known.about(flow);
         let rank = match self.order.column {
-            Column::Device => criteria.names.place(flow.key.device) as u128,
+            Column::Device => criteria.names().place(flow.key.device) as u128,
             Column::Protocol => packed(&names::protocol(&flow.key)),
             Column::Local => end(&flow.key, Side::Local),
             Column::Remote => end(&flow.key, Side::Remote),
@@ -170,6 +171,13 @@ impl FlowsView {
             Column::Bytes => count(flow, shows).bytes.into(),
             Column::Age => flow.age(flows.now()).as_nanos(),
             Column::Seen => flow.idle(flows.now()).as_nanos(),
+            Column::Rtt => about.round_trip().map_or(0, |it| 1 + it.time().as_nanos()),
+            Column::Retrans => about.retransmits().map_or(0, u128::from),
+            Column::Process => about.process().map_or(u128::MAX, packed),
+            Column::Pod => about.pod().map_or(u128::MAX, packed),
+            Column::Container => about
+                .container()
+                .map_or(u128::MAX, |container| packed(container.label())),
         };
         if self.order.descending { !rank } else { rank }
     }
@@ -389,6 +397,7 @@ fn end(key: &FlowKey, side: Side) -> u128 {
 fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
     let flows = &state.picture().flows;
     let key = &flow.key;
+    let about = state.known().about(flow);
     let count = count(flow, state.criteria().shows(flow));
     let amount = |direction| {
         let amount = state.measure().of_flow(flow, direction, flows.clock());
@@ -408,6 +417,14 @@ fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
         Column::Graph => return None,
         Column::Age => format!("{} s", flow.age(flows.now()).as_secs()),
         Column::Seen => format!("{} s", flow.idle(flows.now()).as_secs()),
+        Column::Rtt => {
+            let micros = about.round_trip()?.time().as_micros();
+            format!("{micros} us")
+        }
+        Column::Retrans => about.retransmits()?.to_string(),
+        Column::Process => about.process()?.to_owned(),
+        Column::Pod => about.pod()?.to_owned(),
+        Column::Container => about.container()?.label().to_owned(),
     };
     (!text.is_empty()).then_some(text)
 }

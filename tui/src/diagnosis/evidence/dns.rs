@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use probe_common::FlowKey;
+use probe_common::parse::number::port;
 
 use crate::diagnosis::decode::Endpoint;
-use crate::model::Moment;
+use crate::model::{KeyFields, Moment, Side};
 
 /// Queries that are remembered.
 const REMEMBERED: usize = 16_384;
@@ -111,16 +114,24 @@ pub struct Answer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Id {
+    ends: Ends,
+    id: u16,
+}
+
+/// Who asks whom. Servers are known by their port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ends {
     device: u32,
     client: Endpoint,
     server: IpAddr,
-    id: u16,
 }
 
 /// The exchanges of all devices of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Dns {
     exchanges: HashMap<Id, Exchange>,
+    /// The messages of each flow, the oldest first.
+    flows: HashMap<Ends, VecDeque<u16>>,
     order: VecDeque<(Moment, Id)>,
     /// Queries by a client, to tell two devices apart that see the same.
     pub forgotten: u64,
@@ -136,10 +147,13 @@ impl Dns {
         message: Message,
     ) {
         if message.response {
-            let id = Id {
+            let ends = Ends {
                 device,
                 client: destination,
                 server: source.address,
+            };
+            let id = Id {
+                ends,
                 id: message.id,
             };
             if let Some(exchange) = self.exchanges.get_mut(&id)
@@ -154,10 +168,13 @@ impl Dns {
             }
             return;
         }
-        let id = Id {
+        let ends = Ends {
             device,
             client: source,
             server: destination.address,
+        };
+        let id = Id {
+            ends,
             id: message.id,
         };
         if let Some(exchange) = self.exchanges.get_mut(&id)
@@ -177,7 +194,9 @@ impl Dns {
             times: 1,
             answer: None,
         };
-        self.exchanges.insert(id, exchange);
+        if self.exchanges.insert(id, exchange).is_none() {
+            self.flows.entry(ends).or_default().push_back(id.id);
+        }
         self.order.push_back((at, id));
         while self.exchanges.len() > REMEMBERED {
             self.forget_oldest();
@@ -190,7 +209,36 @@ impl Dns {
             && self.exchanges.get(&id).is_some_and(|it| it.asked == asked)
         {
             self.exchanges.remove(&id);
+            let Entry::Occupied(mut entry) = self.flows.entry(id.ends) else {
+                return;
+            };
+            let messages = entry.get_mut();
+            if let Some(place) = messages.iter().position(|it| *it == id.id) {
+                messages.remove(place);
+            }
+            if messages.is_empty() {
+                entry.remove();
+            }
         }
+    }
+
+    /// Those of a flow.
+    pub fn of_flow(&self, key: &FlowKey) -> impl Iterator<Item = &Exchange> {
+        let exchanges = Side::BOTH.into_iter().filter_map(|client| {
+            let server = client.other();
+            let ends = Ends {
+                device: key.device,
+                client: Endpoint {
+                    address: key.address(client)?,
+                    port: key.port(client)?,
+                },
+                server: (key.port(server)? == port::DNS).then(|| key.address(server))??,
+            };
+            Some((ends, self.flows.get(&ends)?))
+        });
+        exchanges
+            .flat_map(|(ends, messages)| messages.iter().map(move |id| Id { ends, id: *id }))
+            .filter_map(|id| self.exchanges.get(&id))
     }
 
     /// Forgets what is too old to be evidence.

@@ -9,13 +9,14 @@ use winnow::token::any as any_token;
 
 use super::unexpected::unexpected;
 use super::{Input, Parsed};
+use crate::filter::context::State;
 use crate::filter::error::{Expected, FilterError};
-use crate::filter::expression::{Expression, Pattern, State, Term};
+use crate::filter::expression::{Expression, IcmpType, Pattern, Term};
 use crate::filter::hints;
 use crate::filter::lexer::{Kind, Token};
 use crate::filter::prefix::{self, Prefix, resembles_address};
 use crate::filter::quantity::Quantity;
-use crate::filter::vocabulary::{FLAGS, PORTS, PROTOCOLS, STATES, by_name};
+use crate::filter::vocabulary::{FLAGS, ICMP_TYPES, PORTS, PROTOCOLS, RCODES, STATES, by_name};
 
 /// An address or a prefix.
 pub(super) fn address(input: &mut Input<'_, '_>) -> Parsed<Prefix> {
@@ -107,6 +108,7 @@ fn named<T: Copy>(table: &[(&str, T)], expected: Expected, input: &mut Input<'_,
 pub(super) fn amount(quantity: Quantity, input: &mut Input<'_, '_>) -> Parsed<u64> {
     let expected = match quantity {
         Quantity::Age => Expected::Time,
+        Quantity::Rtt => Expected::RoundTrip,
         _ => Expected::Amount,
     };
     let before = *input;
@@ -116,12 +118,44 @@ pub(super) fn amount(quantity: Quantity, input: &mut Input<'_, '_>) -> Parsed<u6
         .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[expected], None)))
 }
 
-/// A device's name or pattern.
-pub(super) fn device(input: &mut Input<'_, '_>) -> Parsed<Pattern> {
+/// A type of ICMP messages, by name or number.
+pub(super) fn icmp_type(input: &mut Input<'_, '_>) -> Parsed<IcmpType> {
+    numbered(
+        ICMP_TYPES,
+        |number| IcmpType {
+            v4: Some(number),
+            v6: Some(number),
+        },
+        Expected::IcmpType,
+        input,
+    )
+}
+
+/// A result code of DNS, by name or number.
+pub(super) fn rcode(input: &mut Input<'_, '_>) -> Parsed<u8> {
+    numbered(RCODES, |number| number, Expected::Rcode, input)
+}
+
+fn numbered<T: Copy>(
+    table: &[(&str, T)],
+    of_number: impl Fn(u8) -> T,
+    expected: Expected,
+    input: &mut Input<'_, '_>,
+) -> Parsed<T> {
     let before = *input;
-    let token = value_token(input, Expected::Device)?;
+    let token = value_token(input, expected)?;
+    let number = || token.text.parse().ok().map(of_number);
+    by_name(table, token.text)
+        .or_else(number)
+        .ok_or_else(|| ErrMode::Backtrack(unexpected(&before, &[expected], None)))
+}
+
+/// A name or a pattern.
+pub(super) fn pattern(expected: Expected, input: &mut Input<'_, '_>) -> Parsed<Pattern> {
+    let before = *input;
+    let token = value_token(input, expected)?;
     let error = |hint: Option<String>| {
-        let mut error = unexpected(&before, &[Expected::Device], None);
+        let mut error = unexpected(&before, &[expected], None);
         error.hint = hint;
         ErrMode::Backtrack(error)
     };

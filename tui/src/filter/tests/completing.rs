@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::{Seen, complete};
+use super::super::{Name, Seen, complete};
 
 /// What is offered at the mark `|`, with the range that it replaces.
 fn offered(marked: &str) -> (Vec<String>, Option<(usize, usize)>) {
@@ -15,6 +15,7 @@ fn offered(marked: &str) -> (Vec<String>, Option<(usize, usize)>) {
     let seen = Seen {
         devices: &["lxc1", "lxc2", "nk0"],
         addresses: &addresses,
+        names: &[(Name::Process, "nginx"), (Name::Pod, "shop/web-1")],
     };
     let completions = complete(&input, cursor, &seen);
     let range = completions.first().map(|c| (c.range.start, c.range.end));
@@ -29,13 +30,18 @@ fn offered(marked: &str) -> (Vec<String>, Option<(usize, usize)>) {
 #[test]
 fn words_that_fit() {
     let table: &[(&str, &[&str], (usize, usize))] = &[
-        ("po|", &["port", "portrange"], (0, 2)),
-        ("PO|", &["port", "portrange"], (0, 2)),
-        ("tcp and po|", &["port", "portrange"], (8, 10)),
+        ("po|", &["port", "portrange", "pod"], (0, 2)),
+        ("PO|", &["port", "portrange", "pod"], (0, 2)),
+        ("tcp and por|", &["port", "portrange"], (8, 11)),
         ("(sr|", &["src"], (1, 3)),
         ("tcp,ud|", &["udp"], (4, 6)),
         ("!ud|", &["udp"], (1, 3)),
         ("tcp|", &["tcp.flags"], (0, 3)),
+        ("process |", &["nginx"], (8, 8)),
+        ("pod sh|", &["shop/web-1"], (4, 6)),
+        ("dns.rcode nx|", &["nxdomain"], (10, 12)),
+        ("icmp.type un|", &["unreachable"], (10, 12)),
+        ("rtt |", &["<=", ">=", "<", ">"], (4, 4)),
         ("tcp.flags sy|", &["syn"], (10, 12)),
         ("state re|", &["refused", "reset"], (6, 8)),
         ("rate |", &["<=", ">=", "<", ">"], (5, 5)),

@@ -158,7 +158,7 @@ fn a_device_is_also_called_by_its_container() {
     let (_, key) = samples::all()[0];
     let device = DeviceName {
         name: "lxc1",
-        container: Some("web-7d9f"),
+        leads_to: Some("web-7d9f"),
     };
     for (text, matches) in [
         ("dev web-*", true),

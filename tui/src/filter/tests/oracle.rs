@@ -61,7 +61,21 @@ fn term(term: &Term, key: &FlowKey, device: &str, direction: Direction) -> bool 
                 .any(|tag| *tag != 0 && id.is_none_or(|id| id == *tag))
         }
         // Nothing is known but the key.
-        Term::State(_) | Term::TcpFlag(_) | Term::Comparison(_) => false,
+        Term::State(_)
+        | Term::TcpFlag(_)
+        | Term::Comparison(_)
+        | Term::Name { .. }
+        | Term::Rcode(_)
+        | Term::Problem => false,
+        Term::IcmpType(wanted) => {
+            let has_type = is_ip && key.flags == 0 && key.remote_port < 256;
+            let number = match (key.ether_type, key.protocol) {
+                (0x0800, 1) => wanted.v4,
+                (0x86dd, 58) => wanted.v6,
+                _ => None,
+            };
+            has_type && number.map(u16::from) == Some(key.remote_port)
+        }
         Term::Device(pattern) => Glob::new(pattern.as_str())
             .expect("a glob")
             .compile_matcher()

@@ -9,10 +9,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expression::{Expression, Pattern, Side, Term};
+use super::super::context::Name;
+use super::super::expression::{Expression, IcmpType, Pattern, Side, Term};
 use super::super::prefix::Prefix;
 use super::super::quantity::{Comparison, ORDERS, Quantity};
-use super::super::vocabulary::{FLAGS, STATES};
+use super::super::vocabulary::{FLAGS, ICMP_TYPES, RCODES, STATES};
 use super::super::{Filter, Seen, complete};
 use super::{oracle, samples};
 
@@ -96,6 +97,18 @@ fn a_term() -> impl Strategy<Value = Term> {
             .prop_map(|(quantity, (_, order), value)| {
                 Term::Comparison(Comparison { quantity, order, value })
             }),
+        1 => (select(&Name::ALL[..]), select(PATTERNS)).prop_map(|(kind, text)| Term::Name {
+            kind,
+            pattern: Pattern::new(text).expect("a glob"),
+        }),
+        1 => prop_oneof![
+            select(ICMP_TYPES).prop_map(|(_, kind)| kind),
+            any::<u8>().prop_map(|n| IcmpType { v4: Some(n), v6: Some(n) }),
+        ]
+        .prop_map(Term::IcmpType),
+        1 => prop_oneof![select(RCODES).prop_map(|(_, code)| code), any::<u8>()]
+            .prop_map(Term::Rcode),
+        1 => Just(Term::Problem),
         1 => select(PATTERNS).prop_map(|text| Term::Device(Pattern::new(text).expect("a glob"))),
     ]
 }
@@ -156,6 +169,14 @@ fn words() -> impl Strategy<Value = String> {
         "state",
         "syn",
         "tcp.flags",
+        "icmp.type",
+        "dns.rcode",
+        "dns.name",
+        "process",
+        "pod",
+        "problem",
+        "rtt",
+        "1us",
         "rate",
         "age>",
         "<",
@@ -214,6 +235,7 @@ fn check_text(text: &str) -> Result<(), TestCaseError> {
     let seen = Seen {
         devices: DEVICES,
         addresses: &addresses,
+        ..Seen::default()
     };
     for cursor in 0..=chars + 1 {
         for completion in complete(text, cursor, &seen) {

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use crate::about::RoundTrip;
 use crate::app::action::Action;
 use crate::app::columns::Column;
 use crate::app::criteria::count;
@@ -17,6 +18,7 @@ use crate::app::state::State;
 use crate::app::views::FlowsView;
 use crate::flow::{Flow, SLOTS};
 use crate::model::Container;
+use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom};
 use crate::ui::table::{Cell, Column as Spec, TableSpec};
 use crate::ui::{empty, format, graph, table};
@@ -121,6 +123,11 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
         Spec::left(Column::Graph, "LAST MIN", graph, 8),
         Spec::right(Column::Age, "AGE", 4..=4, 4),
         Spec::right(Column::Seen, "SEEN", 4..=4, 3),
+        Spec::right(Column::Rtt, "RTT", 8..=8, 10),
+        Spec::right(Column::Retrans, "RETRANS", 7..=7, 9),
+        Spec::left(Column::Process, "PROCESS", 8..=15, 11),
+        Spec::left(Column::Pod, "POD", 12..=30, 11),
+        Spec::left(Column::Container, "CONTAINER", 10..=20, 8),
     ];
     let spec = |column: &Column| all.iter().find(|spec| spec.id == *column).copied();
     view.columns.shown().filter_map(|c| spec(&c)).collect()
@@ -137,6 +144,8 @@ fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width:
     let text = if over { palette.dim } else { palette.text };
     let shows = state.criteria().shows(flow);
     let end = |side| format::shorten(&state.hostnames.end(&key, side), width, canvas.ellipsis());
+    let about = state.known().about(flow);
+    let name = |name: &str| format::shorten(&clean(name), width, canvas.ellipsis());
     match column {
         Column::Device => Cell::new(state.picture().devices.names().label(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
@@ -163,6 +172,24 @@ fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width:
             idle if idle < NOW => Cell::new("now", palette.dim),
             idle => Cell::new(format::age(idle), palette.dim),
         },
+        Column::Rtt => match about.round_trip() {
+            Some(RoundTrip::Smoothed(time)) => Cell::new(format::millis(time), text),
+            Some(RoundTrip::Handshake(time)) => {
+                Cell::new(format!("~{}", format::millis(time)), palette.dim)
+            }
+            None => Cell::default(),
+        },
+        Column::Retrans => match about.retransmits() {
+            None => Cell::default(),
+            Some(0) => Cell::new(canvas.glyph("·", "-"), palette.dim),
+            Some(segments) => Cell::new(format::short_count(segments), palette.warn),
+        },
+        Column::Process => Cell::new(about.process().map(name).unwrap_or_default(), text),
+        Column::Pod => Cell::new(about.pod().map(name).unwrap_or_default(), text),
+        Column::Container => {
+            let label = about.container().map(Container::label);
+            Cell::new(label.map(name).unwrap_or_default(), text)
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
         },
     );
     table::marks(canvas, area, &view.list, |group| {
-        state.concerns.hosts(&group)
+        state.concerns.hosts(group.prefix()?)
     });
     if view.list.rows().is_empty() {
         empty(

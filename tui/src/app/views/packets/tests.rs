@@ -3,9 +3,9 @@ use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 
 use super::*;
 use crate::filter::Filter;
-use crate::flow::FlowTable;
 use crate::model::{Moment, Packet};
-use crate::traffic::SlotNames;
+use crate::about::Known;
+use crate::traffic::Host;
 
 fn packet(length: u32) -> Packet {
     Packet {
@@ -31,14 +31,16 @@ fn following_shows_the_newest_and_a_selection_is_left_alone() {
     let mut view = PacketsView::default();
     view.list.set_page(10);
     packets.extend(&some);
-    let (filter, names) = (Filter::everything(), SlotNames::default());
-    let flows = FlowTable::default();
+    let (filter, host) = (Filter::everything(), Host::default());
     let criteria = Criteria {
         filter: &filter,
         hide_closed: false,
         hide_own: None,
-        flows: &flows,
-        names: &names,
+        known: Known {
+            host: &host,
+            diagnosis: None,
+            concerns: None,
+        },
     };
     view.refresh(&packets, criteria);
     assert_eq!(view.list.visible(10)[0], 40);

@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::flow::Flow;
 use crate::model::signal::Trace;
 use crate::model::{FlowFacts, Socket};
-use crate::ui::format::count;
+use crate::ui::format::{count, millis};
 
 /// All of it, in lines.
 pub fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
@@ -109,17 +109,6 @@ fn owner(state: &State, flow: &Flow, direction: Direction, socket: Option<Socket
 
 /// The container or pod that the flow's device leads to.
 fn container(state: &State, flow: &Flow) -> Option<String> {
-    let names = state.picture().devices.names();
-    names.of(flow.key.device).container.map(ToOwned::to_owned)
-}
-
-/// A short time, to three digits.
-fn millis(time: Duration) -> String {
-    let micros = time.as_micros();
-    match micros {
-        ..1_000 => format!("{:.2} ms", micros as f64 / 1e3),
-        1_000..100_000 => format!("{:.1} ms", micros as f64 / 1e3),
-        100_000..1_000_000 => format!("{} ms", micros / 1_000),
-        _ => format!("{:.1} s", time.as_secs_f64()),
-    }
+    let container = state.known().about(flow).container()?;
+    Some(container.label().to_owned())
 }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use probe_common::FlowKey;
 use probe_common::parse::number::ip;
 
-use super::ends::{self, Side};
-use super::group::HostGroup;
-use crate::diagnosis::{Finding, Severity, Subject};
+use super::{Finding, Severity, Subject};
+use crate::model::{KeyFields, Side};
 
 #[cfg(test)]
 mod tests;
@@ -90,7 +90,7 @@ impl Concerns {
     }
 
     fn about<'a>(&'a self, key: &'a FlowKey) -> impl Iterator<Item = &'a Concern> {
-        let ends = Side::BOTH.map(|side| Some((ends::address(key, side)?, ends::port(key, side))));
+        let ends = Side::BOTH.map(|side| Some((key.address(side)?, key.port(side))));
         let [local, remote] = ends;
         [(local, remote), (remote, local)]
             .into_iter()
@@ -133,16 +133,13 @@ impl Concerns {
         places
     }
 
-    /// How bad the worst problem of a host in a group is.
+    /// How bad the worst problem of a host in a prefix is.
     #[must_use]
-    pub fn hosts(&self, group: &HostGroup) -> Option<Severity> {
+    pub fn hosts(&self, prefix: &IpNet) -> Option<Severity> {
         let worst = |concerns: &Vec<Concern>| concerns.iter().map(|it| it.severity).min();
-        if let Some(address) = group.address() {
-            return self.addresses.get(&address).and_then(worst);
+        if prefix.prefix_len() == prefix.max_prefix_len() {
+            return self.addresses.get(&prefix.addr()).and_then(worst);
         }
-        let HostGroup::Prefix(prefix) = group else {
-            return None;
-        };
         let inside = |(address, concerns): (&IpAddr, _)| {
             prefix.contains(address).then(|| worst(concerns)).flatten()
         };
