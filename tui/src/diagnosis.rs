@@ -13,6 +13,8 @@ mod evidence;
 mod finding;
 mod kind;
 mod rules;
+mod severity;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,11 +27,13 @@ use crate::model::{Device, Event, Moment, Packet, Watch};
 pub use claims::Claim;
 pub use concerns::Concerns;
 pub use decode::Endpoint;
-pub use finding::{Finding, Severity, Subject};
+pub use finding::{Finding, Subject};
 pub use kind::Kind;
+pub use severity::Severity;
 
 use claims::Findings;
 use evidence::Evidence;
+use view::View;
 
 #[cfg(test)]
 mod tests;
@@ -46,35 +50,6 @@ pub struct Diagnosis {
     findings: Findings,
     silenced: Vec<Kind>,
     now: Moment,
-}
-
-/// What rules see.
-struct View<'a> {
-    /// The end of the last interval.
-    now: Moment,
-    evidence: &'a Evidence,
-    /// The watched devices by slot.
-    devices: &'a BTreeMap<u32, Device>,
-}
-
-impl View<'_> {
-    /// The name of the device of a slot, and the container that it leads to.
-    fn device(&self, slot: u32) -> String {
-        match self.devices.get(&slot) {
-            Some(device) => match device.leads_to() {
-                Some(to) => format!("{} ({to})", device.name),
-                None => device.name.clone(),
-            },
-            None => format!("device {slot}"),
-        }
-    }
-
-    /// The device of a slot, to go to.
-    fn device_subject(&self, slot: u32) -> Option<Subject> {
-        self.devices.get(&slot).map(|device| Subject::Device {
-            name: device.name.clone(),
-        })
-    }
 }
 
 impl Diagnosis {

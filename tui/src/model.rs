@@ -16,6 +16,7 @@ mod request;
 mod session;
 pub mod signal;
 pub mod stack;
+mod tuple;
 
 pub use clock::{Anchor, WallClock};
 pub use device::{
@@ -36,3 +37,4 @@ pub use playback::{Mark, MarkKind, Playback};
 pub use request::{Command, Reply, Request, RequestId};
 pub use session::Session;
 pub use signal::Signals;
+pub use tuple::{NamespaceInode, Tuple};

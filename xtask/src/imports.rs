@@ -116,9 +116,10 @@ const RULES: &[(&str, Names)] = &[
     ),
 ];
 
-/// The rooms in a module that are ruled too, and what each may name of the
-/// others. The module's own file ties them together.
-const ROOMS: &[(&str, &[(&str, Names)])] = &[("app", APP)];
+/// The modules whose own modules are ruled too, and what each of these may name
+/// of the others. The module's own file ties them together.
+const ROOMS: &[(&str, &[(&str, Names)])] =
+    &[("app", APP), ("diagnosis", DIAGNOSIS), ("probe", PROBE)];
 
 /// From what stands alone to what knows all the others.
 const APP: &[(&str, Names)] = &[
@@ -210,6 +211,127 @@ const APP: &[(&str, Names)] = &[
     ("navigation", All),
     ("time", All),
     ("update", All),
+];
+
+const DIAGNOSIS: &[(&str, Names)] = &[
+    ("decode", Only(&[])),
+    ("severity", Only(&[])),
+    ("evidence", Only(&["decode"])),
+    ("kind", Only(&["severity"])),
+    ("finding", Only(&["decode", "kind", "severity"])),
+    ("claims", Only(&["finding", "kind", "severity"])),
+    ("view", Only(&["evidence", "finding"])),
+    (
+        "rules",
+        Only(&["claims", "decode", "evidence", "finding", "kind", "view"]),
+    ),
+];
+
+const PROBE: &[(&str, Names)] = &[
+    ("losses", Only(&[])),
+    ("monotonic", Only(&[])),
+    ("netlink", Only(&[])),
+    ("netns", Only(&[])),
+    ("owner", Only(&[])),
+    ("privileges", Only(&[])),
+    ("sys", Only(&[])),
+    ("change", Only(&["sys"])),
+    ("cost", Only(&["sys"])),
+    ("devices", Only(&["netlink"])),
+    ("flow_table", Only(&["sys"])),
+    ("clsact", Only(&["devices", "netns", "owner"])),
+    ("inventory", Only(&["devices", "netlink", "netns", "sys"])),
+    ("object", Only(&["flow_table", "sys"])),
+    ("pair", Only(&["devices", "netns", "owner"])),
+    ("policy", Only(&["change", "devices", "sys"])),
+    ("counters", Only(&["losses", "object"])),
+    ("cover", Only(&["devices", "inventory"])),
+    ("link_counters", Only(&["inventory", "netns"])),
+    ("preflight", Only(&["object", "privileges", "sys"])),
+    (
+        "attach",
+        Only(&[
+            "change",
+            "clsact",
+            "devices",
+            "inventory",
+            "netns",
+            "object",
+            "policy",
+            "preflight",
+            "sys",
+        ]),
+    ),
+    ("fate", Only(&["inventory", "link_counters"])),
+    (
+        "collect",
+        Only(&[
+            "cost",
+            "counters",
+            "devices",
+            "fate",
+            "inventory",
+            "link_counters",
+            "monotonic",
+            "netlink",
+            "netns",
+        ]),
+    ),
+    (
+        "guard",
+        Only(&[
+            "attach",
+            "change",
+            "cover",
+            "devices",
+            "inventory",
+            "object",
+        ]),
+    ),
+    ("trace", Only(&["collect", "monotonic", "preflight", "sys"])),
+    (
+        "watch",
+        Only(&[
+            "attach",
+            "devices",
+            "fate",
+            "guard",
+            "inventory",
+            "object",
+            "policy",
+            "preflight",
+        ]),
+    ),
+    (
+        "doctor",
+        Only(&[
+            "devices",
+            "object",
+            "preflight",
+            "privileges",
+            "sys",
+            "trace",
+        ]),
+    ),
+    (
+        "live",
+        Only(&[
+            "change",
+            "clsact",
+            "collect",
+            "counters",
+            "devices",
+            "fate",
+            "guard",
+            "inventory",
+            "object",
+            "pair",
+            "preflight",
+            "privileges",
+            "trace",
+            "watch",
+        ]),
+    ),
 ];
 
 /// What is compiled for tests alone, which all modules may name.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::finding::{Finding, Severity, Subject};
+use super::finding::{Finding, Subject};
 use super::kind::Kind;
+use super::severity::Severity;
 use crate::model::Moment;
 
 /// How long a finding stays current without being claimed: longer than the

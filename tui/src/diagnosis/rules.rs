@@ -14,8 +14,8 @@ mod resets;
 mod stacks;
 mod transfer;
 
-use super::View;
 use super::claims::Claim;
+use super::view::View;
 
 /// A rule.
 type Rule = fn(&View<'_>, &mut Vec<Claim>);

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::signal::Tuple;
+use super::tuple::Tuple;
 
 /// A request's number, unique within a session.
 #[derive(

@@ -4,20 +4,13 @@
 //! All of it is of the whole machine. A network namespace is given by the inode
 //! of its `/proc/PID/ns/net`, which may be used again once the namespace is gone.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
-use probe_common::FlowKey;
-use probe_common::parse::number::ip;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::stack::{FlowState, Softnet, Stack};
-
-#[cfg(test)]
-mod tests;
-
-/// The inode of a network namespace; 0 where the kernel did not say which.
-pub type NamespaceInode = u32;
+use super::tuple::{NamespaceInode, Tuple};
 
 /// What one collector has read. Each collector fills in what it knows and leaves
 /// the rest empty.
@@ -43,95 +36,6 @@ pub struct Signals {
     pub flows: Vec<FlowState>,
     /// How the tracing programs are doing, from their collector.
     pub trace: Option<Trace>,
-}
-
-/// A flow as one packet or one socket has it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
-pub struct Tuple {
-    /// Source address, or a socket's own; IPv4 as an IPv4-mapped IPv6 address, as
-    /// in [`FlowKey`].
-    pub source: [u8; 16],
-    /// Destination address, or the other end's.
-    pub destination: [u8; 16],
-    /// Source port, as [`FlowKey`] has it for the sender; 0 where there are none.
-    pub source_port: u16,
-    /// Destination port.
-    pub destination_port: u16,
-    /// IP protocol number.
-    pub protocol: u8,
-}
-
-impl Tuple {
-    /// The tuple of what the flow's local end sends.
-    #[must_use]
-    pub const fn sent(key: &FlowKey) -> Self {
-        Self {
-            source: key.local,
-            destination: key.remote,
-            source_port: key.local_port,
-            destination_port: key.remote_port,
-            protocol: key.protocol,
-        }
-    }
-
-    /// The tuple of packets from one address to another.
-    #[must_use]
-    pub const fn between(source: SocketAddr, destination: SocketAddr, protocol: u8) -> Self {
-        Self {
-            source: octets(source.ip()),
-            destination: octets(destination.ip()),
-            source_port: source.port(),
-            destination_port: destination.port(),
-            protocol,
-        }
-    }
-
-    /// The tuple of the opposite direction. What ICMP has instead of ports belongs
-    /// to no end.
-    #[must_use]
-    pub const fn reversed(self) -> Self {
-        let (source_port, destination_port) = match self.protocol {
-            ip::ICMP | ip::ICMPV6 => (self.source_port, self.destination_port),
-            _ => (self.destination_port, self.source_port),
-        };
-        Self {
-            source: self.destination,
-            destination: self.source,
-            source_port,
-            destination_port,
-            protocol: self.protocol,
-        }
-    }
-
-    /// Whether a packet with this tuple belongs to the flow, whichever end sent
-    /// it. Address translation between the two places is not known here.
-    #[must_use]
-    pub fn is_of(&self, key: &FlowKey) -> bool {
-        let sent = Self::sent(key);
-        *self == sent || *self == sent.reversed()
-    }
-
-    /// The source address.
-    #[must_use]
-    pub const fn source(&self) -> IpAddr {
-        Ipv6Addr::from_octets(self.source).to_canonical()
-    }
-
-    /// The destination address.
-    #[must_use]
-    pub const fn destination(&self) -> IpAddr {
-        Ipv6Addr::from_octets(self.destination).to_canonical()
-    }
-}
-
-/// An address as a [`Tuple`] has it.
-const fn octets(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    }
 }
 
 /// A device, as the kernel named it where something happened.

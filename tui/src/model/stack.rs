@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::signal::{NamespaceInode, Tuple};
+use super::tuple::{NamespaceInode, Tuple};
 
 /// What the stack of one network namespace reports. Counters are what was added
 /// since the last reading, in `period`; everything else is as it was when it was

@@ -9,6 +9,7 @@ use crate::model::{Command, Event};
 
 pub mod conntrack;
 pub(super) mod intervals;
+pub(super) mod ring;
 pub mod sockets;
 pub mod stack;
 pub(super) mod stacks;

@@ -5,6 +5,7 @@
 //! such as a name that is not UTF-8, hides no other.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use netlink_packet_core::{
@@ -205,4 +206,13 @@ pub fn text(value: &[u8]) -> String {
     let end = value.iter().position(|byte| *byte == 0);
     let bytes = end.and_then(|end| value.get(..end)).unwrap_or(value);
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An address as the kernel writes it: 4 or 16 bytes.
+#[must_use]
+pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+        return Some(bytes.into());
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }

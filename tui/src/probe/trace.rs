@@ -22,8 +22,8 @@ use self::drops::{Drops, text, tuple};
 use self::layout::Kernel;
 use self::object::{LoadError, Programs};
 use self::owners::Owners;
+use super::monotonic::{monotonic_now, since};
 use super::preflight;
-use super::ring::{monotonic_now, since};
 use super::sys;
 use crate::model::Signals;
 use crate::model::signal::{

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::frame::HEADER;
 use super::*;
-use crate::model::signal::{Owner, Reset, ResetBy, Signals, SocketError, Trace, Tuple};
+use crate::model::Tuple;
+use crate::model::signal::{Owner, Reset, ResetBy, Signals, SocketError, Trace};
 use crate::model::stack::Stack;
 use crate::model::{
     Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Moment, Notice, Socket,

@@ -341,7 +341,7 @@ fn a_connection_is_refused() {
     let error = far.enter(|| TcpStream::connect(to).unwrap_err());
     assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
     let (near, far) = (inode(lab.namespace(End::Near)), inode(far));
-    let is_ours = |tuple: &nkview::model::signal::Tuple| {
+    let is_ours = |tuple: &nkview::model::Tuple| {
         tuple.destination() == to.ip() && tuple.destination_port == to.port()
     };
     wait::until_true("the error and the reset", || {

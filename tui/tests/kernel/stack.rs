@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
-use nkview::model::signal::Tuple;
+use nkview::model::Tuple;
 use nkview::model::stack::{NeighbourState, Stack};
 use nkview::probe::collect::{conntrack, sockets, stack};
 

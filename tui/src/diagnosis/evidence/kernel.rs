@@ -7,8 +7,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::model::Moment;
-use crate::model::signal::{NamespaceInode, Owner, Signals, Tuple};
+use crate::model::signal::{Owner, Signals};
 use crate::model::stack::{Qdisc, Softnet, Stack, StackCounters};
+use crate::model::{NamespaceInode, Tuple};
 
 /// Places and reasons that are remembered, and flows of each.
 const PLACES: usize = 1024;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{count, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::application::Service;
 use crate::diagnosis::evidence::connections::Connection;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Errors before that is more than an accident.
 const ERRORS: u32 = 3;

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{count, list, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::evidence::dns::Exchange;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// How long an answer is waited for: resolvers ask again after five seconds
 /// (resolv.conf(5)), many applications after one or two.

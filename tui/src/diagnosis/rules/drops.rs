@@ -9,14 +9,14 @@ use hashbrown::{HashMap, HashSet};
 use probe_common::parse::number::ip;
 
 use super::{count, list};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::ends;
 use crate::diagnosis::evidence::kernel::{Dropped, Place};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
-use crate::model::signal::Tuple;
+use crate::diagnosis::view::View;
+use crate::model::Tuple;
 
 /// Drops before that is more than chance.
 const DROPS: u64 = 2;

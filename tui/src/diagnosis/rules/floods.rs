@@ -6,12 +6,12 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::{list, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::rates::Begun;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Half-open connections a second that no client makes by itself.
 const FLOOD: f64 = 30.0;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use probe_common::parse::number::{ip, port};
 
 use super::{count, list};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::{Endpoint, IcmpKind};
 use crate::diagnosis::evidence::icmp::{Reported, Subject as About};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Errors before that is more than one attempt. Senders limit their rate, one a
 /// second and destination in Linux (`icmp_ratelimit`), so more are not to be had.

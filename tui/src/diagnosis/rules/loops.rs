@@ -1,10 +1,10 @@
 //! Packets that go around in a circle.
 
 use super::count;
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for (destination, found) in view.evidence.hops.loops() {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use probe_common::parse::number::ip;
 
 use super::{count, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::neighbors::Asked;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Questions without an answer: Linux asks three times, a second apart, before it
 /// gives up (`mcast_solicit`, arp(7)).

@@ -7,12 +7,12 @@ use std::time::Duration;
 use probe_common::parse::number::port;
 
 use super::{count, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::{Exchange, ends};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Packets without an answer, and for how long.
 const PACKETS: u64 = 3;

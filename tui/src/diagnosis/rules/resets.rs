@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{count, list, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::resets::MidReset;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// A flow that was idle for so long was not reset by its own traffic.
 const IDLE: Duration = Duration::from_secs(10);

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{count, list, stack_name};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::evidence::kernel::StackHistory;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 use crate::model::stack::StackCounters;
 
 /// Events before that is more than an accident.

@@ -9,13 +9,13 @@ use hashbrown::HashMap;
 use probe_common::{Direction, FlowKey};
 
 use super::{count, list, span};
-use crate::diagnosis::View;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::ends;
 use crate::diagnosis::evidence::health::{Health, Side};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
+use crate::diagnosis::view::View;
 
 /// Of all bytes: tail loss probes alone make up to 0.5 % on a busy, healthy
 /// machine.

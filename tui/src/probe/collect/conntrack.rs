@@ -5,10 +5,9 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use super::stack::ip;
-use crate::model::signal::Tuple;
+use crate::model::Tuple;
 use crate::model::stack::{Conntrack, NatPair};
-use crate::probe::netlink::{NESTED, Netlink, attribute, attributes};
+use crate::probe::netlink::{NESTED, Netlink, attribute, attributes, ip};
 
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use probe_common::Direction;
 
 use super::Collector;
+use super::ring::Peak;
 use crate::model::{Command, Event, Level, Notice};
 use crate::probe::cost::Meter;
 use crate::probe::counters::Counters;
 use crate::probe::fate::{self, Blind, Fates};
 use crate::probe::link_counters::Readings;
-use crate::probe::ring::Peak;
 
 /// What is counted now: shared by whoever attaches and whoever reads.
 #[derive(Clone, Default)]

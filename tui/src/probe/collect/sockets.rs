@@ -5,10 +5,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::stack::ip;
-use crate::model::signal::Tuple;
+use crate::model::Tuple;
 use crate::model::stack::{Listener, SocketState, TcpState};
-use crate::probe::netlink::{Message, Netlink, uint, ulong};
+use crate::probe::netlink::{Message, Netlink, ip, uint, ulong};
 
 #[cfg(test)]
 mod tests;

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 
 use crate::model::stack::{
     Duplicate, LinkState, Neighbour, NeighbourState, Qdisc, Settings, Softnet, Stack, StackCounters,
 };
 use crate::probe::collect::{conntrack, sockets};
 use crate::probe::devices;
-use crate::probe::netlink::{Message, Netlink, attributes, text, uint};
+use crate::probe::netlink::{Message, Netlink, attributes, ip, text, uint};
 
 #[cfg(test)]
 mod tests;
@@ -240,15 +239,6 @@ fn duplicate(message: &Message) -> Option<Duplicate> {
         device: uint(message.body.get(4..)?)?,
         address: ip(address)?,
     })
-}
-
-/// An address as the kernel writes it: 4 or 16 bytes.
-#[must_use]
-pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
-        return Some(bytes.into());
-    }
-    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
 /// What is configured for the devices.

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{Collector, conntrack, sockets, stack};
-use crate::model::signal::{NamespaceInode, Signals, Tuple};
+use crate::model::signal::Signals;
 use crate::model::stack::{FlowSocket, FlowState, Softnet, Stack};
 use crate::model::{Command, Event, Moment};
+use crate::model::{NamespaceInode, Tuple};
 use crate::probe::fate::Watched;
 use crate::probe::inventory::Place;
 use crate::probe::netns;

@@ -8,7 +8,7 @@ use super::Tracer;
 use crate::model::signal::{Signals, Trace};
 use crate::model::{Event, Moment};
 use crate::probe::collect::Collector;
-use crate::probe::ring::{monotonic_now, since};
+use crate::probe::monotonic::{monotonic_now, since};
 
 /// How often it is read.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -9,7 +9,8 @@ use probe_common::signal::{DropKey, DropValue, FlowDropKey, PLACES_MAX, WireTupl
 
 use super::layout::Kernel;
 use super::object::Programs;
-use crate::model::signal::{DropCount, DroppedFlow, Tuple, Where};
+use crate::model::Tuple;
+use crate::model::signal::{DropCount, DroppedFlow, Where};
 use crate::probe::sys::{self, Batch};
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use probe_common::signal::DropKey;
 
 use super::{Drops, FLOWS, function, is_noise, most};
-use crate::model::signal::{DroppedFlow, Tuple};
+use crate::model::Tuple;
+use crate::model::signal::DroppedFlow;
 
 #[test]
 fn only_what_has_grown_since_the_last_reading_counts() {

@@ -1,4 +1,4 @@
-//! Reading the packets that deserved a look.
+//! Reads captured packets from the ring buffer.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use aya::maps::{MapData, RingBuf};
 use bytemuck::Zeroable;
 use probe_common::parse::parse;
 use probe_common::{Direction, LinkLayer, PacketEvent, Reason, SNAPSHOT};
-use rustix::time::{ClockId, clock_gettime};
 
-use super::collect::Collector;
-use crate::model::{Event, Moment, Packet};
+use super::Collector;
+use crate::model::{Event, Packet};
+use crate::probe::monotonic::{monotonic_now, since};
 
 #[cfg(test)]
 mod tests;
@@ -121,35 +121,4 @@ fn packet(bytes: &[u8], started: u64) -> Option<Packet> {
         link_layer,
         data: data.into(),
     })
-}
-
-/// A moment of the kernel's clock, counted from the source's start.
-pub fn since(started: u64, time: u64) -> Moment {
-    Duration::from_nanos(time.saturating_sub(started))
-}
-
-/// What `bpf_ktime_get_ns()` would return now, in nanoseconds: the clock of the
-/// machine. In a time namespace, `clock_gettime()` adds an offset to that
-/// (`time_namespaces(7)`).
-pub fn monotonic_now() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
-    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
-    u64::try_from(now - monotonic_offset(&offsets)).unwrap_or(0)
-}
-
-/// Nanoseconds in a second.
-const SECOND: i128 = 1_000_000_000;
-
-/// The offset of the monotonic clock in nanoseconds: 0 on kernels without time
-/// namespaces, which have no such file.
-fn monotonic_offset(offsets: &str) -> i128 {
-    let number = |field: Option<&str>| field?.parse::<i128>().ok();
-    let of_line = |line: &str| {
-        let mut fields = line.split_whitespace();
-        // Older kernels print the number of the clock, CLOCK_MONOTONIC.
-        matches!(fields.next()?, "monotonic" | "1").then_some(())?;
-        Some(number(fields.next())? * SECOND + number(fields.next())?)
-    };
-    offsets.lines().find_map(of_line).unwrap_or(0)
 }

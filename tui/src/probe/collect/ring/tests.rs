@@ -58,11 +58,3 @@ fn what_is_no_event_of_ours_is_no_packet() {
     event.captured = u16::MAX;
     assert_eq!(read(&event).unwrap().data.len(), SNAPSHOT);
 }
-
-#[test]
-fn the_offset_of_a_time_namespace_is_read() {
-    let text = "monotonic           -100         5\nboottime            7         0\n";
-    assert_eq!(monotonic_offset(text), -100 * SECOND + 5);
-    assert_eq!(monotonic_offset("1 100000 0\n7 0 0\n"), 100_000 * SECOND);
-    assert_eq!(monotonic_offset(""), 0);
-}

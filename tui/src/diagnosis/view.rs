@@ -1,0 +1,36 @@
+//! What rules read.
+
+use std::collections::BTreeMap;
+
+use super::evidence::Evidence;
+use super::finding::Subject;
+use crate::model::{Device, Moment};
+
+/// What rules read.
+pub struct View<'a> {
+    /// The end of the last interval.
+    pub now: Moment,
+    pub evidence: &'a Evidence,
+    /// The watched devices by slot.
+    pub devices: &'a BTreeMap<u32, Device>,
+}
+
+impl View<'_> {
+    /// The name of the device of a slot, and the container that it leads to.
+    pub fn device(&self, slot: u32) -> String {
+        match self.devices.get(&slot) {
+            Some(device) => match device.leads_to() {
+                Some(to) => format!("{} ({to})", device.name),
+                None => device.name.clone(),
+            },
+            None => format!("device {slot}"),
+        }
+    }
+
+    /// The device of a slot, to go to.
+    pub fn device_subject(&self, slot: u32) -> Option<Subject> {
+        self.devices.get(&slot).map(|device| Subject::Device {
+            name: device.name.clone(),
+        })
+    }
+}
