@@ -6,9 +6,9 @@ use bytemuck::{Pod, Zeroable};
 
 /// Names of the maps in the object, as user space looks them up.
 pub mod map {
-    /// One [`Attachment`](super::Attachment): who this copy of the program is.
+    /// One [`Attachment`](super::Attachment) for each CPU: which hook its packet is at.
     pub const ATTACHMENT: &str = "ATTACHMENT";
-    /// One [`Settings`](super::Settings), shared by all copies.
+    /// One [`Settings`](super::Settings), for all hooks.
     pub const SETTINGS: &str = "SETTINGS";
     /// The flow table: a page of slots an element. See [`table`](crate::table).
     pub const TABLE: &str = "TABLE";
@@ -109,7 +109,7 @@ impl LinkLayer {
     }
 }
 
-/// The identity of one attached copy of the program. Never `skb->ifindex`,
+/// The identity of a hook that a program of ours is attached to. Never `skb->ifindex`,
 /// which is the receiving side's in netkit, in a namespace of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -131,7 +131,7 @@ impl Attachment {
     pub const EITHER: u32 = 2;
 }
 
-/// What user space tells all copies of the program.
+/// What user space sets for all hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Settings {

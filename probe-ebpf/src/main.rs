@@ -1,6 +1,6 @@
-//! The program that is attached to every hook. It counts the packet's flow,
-//! tells user space of packets that deserve a look, and returns the verdict it
-//! was told to, which leaves the packet's fate to the rest of the chain.
+//! The program that the program of every hook goes on with. It counts the packet's
+//! flow, sends packets that deserve a look to user space, and returns the hook's
+//! verdict, which leaves the packet's fate to the rest of the chain.
 
 #![no_std]
 #![no_main]

@@ -30,7 +30,7 @@ pub struct Budget {
 pub const KEPT: usize = 4;
 
 #[map]
-static ATTACHMENT: Array<Attachment> = Array::with_max_entries(1, 0);
+static ATTACHMENT: PerCpuArray<Attachment> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 #[map]
@@ -53,13 +53,12 @@ pub static SOCKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 pub static PACKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// Who this copy of the program is; user space may change the verdict at any
-/// time.
+/// Which hook this packet is at: the program of the hook has just said so.
 #[inline(always)]
 pub fn attachment() -> Option<Attachment> {
     let pointer = ATTACHMENT.get_ptr(0)?;
-    // SAFETY: the map gave the pointer, and elements of an array map live as
-    // long as the program. Volatile, since user space writes to it.
+    // SAFETY: the map gave the pointer, elements of an array map live as long as the
+    // program, and a per-CPU element is written on this CPU alone.
     Some(unsafe { pointer.read_volatile() })
 }
 
@@ -67,7 +66,7 @@ pub fn attachment() -> Option<Attachment> {
 #[inline(always)]
 pub fn settings() -> Option<Settings> {
     let pointer = SETTINGS.get_ptr(0)?;
-    // SAFETY: as for the attachment.
+    // SAFETY: as for the attachment. Volatile, since user space writes to it.
     Some(unsafe { pointer.read_volatile() })
 }
 

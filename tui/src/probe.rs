@@ -25,6 +25,7 @@ pub mod pair;
 mod policy;
 pub mod preflight;
 pub mod privileges;
+mod stub;
 pub mod sys;
 pub mod trace;
 mod watch;

@@ -1,25 +1,36 @@
 //! The compiled programs and their maps.
 //!
-//! aya's loader makes new maps for each load. Here all copies of the program
-//! share their maps but for one, ATTACHMENT, which tells a copy who it is; so
-//! the object is relocated with `aya-obj` and each copy loaded on its own.
+//! The program that counts is loaded once. What is attached to a hook is a
+//! [`stub`], which says who it is and goes on with that one. aya's loader attaches
+//! only what it has loaded itself, to hooks that it knows; so the object is
+//! relocated with `aya-obj`.
 
 use std::collections::HashSet;
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
+use aya_obj::EbpfSectionKind;
+use aya_obj::generated::bpf_map_type;
+use aya_obj::maps::{LegacyMap, bpf_map_def};
 use ipnet::IpNet;
 use probe_common::table::Geometry;
 use probe_common::{Attachment, Settings, TotalsValue, map};
 
 use super::flow_table::{self, FlowTable};
-use super::sys;
+use super::{stub, sys};
 use crate::model::PROGRAM;
 
 /// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../assets/nkview.bpf.o");
+
+/// The name of the array with the program that counts.
+const BODY: &str = "BODY";
+/// The name of a hook's own array.
+const OWN: &str = "OWN";
 
 /// Sizes of the maps that users choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +80,7 @@ impl ObjectError {
 /// A map with integers of one width as its value, as bytes of that layout.
 type Words<const N: usize> = Array<MapData, [u32; N]>;
 
-/// The maps that all copies of the program share.
+/// The maps of the program that counts.
 pub struct Maps {
     /// The flow table.
     pub table: FlowTable,
@@ -88,7 +99,7 @@ const GEOMETRY_WORDS: usize = size_of::<Geometry>() / size_of::<u64>();
 const TOTALS_WORDS: usize = size_of::<TotalsValue>() / size_of::<u64>();
 
 impl Maps {
-    /// Tells all copies.
+    /// Sets them for all hooks.
     ///
     /// # Errors
     /// The kernel's.
@@ -97,7 +108,7 @@ impl Maps {
             .set(0, bytemuck::cast::<_, [u32; SETTINGS_WORDS]>(settings), 0)
     }
 
-    /// Tells all copies where to look for flows, which [`FlowTable`] has decided.
+    /// Sets where flows are looked for, which [`FlowTable`] has decided.
     ///
     /// # Errors
     /// The kernel's.
@@ -161,18 +172,22 @@ pub fn sum(cpus: &[TotalsValue]) -> TotalsValue {
     bytemuck::cast(sum)
 }
 
-/// The object, with its shared maps created.
+/// The program that counts, loaded, and what the programs of hooks need of it.
 pub struct Object {
-    /// Descriptors and definitions of the shared maps, for relocation. The maps
-    /// themselves are kept by [`Maps`] and the ring's reader, which outlive it.
-    relocations: Vec<(String, RawFd, aya_obj::Map)>,
+    /// ATTACHMENT.
+    current: MapData,
+    /// An array with the program. The kernel empties it when nobody holds it, so each
+    /// program of a hook does.
+    body: Arc<MapData>,
+    license: CString,
 }
 
-/// A loaded copy of the program.
+/// The program of a hook.
 pub struct Program {
     fd: OwnedFd,
     attachment: Words<4>,
     identity: Attachment,
+    _body: Arc<MapData>,
 }
 
 impl AsFd for Program {
@@ -182,7 +197,7 @@ impl AsFd for Program {
 }
 
 impl Object {
-    /// Creates the shared maps.
+    /// Creates the maps and loads the program that counts.
     ///
     /// # Errors
     /// When the kernel refuses one of them.
@@ -199,10 +214,11 @@ impl Object {
                 map::PACKETS => definition.set_max_entries(sizes.ring),
                 _ => {}
             }
-            let data = create_map(&definition, name)?;
+            let data = create_map(definition.clone(), name)?;
             relocations.push((name.to_owned(), data.fd().as_fd().as_raw_fd(), definition));
             Ok::<_, ObjectError>(data)
         };
+        let current = create(map::ATTACHMENT)?;
         let settings = create(map::SETTINGS)?;
         let prefixes = create(map::PREFIXES)?;
         let totals = create(map::TOTALS)?;
@@ -226,35 +242,16 @@ impl Object {
         };
         maps.set_geometry().map_err(in_map(map::GEOMETRY))?;
         let ring = RingBuf::try_from(Map::RingBuf(packets)).map_err(in_map(map::PACKETS))?;
-        Ok((Self { relocations }, maps, ring))
-    }
-
-    /// Loads a copy of the program that knows who it is.
-    ///
-    /// # Errors
-    /// When the kernel refuses it.
-    pub fn load(&self, identity: Attachment) -> Result<Program, ObjectError> {
-        let mut object = parse()?;
-        let definition = take_map(&mut object, map::ATTACHMENT)?;
-        let data = create_map(&definition, map::ATTACHMENT)?;
-        let own = (
-            map::ATTACHMENT.to_owned(),
-            data.fd().as_fd().as_raw_fd(),
-            definition,
-        );
+        let relocations = relocations
+            .iter()
+            .map(|(name, fd, map)| (name.as_str(), *fd, map));
         let text_sections: HashSet<usize> = object
             .functions
             .keys()
             .map(|&(section, _)| section)
             .collect();
         object
-            .relocate_maps(
-                self.relocations
-                    .iter()
-                    .chain([&own])
-                    .map(|(name, fd, map)| (name.as_str(), *fd, map)),
-                &text_sections,
-            )
+            .relocate_maps(relocations, &text_sections)
             .map_err(unusable)?;
         object.relocate_calls(&text_sections).map_err(unusable)?;
         let program = object
@@ -265,16 +262,44 @@ impl Object {
             .functions
             .get(&program.function_key())
             .ok_or_else(|| unusable("its program has no code"))?;
-        let fd = sys::load_program(PROGRAM, &function.instructions, &program.license)?;
-        let attachment = Array::try_from(Map::Array(data)).map_err(in_map(map::ATTACHMENT))?;
+        let counting = sys::load_program(PROGRAM, &function.instructions, &program.license)?;
+        let license = program.license.clone();
+        let body = create_map(array(bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY, 4), BODY)?;
+        sys::set_program(body.fd().as_fd(), 0, counting.as_fd())
+            .map_err(MapError::IoError)
+            .map_err(in_map(BODY))?;
+        let object = Self {
+            current,
+            body: Arc::new(body),
+            license,
+        };
+        Ok((object, maps, ring))
+    }
+
+    /// Loads a program for a hook, which knows who it is.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn load(&self, identity: Attachment) -> Result<Program, ObjectError> {
+        let definition = array(
+            bpf_map_type::BPF_MAP_TYPE_ARRAY,
+            size_of::<Attachment>() as u32,
+        );
+        let own = create_map(definition, OWN)?;
+        let code = stub::code(&stub::Maps {
+            own: own.fd().as_fd(),
+            current: self.current.fd().as_fd(),
+            body: self.body.fd().as_fd(),
+        });
+        let fd = sys::load_program(PROGRAM, &code, &self.license)?;
+        let attachment = Array::try_from(Map::Array(own)).map_err(in_map(OWN))?;
         let mut program = Program {
             fd,
             attachment,
             identity,
+            _body: Arc::clone(&self.body),
         };
-        program
-            .set_verdict(identity.verdict)
-            .map_err(in_map(map::ATTACHMENT))?;
+        program.set_verdict(identity.verdict).map_err(in_map(OWN))?;
         Ok(program)
     }
 }
@@ -328,8 +353,26 @@ fn take_map(object: &mut aya_obj::Object, name: &str) -> Result<aya_obj::Map, Ob
         .ok_or_else(|| unusable(format!("it has no map {name}")))
 }
 
-fn create_map(definition: &aya_obj::Map, name: &str) -> Result<MapData, ObjectError> {
-    MapData::create(definition.clone(), name, None).map_err(in_map(name))
+fn create_map(definition: aya_obj::Map, name: &str) -> Result<MapData, ObjectError> {
+    MapData::create(definition, name, None).map_err(in_map(name))
+}
+
+/// The definition of an array with one value, which is not in the object.
+fn array(kind: bpf_map_type, value_size: u32) -> aya_obj::Map {
+    aya_obj::Map::Legacy(LegacyMap {
+        def: bpf_map_def {
+            map_type: kind as u32,
+            key_size: 4,
+            value_size,
+            max_entries: 1,
+            ..bpf_map_def::default()
+        },
+        inner_def: None,
+        section_index: 0,
+        section_kind: EbpfSectionKind::Maps,
+        symbol_index: None,
+        data: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -342,8 +385,7 @@ mod tests {
         assert!(object.programs.contains_key(PROGRAM));
         let mut names: Vec<_> = object.maps.keys().map(String::as_str).collect();
         names.sort_unstable();
-        // Read-only data would be one more map, which each copy would have to
-        // fill and freeze.
+        // Read-only data would be one more map, to be filled and frozen.
         let mut expected = [
             map::ATTACHMENT,
             map::BUDGET,

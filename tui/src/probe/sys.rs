@@ -315,6 +315,29 @@ pub fn program_info_of(id: u32) -> io::Result<ProgramInfo> {
     program_info(program.as_fd())
 }
 
+/// Puts a program into an array of programs.
+///
+/// # Errors
+/// The kernel's: `EINVAL` for programs that cannot be called from each other;
+/// `InvalidInput` for another map.
+pub fn set_program(array: BorrowedFd<'_>, index: u32, program: BorrowedFd<'_>) -> io::Result<()> {
+    let info = map_info(array)?;
+    if info.kind != bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY as u32 {
+        return Err(other_map(&info));
+    }
+    let value = raw(program);
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let update = unsafe { &mut attr.__bindgen_anon_2 };
+    update.map_fd = raw(array);
+    update.key = std::ptr::from_ref(&index) as u64;
+    update.__bindgen_anon_1.value = std::ptr::from_ref(&value) as u64;
+    // SAFETY: key and value of such an array have four bytes, which are only read and
+    // outlive the call.
+    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr) }?;
+    Ok(())
+}
+
 /// What a program did with a packet that it was given for a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestRun {
