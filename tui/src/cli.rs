@@ -12,15 +12,21 @@ use crate::filter::Filter;
 
 pub mod completion;
 
-/// Show every flow that crosses this machine's netkit devices, or any other
-/// device, counted exactly in the kernel.
+/// Show what is wrong on the network of this machine's containers, and every flow
+/// that crosses their devices, or any other, counted exactly in the kernel.
 ///
 /// Without DEVICE, all netkit pairs of this network namespace are watched as they
 /// come and go. If there is none, the pair nk0/nk0p is created, watched, and
 /// removed on exit.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 pub struct Cli {
+    /// A command; without one, the screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Arguments of the screen.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Append a log for bug reports to this file, up to 10 MiB [env: NKVIEW_LOG]
     #[arg(
         long,
@@ -30,23 +36,29 @@ pub struct Cli {
         help_heading = "Log"
     )]
     pub log: Option<PathBuf>,
-    /// How much to log; debug and trace name devices
+    /// How much to log: error, warn, info, debug or trace; the last two name devices
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
+        hide_possible_values = true,
         value_name = "LEVEL",
         help_heading = "Log"
     )]
     pub log_level: LogLevel,
-    /// A command; without one, the screen.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// Arguments of the screen.
-    #[command(flatten)]
-    pub watch: WatchArgs,
 }
+
+/// What somebody who reads the help for the first time may want next.
+const AFTER_HELP: &str = "\
+Examples:
+  sudo nkview                       watch all netkit pairs
+  sudo nkview 'lxc*' eth0           watch these devices
+  sudo nkview demo                  try it on a private network with traffic
+  sudo nkview diagnose eth0         report what is wrong, and end
+
+It needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; `nkview doctor` says
+what is missing. On the screen, ? shows the keys.";
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -67,29 +79,36 @@ pub enum LogLevel {
 /// The commands beside the screen.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch a small private network with real traffic; nothing of it remains on exit
+    /// Watch a small private network with real traffic
+    ///
+    /// It is made of network namespaces, which no other process sees. Nothing of it
+    /// remains on exit.
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    /// Watch for a while and report what is wrong, with evidence
+    ///
+    /// The exit status is 0 when there is no problem, 1 when there are problems, and
+    /// 2 when it could not look.
+    Diagnose(DiagnoseArgs),
     /// Write flows and packets to stdout: JSON, text, tables, or pcapng
     Stream(StreamArgs),
     /// Record flows, packets and everything else to a file, for replay
     Record(RecordArgs),
     /// Show a recording on the screen, on any machine and without root
     Replay(ReplayArgs),
-    /// Watch for a while and report what is wrong, with evidence
-    ///
-    /// The exit status is 0 when there is no problem, 1 when there are problems, and
-    /// 2 when it could not look.
-    Diagnose(DiagnoseArgs),
     /// Serve counters and findings to Prometheus (OpenMetrics over HTTP)
     Serve(ServeArgs),
-    /// List devices, with peers, namespaces, containers and the programs on their hooks
+    /// List devices, their peers, containers and programs
+    ///
+    /// Of a pair it shows the other end with its namespace and container, and of each
+    /// device the programs on its hooks in the order in which they run. Nothing is
+    /// attached.
     Devices(DevicesArgs),
-    /// Check what this kernel and user can do, and how to fix what is missing
+    /// Check what this kernel and user can do, and how to fix the rest
     Doctor(DoctorArgs),
     /// Print the default configuration, with comments
     Config,
-    /// Print the script that completes nkview's command line in a shell
+    /// Print the completion script of a shell
     ///
     /// Devices and filters are completed, too. For bash, put this into ~/.bashrc:
     /// source <(nkview completions bash)
@@ -103,18 +122,18 @@ pub struct WatchArgs {
     /// netkit hooks, any other device through tcx
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
-    /// The pair to create.
+    /// Appearance.
     #[command(flatten)]
-    pub pair: PairArgs,
+    pub screen: ScreenArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
     /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
-    /// Appearance.
+    /// The pair to create.
     #[command(flatten)]
-    pub screen: ScreenArgs,
+    pub pair: PairArgs,
 }
 
 /// Arguments of `nkview demo`.
@@ -139,10 +158,10 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct RecordArgs {
     /// The file to create
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// Device names or globs (lxc*) [default: all netkit pairs]
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// Overwrite the file if it exists
     #[arg(long)]
@@ -169,7 +188,7 @@ pub struct RecordArgs {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// The recording
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// Play it this many times faster
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = speed)]
@@ -183,7 +202,7 @@ pub struct ReplayArgs {
 #[derive(Debug, Args)]
 pub struct StreamArgs {
     /// Read a recording instead of watching; no root needed
-    #[arg(long, value_name = "FILE", conflicts_with_all = LIVE)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = LIVE)]
     pub from: Option<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
@@ -258,9 +277,9 @@ pub struct FormatArgs {
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
     /// Read a recording instead of watching; no root needed
-    #[arg(long, value_name = "FILE", conflicts_with_all = WATCHING)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
     pub from: Option<PathBuf>,
-    /// Names or globs of devices; all netkit pairs if none is given
+    /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// Watch for this many seconds, counted from when all devices are attached
@@ -281,18 +300,18 @@ pub struct DiagnoseArgs {
 /// Arguments of `nkview serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Names or globs of devices; all netkit pairs if none is given
-    #[arg(value_name = "DEVICE")]
+    /// Device names or globs (lxc*) [default: all netkit pairs]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
     /// Serve /metrics and /healthz on this address; 127.0.0.1:9911 unless --unix or
     /// --textfile is given
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
     /// Serve on a Unix socket
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub unix: Option<PathBuf>,
     /// Write a file for node_exporter's textfile collector, every ten seconds
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub textfile: Option<PathBuf>,
     /// How to count.
     #[command(flatten)]

@@ -4,8 +4,8 @@ use clap_mangen::roff::Roff;
 
 use super::page::Page;
 
-pub fn page() -> Roff {
-    let mut page = Page::new("nkview-config", "5", "nkview's configuration file");
+pub fn page(date: &str) -> Roff {
+    let mut page = Page::new("nkview-config", "5", "nkview's configuration file", date);
     page.section("DESCRIPTION");
     page.paragraph("The file is in TOML. Below are all settings with their defaults.");
     settings(&mut page, &nkview::config::text_of_defaults());

@@ -5,8 +5,13 @@ use nkview::filter;
 
 use super::page::Page;
 
-pub fn page() -> Roff {
-    let mut page = Page::new("nkview-filter", "7", "the language of nkview's filters");
+pub fn page(date: &str) -> Roff {
+    let mut page = Page::new(
+        "nkview-filter",
+        "7",
+        "the language of nkview's filters",
+        date,
+    );
     page.section("DESCRIPTION");
     page.paragraph(
         "A filter says which flows and packets are shown (the key / on the screen) or written \

@@ -1,7 +1,8 @@
 //! Writes nkview's man pages into a directory: those of the commands from the
-//! definition of the command line, those of filters and of the configuration from
-//! the tables that the help and `nkview config` print.
+//! definition of the command line and the table of keys, those of filters and of the
+//! configuration from the tables that the help and `nkview config` print.
 
+mod command;
 mod config;
 mod filter;
 mod page;
@@ -9,8 +10,8 @@ mod page;
 use std::{env, fs, path::Path};
 
 use anyhow::{Context, ensure};
-use clap::{Command, CommandFactory};
-use clap_mangen::Man;
+use clap::CommandFactory;
+use jiff::{Timestamp, tz::TimeZone};
 use nkview::cli::Cli;
 
 /// The name of the manual, in the heads of its pages.
@@ -28,30 +29,29 @@ fn main() -> anyhow::Result<()> {
         let path = directory.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     };
+    let date = date(env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
     let mut cli = Cli::command().disable_help_subcommand(true);
     cli.build();
     for command in std::iter::once(&cli).chain(cli.get_subcommands()) {
-        let (name, text) = command_page(command)?;
+        let (name, text) = command::page(command, &date)?;
         write(&name, &text)?;
     }
-    write("nkview-filter.7", filter::page().render().as_bytes())?;
-    write("nkview-config.5", config::page().render().as_bytes())
+    write("nkview-filter.7", filter::page(&date).render().as_bytes())?;
+    write("nkview-config.5", config::page(&date).render().as_bytes())
 }
 
-/// The page of a command: the name of its file, and its text.
-fn command_page(command: &Command) -> anyhow::Result<(String, Vec<u8>)> {
-    let man = Man::new(command.clone())
-        .date("")
-        .source(page::SOURCE)
-        .manual(MANUAL);
-    let mut text = Vec::new();
-    man.render(&mut text)
-        .with_context(|| format!("the page of {}", command.get_name()))?;
-    let others = ["nkview(1)", "nkview-filter(7)", "nkview-config(5)"];
-    let own = format!("{}(1)", command.get_display_name().unwrap_or_default());
-    let others = others.into_iter().filter(|other| *other != own);
-    text.extend(page::see_also(others).render().into_bytes());
-    Ok((man.get_filename(), text))
+/// The day in the foot of the pages: that of `epoch`, in seconds since 1970, or
+/// today.
+fn date(epoch: Option<&str>) -> anyhow::Result<String> {
+    let moment = match epoch {
+        Some(epoch) => epoch
+            .parse()
+            .ok()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            .with_context(|| format!("SOURCE_DATE_EPOCH is {epoch}: not seconds since 1970"))?,
+        None => Timestamp::now(),
+    };
+    Ok(moment.to_zoned(TimeZone::UTC).date().to_string())
 }
 
 #[cfg(test)]

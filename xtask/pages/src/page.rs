@@ -5,15 +5,17 @@ use clap_mangen::roff::{Roff, bold, roman};
 /// What the foot of a page names: the program and its version.
 pub const SOURCE: &str = concat!("nkview ", env!("CARGO_PKG_VERSION"));
 
-/// A page that is being written.
+/// A page that is being written, or a part of one.
+#[derive(Default)]
 pub struct Page(Roff);
 
 impl Page {
-    /// A page of a section of the manual, with its name and what it is about.
-    pub fn new(name: &str, section: &str, about: &str) -> Self {
+    /// A page of a section of the manual, with its name, what it is about, and the
+    /// day in its foot.
+    pub fn new(name: &str, section: &str, about: &str, date: &str) -> Self {
         let mut roff = Roff::new();
         let title = name.to_uppercase();
-        roff.control("TH", [&title, section, "", SOURCE, super::MANUAL]);
+        roff.control("TH", [&title, section, date, SOURCE, super::MANUAL]);
         roff.control("SH", ["NAME"]);
         roff.text([roman(format!("{name} - {about}"))]);
         Self(roff)
@@ -42,6 +44,13 @@ impl Page {
         self.0.text([roman(meaning)]);
     }
 
+    /// Terms, each with what it means.
+    pub fn terms(&mut self, terms: &[(&str, &str)]) {
+        for (term, meaning) in terms {
+            self.term(term, meaning);
+        }
+    }
+
     /// Lines as they are typed.
     pub fn example(&mut self, lines: &str) {
         self.0.control("PP", []);
@@ -62,7 +71,7 @@ impl Page {
 }
 
 /// The section that names other pages, such as `nkview(1)`.
-pub fn see_also<'a>(others: impl Iterator<Item = &'a str>) -> Roff {
+fn see_also<'a>(others: impl Iterator<Item = &'a str>) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SEE ALSO"]);
     let mut text = Vec::new();

@@ -19,6 +19,12 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d/nkview.fish"),
 ];
 
+/// The systemd units: none of them is enabled or started by being installed.
+const UNITS: [&str; 2] = ["nkview-record@.service", "nkview-serve.service"];
+
+/// The manifests of Kubernetes.
+const MANIFEST: &str = "nkview-daemonset.yaml";
+
 /// The documents that go with the program.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
@@ -34,12 +40,22 @@ pub fn stage(release: &Release, target: &Path) -> anyhow::Result<()> {
         let script = process::read(Command::new(&program).args(["completions", shell]))?;
         write(&tree.join(path), script.as_bytes())?;
     }
+    for unit in UNITS {
+        let path = tree.join("usr/lib/systemd/system").join(unit);
+        copy(&packaging(unit), &path, 0o644)?;
+    }
     let pages = tree.join("usr/share/man");
     man_pages(release, &pages)?;
+    let documents = tree.join("usr/share/doc/nkview");
     for name in DOCUMENTS {
-        let path = tree.join("usr/share/doc/nkview").join(name);
-        copy(&project::root().join(name), &path, 0o644)?;
+        copy(&project::root().join(name), &documents.join(name), 0o644)?;
     }
+    copy(&packaging("copyright"), &documents.join("copyright"), 0o644)?;
+    copy(
+        &packaging(MANIFEST),
+        &documents.join("examples").join(MANIFEST),
+        0o644,
+    )?;
     Ok(())
 }
 
@@ -79,7 +95,7 @@ fn build(target: &Path) -> anyhow::Result<PathBuf> {
 fn man_pages(release: &Release, directory: &Path) -> anyhow::Result<()> {
     let written = release.output.join("pages");
     let mut pages = process::cargo(&["run", "--locked", "--quiet", "--package=pages", "--"]);
-    process::run(pages.arg(&written))?;
+    process::run(pages.arg(&written).env("SOURCE_DATE_EPOCH", &release.epoch))?;
     for page in fs::read_dir(&written).context("listing the man pages")? {
         let page = page.context("listing the man pages")?.path();
         let section = page.extension().unwrap_or_default().to_string_lossy();
@@ -100,9 +116,12 @@ fn man_pages(release: &Release, directory: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// They cannot be copied.
 pub fn copy_manifests(release: &Release) -> anyhow::Result<()> {
-    let name = "nkview-daemonset.yaml";
-    let manifest = project::root().join("assets/packaging").join(name);
-    copy(&manifest, &release.output.join(name), 0o644)
+    copy(&packaging(MANIFEST), &release.output.join(MANIFEST), 0o644)
+}
+
+/// A file that only packages need.
+fn packaging(name: &str) -> PathBuf {
+    project::root().join("assets/packaging").join(name)
 }
 
 /// Writes a file that everybody may read, and the directories above it.
