@@ -1,6 +1,6 @@
 //! What a change must pass before its tests are worth running.
 
-use crate::{build_ebpf, imports, process, project};
+use crate::{build_ebpf, fuzz, imports, process, project};
 
 /// The workspaces beside the root's.
 const OTHER_WORKSPACES: [&str; 2] = ["probe-ebpf", "fuzz"];
@@ -8,7 +8,7 @@ const OTHER_WORKSPACES: [&str; 2] = ["probe-ebpf", "fuzz"];
 /// Runs all checks; stops at the first that fails.
 ///
 /// # Errors
-/// A check fails; the message says how to mend it.
+/// A check fails; the message says how to fix it.
 pub fn run() -> anyhow::Result<()> {
     process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
     for workspace in OTHER_WORKSPACES {
@@ -21,6 +21,15 @@ pub fn run() -> anyhow::Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    fuzz::prepare()?;
+    process::run(&mut process::cargo(&[
+        "clippy",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
         "--",
         "--deny",
         "warnings",
