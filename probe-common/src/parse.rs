@@ -461,7 +461,7 @@ fn read_ipv6<P: Packet + ?Sized>(
 }
 
 /// Where something of this length ends. The kernel writes 0 for what is longer
-/// than the field can say (BIG TCP).
+/// than the field can hold (BIG TCP).
 #[inline(always)]
 fn end<P: Packet + ?Sized>(packet: &P, start: usize, length: u16) -> usize {
     if length == 0 {

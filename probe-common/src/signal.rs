@@ -1,4 +1,4 @@
-//! Records of the tracing programs: what they are told of the running kernel, and
+//! Records of the tracing programs: what they need to know of the running kernel, and
 //! what they report. Integers are in host byte order; addresses are in network
 //! order, IPv4 as an IPv4-mapped IPv6 address.
 
@@ -248,7 +248,7 @@ pub struct SignalEvent {
     /// Inode of the network namespace, or 0.
     pub namespace: u32,
     /// The errno of a socket error; `enum sk_rst_reason` of a reset that was sent,
-    /// or −1 where the kernel does not tell.
+    /// or −1 where the kernel does not show it.
     pub value: i32,
     /// The socket's state (`TCP_ESTABLISHED` is 1), or 0.
     pub state: u32,

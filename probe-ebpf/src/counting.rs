@@ -57,7 +57,7 @@ pub fn filter_out(size: Size, totals: &mut TotalsValue) {
     totals.filtered_bytes += u64::from(size.len);
 }
 
-/// Counts the packet in its flow; says what TCP shows that deserves an event.
+/// Counts the packet in its flow; returns the reason for an event that TCP gives.
 /// `side` is the direction as the number 0 or 1: where an address is computed
 /// from it, the verifier has one path to follow, not two.
 #[inline(always)]

@@ -15,7 +15,7 @@ const DATAGRAM: u32 = 2;
 
 /// Tells user space of the socket, if there is one and it is the flow's: RST and
 /// late ACKs are sent by a control socket of the kernel, which is a raw one, and
-/// request sockets are no full ones. Without room it is not told: the next epoch
+/// request sockets are not full ones. Without room it is not reported: the next epoch
 /// brings another chance.
 #[inline(always)]
 pub fn tell(skb: &Skb, protocol: u8, slot: u32, side: u32, epoch: u32) {

@@ -1,5 +1,5 @@
 //! The flow table: open addressing in an array of pages, which user space reads
-//! and clears in place. `ARCHITECTURE.md` says why nothing is lost.
+//! and clears in place. `ARCHITECTURE.md` explains why nothing is lost.
 //!
 //! Nothing here waits: a program may be interrupted anywhere by another one.
 

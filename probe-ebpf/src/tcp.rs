@@ -85,7 +85,7 @@ pub unsafe fn follow(skb: &Skb, line: *mut u64, side: u32, segment: &Segment) ->
                 new_highest = highest;
             }
             if payload == 0 {
-                // An acknowledgment says nothing of data, but FIN has a number.
+                // A pure acknowledgment carries no data, but a FIN takes a sequence number.
                 if flags & FIN == 0 {
                     new_highest = highest;
                 }

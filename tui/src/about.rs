@@ -23,7 +23,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct Known<'a> {
     /// The traffic.
     pub host: &'a Host,
-    /// What its packets tell.
+    /// From its packets.
     pub diagnosis: Option<&'a Diagnosis>,
     /// Which flows problems are about.
     pub concerns: Option<&'a Concerns>,

@@ -34,7 +34,7 @@ pub struct Config {
     pub screen: Screen,
     /// The flow table.
     pub flows: Flows,
-    /// What it says is wrong.
+    /// When its content is wrong.
     pub diagnosis: Diagnosis,
     /// Filters by name.
     pub filters: BTreeMap<String, String>,
@@ -65,7 +65,7 @@ pub struct Screen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Background {
-    /// What the terminal says.
+    /// As the terminal reports.
     Auto,
     /// Dark.
     Dark,
@@ -77,7 +77,7 @@ pub enum Background {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Characters {
-    /// What the locale says.
+    /// As the locale specifies.
     Auto,
     /// All of Unicode.
     Unicode,
@@ -97,7 +97,7 @@ pub struct Flows {
     pub closed: Closed,
 }
 
-/// What it says is wrong.
+/// When its content is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Diagnosis {
@@ -108,7 +108,7 @@ pub struct Diagnosis {
 impl Config {
     /// Reads the user's file over the defaults, where there is one. A file that
     /// cannot be read (no permission, no directory) does not keep anybody from
-    /// watching: the defaults hold then, and the second value says why.
+    /// watching: the defaults hold then, and the second value is the reason.
     ///
     /// # Errors
     /// When something in the file is wrong.
@@ -152,7 +152,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What of it the application is told.
+    /// The part of it that the application needs.
     ///
     /// # Errors
     /// When something in it cannot be meant.
@@ -268,7 +268,7 @@ fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The known word that is meant, as far as one can tell.
+/// The known word that was probably meant.
 fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a String>) -> String {
     let known: Vec<&str> = known.map(String::as_str).collect();
     let similar = known

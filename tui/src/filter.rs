@@ -156,7 +156,7 @@ impl Filter {
         self.terms.iter().all(|term| packet.is_in(term))
     }
 
-    /// Whether it asks for what only a diagnosis of the packets can tell.
+    /// Whether it needs what only a diagnosis of the packets can provide.
     #[must_use]
     pub fn needs_diagnosis(&self) -> bool {
         self.terms.iter().any(Expression::needs_diagnosis)

@@ -57,7 +57,7 @@ pub struct Flow {
     /// fragments, which carry no flags.
     pub tcp: Option<TcpState>,
     /// Whether its ports may have been used again in the interval in which it
-    /// ended: there was a SYN, too, and flags do not tell which came first.
+    /// ended: there was a SYN, too, and flags do not show which came first.
     may_live: bool,
     /// What else is known of the current connection: the counts of its TCP
     /// headers summed, its sockets as they were last; nothing for most flows.

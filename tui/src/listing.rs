@@ -64,7 +64,7 @@ const COLUMNS: [(&str, bool); 10] = [
 /// The room for labels.
 const LABEL: usize = 9;
 
-/// Writes a row for each device, and under it what else there is to say.
+/// Writes a row for each device, with further facts below it.
 ///
 /// # Errors
 /// The writer's.

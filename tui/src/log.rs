@@ -103,7 +103,7 @@ const fn name(command: Option<&Command>) -> &'static str {
     }
 }
 
-/// Opens a file for appending, and tells its length. It is created for its owner
+/// Opens a file for appending, and returns its length. It is created for its owner
 /// alone. Links and what is no file are refused: as root, either could be a trap.
 fn open(path: &Path) -> anyhow::Result<(File, u64)> {
     // Without O_NONBLOCK, opening a named pipe would wait for its reader.

@@ -1,4 +1,4 @@
-//! What `/proc/PID/stat` says of a process (proc_pid_stat(5)).
+//! A process as `/proc/PID/stat` describes it (proc_pid_stat(5)).
 
 use std::fmt::Display;
 use std::fs;

@@ -55,7 +55,7 @@ pub struct Options {
     pub filter: Filter,
     /// Whether the source applies the prefixes of the filter.
     pub push_down: bool,
-    /// Whether tmux, unless it is told otherwise, drops what is copied.
+    /// Whether tmux drops what is copied, which is its default.
     pub drops_copies: bool,
     /// What the user has to know from the start.
     pub notice: Option<String>,
@@ -283,7 +283,9 @@ where
     B: Backend,
     B::Error: Send + Sync + 'static,
 {
-    let size = terminal.size().context("cannot tell the screen's size")?;
+    let size = terminal
+        .size()
+        .context("cannot determine the screen's size")?;
     terminal
         .resize(size.into())
         .context("cannot clear the screen")

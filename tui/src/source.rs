@@ -18,7 +18,7 @@ const EVENTS: usize = 64;
 /// Requests that the channel holds for the source.
 const REQUESTS: usize = 16;
 
-/// A source that has started. Whoever consumes it cannot tell what kind it is.
+/// A source that has started. Consumers do not know what kind it is.
 #[derive(Debug)]
 pub struct Source {
     /// What is watched, known before the first event.

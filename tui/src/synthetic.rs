@@ -1,4 +1,4 @@
-//! A source that is made up, for tests of what shows it. The same seed tells
+//! A made-up source, for tests of what shows it. The same seed gives
 //! the same story.
 
 use std::net::{IpAddr, Ipv6Addr};

@@ -128,7 +128,7 @@ fn make(output: &Path, target: &Path) -> anyhow::Result<String> {
     checksums(output)
 }
 
-/// When the sources were last changed, as the environment or git says.
+/// When the sources were last changed, from the environment or git.
 fn epoch() -> anyhow::Result<String> {
     if let Ok(epoch) = env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);

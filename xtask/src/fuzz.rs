@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::{apt, process, program::Program, project};
 
-/// LLVM counts in each edge of the code, and tells what is compared with what.
+/// LLVM counts each edge of the code, and reports what is compared with what.
 const FLAGS: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -33,7 +33,7 @@ pub struct Args {
 /// Runs the task.
 ///
 /// # Errors
-/// The targets cannot be built, or one fails; the message says how to try it again.
+/// The targets cannot be built, or one fails; the message has the command to try it again.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     prepare()?;
     let targets = build()?;

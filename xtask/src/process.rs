@@ -40,7 +40,7 @@ pub fn status(command: &mut Command) -> anyhow::Result<ExitStatus> {
     command.status().with_context(|| cannot_start(command))
 }
 
-/// The standard output of a command that must succeed. What it says on standard
+/// The standard output of a command that must succeed. What it writes to standard
 /// error is part of the error.
 ///
 /// # Errors
@@ -60,7 +60,7 @@ pub fn read(command: &mut Command) -> anyhow::Result<String> {
         shown(command),
         String::from_utf8_lossy(&stderr).trim_end()
     );
-    String::from_utf8(stdout).with_context(|| format!("reading what `{}` says", shown(command)))
+    String::from_utf8(stdout).with_context(|| format!("reading the output of `{}`", shown(command)))
 }
 
 /// Whether the shell would find a program of this name.

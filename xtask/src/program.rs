@@ -35,7 +35,7 @@ impl Program {
         let mut programs = Vec::new();
         for message in Message::parse_stream(BufReader::new(output)) {
             if let Message::CompilerArtifact(artifact) =
-                message.context("reading what cargo says")?
+                message.context("reading cargo's output")?
                 && let Some(path) = artifact.executable
             {
                 programs.push(Self {

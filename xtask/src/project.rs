@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 /// The root of the sources.
 pub fn root() -> &'static Path {
     static XTASK: LazyLock<PathBuf> = LazyLock::new(|| {
-        // Cargo says where it runs this. Where it was compiled may be another
+        // Cargo sets where it runs this. Where it was compiled may be another
         // checkout, if they share a target directory.
         let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         running.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())

@@ -59,7 +59,7 @@ pub struct Args {
 }
 
 /// Runs all layers, shows their output as it comes, and ends with their sums.
-/// The exit code tells whether a test failed.
+/// The exit code shows whether a test failed.
 pub fn run(args: &Args) -> ExitCode {
     let mut layers = vec![layer("workspace", workspace)];
     layers.push(layer("fuzz targets", fuzz_targets));

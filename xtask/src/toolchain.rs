@@ -56,7 +56,7 @@ impl Toolchain {
     /// Finds the toolchain; fetches and builds what is missing of it.
     ///
     /// # Errors
-    /// Something is missing and cannot be had: the message says how to get it.
+    /// Something is missing and cannot be installed: the message says how to get it.
     pub fn set_up(cache: &Path) -> anyhow::Result<Self> {
         // First, for Debian's compiler uses its LLVM.
         let linker = linker(cache)?;

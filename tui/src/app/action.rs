@@ -135,7 +135,7 @@ pub enum Action {
     Accept,
     /// The source reports something.
     Source(Envelope),
-    /// The source has carried out a request, or says why not.
+    /// The source has carried out a request, or failed to, with the reason.
     Replied(Command, Result<(), String>),
     /// What the process has used lately.
     Used(Usage),

@@ -1,5 +1,5 @@
 //! What the keys do: where, by which name in the configuration file, and in
-//! which words the footer and the help say so.
+//! in which words the footer and the help describe them.
 
 use super::action::Action as A;
 use super::columns::{ColumnEdit, Shift};

@@ -230,7 +230,7 @@ impl Columns {
         }
     }
 
-    /// The line of the configuration that says the same.
+    /// The line of the configuration file with the same effect.
     #[must_use]
     pub fn setting(&self) -> String {
         let names: Vec<String> = self.shown().map(|c| format!("{:?}", c.name())).collect();

@@ -1,4 +1,4 @@
-//! What is said of a flow in a word.
+//! Short labels for flows.
 
 use std::borrow::Cow;
 

@@ -34,7 +34,7 @@ pub struct State {
     pub appearance: Appearance,
     /// Whether the mouse acts here; otherwise it selects text in the terminal.
     pub mouse: bool,
-    /// Whether tmux, unless it is told otherwise, drops what is copied.
+    /// Whether tmux drops what is copied, which is its default.
     pub drops_copies: bool,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,

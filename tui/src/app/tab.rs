@@ -56,7 +56,7 @@ macro_rules! tabs {
                 }
             }
 
-            /// What the help says of it.
+            /// Its description in the help.
             #[must_use]
             pub const fn help(self) -> &'static str {
                 match self {

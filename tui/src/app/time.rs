@@ -38,7 +38,7 @@ impl App {
             return None;
         };
         let next = if is_faster { faster } else { slower };
-        // Until the source tells, so that a second key goes on from there.
+        // Until the source answers, so that a second key continues from there.
         playback.speed = next(playback.speed);
         Some(Effect::Source(Command::Speed(playback.speed)))
     }

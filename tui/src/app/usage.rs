@@ -5,7 +5,7 @@
 pub struct Usage {
     /// The share of one CPU.
     pub cpu: f64,
-    /// Bytes of memory that are resident, where the kernel tells.
+    /// Bytes of memory that are resident, where the kernel reports it.
     pub memory: Option<u64>,
     /// Bytes per second that were written to the terminal.
     pub drawn: f64,

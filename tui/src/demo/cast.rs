@@ -1,7 +1,7 @@
 //! Who takes part, and under which address.
 //!
 //! All are on one link, so one prefix holds them. The third byte of an IPv4
-//! address and the second group of an IPv6 address (a ULA, RFC 4193) tell what
+//! address and the second group of an IPv6 address (a ULA, RFC 4193) show what
 //! somebody is, so that a prefix filter finds its likes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -92,7 +92,7 @@ pub async fn serve(local: IpAddr) -> anyhow::Result<impl Future<Output = ()>> {
         loop {
             match answer(&socket, &mut buffer).await {
                 Ok(()) => {}
-                // Somebody was gone before the answer came, say: it passes.
+                // The other side may have gone before the answer came: that is harmless.
                 Err(_) => sleep(Duration::from_millis(10)).await,
             }
         }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::stage::millis;
 
-/// Bytes of a question. Its first two say how long the answer is to be.
+/// Bytes of a request. The first two are the length of the answer wanted.
 const QUESTION: usize = 64;
 
 /// Answers questions until the other end hangs up.

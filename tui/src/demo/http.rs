@@ -1,4 +1,4 @@
-//! A web server whose pages are as long as their path says, and its visitors.
+//! A web server whose pages are as long as their path requests, and its clients.
 
 use std::io;
 use std::net::IpAddr;

@@ -27,7 +27,7 @@ where
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(converse(stream))),
-                // Out of file descriptors, say: it passes.
+                // For example out of file descriptors, which is temporary.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
         }

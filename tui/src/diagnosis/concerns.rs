@@ -33,11 +33,11 @@ struct Concern {
 /// Which flows of an address.
 #[derive(Clone, Copy, Debug)]
 enum Scope {
-    /// None by the address alone: another subject says which.
+    /// None by the address alone: another subject determines which.
     Host,
     /// All.
     Everything,
-    /// Those with another host of the finding: one that does not answer, say, and
+    /// Those with another host of the finding: for example one that does not answer, and
     /// who asks.
     Others,
     /// Those of a port.

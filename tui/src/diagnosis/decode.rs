@@ -205,7 +205,7 @@ fn net<'a>(sliced: &LaxSlicedPacket<'a>, packet: &'a Packet) -> Net<'a> {
             let headers = header.slice().len();
             let ip = slice.payload();
             let len = match header.total_len() {
-                // Longer than the field can tell: a segment of GSO (RFC 2675's
+                // Longer than the field can hold: a segment of GSO (RFC 2675's
                 // idea, Linux' "BIG TCP").
                 0 => packet
                     .len

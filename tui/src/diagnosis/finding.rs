@@ -120,7 +120,7 @@ pub struct Finding {
     pub subjects: Vec<Subject>,
     /// What shows it, a sentence each.
     pub evidence: Vec<String>,
-    /// What could have told more but was not looked at, and why.
+    /// Evidence that was not available, and why.
     pub not_looked_at: Vec<String>,
     /// What to check next: a command or a place.
     pub advice: String,

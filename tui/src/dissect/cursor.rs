@@ -36,7 +36,7 @@ pub(super) type Read<T = ()> = Result<T, Stop>;
 pub(super) struct Cursor<'a> {
     data: &'a [u8],
     offset: usize,
-    /// Where the innermost header that tells its length ends; beyond the data
+    /// The end of the innermost header that has a length; beyond the data
     /// when the packet is longer than its capture.
     end: usize,
     /// Headers within headers that were entered.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::has_ports;
 
-/// What the headers up to the transport layer say.
+/// The headers up to the transport layer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) source: IpAddr,

@@ -64,7 +64,7 @@ pub(super) fn gre(cursor: &mut Cursor<'_>) -> Read {
 }
 
 /// A VXLAN packet and the frame that it carries. Other traffic may use the same
-/// port: it is told by the flag that must be set.
+/// port: it is recognized by the flag that must be set.
 pub(super) fn vxlan(cursor: &mut Cursor<'_>) -> Read {
     cursor.open("VXLAN");
     cursor.hex("flags")?;

@@ -29,7 +29,7 @@ pub struct FlowsSeen {
 
 impl Distinct {
     /// Counts a flow among those of a device, unless it was counted before. `device`
-    /// tells devices apart that had the same slot.
+    /// distinguishes devices that had the same slot.
     pub fn see(&mut self, device: usize, key: &FlowKey, count: &mut FlowsSeen) {
         let fingerprint = self.hasher.hash_one((device, key));
         if self.seen.len() >= MOST {

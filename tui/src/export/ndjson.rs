@@ -1,4 +1,4 @@
-//! NDJSON: one JSON object per line; `type` says which.
+//! NDJSON: one JSON object per line; `type` is its kind.
 //!
 //! Members come in the order given here; those marked `?` are left out where
 //! they do not apply. Times are RFC 3339 in UTC, with milliseconds. Readers must
@@ -95,7 +95,7 @@ pub struct Ndjson<W: Write> {
     /// The end of the last interval.
     now: Moment,
     distinct: Distinct,
-    /// The problems that have a line, and whether it said that they are over.
+    /// The problems that have a line, and whether they were reported as over.
     written: HashMap<(HostId, String), bool>,
 }
 

@@ -262,7 +262,7 @@ impl Metrics {
             (&self.undelivered, fate.diverted.unwrap_or(0)),
             (&self.bypassed, fate.bypassed),
         ] {
-            // Also zeros: a series that is not there cannot be told from one that
+            // Also zeros: a series that is missing cannot be distinguished from one that
             // was lost.
             family.get_or_create(labels).inc_by(count);
         }

@@ -10,7 +10,7 @@ use super::{grammar, hints, lexer};
 
 /// The most addresses that are offered at once.
 const ADDRESSES: usize = 20;
-/// A word that nothing accepts: it makes the grammar say what it expected.
+/// A word that nothing accepts: it makes the grammar report what it expected.
 const PROBE: char = '\0';
 
 /// What was seen on the network and can be offered.

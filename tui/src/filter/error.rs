@@ -85,7 +85,7 @@ pub struct FilterError {
     pub message: String,
     /// All that could have stood there.
     pub expected: Vec<Expected>,
-    /// How to mend it.
+    /// How to fix it.
     pub hint: Option<String>,
     /// See [`FilterError::is_incomplete`].
     pub(super) is_incomplete: bool,

@@ -120,7 +120,7 @@ impl Expression {
         }
     }
 
-    /// Whether a term asks for what only a diagnosis of the packets can tell.
+    /// Whether a term needs what only a diagnosis of the packets can provide.
     pub(super) fn needs_diagnosis(&self) -> bool {
         match self {
             Self::Term(term) => match term {

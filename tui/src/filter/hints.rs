@@ -1,4 +1,4 @@
-//! How to mend a word that does not fit.
+//! How to fix a word that does not fit.
 
 use super::error::Expected;
 use super::lexer::{Kind, Token};

@@ -1,4 +1,4 @@
-//! Filters that have a name: `@web` stands for what the configuration says.
+//! Named filters: `@web` stands for a filter of the configuration.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl NamedFilters {
     }
 
     /// Reads a filter in which names may stand. Names that are not known are
-    /// left to the parser, which says where they are.
+    /// left to the parser, which reports where they are.
     ///
     /// # Errors
     /// When it is no filter; the place is one in `text`.

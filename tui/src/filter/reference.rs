@@ -1,4 +1,4 @@
-//! The language in short: what the help, the manual and the completion say.
+//! The language in short, for the help, the manual and the completion.
 
 use super::vocabulary::{FLAGS, ICMP_TYPES, KEYWORDS, RCODES, STATES};
 

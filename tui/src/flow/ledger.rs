@@ -23,7 +23,7 @@ pub struct Sums {
     pub overflow: Count,
     /// What the kernel's flow map had no room for.
     pub untracked: Flowless,
-    /// What the kernel was told to keep out of its flow map.
+    /// What the kernel was asked to keep out of its flow map.
     pub filtered: Flowless,
 }
 

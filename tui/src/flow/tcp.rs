@@ -1,9 +1,9 @@
-//! Where a TCP connection stands, as far as or-ed flags tell.
+//! Where a TCP connection stands, as far as or-ed flags show it.
 
 use probe_common::parse::number::tcp::{ACK, FIN, RST, SYN};
 
 /// The state of a TCP connection, concluded from the flags that each direction
-/// has carried. An interval's flags are or-ed, so that SYN|ACK cannot be told
+/// has carried. An interval's flags are or-ed, so that SYN|ACK cannot be distinguished
 /// from SYN and ACK; the order of packets within an interval is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TcpState {

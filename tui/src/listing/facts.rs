@@ -1,4 +1,4 @@
-//! What there is to say of a device beyond the columns of a table.
+//! The facts about a device that do not fit the columns of a table.
 
 use crate::model::{
     Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerDevice,

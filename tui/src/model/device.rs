@@ -167,7 +167,7 @@ pub struct Namespace {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// What runs it: `containerd`, `cri-o`, `docker`, `podman`, `lxc`,
-    /// `systemd-nspawn`, `libvirt`, or nothing when the path does not tell.
+    /// `systemd-nspawn`, `libvirt`, or nothing when the path does not show it.
     pub runtime: Option<String>,
     /// Its id; the name for LXC, systemd-nspawn and libvirt.
     pub id: String,
@@ -198,7 +198,7 @@ impl Container {
         pod.or(self.host_name.as_deref()).unwrap_or(self.short_id())
     }
 
-    /// The start of its id, which is enough to tell it.
+    /// The start of its id, which is enough to recognize it.
     #[must_use]
     pub fn short_id(&self) -> &str {
         self.id.get(..12).unwrap_or(&self.id)
@@ -226,7 +226,7 @@ pub struct Netkit {
     pub policy: String,
     /// The peer's default policy.
     pub peer_policy: String,
-    /// The primary's scrub mode (`none`, `default`), where the kernel tells.
+    /// The primary's scrub mode (`none`, `default`), where the kernel reports it.
     pub scrub: Option<String>,
     /// The peer's scrub mode.
     pub peer_scrub: Option<String>,

@@ -45,7 +45,7 @@ pub enum Event {
     Notice(Notice),
     /// What became of a request.
     Reply(Reply),
-    /// The source has nothing more to say, and why.
+    /// The source has ended, and why.
     Ended(String),
     /// Where a replay is now.
     Playback(Playback),

@@ -212,7 +212,7 @@ impl std::ops::AddAssign for ByReason {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
     /// Packets that the hook saw and the far end did not receive: dropped or
-    /// redirected behind it. Nothing where the far end's counters do not tell.
+    /// redirected behind it. Nothing where the far end's counters do not show it.
     pub diverted: Option<u64>,
     /// Packets that the far end received and the hook did not see.
     pub bypassed: u64,

@@ -30,7 +30,7 @@ pub struct Signals {
     pub owners: Vec<Owner>,
     /// The network stacks of the namespaces with watched devices.
     pub stacks: Vec<Stack>,
-    /// How the CPUs cope, those with something to tell: the whole machine's.
+    /// Packet processing per CPU, of those with something to report: the whole machine's.
     pub softnet: Vec<Softnet>,
     /// Flows that were looked up.
     pub flows: Vec<FlowState>,
@@ -168,7 +168,7 @@ pub enum Trace {
     On(TraceStatus),
 }
 
-/// What the tracing programs tell of themselves.
+/// The state of the tracing programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceStatus {
     /// What cannot be seen on this kernel, and why, one sentence each.

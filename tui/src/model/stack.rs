@@ -280,7 +280,7 @@ pub struct Duplicate {
 pub struct Conntrack {
     /// Entries in use.
     pub entries: u64,
-    /// Entries that there can be; only the first namespace tells.
+    /// The limit of entries, which only the initial namespace shows.
     pub capacity: Option<u64>,
     /// Packets dropped since the table was full or there was no memory.
     pub drops: u64,
@@ -308,7 +308,7 @@ pub struct Listener {
     pub inode: u32,
     /// The user that opened it.
     pub uid: u32,
-    /// Packets that it has dropped since it was opened, where the kernel tells.
+    /// Packets that it has dropped since it was opened, where the kernel reports it.
     pub drops: Option<u32>,
 }
 
@@ -345,7 +345,7 @@ pub struct SocketState {
     pub receive_queue: u32,
     /// Bytes that the other end has not acknowledged.
     pub send_queue: u32,
-    /// Packets that the socket dropped, where the kernel tells.
+    /// Packets that the socket dropped, where the kernel reports it.
     pub drops: Option<u32>,
     /// What TCP knows of the connection.
     pub tcp: Option<TcpState>,
@@ -405,7 +405,7 @@ pub struct FlowSocket {
     pub namespace: NamespaceInode,
     /// Whether it is the flow's local end.
     pub is_local: bool,
-    /// What the kernel says of it.
+    /// The translation that the kernel reports.
     pub state: SocketState,
 }
 

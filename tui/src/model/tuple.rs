@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod tests;
 
-/// The inode of a network namespace; 0 where the kernel did not say which.
+/// The inode of a network namespace; 0 where the kernel did not report it.
 pub type NamespaceInode = u32;
 
 /// A flow as one packet or one socket has it.

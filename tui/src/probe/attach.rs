@@ -107,7 +107,7 @@ impl Shared {
             let is_meant = hook.is_closed || which == Which::All;
             is_meant && !hook.is_elsewhere
         });
-        // A device that is going is detached from when the kernel says so.
+        // A device that is being removed is detached from when the kernel reports it.
         hooks.filter_map(|hook| hook.follow().ok()?).collect()
     }
 
@@ -164,7 +164,7 @@ impl Drop for Hook {
     fn drop(&mut self) {
         // Others may hold the link open, as `bpftool link` does while it lists
         // them: our program must not stay for as long. It goes before its map,
-        // and at once: it says what becomes of packets while it is there. Whatever
+        // and at once: it decides the fate of packets while it is there. Whatever
         // is refused is tried again when the link is closed.
         let _ = sys::detach(self.link.as_fd());
     }
@@ -293,7 +293,7 @@ impl Hook {
             let mut programs = named(&chain);
             programs.insert(0, change::Program::new(id, PROGRAM));
             set_verdict(&mut program, policy::verdict(is_closed, &programs, id))?;
-            // An empty netkit hook says 1, but remembers how often it has changed
+            // An empty netkit hook reports 1, but remembers how often it has changed
             // and expects that (`netkit_entry_fetch()` with and without fallback).
             let revision = if chain.programs.is_empty() {
                 ANY_REVISION
@@ -377,6 +377,6 @@ fn cure(error: &io::Error) -> &'static str {
         Some(libc::EOPNOTSUPP) => "this netkit device has no peer",
         Some(libc::ERANGE) => "the hook has as many programs as it can hold",
         Some(libc::ESTALE) => "others keep changing the programs of the hook; try it again",
-        _ => "the kernel log may say more",
+        _ => "see the kernel log",
     }
 }

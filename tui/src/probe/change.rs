@@ -36,7 +36,7 @@ impl Program {
     }
 
     /// The programs with these ids, in their order. Names of those that are in
-    /// `known` are not asked for; a name that the kernel does not tell, as to
+    /// `known` are not asked for; a name that the kernel does not disclose, as to
     /// those without `CAP_SYS_ADMIN`, is empty.
     pub fn all(ids: impl IntoIterator<Item = u32>, known: &[Self]) -> Vec<Self> {
         let named = |id| {

@@ -36,7 +36,7 @@ pub struct Counters {
     budget: Budget,
     /// Whether flows have been given other places in the table in this epoch.
     moved: bool,
-    /// What was told of sockets and is not in an interval yet.
+    /// Socket records that are not in an interval yet.
     sockets: Vec<SocketRecord>,
     /// Whether the programs look at PREFIXES.
     push_down: bool,
@@ -159,7 +159,7 @@ impl Counters {
         at.duration_since(self.started)
     }
 
-    /// Takes what the programs have told of sockets.
+    /// Takes the socket records of the programs.
     fn read_sockets(&mut self) {
         while let Some(item) = self.maps.sockets.next() {
             // The kernel's alignment is 8, but a copy needs none.

@@ -1,4 +1,4 @@
-//! `nkview doctor`: what this kernel and this user can do, and how to mend what
+//! `nkview doctor`: what this kernel and this user can do, and how to fix what
 //! they cannot.
 
 use std::fmt;

@@ -117,7 +117,7 @@ impl FlowTable {
     }
 
     /// Takes the counts of an epoch that has ended: no program writes them any
-    /// more. Each flow is there once. `sockets` are what was told in it.
+    /// more. Each flow is there once. `sockets` are the socket records of that epoch.
     ///
     /// # Errors
     /// When a part of the table cannot be mapped.
@@ -398,7 +398,7 @@ const fn moment(epoch: u32) -> u16 {
     FIRST_EPOCH + (epoch % EPOCHS as u32) as u16
 }
 
-/// Epochs that can be told from one another; a slot is looked at long before they
+/// Epochs that can be distinguished; a slot is visited long before they
 /// come round.
 const EPOCHS: u16 = u16::MAX - FIRST_EPOCH;
 

@@ -1,4 +1,4 @@
-//! What is known of devices beyond what their links say: the other end of a
+//! What is known of devices beyond their links: the other end of a
 //! pair, the namespace and the container that it is in, and the programs on all
 //! hooks.
 //!

@@ -1,7 +1,7 @@
 //! The counters of devices here and in other namespaces, from `/proc/net/dev`
 //! (proc_pid_net(5)), which unlike netlink waits for no lock of the kernel's.
 //!
-//! Devices are told apart by their indices: a container may rename its own at any
+//! Devices are identified by their indices: a container may rename its own at any
 //! time, and nobody outside of it is notified.
 //!
 //! Nothing is kept open between readings: it would keep a namespace alive whose

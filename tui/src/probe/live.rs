@@ -1,5 +1,5 @@
 //! The live source: watches devices as they come and go, reads the counters
-//! and the packets, and tells all of it as events.
+//! and the packets, and reports all of it as events.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub struct Options {
     /// Names and globs of devices; empty for all netkit pairs.
     pub devices: Vec<String>,
     /// Attach to all that is wanted before anything is counted, rather than while
-    /// what is counted is told.
+    /// what is counted is reported.
     pub attach_first: bool,
     /// The pair to make when none is asked for and there is none.
     pub create: Option<PairRequest>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use probe_common::TotalsValue;
 
-/// What each entry of TOTALS says that is not 0. There can be thousands of
+/// The entries of TOTALS that are not 0. There can be thousands of
 /// entries and hundreds of CPUs, but losses are rare.
 #[derive(Debug, Default)]
 pub struct Losses(BTreeMap<u32, Vec<u64>>);

@@ -84,7 +84,7 @@ type Words<const N: usize> = Array<MapData, [u32; N]>;
 pub struct Maps {
     /// The flow table.
     pub table: FlowTable,
-    /// What the programs tell of sockets.
+    /// Socket records from the programs.
     pub sockets: RingBuf<MapData>,
     geometry: Array<MapData, [u64; GEOMETRY_WORDS]>,
     settings: Words<SETTINGS_WORDS>,
@@ -152,7 +152,7 @@ impl Maps {
 }
 
 /// Bytes of the ring for sockets: a record of each flow within bounds. It is
-/// emptied once an interval, and what finds no room is told in the next.
+/// emptied once an interval, and what finds no room is reported in the next.
 fn socket_bytes(flows: u32) -> u32 {
     const RANGE: [u32; 2] = [1 << 16, 1 << 22];
     let bytes = flows.saturating_mul(72).min(RANGE[1]);

@@ -1,5 +1,5 @@
 //! Signatures on what nkview creates outside of itself, so that the next run can
-//! tell what a killed one has left from what a living one needs.
+//! distinguish what a killed one has left from what a running one needs.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -26,7 +26,7 @@ impl Owner {
     /// This process.
     ///
     /// # Errors
-    /// When `/proc` does not tell.
+    /// When `/proc` does not show it.
     pub fn this() -> anyhow::Result<Self> {
         let pid = std::process::id();
         Ok(Self {

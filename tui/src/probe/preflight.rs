@@ -16,13 +16,13 @@ const LOOPBACK: u32 = 1;
 pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); \
                              any device can be watched: choose some here";
 
-/// Whether the kernel has the netkit hooks, as far as can be told.
+/// Whether the kernel has the netkit hooks, as far as can be determined.
 #[must_use]
 pub fn has_netkit() -> bool {
     has(HookPoint::NetkitPrimary).unwrap_or(true)
 }
 
-/// Whether the kernel has the tcx hooks, as far as can be told.
+/// Whether the kernel has the tcx hooks, as far as can be determined.
 #[must_use]
 pub fn has_tcx() -> bool {
     has(HookPoint::TcxIngress).unwrap_or(true)
@@ -40,7 +40,7 @@ pub fn has(hook: HookPoint) -> Option<bool> {
     }
 }
 
-/// Where the kernel says which CPUs there can be: a map by CPU has a value for each.
+/// The possible CPUs: a per-CPU map has a value for each.
 const POSSIBLE_CPUS: &str = "/sys/devices/system/cpu/possible";
 
 /// Makes sure that counters by CPU can be read.

@@ -78,7 +78,7 @@ pub struct ChainProgram {
 
 /// Why a program was not loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}{}", if log.is_empty() { String::new() } else { format!("; the verifier said: {log}") })]
+#[error("{error}{}", if log.is_empty() { String::new() } else { format!("; the verifier's log: {log}") })]
 pub struct LoadError {
     /// The kernel's answer.
     pub error: io::Error,
@@ -365,7 +365,7 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Resu
 /// As there; `EINVAL` also for less than 14 linear bytes, and from kernels that
 /// do not know it.
 pub fn test_run_paged(program: BorrowedFd<'_>, packet: &[u8], linear: u32) -> io::Result<TestRun> {
-    // A `struct __sk_buff` whose `data_end` says so; all else is to be zero.
+    // A `struct __sk_buff` with only `data_end` set; all else must be zero.
     let mut context = [0u32; 48];
     context[20] = linear;
     run_with(program, packet, 1, &context)

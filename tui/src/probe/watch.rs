@@ -18,7 +18,7 @@ use super::object::Object;
 use super::{policy, preflight};
 use crate::model::{Device, DeviceKind, Hooks, Watch};
 
-/// How long a device that is gone is still told of; its flows are idle by then.
+/// How long a removed device is still listed; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
 /// A device that could not be watched is tried again after this pause; the next
@@ -31,7 +31,7 @@ pub struct Watched {
     object: Arc<Object>,
     /// Whether what comes in through netkit is counted at the far end.
     covers: bool,
-    /// Where that was not possible, since it was last told: device and reason.
+    /// Where that was not possible, since the last report: device and reason.
     uncovered: Vec<(String, String)>,
     devices: Vec<Entry>,
     /// Devices that could not be watched, by interface index.

@@ -215,7 +215,7 @@ fn value(words: &[u64; COUNTS]) -> Option<FlowValue> {
     })
 }
 
-/// What a socket's first word tells.
+/// The fields in a socket's first word.
 mod socket {
     pub const NONE: u64 = 0;
     pub const OTHER: u64 = 1;

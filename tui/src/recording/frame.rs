@@ -36,7 +36,7 @@ pub mod kind {
 /// The version of what is in each kind. It changes when a type of the model does.
 pub const VERSION: u8 = 1;
 
-/// What the header of a frame says.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// What it holds: see [`kind`].

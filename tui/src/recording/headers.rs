@@ -12,7 +12,7 @@ use crate::model::{Envelope, Event, Packet};
 const OTHER: usize = 18;
 
 /// The event with packets cut to their headers, or to `snapshot` bytes where that
-/// is more. ARP, ICMP and DNS are kept: they are what networks say of themselves.
+/// is more. ARP, ICMP and DNS are kept: diagnosis depends on them.
 #[must_use]
 pub fn without_payload(envelope: &Envelope, snapshot: usize) -> Cow<'_, Envelope> {
     let Event::Packets(packets) = &envelope.event else {

@@ -33,9 +33,9 @@ pub struct Reader<R> {
     follows: bool,
     /// Intervals that could not be read since that is not so.
     skipped: u64,
-    /// Whether the next keyframe tells the devices: those before it were not read.
+    /// Whether the next keyframe reports the devices: those before it were not read.
     lacks_devices: bool,
-    /// What that keyframe told.
+    /// What that keyframe contained.
     told: VecDeque<Item>,
 }
 

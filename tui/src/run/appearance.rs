@@ -10,7 +10,7 @@ mod tests;
 
 /// The appearance that the options, the configuration and the environment ask
 /// for, and whether to query the terminal for its background colour: nothing else
-/// says whether it is light, and it has colours.
+/// shows whether it is light, and it has colours.
 pub fn appearance(
     args: &ScreenArgs,
     config: Screen,
@@ -56,7 +56,7 @@ fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {
     }
 }
 
-/// rxvt, Konsole and others say `foreground;background` in ANSI's numbers, of
+/// rxvt, Konsole and others set `foreground;background` in ANSI's numbers, of
 /// which 7 and 9 to 15 are light.
 fn has_light_background(colours: Option<&str>) -> Option<bool> {
     let background = colours?.rsplit(';').next()?.parse::<u8>().ok()?;

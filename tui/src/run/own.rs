@@ -40,7 +40,7 @@ enum Origin {
 }
 
 /// Goes up from a process to the SSH server. The nearest environment on the way
-/// that tells of a session counts: sudo drops the variable.
+/// with such a variable counts: sudo drops it.
 fn origin(
     mut pid: u32,
     read: impl Fn(u32) -> Option<Process>,

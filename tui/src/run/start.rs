@@ -34,7 +34,7 @@ pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Op
     Ok(Some(source))
 }
 
-/// Waits for the end of a source, and says so when that takes long: the kernel
+/// Waits for the end of a source, with a message when that takes long: the kernel
 /// waits for its CPUs each time that a program is detached.
 pub async fn finish(ended: Ended) -> anyhow::Result<()> {
     let mut ended = std::pin::pin!(ended.wait());

@@ -3,7 +3,7 @@
 //! What nobody asked for is drawn for a share of the time only, within the byte
 //! budget, and not before the terminal has processed the last frame. A line that
 //! buffers, such as sshd's, takes a frame in no time and hands it on for seconds:
-//! only the terminal's answer to a question behind the frame tells when that is
+//! only the terminal's answer to a query behind the frame shows when that is
 //! done. How long the answers take gives the bytes that a frame may have, so that
 //! a key finds little before it on the line.
 
@@ -133,7 +133,7 @@ impl Frame {
         self.writing = None;
     }
 
-    /// Draws; returns what the picture tells the state.
+    /// Draws; returns what the state needs to know of the picture.
     pub(super) fn draw<B>(
         &mut self,
         terminal: &mut Terminal<B>,
@@ -182,7 +182,7 @@ impl Frame {
     }
 }
 
-/// What is on the line, as far as the terminal's answers tell.
+/// Bytes in flight to the terminal, as far as its answers show.
 #[derive(Debug)]
 struct Pace {
     /// When each frame without an answer was begun, and its bytes.

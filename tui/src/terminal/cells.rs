@@ -28,7 +28,7 @@ struct Run<'a> {
     is_plain: bool,
     /// Whether most do; otherwise it is of a single cell.
     is_certain: bool,
-    /// The style by its number: a place is told in fewer bytes than a style.
+    /// The style by its number: a position takes fewer bytes than a style.
     style: usize,
     cells: Vec<&'a Cell>,
 }
@@ -170,7 +170,7 @@ fn way(from: Option<Position>, to: Position, line_feeds: bool) -> Vec<u8> {
 
 fn content(style: Style) -> ContentStyle {
     let mut content: ContentStyle = style.into_crossterm();
-    // The reset has said these.
+    // The reset has set these.
     for colour in [
         &mut content.foreground_color,
         &mut content.background_color,

@@ -148,7 +148,7 @@ fn read(reads: &mpsc::Sender<io::Result<Vec<u8>>>) {
             continue;
         }
         let bytes = match rustix::io::read(stdin, &mut buffer) {
-            // What a terminal says that has hung up.
+            // What reading from a terminal that has hung up returns.
             Ok(0) | Err(Errno::IO) => return,
             Ok(length) => Ok(buffer[..length].to_vec()),
             Err(Errno::INTR | Errno::AGAIN) => continue,

@@ -116,7 +116,7 @@ pub trait Console: Backend {
     /// Whether the last frame brought all that is to be shown.
     fn is_whole(&self) -> bool;
 
-    /// The terminal says where its cursor is.
+    /// The terminal reports its cursor position.
     fn cursor_is_at(&mut self, _position: Position) {}
 
     /// Whether it is to show ASCII only.

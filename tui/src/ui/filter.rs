@@ -186,7 +186,7 @@ fn complain(
     }
 }
 
-/// What is wrong and how to mend it; where it is narrow, how to mend it.
+/// What is wrong and how to fix it; where it is narrow, only how to fix it.
 fn explained(error: &FilterError, width: usize) -> String {
     let whole = error.to_string();
     match &error.hint {

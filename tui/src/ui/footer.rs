@@ -1,4 +1,4 @@
-//! The trust line, what was said, and what the keys do.
+//! The accounting line, the last message, and what the keys do.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;

@@ -109,7 +109,7 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
     canvas.right(rest, "  ", palette.text)
 }
 
-/// The least cells in which the start of a remark says something.
+/// The fewest cells in which the start of a remark is still readable.
 const REMARK: u16 = 20;
 
 fn tabs(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {

@@ -8,7 +8,7 @@ use crate::app::{Appearance, Colours};
 mod tests;
 
 /// The styles of the screen. Each role differs from plain text by more than
-/// its colour or is told by a word or a mark too.
+/// its colour alone, or is marked by a word or a sign too.
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
     /// Whatever has no other role: the terminal's own colours.

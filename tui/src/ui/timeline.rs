@@ -10,7 +10,7 @@ use crate::app::action::Action;
 use crate::app::timeline::{TimeEntry, Timeline};
 use crate::model::{MarkKind, Moment};
 
-/// The narrowest line that says something, in cells.
+/// The narrowest useful line, in cells.
 const LEAST: u16 = 10;
 
 /// Draws it, where what is shown is not simply now, and takes it off the area.

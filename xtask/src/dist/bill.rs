@@ -115,7 +115,7 @@ fn bill(release: &Release, packages: &[&Package]) -> Value {
     })
 }
 
-/// The licences of all packages: what each says, and the texts that come with it.
+/// The licences of all packages: what each declares, and the texts that come with it.
 fn licences(packages: &[&Package]) -> anyhow::Result<String> {
     // Many packages have the very same text.
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::{Release, create, stage::write};
 use crate::{process, project};
 
-/// What is told of nkview in packages, beside its name and version.
+/// How packages describe nkview, besides its name and version.
 const SUMMARY: &str = "live view of all network flows, counted exactly with eBPF";
 const MAINTAINER: &str = "The nkview developers <nkview@users.noreply.github.com>";
 const HOMEPAGE: &str = "https://github.com/nkview/nkview";

@@ -1,4 +1,4 @@
-//! What the machine's kernel and the programs that make the machine say.
+//! The output of the machine's kernel and of the programs that run the machine.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +24,7 @@ struct Said {
 }
 
 impl Console {
-    /// Reads what is said there until its end, and then calls `at_end`.
+    /// Reads the output until its end, and then calls `at_end`.
     pub fn listen(
         &mut self,
         source: impl Read + Send + 'static,

@@ -236,7 +236,7 @@ fn filter(command: &mut std::process::Command, data: &[u8]) -> anyhow::Result<Ve
         bail!("{shown} has no input");
     };
     let output = std::thread::scope(|scope| {
-        // A program that ends early says why itself.
+        // A program that ends early prints the reason itself.
         scope.spawn(move || input.write_all(data));
         child.wait_with_output()
     })

@@ -1,7 +1,7 @@
 //! The virtual machine: QEMU, and virtiofsd that shows it the host's files.
 //!
 //! QEMU emulates the processor (TCG) everywhere, though a host may have KVM:
-//! that a host has it does not tell that it works, an emulated machine is up in
+//! that a host has it does not mean that it works, an emulated machine is up in
 //! seconds, and so all see the same machine.
 
 use std::{
@@ -57,14 +57,14 @@ pub struct Channels {
     pub output: UnixStream,
     /// [`Port::Errors`].
     pub errors: UnixStream,
-    /// What the machine's kernel says.
+    /// The console of the machine's kernel.
     pub console: ChildStdout,
-    /// What the programs that make the machine say.
+    /// The output of the programs that run the machine.
     pub messages: [ChildStderr; 2],
 }
 
 impl Machine {
-    /// Starts a machine that will run what the spec says.
+    /// Starts a machine that will run what the spec describes.
     ///
     /// # Errors
     /// What it needs cannot be written or started.

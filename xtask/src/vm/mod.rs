@@ -135,7 +135,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Fetches a kernel and what its machine needs, once.
 ///
 /// # Errors
-/// Something cannot be had; the message says what.
+/// Something is missing; the message says what.
 pub fn prepare(kernel: Kernel) -> anyhow::Result<()> {
     Image::prepare(kernel).map(drop)
 }
@@ -146,7 +146,7 @@ pub fn prepare(kernel: Kernel) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The machine cannot be prepared, does not boot or crashes. That the command
-/// fails, or has not ended in the time it is given, is told by its status.
+/// fails, or has not ended in its time, is reported by its status.
 pub fn run_command(
     kernel: Kernel,
     command: &[OsString],

@@ -35,7 +35,7 @@ const TIMED_OUT: i32 = 124;
 /// How a command in a machine ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Its status as a shell would say it; 124 if its time was over.
+    /// Its status as a shell would report it; 124 if it timed out.
     pub status: i32,
     /// What it wrote on standard output, or in its terminal.
     pub stdout: Vec<u8>,

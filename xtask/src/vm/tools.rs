@@ -108,7 +108,7 @@ fn write_guest_programs(directory: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot create {}", directory.display()))?;
     for program in GUEST_PROGRAMS {
         let name = program.rsplit('/').next().unwrap_or(program);
-        // kmod is many programs in one, told apart by argument zero.
+        // kmod is many programs in one, selected by argument zero.
         let script = format!(
             "#!/bin/sh\n\
              usr=${{0%/*}}/../usr\n\

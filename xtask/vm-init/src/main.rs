@@ -1,5 +1,5 @@
 //! PID 1 of the virtual machine: shows the host's files, runs one command and
-//! tells the host how it ended.
+//! reports to the host how it ended.
 //!
 //! It is linked statically and so needs nothing but the kernel.
 
@@ -18,7 +18,7 @@ use vm_init::{Port, Report, SPEC_PATH, Spec};
 const HOST_NAME: &[u8] = b"nkview-vm";
 
 fn main() -> anyhow::Result<()> {
-    // What fails before there is a port is said on the console, where the
+    // What fails before there is a port is printed on the console, where the
     // kernel's panic over the death of its first process follows it.
     root::mount_kernel_interfaces("/")?;
     modules::load_all()?;
@@ -40,7 +40,7 @@ fn run(control: &fs::File) -> anyhow::Result<Report> {
         "/proc/sys/kernel/modprobe",
         spec.modprobe.as_os_str().as_encoded_bytes(),
     )
-    .context("cannot say how the kernel loads modules")?;
+    .context("cannot set how the kernel loads modules")?;
     loopback::up().context("cannot switch the loopback device on")?;
     sethostname(HOST_NAME).context("cannot name the machine")?;
     let release = uname().release().to_string_lossy().into();

@@ -14,7 +14,7 @@ use vm_init::Port;
 ///
 /// The host tells the driver about its ports one by one after the driver is
 /// loaded, so that this waits until there is one of the name. A host without
-/// it is a host that stops waiting and says so.
+/// it is a host that stops waiting and reports it.
 pub fn open(port: Port) -> anyhow::Result<File> {
     let device = loop {
         if let Some(device) = find(port) {

@@ -1,4 +1,4 @@
-//! What the machine tells its host.
+//! What the machine reports to its host.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ pub enum Report {
     /// The machine is up and its command about to start; the kernel's release
     /// as `uname -r` prints it.
     Ready(String),
-    /// The command has ended with this status, as a shell would say it: 128 and
+    /// The command has ended with this status, as a shell would report it: 128 and
     /// the signal's number where a signal ended it. All that it wrote has been
     /// written before this.
     Ended(i32),

@@ -19,7 +19,7 @@ use vm_init::{Port, Size, Spec};
 use crate::ports;
 
 /// Runs the command to its end, ends what it has left running, and returns its
-/// status as a shell would say it. All that was written has reached the host.
+/// status as a shell would report it. All that was written has reached the host.
 pub fn run(spec: &Spec, control: &File) -> anyhow::Result<i32> {
     let started = match spec.terminal {
         Some(size) => in_terminal(spec, size, control)?,

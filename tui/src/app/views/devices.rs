@@ -62,7 +62,7 @@ impl View for DevicesView {
         }
     }
 
-    /// With no device watched, it says why and asks the user to choose one.
+    /// With no device watched, it shows why and asks the user to choose one.
     fn prompt<'a>(&self, state: &'a State) -> Option<&'a str> {
         let devices = state.known_devices();
         if devices.watched().next().is_some() || devices.all().is_empty() {

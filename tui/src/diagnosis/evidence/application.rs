@@ -17,7 +17,7 @@ const REQUESTS: usize = 8192;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Answer times that are kept of a service: enough for a median.
 const TIMES: usize = 64;
-/// Different alerts of a service that are told apart.
+/// Different alerts that are kept for a service.
 const ALERTS: usize = 16;
 
 /// A TLS alert (RFC 8446, section 6).

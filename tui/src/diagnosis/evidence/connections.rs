@@ -94,7 +94,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// From the SYN to the SYN-ACK, where that can be told: an answer to a SYN that
+    /// From the SYN to the SYN-ACK, where that is unambiguous: an answer to a SYN that
     /// was sent again may be one to the first (Karn's algorithm).
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
@@ -119,7 +119,7 @@ impl Connection {
             && self.reset.is_some_and(|reset| reset.by_server)
     }
 
-    /// Takes over what the flow's counters tell: they know of every packet, also of
+    /// Takes over the flow's counters: they include every packet, also
     /// those that were not captured.
     fn follow(&mut self, flow: &Flow, now: Moment) {
         let mine = flow.tcp_flags[self.direction as usize];

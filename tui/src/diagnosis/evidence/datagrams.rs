@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(30);
 pub struct Exchange {
     /// When its last packet was counted.
     pub last: Moment,
-    /// Packets since the other end was last heard, by the direction that sends.
+    /// Packets since the last one from the other end, by the direction that sends.
     pub unanswered: [u64; 2],
     /// When each direction last had a packet.
     pub sent: [Option<Moment>; 2],

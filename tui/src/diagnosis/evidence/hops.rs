@@ -18,7 +18,7 @@ const LOOPS: usize = 256;
 /// How long a loop is evidence.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// What tells one packet from another, but for its TTL.
+/// What identifies a packet, apart from its TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Fingerprint {
     device: u32,

@@ -12,7 +12,7 @@ use crate::model::Moment;
 const REMEMBERED: usize = 4096;
 /// How long a question is evidence.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Hardware addresses of one address that are told apart.
+/// Hardware addresses that are kept for one address.
 const MACS: usize = 8;
 /// Answers of two machines to one question come within this time.
 const SAME_QUESTION: Duration = Duration::from_secs(2);

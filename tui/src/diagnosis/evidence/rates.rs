@@ -14,7 +14,7 @@ use crate::model::{Interval, Moment};
 
 /// Services in an interval.
 const SERVICES: usize = 4096;
-/// Different clients of a service that are told apart.
+/// Different clients that are kept for a service.
 const CLIENTS: usize = 1024;
 /// How far back sums reach.
 const WINDOW: Duration = Duration::from_secs(10);

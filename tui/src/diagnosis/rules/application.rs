@@ -124,7 +124,7 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
     let mut times = service.times.clone();
     times.sort();
     let median = times[times.len() / 2];
-    // The handshakes tell how fast the network is.
+    // The handshakes show how fast the network is.
     let round_trip = view
         .evidence
         .connections

@@ -65,7 +65,7 @@ impl<'a> Attempt<'a> {
 #[derive(Default)]
 struct Service<'a> {
     refused: Vec<Attempt<'a>>,
-    /// Answered by an ICMP error that says no.
+    /// Answered by an ICMP error.
     rejected: usize,
     unanswered: Vec<Attempt<'a>>,
     half_open: Vec<Attempt<'a>>,

@@ -97,7 +97,7 @@ impl Failing {
     }
 
     /// The service addresses that clients asked for and that were translated into
-    /// `server`, as far as the dropped flows tell.
+    /// `server`, as far as the dropped flows show it.
     fn services_of(&self, server: Endpoint, dropped: &Dropped) -> BTreeSet<Endpoint> {
         let tuples = dropped.flows.keys().flat_map(|tuple| {
             let source = endpoint(tuple.source(), tuple.source_port);

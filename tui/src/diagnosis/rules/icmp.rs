@@ -1,4 +1,4 @@
-//! What ICMP errors say.
+//! ICMP errors.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -72,7 +72,7 @@ fn accept_queue(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) 
         .iter()
         .filter(|it| it.limit > 0 && it.queued >= it.limit)
         .collect();
-    // Which addresses it has here is what connections to its ports say.
+    // Its addresses here are those of connections to its ports.
     let ports: BTreeSet<u16> = full.iter().map(|it| it.address.port()).collect();
     let slots: BTreeSet<u32> = view
         .devices

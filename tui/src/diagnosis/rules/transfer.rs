@@ -283,7 +283,7 @@ fn received_twice(view: &View<'_>, slot: u32) -> u64 {
     behind.map_or(0, |it| it.sum(|it| it.tcp_duplicate_sacks_sent).0)
 }
 
-/// How often receivers in the namespaces of this host have said, or were told, that
+/// How often receivers in the namespaces of this host have reported, or received, that
 /// a segment came twice.
 fn spurious(view: &View<'_>) -> u64 {
     let sums = view.evidence.kernel.stacks().map(|stack| {

@@ -65,7 +65,7 @@ impl Target {
     }
 }
 
-/// What the thread is told.
+/// A message to the thread.
 #[derive(Debug)]
 enum Message {
     Follow(Vec<Target>),
@@ -111,7 +111,7 @@ impl Stacks {
         Ok(Self { handle, read })
     }
 
-    /// What tells the thread what to read.
+    /// Sends the thread what to read.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -287,7 +287,7 @@ impl Reader {
     }
 }
 
-/// Whether an error says that there is no such thing.
+/// Whether an error means that the object does not exist.
 fn is_answer(error: &io::Error) -> bool {
     matches!(
         error.kind(),

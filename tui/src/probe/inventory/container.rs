@@ -1,4 +1,4 @@
-//! The container that a process is in. Its cgroup tells the id, and in
+//! The container that a process is in. Its cgroup has the id, and in
 //! Kubernetes the pod; its UTS namespace the host name.
 
 use std::fs::{self, File};
@@ -26,7 +26,7 @@ pub fn of(pid: u32) -> Option<Container> {
 /// the innermost is meant.
 fn parse(table: &str) -> Option<Container> {
     let paths = table.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    // The most telling path: some hierarchies may be left out by a runtime.
+    // The most specific path: a runtime may leave out some hierarchies.
     paths.filter_map(in_path).max_by_key(|it| it.pod.is_some())
 }
 
@@ -35,7 +35,7 @@ fn parse(table: &str) -> Option<Container> {
 pub fn in_path(path: &str) -> Option<Container> {
     let mut container = None;
     let mut pod = None;
-    // What is around it tells the runtime where the cgroup itself does not.
+    // The parents show the runtime where the cgroup itself does not.
     let mut outer = None;
     let mut names = path.split('/').peekable();
     while let Some(name) = names.next() {

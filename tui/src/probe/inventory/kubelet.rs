@@ -16,7 +16,7 @@ const ROOTS: [&str; 2] = ["/", "/proc/1/root"];
 /// Entries that are looked at in each directory, at most.
 const ENTRIES: usize = 16_384;
 
-/// What the directories tell.
+/// What the directories contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kubelet {
     /// Namespace and name of a pod, by its uid.

@@ -78,7 +78,7 @@ impl Lookup {
             self.task = None;
             let pause = PAUSE.max(self.started.elapsed() * SHARE);
             self.not_before = Instant::now() + pause;
-            // One that has panicked has said so; the next may do better.
+            // One that has panicked has printed so; the next may succeed.
             if let Ok(inventory) = looked {
                 if self.due.is_none() && inventory.is_early() && self.patience <= LONGEST {
                     self.due = Some(Instant::now() + self.patience);

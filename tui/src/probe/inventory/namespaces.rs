@@ -1,6 +1,6 @@
 //! Where network namespaces can be entered, and who lives in them.
 //!
-//! The kernel says of a device's other end only an id of its namespace. A
+//! Of a device's other end the kernel reports only the id of its namespace. A
 //! namespace is found through its names and its processes, and asked for the id
 //! (`RTM_GETNSID`).
 
@@ -30,7 +30,7 @@ const PROCESSES: usize = 65_536;
 pub struct Place {
     /// A file that stands for it.
     path: PathBuf,
-    /// Its inode, which tells whether the file still stands for it.
+    /// Its inode, by which a file that was replaced is noticed.
     inode: u64,
     /// Its name.
     pub name: Option<String>,

@@ -168,7 +168,7 @@ impl Outbox {
         self.ended.take().map(Event::Ended)
     }
 
-    /// What the consumer missed, if it has not been told.
+    /// What the consumer has missed, where that was not reported yet.
     fn losses(&mut self) -> Option<String> {
         let packets = std::mem::take(&mut self.missed);
         let signals = std::mem::take(&mut self.missed_signals);

@@ -17,7 +17,7 @@ const TYPE: usize = 12;
 /// deep, so that what is deeper is damaged.
 const DEPTH: usize = 32;
 
-/// Kinds of types that are told apart here.
+/// The kinds of types that matter here.
 mod kind {
     pub const POINTER: u8 = 2;
     pub const STRUCT: u8 = 4;

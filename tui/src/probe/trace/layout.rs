@@ -1,4 +1,4 @@
-//! What the tracing programs must be told of the running kernel, and what its
+//! What the tracing programs must know about the running kernel, and what its
 //! numbers are called.
 
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ const SUBSYSTEM_SHIFT: u32 = 16;
 /// The running kernel, as far as the programs and the names go.
 #[derive(Debug)]
 pub struct Kernel {
-    /// What the programs are told.
+    /// What the programs are given.
     pub layout: Layout,
     /// The reasons that they only count.
     pub noise: Reasons,

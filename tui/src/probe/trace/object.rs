@@ -29,7 +29,7 @@ struct Program {
     arguments: usize,
     /// What it sees, for the user.
     sees: &'static str,
-    /// What to say where the tracepoint is not there or has fewer arguments.
+    /// The reason given where the tracepoint is missing or has fewer arguments.
     absent: &'static str,
 }
 
@@ -279,7 +279,7 @@ fn unusable(error: impl std::fmt::Display) -> LoadError {
     LoadError::Unusable(error.to_string())
 }
 
-/// The kernel's answer, with the end of what its verifier says.
+/// The kernel's error, with the end of the verifier's log.
 fn reason(error: &ProgramError) -> String {
     match error {
         ProgramError::LoadError {

@@ -61,7 +61,7 @@ pub fn fitting(state: &State, view: &FlowsView, width: u16) -> Vec<Column> {
     columns.into_iter().map(|(column, _)| column.id).collect()
 }
 
-/// What the rows are sorted by when its column has no room to tell it.
+/// The sort key, when the column that would show it does not fit.
 fn hidden_order(state: &State, view: &FlowsView, width: u16) -> Option<&'static str> {
     let columns = columns(state, view, width);
     let is_order = |column: &Spec<Column>| column.id == view.order.column;
@@ -92,7 +92,7 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
     };
     let rate = format::rate_width(state.appearance.units);
     let bytes = format::bytes_width(state.appearance.units);
-    // The device says nothing where there is only one.
+    // With only one device, its column carries no information.
     let device = if state.known_devices().watched().count() > 1 {
         10
     } else {

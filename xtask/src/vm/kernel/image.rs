@@ -79,7 +79,7 @@ pub fn payload(image: &[u8]) -> anyhow::Result<Payload<'_>> {
 /// point of `CONFIG_PVH`, which its `Xen` notes name.
 ///
 /// # Errors
-/// As said.
+/// As the name says.
 pub fn ensure_bootable(kernel: &[u8]) -> anyhow::Result<()> {
     ensure!(kernel.starts_with(b"\x7fELF"), "the kernel is no ELF file");
     /// Name size, description size, type `XEN_ELFNOTE_PHYS32_ENTRY` and name.
