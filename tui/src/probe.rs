@@ -24,6 +24,7 @@ mod owner;
 pub mod pair;
 mod policy;
 pub mod preflight;
+mod refusal;
 pub mod privileges;
 mod stub;
 pub mod sys;

@@ -1,7 +1,10 @@
 //! `nkview doctor`: what this kernel and this user can do, and how to fix what
 //! they cannot.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 use probe_common::{Attachment, verdict};
 use rustix::thread::{MembarrierQuery, membarrier_query};
@@ -11,6 +14,7 @@ use super::devices::Devices;
 use super::object::{Object, Sizes};
 use super::preflight;
 use super::privileges::{self, Held};
+use super::refusal::Limits;
 use super::sys::HookPoint;
 use super::trace::Tracer;
 
@@ -37,7 +41,7 @@ pub struct Finding {
     pub found: String,
     /// What to do about it, unless it is as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cure: Option<&'static str>,
+    pub cure: Option<Cow<'static, str>>,
 }
 
 impl Finding {
@@ -60,13 +64,13 @@ impl Finding {
         what: &'static str,
         state: State,
         found: impl Into<String>,
-        cure: &'static str,
+        cure: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
             what,
             state,
             found: found.into(),
-            cure: Some(cure),
+            cure: Some(cure.into()),
         }
     }
 }
@@ -80,7 +84,7 @@ impl fmt::Display for Finding {
             State::Fatal => "FAIL",
         };
         writeln!(f, "{mark} {:<14} {}", self.what, self.found)?;
-        match self.cure {
+        match &self.cure {
             Some(cure) => writeln!(f, "     {:<14} → {cure}", ""),
             None => Ok(()),
         }
@@ -89,7 +93,14 @@ impl fmt::Display for Finding {
 
 /// Looks at everything. Nothing is attached or changed.
 pub async fn examine() -> Vec<Finding> {
-    let mut findings = vec![kernel(), capabilities(), inventory(), sysfs(), programs()];
+    let mut findings = vec![
+        kernel(),
+        capabilities(),
+        procfs(),
+        sysfs(),
+        inventory(),
+        programs(),
+    ];
     findings.push(netkit());
     findings.push(tcx());
     findings.push(grace());
@@ -112,16 +123,16 @@ fn kernel() -> Finding {
 }
 
 fn capabilities() -> Finding {
-    let missing = preflight::missing_capabilities();
-    if missing.is_empty() {
+    let limits = Limits::now();
+    if limits.missing().is_empty() {
         let held = Held::now().map_or_else(|error| error.to_string(), |held| held.to_string());
         return Finding::ok("capabilities", format!("all that is needed; held: {held}"));
     }
     Finding::missing(
         "capabilities",
         State::Fatal,
-        format!("missing: {}", missing.join(", ")),
-        "start it with sudo, or: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
+        format!("missing: {}", limits.missing().join(", ")),
+        limits.cure_for_missing(),
     )
 }
 
@@ -138,9 +149,34 @@ fn sysfs() -> Finding {
     }
 }
 
+/// Processes tell what is behind devices.
+fn procfs() -> Finding {
+    const WHAT: &str = "procfs";
+    match fs::read("/proc/self/stat") {
+        Ok(_) => Finding::ok(WHAT, "mounted on /proc"),
+        Err(error) => Finding::missing(
+            WHAT,
+            State::Without,
+            format!(
+                "cannot read /proc/self/stat: {error}; containers, other namespaces, processes \
+                 and what devices have counted are not known"
+            ),
+            "mount it: mount -t proc proc /proc; counting does not need it",
+        ),
+    }
+}
+
 /// What is not known for want of capabilities.
 fn inventory() -> Finding {
     const WHAT: &str = "inventory";
+    if !Path::new("/proc/self").exists() {
+        return Finding::missing(
+            WHAT,
+            State::Without,
+            "containers and other programs cannot be named without /proc",
+            "see above",
+        );
+    }
     let missing: Vec<_> = privileges::missing(&privileges::HELPFUL)
         .iter()
         .map(|(_, name, purpose)| format!("{purpose} ({name})"))
@@ -177,7 +213,7 @@ fn programs() -> Finding {
             WHAT,
             State::Fatal,
             format!("{:#}", preflight::explain(error)),
-            "see above for capabilities; a kernel of 5.12 or later with CONFIG_BPF_SYSCALL is needed",
+            "nothing can be counted without it",
         ),
     }
 }
@@ -215,8 +251,8 @@ fn hook(
         None => Finding::missing(
             what,
             State::Without,
-            "unknown: this user may not ask",
-            "ask as root, or with CAP_NET_ADMIN",
+            "unknown: the kernel was not to be asked",
+            "see above for what is in the way",
         ),
     }
 }

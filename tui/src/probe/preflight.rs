@@ -1,12 +1,12 @@
 //! What this kernel and this user can do, and what to do about what they
 //! cannot. Things are tried first; why they failed is asked only then.
 
-use std::{fs, io};
+use std::fs;
 
 use anyhow::{Context, anyhow};
 
 use super::object::ObjectError;
-use super::privileges;
+use super::refusal::Limits;
 use super::sys::{self, HookPoint};
 
 /// The loopback device, which every namespace has, by its index.
@@ -29,13 +29,13 @@ pub fn has_tcx() -> bool {
 }
 
 /// Whether the kernel has the hook: it does not understand the question then
-/// (`EINVAL`). Nothing where the user may not ask.
+/// (`EINVAL`). Nothing where it does not answer, or this process may not ask.
 #[must_use]
 pub fn has(hook: HookPoint) -> Option<bool> {
     let error = sys::chain(LOOPBACK, hook).err();
     match error.and_then(|error| error.raw_os_error()) {
         Some(libc::EINVAL) => Some(false),
-        Some(libc::EPERM) => None,
+        Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => None,
         _ => Some(true),
     }
 }
@@ -53,39 +53,11 @@ pub fn check_sysfs() -> anyhow::Result<()> {
     })
 }
 
-/// The capabilities that are missing, by name.
-#[must_use]
-pub fn missing_capabilities() -> Vec<&'static str> {
-    let missing = privileges::missing(&privileges::NEEDED);
-    missing.iter().map(|(_, name, _)| *name).collect()
-}
-
-/// Whether this user namespace is not the first, in which users are themselves
-/// (user_namespaces(7)).
-fn in_user_namespace() -> bool {
-    const EVERYBODY: [&str; 3] = ["0", "0", "4294967295"];
-    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !map.split_whitespace().eq(EVERYBODY))
-}
-
 /// Why the programs could not be made ready, and the cure.
 #[must_use]
 pub fn explain(error: ObjectError) -> anyhow::Error {
-    let kind = error.os_error().map(io::Error::kind);
-    if kind == Some(io::ErrorKind::PermissionDenied) {
-        let missing = missing_capabilities();
-        if !missing.is_empty() {
-            return anyhow!(
-                "cannot load the eBPF programs: {} missing; start it with sudo, or give the \
-                 binary what it needs: setcap cap_bpf,cap_perfmon,cap_net_admin+ep nkview",
-                missing.join(", ")
-            );
-        }
-        if in_user_namespace() {
-            return anyhow!(
-                "cannot load the eBPF programs: in a user namespace, such as a rootless \
-                 container's, capabilities do not count for them; start nkview outside of it"
-            );
-        }
+    if let Some(reason) = error.os_error().and_then(|error| Limits::now().of_bpf(error)) {
+        return anyhow!("cannot load the eBPF programs: {reason}");
     }
     let release = rustix::system::uname()
         .release()

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 use rustix::thread::{
@@ -72,6 +73,17 @@ pub fn for_demo() -> CapabilitySet {
     for_watching() | ACTING
 }
 
+/// Whether the process was started with `no_new_privs`, as far as that was looked
+/// at: from [`give_up_all_but`] on it is set in any case.
+static HAD_NO_NEW_PRIVS: AtomicBool = AtomicBool::new(false);
+
+/// Whether it was started with `no_new_privs`: sudo and the capabilities of files
+/// had no effect then.
+#[must_use]
+pub fn had_no_new_privs() -> bool {
+    HAD_NO_NEW_PRIVS.load(Ordering::Relaxed)
+}
+
 /// Gives up all that is not in `keep`, for this thread and those that it will
 /// start, and the ways to gain anything: by running another program, or from
 /// the inheritable, ambient and bounding sets.
@@ -79,6 +91,9 @@ pub fn for_demo() -> CapabilitySet {
 /// # Errors
 /// The kernel's. What was not given up is still there.
 pub fn give_up_all_but(keep: CapabilitySet) -> io::Result<()> {
+    if no_new_privs()? {
+        HAD_NO_NEW_PRIVS.store(true, Ordering::Relaxed);
+    }
     set_no_new_privs(true)?;
     clear_ambient_capability_set()?;
     let sets = capabilities(None)?;

@@ -11,6 +11,7 @@ mod owners;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use self::layout::Kernel;
 use self::object::{LoadError, Programs};
 use self::owners::Owners;
 use super::monotonic::{monotonic_now, since};
-use super::preflight;
+use super::refusal::Limits;
 use super::sys;
 use crate::model::Signals;
 use crate::model::signal::{
@@ -183,6 +184,15 @@ fn neighbour(event: &SignalEvent, at: Duration) -> NeighbourFailed {
 
 fn no_btf(error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NotFound if !Path::new("/sys/kernel").exists() => format!(
+            "cannot read {}, the kernel's type information (BTF): mount sysfs on /sys",
+            btf::VMLINUX
+        ),
+        // The kernel makes the directory together with the file.
+        io::ErrorKind::NotFound if Path::new("/sys/kernel/btf").exists() => format!(
+            "{}, the kernel's type information (BTF), is hidden by the sandbox that this runs in",
+            btf::VMLINUX
+        ),
         io::ErrorKind::NotFound => "this kernel has no type information (BTF): it takes one that \
                                     is built with CONFIG_DEBUG_INFO_BTF"
             .to_owned(),
@@ -191,13 +201,19 @@ fn no_btf(error: &io::Error) -> String {
 }
 
 fn explain(error: LoadError) -> String {
-    let missing = preflight::missing_capabilities();
-    if missing.is_empty() {
-        let error = anyhow::Error::new(error);
-        return format!("{error:#}");
+    let error = anyhow::Error::new(error);
+    let limits = Limits::now();
+    // Of aya's errors the last one is the kernel's.
+    let refused = error.chain().last().and_then(|last| {
+        let refused = last.downcast_ref::<io::Error>()?;
+        limits.of_bpf(refused)
+    });
+    match refused {
+        Some(_) if !limits.missing().is_empty() => format!(
+            "it takes {}, which this process lacks",
+            limits.missing().join(" and ")
+        ),
+        Some(reason) => format!("cannot load the tracing programs: {reason}"),
+        None => format!("{error:#}"),
     }
-    format!(
-        "it takes {}, which this process lacks",
-        missing.join(" and ")
-    )
 }

@@ -26,8 +26,6 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
-    /// A machine that is not emulated.
-    RealMachine,
     /// What the tracing programs need.
     Tracing,
     /// nftables, and its command.
@@ -37,7 +35,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -45,7 +43,6 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
-        Self::RealMachine,
         Self::Tracing,
         Self::Nftables,
         Self::Tbf,
@@ -60,7 +57,6 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
-            Self::RealMachine => "real-machine",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
             Self::Tbf => "tbf",
@@ -95,14 +91,6 @@ impl Need {
             Self::Tshark => {
                 let version = Command::new("tshark").arg("--version").output();
                 return version.is_err().then_some("tshark is not installed");
-            }
-            Self::RealMachine => {
-                // Under emulation no write was seen to block, and stalls took minutes: why is
-                // not known.
-                let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-                return cpu.contains("QEMU").then_some(
-                    "it did not pass in an emulated machine, for a reason not yet found",
-                );
             }
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);

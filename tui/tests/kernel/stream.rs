@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -55,11 +56,31 @@ impl Stream {
     }
 
     /// As [`Self::start`], by a command that ends with the binary.
-    pub fn run(namespace: &Namespace, mut command: Command, args: &[&str]) -> Self {
+    pub fn run(namespace: &Namespace, command: Command, args: &[&str]) -> Self {
+        Self::spawn(namespace, command, args, None)
+    }
+
+    /// As [`Self::start`], with a pipe that a few lines fill, however slow the
+    /// machine is.
+    pub fn narrow(namespace: &Namespace, args: &[&str]) -> Self {
+        const PAGE: usize = 4096;
+        Self::spawn(namespace, Command::new(NKVIEW), args, Some(PAGE))
+    }
+
+    fn spawn(
+        namespace: &Namespace,
+        mut command: Command,
+        args: &[&str],
+        pipe: Option<usize>,
+    ) -> Self {
         command.args(["stream", "--json"]).args(args);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = namespace.enter(|| command.spawn().unwrap());
-        let output = BufReader::new(child.stdout.take().unwrap());
+        let output = child.stdout.take().unwrap();
+        if let Some(size) = pipe {
+            fcntl_setpipe_size(&output, size).unwrap();
+        }
+        let output = BufReader::new(output);
         let (sender, lines) = mpsc::channel();
         let gate = Arc::new(Mutex::new(()));
         let is_open = Arc::clone(&gate);
