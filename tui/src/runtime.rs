@@ -23,6 +23,7 @@ use crate::app::{App, Appearance, Preferences};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Envelope, Event, Level, Request, Session};
+use crate::source::Pause;
 use crate::terminal::{self, Console, Input, Line as _, Setup};
 use crate::ui;
 use frame::Frame;
@@ -67,6 +68,8 @@ pub struct Options {
     pub preferences: Option<Preferences>,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
+    /// Makes the source safe while this process is stopped.
+    pub pause: Option<Pause>,
     /// Bytes per second that may be written for what nobody asked for.
     pub draw_rate: Option<NonZero<u32>>,
 }
@@ -119,6 +122,7 @@ pub async fn run(
             },
             lookup: Dns::default(),
             keymap: options.keymap.clone(),
+            pause: options.pause,
         },
         shutdown,
     )
@@ -154,6 +158,8 @@ pub struct Deps<L> {
     pub lookup: L,
     /// The bindings.
     pub keymap: Keymap,
+    /// Makes the source safe while this process is stopped.
+    pub pause: Option<Pause>,
 }
 
 /// The loop itself, on any terminal and any input.
@@ -171,6 +177,7 @@ pub async fn drive<B>(
         first_frame,
         lookup,
         keymap,
+        pause,
     }: Deps<impl Lookup>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
@@ -182,6 +189,7 @@ where
     let mut input = std::pin::pin!(input.fuse());
     let mut frame = Frame::new(draw_rate, first_frame, keymap);
     let mut is_open = true;
+    let mut paused = None;
     let mut requests = Requests::new(requests);
     let mut questions = Questions::new(lookup);
     let mut meter = usage::Meter::new();
@@ -201,17 +209,29 @@ where
                         app.state.appearance.light = is_light;
                         frame.want();
                     }
-                    Input::Stop => terminal
-                        .backend_mut()
-                        .line()
-                        .stop()
-                        .context("cannot stop this process")?,
+                    Input::Stop if terminal.backend_mut().line().has_job_control() => {
+                        if let Some(pause) = &pause {
+                            tokio::select! {
+                                biased;
+                                () = &mut shutdown => return Ok(()),
+                                is_safe = pause.ask() => paused = Some(is_safe),
+                            }
+                        }
+                        terminal
+                            .backend_mut()
+                            .line()
+                            .stop()
+                            .context("cannot stop this process")?;
+                    }
+                    Input::Stop => {}
                     Input::Continue => {
                         terminal
                             .backend_mut()
                             .line()
                             .set_up()
                             .context("cannot set up the terminal")?;
+                        // In the background the line above has stopped it once more.
+                        drop(paused.take());
                         clear(terminal)?;
                         frame.forget();
                         frame.want();

@@ -30,6 +30,8 @@ pub struct Source {
     pub requests: mpsc::Sender<Request>,
     /// Ends it.
     pub stop: Stop,
+    /// Makes it safe to stop this process; nothing where it always is.
+    pub pause: Option<Pause>,
 }
 
 /// The source's own end of a [`Source`].
@@ -64,6 +66,7 @@ impl Source {
                 ask,
                 ended: has_ended,
             },
+            pause: None,
         };
         let producer = Producer {
             events: event_sender,
@@ -71,6 +74,52 @@ impl Source {
             stopping: Stopping { asked, ended },
         };
         (source, producer)
+    }
+}
+
+/// Makes a source safe for as long as this process is stopped, as by Ctrl-Z: what
+/// it has in the kernel must not decide over packets while nobody looks after it.
+#[derive(Clone, Debug)]
+pub struct Pause(mpsc::Sender<Pausing>);
+
+/// A source that is safe. Dropping it lets the source go on.
+#[derive(Debug)]
+pub struct Paused {
+    _goes_on: oneshot::Sender<()>,
+}
+
+/// The source's end of a [`Pause`].
+#[derive(Debug)]
+pub struct Pausing {
+    ready: oneshot::Sender<()>,
+    goes_on: oneshot::Receiver<()>,
+}
+
+impl Pause {
+    /// A pause, and where the source hears of it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Pausing>) {
+        let (pause, asked) = mpsc::channel(1);
+        (Self(pause), asked)
+    }
+
+    /// Waits until the source is safe; one that has ended is.
+    pub async fn ask(&self) -> Paused {
+        let (ready, is_ready) = oneshot::channel();
+        let (go_on, goes_on) = oneshot::channel();
+        if self.0.send(Pausing { ready, goes_on }).await.is_ok() {
+            let _ = is_ready.await;
+        }
+        Paused { _goes_on: go_on }
+    }
+}
+
+impl Pausing {
+    /// Reports that the source is safe, and waits until it may go on.
+    pub async fn wait(self) {
+        // Whoever asked may have given up.
+        let _ = self.ready.send(());
+        let _ = self.goes_on.await;
     }
 }
 

@@ -23,7 +23,7 @@ use writer::{OPEN, Writer};
 
 mod cells;
 mod input;
-mod job;
+pub(crate) mod job;
 mod output;
 #[cfg(test)]
 mod tests;

@@ -271,11 +271,13 @@ impl<W: Write> Ndjson<W> {
             }
             let mut fates = device.directions.iter().filter_map(|totals| totals.fate);
             if fates.any(|fate| fate.diverted.unwrap_or(0) + fate.bypassed > 0) {
+                let fate = line::Fates::from(&device.directions);
                 let line = Line::Fate {
                     time,
                     seconds,
                     device: &self.slots.devices()[place].name,
-                    fate: (&device.directions).into(),
+                    text: fate.to_string(),
+                    fate,
                 };
                 write_line(&mut self.writer, &line)?;
             }

@@ -55,6 +55,16 @@ pub enum AttachError {
     },
 }
 
+impl AttachError {
+    fn hook(hook: HookPoint, error: io::Error) -> Self {
+        Self::Hook {
+            hook,
+            cure: cure(&error),
+            error,
+        }
+    }
+}
+
 /// A watched device. Dropping it takes the programs off the hooks.
 pub enum Attached {
     /// Links to hooks that chain programs: towards the local end, and away; of a
@@ -105,7 +115,7 @@ impl Shared {
         };
         let hooks = hooks.iter_mut().filter(|hook| {
             let is_meant = hook.is_closed || which == Which::All;
-            is_meant && !hook.is_elsewhere
+            is_meant && !hook.is_elsewhere && hook.link.is_some()
         });
         // A device that is being removed is detached from when the kernel reports it.
         hooks.filter_map(|hook| hook.follow().ok()?).collect()
@@ -127,7 +137,8 @@ impl Shared {
     pub fn is_gone(&self) -> bool {
         match &*self.lock() {
             Some(Attached::Chained(hooks)) => {
-                let mut here = hooks.iter().filter(|hook| !hook.is_elsewhere);
+                let is_here = |hook: &&Hook| !hook.is_elsewhere && hook.link.is_some();
+                let mut here = hooks.iter().filter(is_here);
                 here.all(|hook| match sys::chain(hook.device, hook.point) {
                     Ok(chain) => chain.ids().all(|id| id != hook.id),
                     Err(_) => false,
@@ -136,6 +147,34 @@ impl Shared {
             Some(Attached::Filters { .. }) => false,
             None => true,
         }
+    }
+
+    /// Takes the programs off those hooks that are closed by their policy, until
+    /// [`Self::take_back`]: their verdict would follow nothing meanwhile. Whether
+    /// there are any.
+    #[must_use]
+    pub fn release_closed(&self) -> bool {
+        let mut has_released = false;
+        if let Some(Attached::Chained(hooks)) = &mut *self.lock() {
+            for hook in hooks.iter_mut().filter(|hook| hook.is_closed) {
+                hook.release();
+                has_released = true;
+            }
+        }
+        has_released
+    }
+
+    /// Attaches to released hooks again.
+    ///
+    /// # Errors
+    /// As with [`Attached::new`].
+    pub fn take_back(&self) -> Result<(), AttachError> {
+        if let Some(Attached::Chained(hooks)) = &mut *self.lock() {
+            for hook in hooks.iter_mut().filter(|hook| hook.link.is_none()) {
+                hook.join()?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes the programs off the hooks.
@@ -157,7 +196,8 @@ pub struct Hook {
     id: u32,
     chain: Chain,
     programs: Vec<change::Program>,
-    link: OwnedFd,
+    /// Nothing while the hook is released.
+    link: Option<OwnedFd>,
 }
 
 impl Drop for Hook {
@@ -166,7 +206,7 @@ impl Drop for Hook {
         // them: our program must not stay for as long. It goes before its map,
         // and at once: it decides the fate of packets while it is there. Whatever
         // is refused is tried again when the link is closed.
-        let _ = sys::detach(self.link.as_fd());
+        self.release();
     }
 }
 
@@ -271,28 +311,39 @@ impl Hook {
     }
 
     fn attach(
-        mut program: Program,
+        program: Program,
         device: u32,
         point: HookPoint,
         is_closed: bool,
     ) -> Result<Self, AttachError> {
-        let refused = |error: io::Error| AttachError::Hook {
-            hook: point,
-            cure: cure(&error),
-            error,
+        let refused = |error| AttachError::hook(point, error);
+        let mut hook = Self {
+            point,
+            device,
+            is_closed,
+            is_elsewhere: false,
+            id: sys::program_info(program.as_fd()).map_err(refused)?.id,
+            program,
+            programs: Vec::new(),
+            chain: Chain::default(),
+            link: None,
         };
-        let id = sys::program_info(program.as_fd()).map_err(refused)?.id;
+        hook.join()?;
+        Ok(hook)
+    }
+
+    /// Attaches the program at the head of the chain, with the verdict that the
+    /// chain asks for.
+    fn join(&mut self) -> Result<(), AttachError> {
+        let (device, point, id) = (self.device, self.point, self.id);
+        let refused = |error| AttachError::hook(point, error);
         let mut tries = 0;
         loop {
             let chain = sys::chain(device, point).map_err(refused)?;
-            let set_verdict = |program: &mut Program, verdict| {
-                let set = program.set_verdict(verdict);
-                set.map_err(|error| refused(io::Error::other(error)))
-            };
             let named = |chain: &Chain| change::Program::all(chain.ids(), &[]);
             let mut programs = named(&chain);
             programs.insert(0, change::Program::new(id, PROGRAM));
-            set_verdict(&mut program, policy::verdict(is_closed, &programs, id))?;
+            self.set_verdict(&programs).map_err(refused)?;
             // An empty netkit hook reports 1, but remembers how often it has changed
             // and expects that (`netkit_entry_fetch()` with and without fallback).
             let revision = if chain.programs.is_empty() {
@@ -300,23 +351,17 @@ impl Hook {
             } else {
                 chain.revision
             };
-            match sys::attach_at_head(program.as_fd(), device, point, revision) {
+            match sys::attach_at_head(self.program.as_fd(), device, point, revision) {
                 Ok(fd) => {
-                    let chain = sys::chain(device, point).map_err(refused)?;
+                    // It is ours from here on, whatever fails.
+                    self.link = Some(fd);
+                    self.chain = sys::chain(device, point).map_err(refused)?;
                     // Others may have come in between.
-                    let programs = named(&chain);
-                    set_verdict(&mut program, policy::verdict(is_closed, &programs, id))?;
-                    return Ok(Self {
-                        point,
-                        device,
-                        is_closed,
-                        is_elsewhere: false,
-                        program,
-                        id,
-                        programs,
-                        chain,
-                        link: fd,
-                    });
+                    self.programs = named(&self.chain);
+                    let programs = std::mem::take(&mut self.programs);
+                    let set = self.set_verdict(&programs);
+                    self.programs = programs;
+                    return set.map_err(refused);
                 }
                 Err(error) if error.raw_os_error() == Some(libc::ESTALE) && tries < TRIES => {
                     tries += 1;
@@ -324,6 +369,19 @@ impl Hook {
                 Err(error) => return Err(refused(error)),
             }
         }
+    }
+
+    /// Takes the program off the hook.
+    fn release(&mut self) {
+        if let Some(link) = self.link.take() {
+            let _ = sys::detach(link.as_fd());
+        }
+    }
+
+    /// Sets the verdict that a chain asks for.
+    fn set_verdict(&mut self, chain: &[change::Program]) -> io::Result<()> {
+        let verdict = policy::verdict(self.is_closed, chain, self.id);
+        self.program.set_verdict(verdict).map_err(io::Error::other)
     }
 
     /// Looks at the chain, and lets the program's verdict follow it.

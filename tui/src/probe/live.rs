@@ -32,7 +32,7 @@ use super::privileges::Held;
 use super::trace::Tracing;
 use super::watch::Watched;
 use crate::model::Session;
-use crate::source::Source;
+use crate::source::{Pause, Source};
 
 mod outbox;
 mod selection;
@@ -183,7 +183,9 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         remark,
         privileges: Held::now().ok().map(|held| held.to_string()),
     };
-    let (source, producer) = Source::new(session);
+    let (mut source, producer) = Source::new(session);
+    let (pause, pausing) = Pause::new();
+    source.pause = Some(pause);
     let targets = Targets::default();
     let mut collectors = Schedule::default();
     let peak = ring.peak();
@@ -230,6 +232,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         inventory: Inventory::default(),
         blind_spots: HashSet::new(),
         outbox: Outbox::new(producer.events.clone()),
+        pausing,
         pair,
     };
     // From here on the task decides.

@@ -56,7 +56,10 @@ pub fn check_sysfs() -> anyhow::Result<()> {
 /// Why the programs could not be made ready, and the cure.
 #[must_use]
 pub fn explain(error: ObjectError) -> anyhow::Error {
-    if let Some(reason) = error.os_error().and_then(|error| Limits::now().of_bpf(error)) {
+    if let Some(reason) = error
+        .os_error()
+        .and_then(|error| Limits::now().of_bpf(error))
+    {
         return anyhow!("cannot load the eBPF programs: {reason}");
     }
     let release = rustix::system::uname()

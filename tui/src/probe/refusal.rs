@@ -136,9 +136,11 @@ impl Limits {
                  the sandbox that this runs in; allow bpf() in its profile"
                     .to_owned()
             }
-            Errno::NOSYS => "this kernel has no bpf() system call: it takes one that is built with \
+            Errno::NOSYS => {
+                "this kernel has no bpf() system call: it takes one that is built with \
                              CONFIG_BPF_SYSCALL"
-                .to_owned(),
+                    .to_owned()
+            }
             Errno::MFILE | Errno::NFILE => {
                 "too many open files; allow more: ulimit -n, or LimitNOFILE= of systemd".to_owned()
             }

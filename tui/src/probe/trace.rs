@@ -11,8 +11,8 @@ mod owners;
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use bytemuck::Zeroable;

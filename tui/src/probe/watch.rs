@@ -278,6 +278,32 @@ impl Watched {
         self.devices.iter_mut().for_each(Entry::end);
     }
 
+    /// Takes the programs off all hooks that are closed by their policy, until
+    /// [`Self::take_back`]. Returns the names of their devices.
+    pub fn release_closed(&mut self) -> Vec<String> {
+        let mut released = Vec::new();
+        for entry in &self.devices {
+            if entry.attached().is_some_and(Shared::release_closed) {
+                released.push(entry.link.name.clone());
+            }
+        }
+        released
+    }
+
+    /// Attaches to released hooks again. Returns where that failed, and why.
+    pub fn take_back(&mut self) -> Vec<(String, anyhow::Error)> {
+        let mut errors = Vec::new();
+        for entry in &mut self.devices {
+            let taken = entry.attached().map_or(Ok(()), Shared::take_back);
+            if let Err(error) = taken {
+                errors.push((entry.link.name.clone(), error.into()));
+                // Tried again as a new device.
+                entry.end();
+            }
+        }
+        errors
+    }
+
     /// What the guard looks at.
     #[must_use]
     pub fn guarded(&self) -> Vec<Guarded> {

@@ -71,6 +71,7 @@ pub async fn diagnose(
         // Without requests it goes on, without the channel for them it ends.
         requests: _requests,
         stop,
+        ..
     } = source;
     let mut traffic = Traffic::default();
     let mut diagnosis = Diagnosis::without(silenced);

@@ -106,6 +106,7 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
         // Without requests it goes on, without the channel for them it ends.
         requests: _requests,
         stop,
+        ..
     } = source;
     let head = Head {
         session,

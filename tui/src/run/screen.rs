@@ -2,8 +2,8 @@
 
 use super::appearance;
 use super::own;
-use super::signals::Signals;
-use super::start::{finish, start};
+use super::signals::{Signals, stop_process};
+use super::start::{connect, finish, stop};
 use super::variable;
 use crate::app::own::OwnSession;
 use crate::cli::ScreenArgs;
@@ -43,7 +43,7 @@ pub async fn show(
     user: User,
     signals: Signals,
 ) -> anyhow::Result<()> {
-    let start = async move |signals: &mut Signals| start(options, signals).await;
+    let start = async move |signals: &mut Signals| connect(options, signals).await;
     present(start, args, user, signals).await
 }
 
@@ -59,6 +59,8 @@ pub async fn present(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (preferences, keymap) = (config.preferences()?, config.keymap()?);
+    // The screen is given back before.
+    let mut stops = signals.hold_stops();
     let Some(source) = start(&mut signals).await? else {
         return Ok(());
     };
@@ -66,8 +68,18 @@ pub async fn present(
         session,
         events,
         requests,
-        stop,
+        stop: end,
+        pause,
     } = source;
+    if stops.has_come() {
+        // It was asked for before there was a screen.
+        match &pause {
+            Some(pause) => stop(pause).await,
+            None => {
+                stop_process();
+            }
+        }
+    }
     let (appearance, ask_background) = appearance::appearance(&args, config.screen, variable);
     let options = runtime::Options {
         appearance,
@@ -81,9 +93,10 @@ pub async fn present(
         keymap,
         preferences: Some(preferences),
         own,
+        pause,
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
     let shown = runtime::run(session, events, requests, options, signals.any()).await;
-    let ended = finish(stop.ask()).await;
+    let ended = finish(end.ask()).await;
     shown.and(ended)
 }

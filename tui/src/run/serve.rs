@@ -65,6 +65,7 @@ pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> 
         // Without requests it goes on, without the channel for them it ends.
         requests: _requests,
         stop,
+        ..
     } = source;
     let mut metrics = Metrics::new(&session);
     let mut traffic = Traffic::default();

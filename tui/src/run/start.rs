@@ -5,16 +5,48 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::signals::Signals;
+use rustix::process::Signal as Number;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::signals::{Signals, stop_process};
 use crate::probe::live::{self, Options};
-use crate::source::{Ended, Source};
+use crate::source::{Ended, Pause, Source};
 
 /// How long detaching may take before the user is informed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// As [`connect`], for a command without a screen: when it is to stop (Ctrl-Z), that
+/// is done when the source is safe.
+pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Option<Source>> {
+    let mut stops = signals.hold_stops();
+    let source = connect(options, signals).await?;
+    if let Some(pause) = source.as_ref().and_then(|source| source.pause.clone()) {
+        tokio::spawn(async move {
+            loop {
+                stops.next().await;
+                stop(&pause).await;
+            }
+        });
+    }
+    Ok(source)
+}
+
+/// Stops the process until it is continued, with a source that is safe.
+pub async fn stop(pause: &Pause) {
+    let continued = signal(SignalKind::from_raw(Number::CONT.as_raw()));
+    let paused = pause.ask().await;
+    if stop_process()
+        && let Ok(mut continued) = continued
+    {
+        // This thread may run on for a moment before all of them stop.
+        continued.recv().await;
+    }
+    drop(paused);
+}
+
 /// Starts a source; nothing when a signal comes first. What was attached up to then
 /// is detached again.
-pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Option<Source>> {
+pub async fn connect(options: Options, signals: &mut Signals) -> anyhow::Result<Option<Source>> {
     let start = Instant::now();
     // On the other thread, since attaching blocks.
     let mut starting = tokio::spawn(live::start(options));

@@ -97,6 +97,7 @@ pub async fn stream(
         // Without requests it goes on, without the channel for them it ends.
         requests: _requests,
         stop,
+        ..
     } = source;
     let sink = sink(session, selection, format, silenced).context("cannot write to stdout")?;
     let (queue, mut output) =

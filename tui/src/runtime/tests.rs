@@ -123,6 +123,7 @@ fn deps() -> Deps<Calls> {
         draw_rate: None,
         lookup: Calls,
         keymap: Keymap::default(),
+        pause: None,
     }
 }
 

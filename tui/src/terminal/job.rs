@@ -13,17 +13,17 @@ const ANCESTORS: usize = 64;
 /// Whether somebody is there who can continue this process once it has stopped.
 /// Without job control the kernel ignores SIGTSTP (an orphaned process group in
 /// POSIX); SIGSTOP it would obey, and nobody would end that.
-pub(super) fn has_job_control() -> bool {
+pub(crate) fn has_job_control() -> bool {
     Process::read("self").is_some_and(|own| is_controlled(&own, Process::read))
 }
 
 /// Asks all of the job to stop, this process too.
-pub(super) fn ask_to_stop() -> std::io::Result<()> {
+pub(crate) fn ask_to_stop() -> std::io::Result<()> {
     Ok(kill_current_process_group(Signal::TSTP)?)
 }
 
 /// Stops this process, until it is continued.
-pub(super) fn stop() -> std::io::Result<()> {
+pub(crate) fn stop() -> std::io::Result<()> {
     Ok(kill_process(getpid(), Signal::STOP)?)
 }
 

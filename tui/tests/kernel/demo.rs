@@ -19,7 +19,7 @@ use rustix::thread::move_into_link_name_space;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// When a test gives up waiting.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Tells the process that it is to have a demo and to wait for its end.
 const VICTIM: &str = "NKVIEW_TEST_VICTIM";

@@ -42,6 +42,7 @@ mod screen;
 mod signals;
 mod stack;
 mod stalled;
+mod stopped;
 mod stream;
 mod table;
 mod traffic;
@@ -128,6 +129,7 @@ fn main() -> ExitCode {
         screen::tests(),
         signals::tests(),
         stalled::tests(),
+        stopped::tests(),
         stack::tests(),
         table::tests(),
     ];

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// When a test gives up. Nothing takes as long, even under an emulated processor
 /// that has much else to do.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Looks again and again, until there is something.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

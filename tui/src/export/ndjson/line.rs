@@ -1,6 +1,6 @@
 //! The lines, member by member in the order in which they are written.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, fmt, net::IpAddr};
 
 use jiff::Timestamp;
 use probe_common::{Counters, Direction, FlowKey};
@@ -32,6 +32,8 @@ pub(super) enum Line<'a> {
         time: Time,
         seconds: f64,
         device: &'a str,
+        /// The same for people.
+        text: String,
         #[serde(flatten)]
         fate: Fates,
     },
@@ -296,6 +298,26 @@ impl From<&[Totals; 2]> for Fates {
     }
 }
 
+impl fmt::Display for Fates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            (
+                &self.dropped_or_redirected,
+                "dropped or redirected by programs behind nkview's",
+            ),
+            (&self.past_the_hook, "came past the hook of nkview"),
+        ];
+        let mut separator = "";
+        for (known, what) in kinds {
+            if let Some(packets) = known.as_ref().and_then(Known::packets) {
+                write!(f, "{separator}{packets} {what}")?;
+                separator = "; ";
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Packets, of the directions in which they are known.
 #[derive(Serialize)]
 struct Known {
@@ -309,6 +331,18 @@ impl Known {
     fn new(directions: &[Totals; 2], packets: fn(Fate) -> Option<u64>) -> Option<Self> {
         let [r#in, out] = directions.map(|totals| totals.fate.and_then(packets));
         (r#in.is_some() || out.is_some()).then_some(Self { r#in, out })
+    }
+
+    /// How many in which direction; nothing where there are none.
+    fn packets(&self) -> Option<String> {
+        let directions = [(self.r#in, "in"), (self.out, "out")];
+        let some = directions.into_iter().filter_map(|(packets, direction)| {
+            let packets = packets.filter(|packets| *packets > 0)?;
+            let noun = if packets == 1 { "packet" } else { "packets" };
+            Some(format!("{packets} {noun} {direction}"))
+        });
+        let some: Vec<_> = some.collect();
+        (!some.is_empty()).then(|| some.join(" and "))
     }
 }
 

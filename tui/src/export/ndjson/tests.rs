@@ -14,11 +14,11 @@ use probe_common::{
 };
 use serde_json::Value;
 
-use super::Ndjson;
+use super::{Ndjson, line};
 use crate::export::{Selection, Sink};
 use crate::model::{
-    Device, DeviceKind, DeviceTotals, Envelope, Event, FlowCounts, Hooks, Interval, Level, Notice,
-    Session, Totals, Watch,
+    Device, DeviceKind, DeviceTotals, Envelope, Event, Fate, FlowCounts, Hooks, Interval, Level,
+    Notice, Session, Totals, Watch,
 };
 
 mod schema;
@@ -426,4 +426,24 @@ fn lost_packets_have_a_line_where_packets_have_lines() {
             assert_eq!(text.lines().any(|it| it == line), packets, "{text}");
         }
     }
+}
+
+#[test]
+fn fates_are_told_in_words() {
+    let fates = |directions: [(Option<u64>, u64); 2]| {
+        let directions = directions.map(|(diverted, bypassed)| Totals {
+            fate: Some(Fate { diverted, bypassed }),
+            ..Totals::default()
+        });
+        line::Fates::from(&directions).to_string()
+    };
+    assert_eq!(
+        fates([(Some(1), 0), (Some(0), 30)]),
+        "1 packet in dropped or redirected by programs behind nkview's; \
+         30 packets out came past the hook of nkview"
+    );
+    assert_eq!(
+        fates([(None, 2), (None, 3)]),
+        "2 packets in and 3 packets out came past the hook of nkview"
+    );
 }

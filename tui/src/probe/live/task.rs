@@ -26,7 +26,7 @@ use crate::probe::guard::changes::Changes;
 use crate::probe::inventory::{Inventory, Lookup};
 use crate::probe::pair::Pair;
 use crate::probe::watch::Watched;
-use crate::source::Stopping;
+use crate::source::{Pausing, Stopping};
 
 /// Devices that are attached to before the screen shows how far it is.
 pub const AT_ONCE: usize = 16;
@@ -69,6 +69,8 @@ pub struct Task {
     /// What was reported to run before the hooks, by the device's index.
     pub blind_spots: HashSet<(u32, String)>,
     pub outbox: Outbox,
+    /// When this process is to be stopped.
+    pub pausing: mpsc::Receiver<Pausing>,
     /// The pair that was made, removed at the end, and with the task if that
     /// panics.
     pub pair: Option<Pair>,
@@ -162,6 +164,7 @@ impl Task {
                         self.notice(level, text);
                     }
                 }
+                Some(pausing) = self.pausing.recv() => self.pause(pausing).await,
                 changed = self.devices.changed() => match changed {
                     Ok(()) => self.reconcile().await,
                     Err(error) => self.notice(Level::Warning, format!(
@@ -233,6 +236,37 @@ impl Task {
                 .unwrap_or_else(|| Err("this source cannot do that".to_owned())),
         };
         self.outbox.push(Event::Reply(Reply { id, result }));
+    }
+
+    /// Makes it safe to stop this process, and waits until it goes on. Whatever is
+    /// attached to a closed hook would block programs that come meanwhile, or let
+    /// pass what the policy forbids once they go.
+    async fn pause(&mut self, pausing: Pausing) {
+        if self.attaching.is_some() {
+            let outcomes = attached(&mut self.attaching).await;
+            self.attached(outcomes).await;
+        }
+        let released = block_in_place(|| self.watched.release_closed());
+        tracing::info!(
+            devices = released.len(),
+            "released closed hooks, to be stopped"
+        );
+        pausing.wait().await;
+        // First what has changed, also of policies.
+        self.reconcile().await;
+        for (name, error) in block_in_place(|| self.watched.take_back()) {
+            let text = format!("cannot watch {name} again: {error:#}");
+            self.notice(Level::Warning, text);
+        }
+        if !released.is_empty() {
+            let text = format!(
+                "not counted while nkview was stopped, as these hooks are closed (policy \
+                 blackhole): {}",
+                released.join(", ")
+            );
+            self.notice(Level::Warning, text);
+            self.report_change();
+        }
     }
 
     /// Answers the requests to watch a device of which it is known how it went.
