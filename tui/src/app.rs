@@ -33,6 +33,7 @@ pub mod usage;
 pub mod views;
 
 use crate::filter::Filter;
+use crate::flow::Series;
 use crate::model::Session;
 use crate::traffic::Accounting;
 
@@ -71,6 +72,8 @@ pub struct App {
     pub views: Views,
     /// Whether the graph of all watched devices is open.
     pub whole: bool,
+    /// The graph of what is shown, while all traffic has one and not all is shown.
+    narrowed: Option<Series>,
     /// How far the help is scrolled.
     pub help: Scroll,
     tab: Tab,
@@ -85,6 +88,7 @@ impl App {
             state: State::new(session, appearance, filter),
             views: Views::default(),
             whole: false,
+            narrowed: None,
             help: Scroll::default(),
             tab: Tab::Flows,
             overlay: None,
@@ -146,6 +150,12 @@ impl App {
         self.state.picture().accounting(shown)
     }
 
+    /// The graph of what is shown where that is not all traffic.
+    #[must_use]
+    pub const fn narrowed(&self) -> Option<&Series> {
+        self.narrowed.as_ref()
+    }
+
     /// Which bindings apply.
     #[must_use]
     pub fn context(&self) -> Context {
@@ -166,6 +176,9 @@ impl App {
     }
 
     fn recompute(&mut self, how: fn(&mut dyn View, &State)) {
+        let criteria = self.state.criteria();
+        self.narrowed = (self.whole && criteria.is_narrowed())
+            .then(|| criteria.series(|_| true, self.state.zoom));
         how(&mut self.views.flows, &self.state);
         if self.tab != Tab::Flows {
             how(self.views.get_mut(self.tab), &self.state);

@@ -6,6 +6,7 @@
 
 mod clock;
 mod compact;
+mod copies;
 mod count;
 mod facts;
 mod history;
@@ -87,7 +88,7 @@ impl Flow {
     /// Bytes per second over about the last `window`; see [`History::rate`].
     #[must_use]
     pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
-        self.history.rate(direction, window, self.first_seen, clock)
+        self.history.rate(direction, window, clock)
     }
 
     /// Whether it is a TCP connection that has ended.

@@ -134,6 +134,6 @@ impl Host {
     /// Where all packets are when the flows that are shown have `shown`.
     #[must_use]
     pub fn accounting(&self, shown: u64) -> Accounting {
-        Accounting::new(self.flows.total(), shown)
+        Accounting::new(&self.flows, shown)
     }
 }

@@ -57,7 +57,7 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     if app.whole {
         let lines = whole::lines(area.height);
         let place = canvas::bottom(&mut area, lines);
-        whole::draw(&mut canvas, &app.state, place);
+        whole::draw(&mut canvas, app, place);
     }
     views::draw(&mut canvas, app, area);
     header::note(&mut canvas, tabs);

@@ -5,7 +5,7 @@ use probe_common::{Direction, FlowKey};
 use super::own::OwnSession;
 use crate::about::Known;
 use crate::filter::Filter;
-use crate::flow::{Count, Flow};
+use crate::flow::{Count, Flow, Series, Span};
 use crate::model::Packet;
 use crate::traffic::SlotNames;
 
@@ -27,6 +27,41 @@ impl<'a> Criteria<'a> {
     #[must_use]
     pub fn names(&self) -> &'a SlotNames {
         self.known.host.devices.names()
+    }
+
+    /// Whether anything is left out.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.filter.is_everything() || self.hide_closed || self.hide_own.is_some()
+    }
+
+    /// Whether a flow that is shown, too, has the same packets, seen on another
+    /// device: sums count them once.
+    #[must_use]
+    pub fn is_copy(&self, flow: &Flow) -> bool {
+        let original = self.known.host.flows.original(&flow.key);
+        original.is_some_and(|original| self.shows(original) != [false; 2])
+    }
+
+    /// The graph of what is shown of some flows, each packet once.
+    #[must_use]
+    pub fn series(&self, wanted: impl Fn(&FlowKey) -> bool, span: Span) -> Series {
+        let flows = &self.known.host.flows;
+        let mut sum = Series::default();
+        for flow in flows.iter().filter(|flow| wanted(&flow.key)) {
+            let shows = self.shows(flow);
+            if shows == [false; 2] || self.is_copy(flow) {
+                continue;
+            }
+            let mut series = flow.history.series(span, flows.clock());
+            for (values, shows) in series.values.iter_mut().zip(shows) {
+                if !shows {
+                    values.fill(0.0);
+                }
+            }
+            sum.add(&series);
+        }
+        sum
     }
 
     /// Which directions of a flow are shown.

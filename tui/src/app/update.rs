@@ -102,7 +102,10 @@ impl App {
                 self.state.zoom = self.state.zoom.longer();
                 self.refresh();
             }
-            Action::Whole => self.whole = !self.whole,
+            Action::Whole => {
+                self.whole = !self.whole;
+                self.refresh();
+            }
             Action::Units => self.state.appearance.units = self.state.appearance.units.next(),
             Action::OwnSession if self.state.own.is_none() => self.state.notify(
                 Level::Info,

@@ -16,6 +16,7 @@
 //! | `notice` | something that the user should know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | counting has ended by itself | `time`, `text` |
 //! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `flows_capped`?, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`? |
+//! | `sum` | behind these, where several devices were watched | `devices`, `in`, `out`, `repeated` |
 //!
 //! `schema` is the version of the schema, a number that changes when a member or
 //! type is removed or changes its meaning.
@@ -47,6 +48,9 @@
 //! `local` and `remote` as a flow has them, `bytes`, `segments`, `reason`, which
 //! is why it was captured (`first` of its flow, TCP `flags`, `control`, `dns`, or
 //! a `sample`), and `summary`, the packet in words.
+//!
+//! A `sum` line has what the `totals` lines come to with packets that passed several
+//! of the devices counted once; `repeated` is what these come to further times.
 //!
 //! A `totals` line has what the hooks saw, counted apart from the flows and
 //! whatever the filter: in each direction the sum of the device's flow lines and of
@@ -147,6 +151,13 @@ impl<W: Write + Send> Sink for Ndjson<W> {
         for (device, sums) in self.slots.devices().iter().zip(&self.sums) {
             let totals = line::DeviceTotals::new(&device.name, &sums.directions, sums.flows);
             write_line(&mut self.writer, &Line::Totals(totals))?;
+        }
+        let devices = self.slots.devices().len();
+        if devices > 1 {
+            for flows in self.selector.flow_tables() {
+                let sum = line::Sum::new(devices, flows);
+                write_line(&mut self.writer, &Line::Sum(sum))?;
+            }
         }
         self.writer.flush()
     }

@@ -7,7 +7,7 @@ use probe_common::{Direction, FlowKey};
 use crate::about::Known;
 use crate::diagnosis::{Concerns, Diagnosis, Kind};
 use crate::filter::Filter;
-use crate::flow::Flow;
+use crate::flow::{Flow, FlowTable};
 use crate::model::{DeviceName, Envelope, Event, HostId, Packet};
 use crate::traffic::Traffic;
 
@@ -108,6 +108,11 @@ impl Selector {
     /// What is known of a flow; nothing where the table had no room for it.
     pub fn flow(&self, host: HostId, key: &FlowKey) -> Option<&Flow> {
         self.traffic.host(host).flows.get(key)
+    }
+
+    /// The flows of each host.
+    pub fn flow_tables(&self) -> impl Iterator<Item = &FlowTable> {
+        self.traffic.hosts().map(|(_, host)| &host.flows)
     }
 
     /// Whether packets are written.

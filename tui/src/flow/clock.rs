@@ -41,12 +41,6 @@ struct Slot {
     total: Duration,
 }
 
-impl Slot {
-    fn start(&self) -> Moment {
-        self.end.saturating_sub(self.length)
-    }
-}
-
 impl Default for Clock {
     fn default() -> Self {
         Self {
@@ -150,21 +144,11 @@ impl Clock {
         first.unwrap_or(self.slot)..=self.slot
     }
 
-    /// The time that slots cover, without what lies before `since`. Every rate
-    /// of every flow asks for it, so only the slots that `since` cuts are looked
-    /// at one by one.
-    pub(super) fn covered(&self, slots: RangeInclusive<u32>, since: Moment) -> Duration {
-        let (first, last) = slots.into_inner();
-        let mut covered = Duration::ZERO;
-        for number in first..=last {
-            let slot = self.at(number);
-            if slot.start() >= since {
-                let before = slot.total.saturating_sub(slot.length);
-                return covered + self.at(last).total.saturating_sub(before);
-            }
-            covered += slot.length.min(slot.end.saturating_sub(since));
-        }
-        covered
+    /// The time that slots cover.
+    pub(super) fn covered(&self, slots: RangeInclusive<u32>) -> Duration {
+        let (first, last) = (self.at(*slots.start()), self.at(*slots.end()));
+        let before = first.total.saturating_sub(first.length);
+        last.total.saturating_sub(before)
     }
 
     fn at(&self, number: u32) -> &Slot {

@@ -19,6 +19,24 @@ pub struct Count {
 }
 
 impl Count {
+    /// Of each number the larger one.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.max(other.packets),
+            segments: self.segments.max(other.segments),
+            bytes: self.bytes.max(other.bytes),
+        }
+    }
+
+    /// Of each number the smaller one.
+    pub(super) fn min(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.min(other.packets),
+            segments: self.segments.min(other.segments),
+            bytes: self.bytes.min(other.bytes),
+        }
+    }
+
     /// Whether there is nothing.
     #[must_use]
     pub fn is_zero(&self) -> bool {

@@ -10,7 +10,6 @@ use super::{
     series::{Long, Series},
     span::Span,
 };
-use crate::model::Moment;
 
 /// Slots whose packets are remembered one by one.
 const PACKET_SLOTS: usize = 10;
@@ -106,32 +105,21 @@ impl History {
     }
 
     /// Bytes per second over about the last `window`: exactly over the whole
-    /// slots whose middle lies in it, and over no longer than since `since`.
+    /// slots whose middle lies in it. All histories are divided by the same time, so
+    /// that rates of flows add up to those of their devices.
     #[must_use]
-    pub fn rate(
-        &self,
-        direction: Direction,
-        window: Duration,
-        since: Moment,
-        clock: &Clock,
-    ) -> f64 {
+    pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
         let slots = clock.window(window);
         let ring = &self.sides[direction as usize].bytes;
         let sum = ring.sum(self.newest, slots.clone());
-        per_second(sum, || clock.covered(slots, since))
+        per_second(sum, || clock.covered(slots))
     }
 
     /// Packets per second over about the last `window`, like
     /// [`rate`](Self::rate). Over more than 10 slots it may leave out up to 14
     /// of the oldest.
     #[must_use]
-    pub fn packet_rate(
-        &self,
-        direction: Direction,
-        window: Duration,
-        since: Moment,
-        clock: &Clock,
-    ) -> f64 {
+    pub fn packet_rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
         let (first, last) = clock.window(window).into_inner();
         let side = &self.sides[direction as usize];
         let recent = last.saturating_sub(PACKET_SLOTS as u32 - 1).max(first);
@@ -145,7 +133,7 @@ impl History {
             let slots = recent..=last;
             (side.packets.sum(self.newest, slots.clone()), slots)
         };
-        per_second(sum, || clock.covered(slots, since))
+        per_second(sum, || clock.covered(slots))
     }
 
     /// Bytes per second in each of the clock's slots, oldest first, the current

@@ -7,7 +7,7 @@ use probe_common::Direction;
 use super::series::{Hour, Series};
 use super::span::Span;
 use super::{Clock, Count, Flow, History};
-use crate::model::{Moment, Totals};
+use crate::model::Totals;
 
 /// Where the packets of one direction went. Always
 /// `seen = live + expired + overflow + untracked + filtered`.
@@ -65,7 +65,6 @@ impl Sums {
 /// The traffic of one device, or of all.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    since: Moment,
     sums: [Sums; 2],
     totals: [Totals; 2],
     history: History,
@@ -73,9 +72,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(since: Moment) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            since,
             sums: Default::default(),
             totals: Default::default(),
             history: History::default(),
@@ -98,14 +96,13 @@ impl Ledger {
     /// Bytes seen per second; see [`History::rate`].
     #[must_use]
     pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
-        self.history.rate(direction, window, self.since, clock)
+        self.history.rate(direction, window, clock)
     }
 
     /// Packets seen per second; see [`History::packet_rate`].
     #[must_use]
     pub fn packet_rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {
-        self.history
-            .packet_rate(direction, window, self.since, clock)
+        self.history.packet_rate(direction, window, clock)
     }
 
     /// What a graph over a span is drawn of.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Ledger;
-use crate::model::Moment;
 
 /// A device, for as long as its slot stands for it. Slots are used again, ids
 /// are not.
@@ -32,7 +31,7 @@ impl Default for Ledgers {
     fn default() -> Self {
         Self {
             by_slot: BTreeMap::new(),
-            total: Ledger::new(Moment::ZERO),
+            total: Ledger::new(),
             next: DeviceId(0),
         }
     }
@@ -57,21 +56,20 @@ impl Ledgers {
         &self.total
     }
 
-    /// Writes to the ledger of a slot's device and to that of all. A device
-    /// that is new is there since `start`.
-    pub(super) fn book(&mut self, slot: u32, start: Moment, write: impl Fn(&mut Ledger)) {
+    /// Writes to the ledger of a slot's device and to that of all.
+    pub(super) fn book(&mut self, slot: u32, write: impl Fn(&mut Ledger)) {
         let next = &mut self.next;
         let (_, ledger) = self
             .by_slot
             .entry(slot)
-            .or_insert_with(|| (next.take(), Ledger::new(start)));
+            .or_insert_with(|| (next.take(), Ledger::new()));
         write(ledger);
         write(&mut self.total);
     }
 
     /// A slot begins to stand for another device.
-    pub(super) fn reassign(&mut self, slot: u32, start: Moment) {
-        let new = (self.next.take(), Ledger::new(start));
+    pub(super) fn reassign(&mut self, slot: u32) {
+        let new = (self.next.take(), Ledger::new());
         self.by_slot.insert(slot, new);
     }
 }

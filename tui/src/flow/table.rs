@@ -4,14 +4,15 @@ use std::{hash::BuildHasher, time::Duration};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use probe_common::FlowKey;
+use probe_common::{Direction, FlowKey};
 use slab::Slab;
 
 use super::{
     Clock, Count, DeviceId, Flow, Ledger, Ledgers,
+    copies::Copies,
     order::{Order, Queue},
 };
-use crate::model::{FlowCounts, Interval, Moment};
+use crate::model::{FlowCounts, Interval, Moment, Totals};
 
 /// A closed TCP connection leaves after this time without a packet.
 const CLOSED_IDLE: Duration = Duration::from_secs(10);
@@ -57,6 +58,9 @@ pub struct FlowTable {
     hasher: RandomState,
     order: Order,
     ledgers: Ledgers,
+    pub(super) copies: Copies,
+    /// What all devices see, counted once.
+    whole: Ledger,
 }
 
 impl FlowTable {
@@ -72,6 +76,8 @@ impl FlowTable {
             hasher: RandomState::default(),
             order: Order::default(),
             ledgers: Ledgers::default(),
+            copies: Copies::default(),
+            whole: Ledger::new(),
         }
     }
 
@@ -85,10 +91,18 @@ impl FlowTable {
     pub fn ingest(&mut self, interval: &Interval) {
         self.clock.advance(interval.at, interval.length);
         let start = interval.at.saturating_sub(interval.length);
+        let mut whole = [Totals::default(); 2];
         for device in &interval.devices {
-            self.ledgers.book(device.slot, start, |ledger| {
+            for (sum, totals) in whole.iter_mut().zip(device.directions) {
+                *sum += totals;
+            }
+            self.ledgers.book(device.slot, |ledger| {
                 ledger.see(&device.directions, &self.clock);
             });
+        }
+        if interval.devices.len() > 1 {
+            let flows = self.flows.iter().map(|(id, flow)| (id as u32, flow.key));
+            self.copies.watch_several(&self.hasher, flows, &self.flows);
         }
         // Known flows first: what is idle then is known, and makes room.
         let mut unknown = Vec::new();
@@ -102,6 +116,13 @@ impl FlowTable {
         for counts in unknown {
             self.admit(counts, start);
         }
+        self.count_copies(interval);
+        for (totals, again) in whole.iter_mut().zip(self.copies.settle(&self.flows)) {
+            totals.packets = totals.packets.saturating_sub(again.packets);
+            totals.segments = totals.segments.saturating_sub(again.segments);
+            totals.bytes = totals.bytes.saturating_sub(again.bytes);
+        }
+        self.whole.see(&whole, &self.clock);
     }
 
     /// The flow of a key.
@@ -162,6 +183,36 @@ impl FlowTable {
         self.ledgers.total()
     }
 
+    /// What all devices have seen, a packet that passed several of them once. Sums
+    /// of flows are in [`total`](Self::total) only.
+    #[must_use]
+    pub const fn whole(&self) -> &Ledger {
+        &self.whole
+    }
+
+    /// The flow that stands for this one in sums, where both have the same packets,
+    /// seen on another device.
+    #[must_use]
+    pub fn original(&self, key: &FlowKey) -> Option<&Flow> {
+        if self.copies.is_empty() {
+            return None;
+        }
+        let id = self.copies.original(self.find(key)?)?;
+        self.flows.get(id as usize)
+    }
+
+    /// Packets that were seen again, on another device.
+    #[must_use]
+    pub fn repeated(&self) -> Count {
+        let seen = |ledger: &Ledger| -> Count {
+            Direction::BOTH
+                .map(|d| ledger.sums(d).seen)
+                .into_iter()
+                .sum()
+        };
+        seen(self.total()) - seen(&self.whole)
+    }
+
     /// From now on the slot stands for another device, whose sums start at
     /// zero. The flows of the device before leave the table as expired.
     pub fn reassign(&mut self, slot: u32) {
@@ -173,7 +224,7 @@ impl FlowTable {
         for id in ids {
             self.remove(id);
         }
-        self.ledgers.reassign(slot, self.clock.now());
+        self.ledgers.reassign(slot);
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
@@ -192,8 +243,20 @@ impl FlowTable {
         self.order.push(queue(flow), id);
         let device = flow.key.device;
         let counts = counts.value.directions.each_ref().map(Count::from);
-        self.ledgers
-            .book(device, start, |ledger| ledger.keep(counts));
+        self.ledgers.book(device, |ledger| ledger.keep(counts));
+    }
+
+    /// Which flows have copies is known when all of the interval are in the table.
+    fn count_copies(&mut self, interval: &Interval) {
+        if self.copies.is_empty() {
+            return;
+        }
+        for counts in &interval.flows {
+            if let Some(id) = self.find(&counts.key) {
+                let counts = counts.value.directions.each_ref().map(Count::from);
+                self.copies.count(id, counts);
+            }
+        }
     }
 
     fn admit(&mut self, counts: &FlowCounts, start: Moment) {
@@ -206,7 +269,7 @@ impl FlowTable {
             None => {
                 let counts = value.directions.each_ref().map(Count::from);
                 self.ledgers
-                    .book(key.device, start, |ledger| ledger.refuse(counts));
+                    .book(key.device, |ledger| ledger.refuse(counts));
                 return;
             }
         };
@@ -217,6 +280,7 @@ impl FlowTable {
         let flow = Flow::new(key, start);
         let queue = queue(&flow);
         let id = self.flows.insert(flow) as u32;
+        self.copies.insert(&self.hasher, id, &key, &self.flows);
         let (flows, hasher) = (&self.flows, &self.hasher);
         self.ids.insert_unique(hash(hasher, &key), id, |id| {
             hash(hasher, &flows[*id as usize].key)
@@ -260,16 +324,16 @@ impl FlowTable {
     fn remove(&mut self, id: u32) {
         let flow = self.flows.remove(id as usize);
         self.order.remove(queue(&flow), id);
+        self.copies.remove(&self.hasher, id, &flow.key);
         if let Ok(entry) = self
             .ids
             .find_entry(hash(&self.hasher, &flow.key), |other| *other == id)
         {
             entry.remove();
         }
-        self.ledgers
-            .book(flow.key.device, flow.first_seen, |ledger| {
-                ledger.expire(&flow);
-            });
+        self.ledgers.book(flow.key.device, |ledger| {
+            ledger.expire(&flow);
+        });
     }
 }
 

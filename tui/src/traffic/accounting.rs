@@ -2,7 +2,7 @@
 
 use probe_common::Direction;
 
-use crate::flow::{Ledger, Sums};
+use crate::flow::{FlowTable, Sums};
 
 /// The packets seen and where they are. `seen` is the sum of all others but
 /// `lost`, and `unaccounted` is 0, or there is a bug.
@@ -10,6 +10,8 @@ use crate::flow::{Ledger, Sums};
 pub struct Accounting {
     /// Packets that met a hook.
     pub seen: u64,
+    /// Those of them that were seen again, on another device.
+    pub repeated: u64,
     /// Those of the flows that are shown.
     pub shown: u64,
     /// Those of flows and directions that are filtered out, here or by the
@@ -26,10 +28,12 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Of the packets in a ledger, when the flows that are shown have `shown`.
-    pub(super) fn new(ledger: &Ledger, shown: u64) -> Self {
+    /// Of all packets, when the flows that are shown have `shown`.
+    pub(super) fn new(flows: &FlowTable, shown: u64) -> Self {
+        let ledger = flows.total();
         let mut accounting = Self {
             shown,
+            repeated: flows.repeated().packets,
             ..Self::default()
         };
         let (mut live, mut filtered) = (0, 0);

@@ -66,6 +66,15 @@ fn sum(canvas: &Canvas<'_>, trust: &Accounting, width: usize) -> Vec<Vec<(String
     lines
 }
 
+/// How many packets were seen again: on a pod's device and the uplink, say.
+fn repeated(packets: u64, full: bool) -> String {
+    match packets {
+        0 => String::new(),
+        _ if full => format!(" ({} again on another device)", count(packets)),
+        _ => format!(" ({} again)", count(packets)),
+    }
+}
+
 fn length(parts: &[(String, Style)]) -> usize {
     parts.iter().map(|(text, _)| text.width()).sum()
 }
@@ -80,6 +89,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
     let mut parts = vec![
         (mark.to_owned(), style),
         (format!(" seen {}", count(trust.seen)), palette.strong),
+        (repeated(trust.repeated, all), palette.dim),
         (format!(" = shown {}", count(trust.shown)), palette.text),
     ];
     let others = [

@@ -21,7 +21,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Rect {
     let palette = canvas.palette;
     let dot = canvas.glyph(" · ", " - ");
     let name = " nkview ";
-    let host = format!("{}{dot}{}", app.state.session.host, watched(app));
+    let once = if app.state.picture().flows.repeated().is_zero() {
+        ""
+    } else {
+        ", each packet once"
+    };
+    let host = format!("{}{dot}{}{once}", app.state.session.host, watched(app));
     let rest = rates(canvas, app, place, name.width() + host.width());
     let rest = canvas.text(rest, name, palette.accent);
     canvas.text(rest, &host, palette.text);
@@ -55,7 +60,8 @@ const GRAPHS: [u16; 7] = [60, 30, 20, 15, 12, 8, 0];
 /// its left if it can; returns what is left of it.
 fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect {
     let flows = &app.state.picture().flows;
-    let ledger = flows.total();
+    let ledger = flows.whole();
+    let narrowed = app.views.flows.narrowed();
     let palette = canvas.palette;
     let roomy = place.width >= 100;
     let window = match (app.state.measure(), roomy) {
@@ -72,7 +78,14 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
     let packets = if place.width >= 120 { 10 } else { 0 };
     let rate_width = format::rate_width(app.state.appearance.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
-    let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets) + 4;
+    // Of how much, beside what is shown.
+    let of = if narrowed.is_some() {
+        rate_width + 4
+    } else {
+        0
+    };
+    let packets = if narrowed.is_some() { 0 } else { packets };
+    let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets + of) + 4;
     let room = place.width.saturating_sub(texts + wanted as u16) / 2;
     let cells = GRAPHS.into_iter().find(|cells| *cells <= room).unwrap_or(0);
     let mut rest = canvas.right(place, &window, palette.dim);
@@ -101,8 +114,16 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
             let rate = format::short_count(rate.round() as u64);
             rest = canvas.right(rest, &format!("{rate:>6} p/s"), palette.dim);
         }
-        let rate = format!("{rate:>width$}", width = usize::from(rate_width));
-        rest = canvas.right(rest, &rate, palette.strong);
+        let width = usize::from(rate_width);
+        let rate = match narrowed {
+            Some(shown) => {
+                rest = canvas.right(rest, &format!(" of {rate:<width$}"), palette.dim);
+                let shown = shown[direction as usize];
+                format::some_amount(shown, app.state.measure(), app.state.appearance.units)
+            }
+            None => rate,
+        };
+        rest = canvas.right(rest, &format!("{rate:>width$}"), palette.strong);
         rest = canvas.right(rest, " ", palette.text);
         rest = canvas.right(rest, label, style);
     }

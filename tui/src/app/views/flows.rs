@@ -35,6 +35,8 @@ const KEYS: &[Row] = &[
 #[derive(Debug)]
 pub struct FlowsView {
     shown: Count,
+    /// What the flows that are shown come to, each packet once, while others are not.
+    narrowed: Option<[f64; 2]>,
     /// When the rows were sorted, and up to when all flows have one: those of
     /// the interval that begins then have none yet.
     sorted: Moment,
@@ -58,6 +60,7 @@ impl Default for FlowsView {
     fn default() -> Self {
         Self {
             shown: Count::default(),
+            narrowed: None,
             sorted: Moment::ZERO,
             known: Moment::ZERO,
             list: List::default(),
@@ -126,10 +129,19 @@ impl FlowsView {
         wanted: impl Fn(&Flow) -> bool,
     ) -> Vec<(u128, FlowKey)> {
         self.shown = Count::default();
+        self.narrowed = criteria.is_narrowed().then_some([0.0; 2]);
         let mut ranked = Vec::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
             self.shown += count(flow, shows);
+            if let Some(sums) = &mut self.narrowed
+                && shows != [false; 2]
+                && !criteria.is_copy(flow)
+            {
+                for direction in Direction::BOTH.into_iter().filter(|d| shows[*d as usize]) {
+                    sums[direction as usize] += measure.of_flow(flow, direction, flows.clock());
+                }
+            }
             if Criteria::has_row(flow, shows) && wanted(flow) {
                 ranked.push((self.rank(flow, shows, flows, criteria, measure), flow.key));
             }
@@ -186,6 +198,13 @@ impl FlowsView {
     #[must_use]
     pub const fn shown(&self) -> Count {
         self.shown
+    }
+
+    /// In and out of the flows that are shown, as the columns have them, a packet on
+    /// several devices once; nothing while all flows are shown.
+    #[must_use]
+    pub const fn narrowed(&self) -> Option<[f64; 2]> {
+        self.narrowed
     }
 
     /// The column of the chosen cell of the selected flow.

@@ -19,7 +19,7 @@ use crate::app::measure::ordered;
 use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
-use crate::flow::{Count, FlowTable, Series, Span};
+use crate::flow::{Count, Series, Span};
 use tree::{Node, Tree};
 
 #[cfg(test)]
@@ -121,31 +121,15 @@ impl HostsView {
         let mut rows = Vec::new();
         self.list_groups(roots, 0, &mut rows);
         self.list.settle(rows);
-        self.series = self.selected_series(flows, criteria, state.zoom);
+        self.series = self.selected_series(criteria, state.zoom);
     }
 
     /// The graph of the selected group, while its detail is open.
-    fn selected_series(&self, flows: &FlowTable, criteria: Criteria<'_>, zoom: Span) -> Series {
-        let mut sum = Series::default();
+    fn selected_series(&self, criteria: Criteria<'_>, zoom: Span) -> Series {
         let Some(group) = self.list.selected().filter(|_| self.detail) else {
-            return sum;
+            return Series::default();
         };
-        for flow in flows.iter().filter(|flow| group.has(&flow.key, self.side)) {
-            let shows = criteria.shows(flow);
-            if shows != [false; 2] {
-                let mut series = flow.history.series(zoom, flows.clock());
-                for (values, _) in series
-                    .values
-                    .iter_mut()
-                    .zip(shows)
-                    .filter(|(_, shows)| !shows)
-                {
-                    values.fill(0.0);
-                }
-                sum.add(&series);
-            }
-        }
-        sum
+        criteria.series(|key| group.has(key, self.side), zoom)
     }
 
     /// Lists groups in their order, and below each that is open those in it.

@@ -63,6 +63,7 @@ pub(super) enum Line<'a> {
         text: &'a str,
     },
     Totals(DeviceTotals<'a>),
+    Sum(Sum),
 }
 
 /// A device that is, was or could not be watched.
@@ -378,6 +379,27 @@ impl<'a> DeviceTotals<'a> {
                 lost: both.lost,
             },
             fate: directions.into(),
+        }
+    }
+}
+
+/// What all devices saw, each packet once.
+#[derive(Serialize)]
+pub(super) struct Sum {
+    devices: usize,
+    r#in: Count,
+    out: Count,
+    repeated: Count,
+}
+
+impl Sum {
+    pub(super) fn new(devices: usize, flows: &flow::FlowTable) -> Self {
+        let seen = |direction| flows.whole().sums(direction).seen.into();
+        Self {
+            devices,
+            r#in: seen(Direction::In),
+            out: seen(Direction::Out),
+            repeated: flows.repeated().into(),
         }
     }
 }

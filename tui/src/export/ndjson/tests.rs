@@ -313,7 +313,9 @@ fn devices_that_come_and_go_are_reported() {
         ]
     );
     assert!(lines[5].contains(r#""device":"lab2""#));
-    let totals = &lines[6..];
+    let (sum, totals) = lines[6..].split_last().unwrap();
+    let start = r#"{"type":"sum","devices":3,"in":{"packets":12,"#;
+    assert!(sum.starts_with(start), "{sum}");
     assert_eq!(totals.len(), 3);
     for (line, (device, packets)) in totals.iter().zip([("lab0", 4), ("lab1", 0), ("lab2", 8)]) {
         let start = format!(r#"{{"type":"totals","device":"{device}","in":{{"packets":{packets},"#);

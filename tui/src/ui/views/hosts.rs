@@ -30,8 +30,8 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
         _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
     };
     // A bridge and its port, two pods, a pod and the uplink.
-    if state.known_devices().watched().nth(1).is_some() {
-        text += "; a packet on two devices counts twice";
+    if !state.picture().flows.repeated().is_zero() {
+        text += "; a packet on two devices counts once";
     }
     canvas.text(place, &text, palette.dim);
     let whole: f64 = view.total().rates.into_iter().sum();

@@ -46,7 +46,14 @@ impl Tree {
             if !Criteria::has_row(flow, shows) {
                 continue;
             }
-            let sums = of_flow(flow, shows, flows, measure);
+            let sums = if criteria.is_copy(flow) {
+                HostSums {
+                    flows: 1,
+                    ..HostSums::default()
+                }
+            } else {
+                of_flow(flow, shows, flows, measure)
+            };
             match ends::address(&flow.key, side) {
                 Some(address) => tree.hosts.push((address, sums)),
                 None => tree
