@@ -91,7 +91,7 @@ pub mod number {
         pub const ACK: u8 = 0x10;
     }
 
-    /// Ports whose packets deserve a look.
+    /// Ports whose packets are captured.
     pub mod port {
         /// DNS (RFC 1035).
         pub const DNS: u16 = 53;
@@ -204,7 +204,7 @@ impl Headers {
         self.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0
     }
 
-    /// ARP, ICMP or ICMPv6 (thus NDP).
+    /// ARP, ICMP or ICMPv6 (including NDP).
     #[must_use]
     #[inline(always)]
     pub fn is_control(&self) -> bool {

@@ -142,7 +142,7 @@ pub struct Settings {
     /// Not 0: flows have just been given other places in the table, so that a new
     /// slot does not mean a new flow.
     pub moved: u32,
-    /// Events that one CPU may send in an epoch for packets that deserve one.
+    /// Events that one CPU may send in an epoch for packets with a reason.
     pub events: u32,
     /// Events that one CPU may send in an epoch for a sample of the rest.
     pub samples: u32,

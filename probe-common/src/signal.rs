@@ -190,7 +190,7 @@ pub struct PlaceName {
     pub text: [u8; 64],
 }
 
-/// What one CPU has counted beside the maps, since the programs are attached.
+/// What one CPU has counted outside the maps, since the programs are attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tally {

@@ -14,7 +14,7 @@ use crate::{
     tcp::{self, Segment},
 };
 
-/// What became of the packet's flow.
+/// The outcome for the packet's flow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// It has a slot, and had it before.

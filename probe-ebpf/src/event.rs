@@ -1,4 +1,4 @@
-//! The packets that deserve a look, within a budget.
+//! Events for packets that are worth a look, within a budget.
 
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::bpf_ktime_get_ns};
 use probe_common::{

@@ -1,5 +1,5 @@
 //! The program that the program of every hook goes on with. It counts the packet's
-//! flow, sends packets that deserve a look to user space, and returns the hook's
+//! flow, sends packets worth a look to user space, and returns the hook's
 //! verdict, which leaves the packet's fate to the rest of the chain.
 
 #![no_std]

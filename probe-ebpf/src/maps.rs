@@ -17,7 +17,7 @@ const SHARED: u32 = 1 << 10;
 pub struct Budget {
     /// The epoch that the budget is for.
     pub epoch: u32,
-    /// Events left for packets that deserve one.
+    /// Events left for packets with a reason.
     pub events: u32,
     /// Events left for samples of the rest.
     pub samples: u32,
@@ -53,7 +53,7 @@ pub static SOCKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 pub static PACKETS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// Which hook this packet is at: the program of the hook has just said so.
+/// Which hook this packet is at: the program of the hook has just set it.
 #[inline(always)]
 pub fn attachment() -> Option<Attachment> {
     let pointer = ATTACHMENT.get_ptr(0)?;

@@ -90,7 +90,7 @@ impl<'a> Skb<'a> {
         unsafe { (*self.raw()).pkt_type == LOOPED_BACK }
     }
 
-    /// The tag beside the data, with its PRI and DEI bits; 0 without one.
+    /// The tag outside the data, with its PRI and DEI bits; 0 without one.
     #[inline(always)]
     pub fn vlan_tci(&self) -> u16 {
         // SAFETY: as above.

@@ -217,7 +217,7 @@ unsafe fn differences(words: *mut u64, key: [u64; KEY_WORDS]) -> u64 {
 #[inline(always)]
 unsafe fn claim(words: *mut u64, tag: u64, key: [u64; KEY_WORDS]) -> bool {
     // SAFETY: the caller's. Who has changed EMPTY to BUSY alone writes the key,
-    // and nobody reads it before it is LIVE.
+    // and it is not read before it is LIVE.
     unsafe {
         let mut found = state::EMPTY;
         asm!(

@@ -49,7 +49,7 @@ pub struct Cli {
     pub log_level: LogLevel,
 }
 
-/// What somebody who reads the help for the first time may want next.
+/// What a first-time reader of the help may want next.
 const AFTER_HELP: &str = "\
 Examples:
   sudo nkview                       watch all netkit pairs
@@ -76,7 +76,7 @@ pub enum LogLevel {
     Trace,
 }
 
-/// The commands beside the screen.
+/// The commands besides the screen.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch a small private network with real traffic

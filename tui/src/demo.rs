@@ -85,7 +85,7 @@ impl Demo {
             Ok(())
         };
         let mut outside = Side::start("demo outside", None, has_ipv6, set)?;
-        // Only now, so that nobody calls on a service that is not there yet.
+        // Only now, so that no client connects to a service that is not up yet.
         container.play();
         outside.play();
         Ok(Self {

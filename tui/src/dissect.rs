@@ -1,4 +1,4 @@
-//! A packet's bytes in words.
+//! A packet's bytes as text.
 //!
 //! Only the first bytes of a packet exist
 //! ([`SNAPSHOT`](probe_common::SNAPSHOT)), so everything here reads as far as
@@ -35,7 +35,7 @@ use cursor::Cursor;
 pub struct Node {
     /// What it is.
     pub label: &'static str,
-    /// Its value in words; `(cut)` when it is not among the captured bytes.
+    /// Its value as text; `(cut)` when it is not among the captured bytes.
     pub value: String,
     /// Its bytes in [`Packet::data`]; empty for what is not in the data.
     pub range: Range<usize>,

@@ -45,7 +45,7 @@
 //! **Lists.** Values that follow each other belong to the keyword in front of
 //! them, as in tcpdump, and such a list is *one* term: `not port 80, 443`
 //! excludes both ports, and `src a or b and tcp` wants TCP from either. A list
-//! ends at the first word that is not a value of its kind, thus at any keyword.
+//! ends at the first word that is not a value of its kind, so at any keyword.
 //! Addresses without a keyword are a list too.
 //!
 //! **Ends.** `src` and `dst` are the packet's; `local` and `remote` the flow's.

@@ -10,7 +10,7 @@ use crate::diagnosis::{Finding, Severity, Subject};
 #[cfg(test)]
 mod tests;
 
-/// What a diagnosis has looked at.
+/// What a diagnosis has examined.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
     /// The host's name.
@@ -23,7 +23,7 @@ pub struct Summary {
     pub packets: u64,
     /// Different flows at the end.
     pub flows: usize,
-    /// What could not be looked at, and why.
+    /// What could not be examined, and why.
     pub not_looked_at: Vec<String>,
 }
 

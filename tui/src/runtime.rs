@@ -150,7 +150,7 @@ fn text(buffer: &Buffer) -> String {
 
 /// What the loop depends on.
 pub struct Deps<L> {
-    /// Bytes per second that may be written for what nobody asked for.
+    /// Bytes per second that may be written for automatic updates.
     pub draw_rate: Option<NonZero<u32>>,
     /// How long the first frame waits for the terminal's background colour.
     pub first_frame: Duration,

@@ -169,13 +169,13 @@ impl Stopping {
     /// Waits until the end is asked for. It may be cancelled, but not be called
     /// again once it has returned.
     pub async fn asked(&mut self) {
-        // A handle that was dropped asks for it as well.
+        // Dropping the handle asks for it as well.
         let _ = (&mut self.asked).await;
     }
 
     /// Reports that nothing is left.
     pub fn ended(self, result: anyhow::Result<()>) {
-        // Nobody may be waiting for it.
+        // There may be no receiver.
         let _ = self.ended.send(result);
     }
 }

@@ -87,7 +87,7 @@ fn mapped(text: &str) -> [u8; 16] {
 }
 
 impl Synthetic {
-    /// A source with so many flows.
+    /// A source with this many flows.
     pub fn new(seed: u64, flows: usize) -> Self {
         let mut random = Random::new(seed);
         let flows = (0..flows as u64)

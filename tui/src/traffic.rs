@@ -51,7 +51,7 @@ pub struct Host {
     /// Packet events since the start that were not reported, because the consumer
     /// was late.
     pub late: u64,
-    /// What the kernel reported beside packets.
+    /// What the kernel reported besides packets.
     pub kernel: Kernel,
     /// The length of the last interval.
     pub interval: Duration,

@@ -23,7 +23,7 @@ enum Bench {
     Kernel,
     /// Size of a recording, CPU of writing it, and the time to go to a moment of it
     Record,
-    /// Throughput and exactness at floods, and CPU, memory and bytes drawn, beside bandwhich, rustnet and netwatch where they are in PATH
+    /// Throughput and exactness at floods, and CPU, memory and bytes drawn, compared with bandwhich, rustnet and netwatch where they are in PATH
     Traffic,
     /// Time of update and draw, from a key to the screen, and bytes drawn
     Ui,

@@ -43,7 +43,7 @@ pub struct Args {
 /// Compiles the programs into the objects that nkview embeds.
 ///
 /// # Errors
-/// The toolchain cannot be had, the programs do not compile, or, when
+/// The toolchain cannot be installed, the programs do not compile, or, when
 /// checking, a committed object is another.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let workshop = Workshop::set_up()?;
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// give.
 ///
 /// # Errors
-/// The toolchain cannot be had, a lint finds something, or a committed object is
+/// The toolchain cannot be installed, a lint finds something, or a committed object is
 /// another.
 pub fn check() -> anyhow::Result<()> {
     let workshop = Workshop::set_up()?;

@@ -2,7 +2,7 @@
 
 use crate::{build_ebpf, fuzz, imports, process, project};
 
-/// The workspaces beside the root's.
+/// The workspaces besides the root's.
 const OTHER_WORKSPACES: [&str; 2] = ["probe-ebpf", "fuzz"];
 
 /// Runs all checks; stops at the first that fails.

@@ -96,7 +96,7 @@ pub fn try_for(target: &Program, time: Duration) -> anyhow::Result<()> {
     let mut command = Command::new(&target.path);
     command
         .args(["-verbosity=0", "-print_final_stats=1"])
-        // An input that takes so long, or so much, is a fault.
+        // An input that takes longer, or more memory, is a fault.
         .args(["-timeout=10", "-rss_limit_mb=1024"])
         .arg(format!("-max_total_time={}", time.as_secs()))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))

@@ -22,7 +22,7 @@ mod report;
 use libtest::{Count, Ran};
 use report::{Layer, Outcome};
 
-/// The test program that needs root, for it sends real packets through hooks in
+/// The test program that needs root, as it sends real packets through hooks in
 /// the kernel. It has layers of its own: here and under other kernels.
 const KERNEL_TESTS: &str = "kernel";
 

@@ -23,7 +23,7 @@ pub enum Action {
     Suspend,
     /// Leave the mouse to the terminal, or take it back.
     Mouse,
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
     /// Open or close the help.
     Help,
@@ -53,7 +53,7 @@ pub enum Action {
     PreviousView,
     /// Move the selection.
     Move(Motion),
-    /// Scroll by so many rows, the selection stays where it is.
+    /// Scroll by rows; the selection stays where it is.
     Scroll(i32),
     /// Select this.
     Select(Item),

@@ -11,7 +11,7 @@ pub enum Effect {
     Draw,
     /// Draw soon, together with what else may come.
     DrawSoon,
-    /// Draw everything anew.
+    /// Redraw everything.
     Clear,
     /// Put this into the user's clipboard.
     Copy(String),

@@ -101,7 +101,7 @@ impl Filtering {
         self.typing.as_ref()
     }
 
-    /// Everything that filters, a part each, in words.
+    /// The terms of all filters that apply, as text.
     #[must_use]
     pub fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.terms().iter().map(Filter::to_string).collect();

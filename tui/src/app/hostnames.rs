@@ -53,7 +53,7 @@ impl HostNames {
         self.shown
     }
 
-    /// Those of the addresses that nobody was asked for yet; from now on they
+    /// Those of the addresses that were not looked up yet; from now on they
     /// count as asked for.
     pub fn ask(&mut self, addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
         if !self.shown {

@@ -41,7 +41,7 @@ pub struct Line {
     cursor: usize,
 }
 
-/// Longer input than this is cut: nobody types it, and a paste may hold a file.
+/// Longer input than this is cut: it was not typed, and a paste may hold a file.
 const LENGTH: usize = 1000;
 
 impl Line {

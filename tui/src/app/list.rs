@@ -51,7 +51,7 @@ impl<I: Copy + PartialEq> List<I> {
         &self.rows
     }
 
-    /// The rows that are visible when so many fit.
+    /// The rows that are visible when `page` fit.
     #[must_use]
     pub fn visible(&self, page: usize) -> &[I] {
         let start = self.offset.min(self.rows.len().saturating_sub(page));
@@ -107,7 +107,7 @@ impl<I: Copy + PartialEq> List<I> {
         self.reveal();
     }
 
-    /// Scrolls by so many rows.
+    /// Scrolls by rows.
     pub fn scroll(&mut self, rows: i32) {
         let by = rows.unsigned_abs() as usize;
         self.offset = if rows < 0 {
@@ -206,7 +206,7 @@ impl Scroll {
         self.clamp();
     }
 
-    /// Scrolls by so many lines.
+    /// Scrolls by lines.
     pub fn scroll(&mut self, lines: i32) {
         self.offset = self.offset.saturating_add_signed(lines as isize);
         self.clamp();

@@ -10,7 +10,7 @@ use crate::text::rounded;
 /// Bytes per second lately, or all bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Bytes per second over so long.
+    /// Bytes per second over this long.
     Rate(Duration),
     /// Bytes since the start.
     Total,
@@ -53,7 +53,7 @@ impl Measure {
 }
 
 /// A rate as a number that sorts like what is shown of it, so that rows do not
-/// change places for differences that nobody sees. Rates are never negative.
+/// change places for differences that are not visible. Rates are never negative.
 pub fn ordered(rate: f64) -> u128 {
     u128::from(rounded(rate.max(0.0)).to_bits())
 }

@@ -1,5 +1,5 @@
 //! The part of the filter that the source is to apply by itself, so that the
-//! kernel keeps no flows of what nobody wants to see.
+//! kernel keeps no flows that are not shown.
 
 use ipnet::IpNet;
 

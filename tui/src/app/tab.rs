@@ -69,7 +69,7 @@ macro_rules! tabs {
 each_view!(tabs);
 
 impl Tab {
-    /// The tab so many places to the right, around the end.
+    /// The tab `places` to the right, wrapping around.
     #[must_use]
     pub const fn moved(self, places: usize) -> Self {
         Self::ALL[(self as usize + places) % Self::ALL.len()]

@@ -35,12 +35,12 @@ pub use problems::{ProblemsView, key as problem_key};
 /// What a view does in its own way. The defaults do nothing: they are right for
 /// a view without rows.
 pub trait View {
-    /// The keys that it has beside those of every view.
+    /// The keys that it has besides those of every view.
     fn keys(&self) -> &'static [&'static [Row]] {
         &[]
     }
 
-    /// What its tab shows beside the name.
+    /// What its tab shows after the name.
     fn badge(&self, _: &State) -> Badge {
         Badge::None
     }
@@ -113,7 +113,7 @@ pub trait View {
         None
     }
 
-    /// The addresses in its visible rows, so many of them.
+    /// The addresses in its visible rows, at most this many.
     fn addresses(&self, _page: usize, _: &State) -> Vec<IpAddr> {
         Vec::new()
     }
@@ -145,7 +145,7 @@ pub enum Outcome {
     ShowSilenced,
 }
 
-/// What a tab shows beside the name.
+/// What a tab shows after the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Badge {
     /// Nothing.

@@ -34,7 +34,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The rate so long after the start.
+    /// The rate at a time after the start.
     fn rate(self, elapsed: Duration) -> f64 {
         let phase = |period: Duration| (elapsed.as_secs_f64() / period.as_secs_f64()).fract();
         match self {

@@ -62,7 +62,7 @@ pub const DATABASE_PORT: u16 = 5432;
 pub const SSH_PORT: u16 = 22;
 /// Port of the web server.
 pub const HTTP_PORT: u16 = 80;
-/// Port of the log server that nobody has.
+/// Port of a log server that does not exist.
 pub const SYSLOG_PORT: u16 = 514;
 
 /// All addresses of the container.

@@ -28,7 +28,7 @@ pub async fn answer(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// How somebody asks.
+/// How a client asks.
 pub struct Manner {
     /// How many bursts of questions there are until the end.
     pub bursts: Range<u32>,

@@ -1,5 +1,5 @@
 //! What goes wrong in the demo when it is asked for: faults of known causes
-//! that come and go, one after the other, beside the healthy traffic.
+//! that come and go, one after the other, alongside the healthy traffic.
 
 use std::io;
 use std::time::Duration;
@@ -98,7 +98,7 @@ pub async fn container(stage: &mut Stage) -> anyhow::Result<()> {
             udp::send(web, gateway, cast::SYSLOG_PORT, b"<14>web: started").await
         });
     }
-    // Nobody has the address: ARP and NDP ask for it in vain.
+    // No host has the address: ARP and NDP requests stay unanswered.
     let nobody = season(5);
     for (files, address) in stage.pairs(cast::FILES, cast::NOBODY) {
         stage.repeat(2000..5000, async move || {

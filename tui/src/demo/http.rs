@@ -17,7 +17,7 @@ const HEAD_MAX: u64 = 4096;
 /// The longest page in bytes.
 const PAGE_MAX: usize = 1 << 20;
 
-/// The head of a request for a page of so many bytes.
+/// The head of a request for a page of this size in bytes.
 fn request(host: IpAddr, bytes: usize) -> String {
     let host = match host {
         IpAddr::V4(address) => address.to_string(),

@@ -16,7 +16,7 @@ pub struct Pinger {
 }
 
 impl Pinger {
-    /// Opens the raw socket. The requests are to have so many bytes of data.
+    /// Opens the raw socket for requests with data of this size in bytes.
     ///
     /// # Errors
     /// The kernel's.

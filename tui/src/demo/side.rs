@@ -68,7 +68,7 @@ impl Side {
 
     /// Begins the traffic.
     pub fn play(&mut self) {
-        // A thread that has ended is nothing that could be mended.
+        // A thread that has ended cannot be repaired.
         let _ended = self.play.take().map(|play| play.send(()));
     }
 }

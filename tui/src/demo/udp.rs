@@ -1,4 +1,4 @@
-//! A call and messages to nobody.
+//! A call, and messages to a port without a listener.
 
 use std::io;
 use std::net::IpAddr;
@@ -50,7 +50,7 @@ pub async fn call(from: IpAddr, to: IpAddr, port: u16) -> anyhow::Result<impl Fu
 /// Sends one message to a port.
 ///
 /// # Errors
-/// The socket's; that nobody listens there is not known yet.
+/// The socket's; that there is no listener is not known yet.
 pub async fn send(from: IpAddr, to: IpAddr, port: u16, message: &[u8]) -> io::Result<()> {
     let socket = UdpSocket::bind((from, 0)).await?;
     socket.send_to(message, (to, port)).await.map(drop)

@@ -1,4 +1,4 @@
-//! What the rules hold to be true now, and what becomes of it: findings that
+//! What the rules claim now, and what is made of it: findings that
 //! appear, stay, and are over.
 
 use std::collections::BTreeMap;

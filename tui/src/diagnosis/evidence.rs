@@ -123,7 +123,7 @@ impl Evidence {
             let last = flow
                 .map(|it| it.hop_limit[direction as usize])
                 .filter(|it| *it != 0);
-            // A flow that nobody knows was none: the answer to a stray packet.
+            // A flow that is not known was none: the answer to a stray packet.
             if known.is_some() || flow.is_some() {
                 self.resets.reset(resets::MidReset {
                     at,

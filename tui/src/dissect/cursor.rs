@@ -214,13 +214,13 @@ impl<'a> Cursor<'a> {
             .map(Ipv6Addr::from)
     }
 
-    /// A hardware address, in words.
+    /// A hardware address, as text.
     pub(super) fn mac(&mut self, label: &'static str) -> Read<String> {
         self.field(label, |octets: [u8; 6]| mac(&octets))
             .map(|octets| mac(&octets))
     }
 
-    /// Bytes whose meaning is not looked at.
+    /// Bytes that are not interpreted.
     pub(super) fn skip(&mut self, label: &'static str, len: usize) -> Read {
         if len > 0 {
             let start = self.offset;

@@ -40,8 +40,8 @@ pub(super) fn message(cursor: &mut Cursor<'_>, kind: &'static str) -> Read {
     Ok(())
 }
 
-/// Reads what follows the header, so many of each; `words` says the questions
-/// and what became of them.
+/// Reads what follows the header by its counts; `words` names the questions
+/// and their outcome.
 fn sections(
     cursor: &mut Cursor<'_>,
     start: usize,

@@ -47,7 +47,7 @@
 //! A `packet` line has `time`, `device`, `direction` (`in`, `out`), `protocol`,
 //! `local` and `remote` as a flow has them, `bytes`, `segments`, `reason`, which
 //! is why it was captured (`first` of its flow, TCP `flags`, `control`, `dns`, or
-//! a `sample`), and `summary`, the packet in words.
+//! a `sample`), and `summary`, the packet as text.
 //!
 //! A `sum` line has what the `totals` lines come to with packets that passed several
 //! of the devices counted once; `repeated` is what these come to further times.

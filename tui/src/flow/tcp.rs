@@ -49,7 +49,7 @@ impl TcpState {
         matches!(self, Self::Closed | Self::Refused | Self::Reset)
     }
 
-    /// The word for it.
+    /// Its name.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

@@ -66,7 +66,7 @@ impl Default for Device {
 }
 
 impl Device {
-    /// The order of their names as people count: `v2` before `v10`.
+    /// Compares their names in natural order: `v2` before `v10`.
     #[must_use]
     pub fn cmp_by_name(&self, other: &Self) -> Ordering {
         alphanumeric_sort::compare_str(&self.name, &other.name)
@@ -90,7 +90,7 @@ impl Device {
         self.namespace()?.container.as_ref()
     }
 
-    /// What the device leads to, as short as it can be said: a pod by namespace
+    /// What the device leads to, as a short label: a pod by namespace
     /// and name, a container by its host name or the start of its id, else a
     /// named network namespace.
     #[must_use]
@@ -144,7 +144,7 @@ pub struct PeerDevice {
     pub mtu: u32,
     /// Whether it is administratively up.
     pub up: bool,
-    /// Its own counters, when it was looked at.
+    /// Its own counters, when they were read.
     pub counters: LinkCounters,
 }
 

@@ -39,11 +39,11 @@ pub enum Event {
     Interval(Interval),
     /// Packets that got an event, oldest first.
     Packets(Vec<Packet>),
-    /// What the kernel reports beside packets: drops, errors, resets, owners.
+    /// What the kernel reports besides packets: drops, errors, resets, owners.
     Signals(Box<Signals>),
     /// Something that the user must know.
     Notice(Notice),
-    /// What became of a request.
+    /// The outcome of a request.
     Reply(Reply),
     /// The source has ended, and why.
     Ended(String),

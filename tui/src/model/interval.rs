@@ -175,9 +175,9 @@ pub struct Totals {
     pub events: u64,
     /// Packet events that the ring buffer had no room for.
     pub lost: u64,
-    /// Packets that deserved an event but were over the budget.
+    /// Packets that should have had an event but were over the budget.
     pub over_budget: ByReason,
-    /// What became of the packets; nothing where the far end cannot be known.
+    /// The fate of the packets; nothing where the far end is not known.
     pub fate: Option<Fate>,
 }
 
@@ -207,7 +207,7 @@ impl std::ops::AddAssign for ByReason {
     }
 }
 
-/// What became of packets, by the counters of the end that receives them. Both
+/// The fate of packets, by the counters of the end that receives them. Both
 /// are what is certain: when packets of both kinds come together, there were more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {

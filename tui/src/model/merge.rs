@@ -1,4 +1,4 @@
-//! Adding up intervals that nobody has taken yet, without loss.
+//! Adding up intervals that were not consumed yet, without loss.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -56,6 +56,6 @@ pub enum Command {
     Seek(Moment),
     /// Play a recording, or pause it.
     Play(bool),
-    /// Play a recording so many times faster than it was recorded, in hundredths.
+    /// Set the speed of a recording, in hundredths of the speed of recording.
     Speed(u32),
 }

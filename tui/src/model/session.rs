@@ -16,7 +16,7 @@ pub struct Session {
     /// A sentence for the header when the session is special: a demo and what
     /// it runs on, a pair that was made for it, a recording.
     pub remark: Option<String>,
-    /// What the watching process may do, in words; nothing for a recording.
+    /// The privileges of the watching process, as text; nothing for a recording.
     pub privileges: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel reports beside packets: drops, errors that sockets got,
+//! What the kernel reports besides packets: drops, errors that sockets got,
 //! resets, neighbours that do not answer, and whose sockets are whose.
 //!
 //! All of it is of the whole machine. A network namespace is given by the inode
@@ -65,7 +65,7 @@ pub struct DropCount {
     /// How many (skbs) since the last reading.
     pub packets: u64,
     /// Whether these are part of healthy traffic: what a closed socket had not
-    /// read, packets for somebody else, and the like.
+    /// read, packets for other hosts, and the like.
     pub noise: bool,
     /// The flows that they belong to, those with the most first, as far as they
     /// were found within the budget.

@@ -160,7 +160,7 @@ counters! {
     memory_reserve_drops: "TcpExt" "PFMemallocDrop",
     /// Packets that failed the reverse path filter.
     reverse_path_filtered: "TcpExt" "IPReversePathFilter",
-    /// Datagrams for a port that nobody listens on.
+    /// Datagrams for a port without a listener.
     udp_no_ports: "Udp" "NoPorts",
     /// Datagrams that could not be delivered.
     udp_in_errors: "Udp" "InErrors",

@@ -83,7 +83,7 @@ pub enum Attached {
 #[derive(Clone)]
 pub struct Shared(Arc<Mutex<Option<Attached>>>);
 
-/// Which hooks are looked at.
+/// Which hooks are queried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// Those that are closed by their policy: the verdict depends on the chain.
@@ -405,8 +405,8 @@ impl Hook {
         Ok(Some(change))
     }
 
-    /// Lets the program's verdict follow the hook's policy. The chain is read anew:
-    /// while a hook is open, it is looked at seldom.
+    /// Lets the program's verdict follow the hook's policy. The chain is read again:
+    /// while a hook is open, it is queried seldom.
     ///
     /// # Errors
     /// As [`Self::follow`].

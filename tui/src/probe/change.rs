@@ -1,4 +1,4 @@
-//! What has changed on a hook, in words.
+//! What has changed on a hook, as text.
 
 use std::fmt;
 
@@ -71,7 +71,7 @@ pub struct Change {
 /// Where our program is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// At the head, before so many others.
+    /// At the head, before this many others.
     First(usize),
     /// Behind these, whose packets it only sees when they leave them to it.
     Behind(Vec<Program>),

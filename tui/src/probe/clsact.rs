@@ -183,7 +183,7 @@ async fn add_filter(
 }
 
 /// Removes a device's filters with a name that is `meant`, and the queueing
-/// discipline if it was made for them and nobody else uses it. Returns how many
+/// discipline if it was made for them and has no other user. Returns how many
 /// filters there were.
 async fn remove(
     handle: &Handle,

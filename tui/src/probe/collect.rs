@@ -33,7 +33,7 @@ pub trait Collector: Send {
     /// Another collector has read this, or this one.
     fn observe(&mut self, _event: &Event) {}
 
-    /// Carries out a command; nothing if it belongs to somebody else.
+    /// Carries out a command; nothing if it belongs to another collector.
     fn command(&mut self, _command: &Command) -> Option<Result<(), String>> {
         None
     }

@@ -1,6 +1,6 @@
 //! What the programs cost a packet, as the kernel measures it on request
 //! (`BPF_ENABLE_STATS`, 5.8 and later). Measuring takes two clock reads a run of
-//! any eBPF program on the machine, so it is on only while somebody looks.
+//! any eBPF program on the machine, so it is on only while its view is open.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;

@@ -22,7 +22,7 @@ use crate::model::{ByReason, DeviceTotals, Interval, Moment, ProbeCounts, Totals
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Events of packets that deserve one, a CPU and epoch.
+    /// Events for packets with a reason, per CPU and epoch.
     pub events: u32,
     /// Events of a sample of the rest, a CPU and epoch.
     pub samples: u32,

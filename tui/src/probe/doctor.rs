@@ -30,14 +30,14 @@ pub enum State {
     Fatal,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What it is.
     pub what: &'static str,
     /// How it stands.
     pub state: State,
-    /// How it was found, in words.
+    /// What was found, as text.
     pub found: String,
     /// What to do about it, unless it is as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What became of packets that a hook has seen: its counts against those of the
+//! The fate of packets that a hook has seen: its counts against those of the
 //! pair's other end.
 //!
 //! A netkit end counts as received what its peer sent and no program kept

@@ -28,7 +28,7 @@ const AHEAD: usize = 12;
 /// A part of the table that one turn looks through for idle flows.
 const SCAN: usize = 16;
 
-/// A slot that nobody has.
+/// A slot without a user.
 const FREE: u16 = 0;
 /// A slot that is retired.
 const RETIRED: u16 = 1;
@@ -57,7 +57,7 @@ pub struct FlowTable {
     by_tag: HashTable<(u32, u32)>,
 }
 
-/// How many pages a table for so many flows has.
+/// The pages of a table for this many flows.
 #[must_use]
 pub const fn pages_for(flows: u32) -> u32 {
     let slots = flows as u64 * SLOTS_PER_FLOW as u64;
@@ -175,7 +175,7 @@ impl FlowTable {
     }
 
     /// Takes slots back after `epoch` has been collected. Between two calls there
-    /// must have been a grace period. Returns whether the programs have to be given the geometry anew.
+    /// must have been a grace period. Returns whether the programs need the new geometry.
     ///
     /// # Errors
     /// When a part of the table cannot be mapped.

@@ -1,6 +1,6 @@
 //! The guard: it looks at the hooks that programs of ours are attached to, and
-//! keeps their verdicts right, on a thread of its own. It waits for nobody but
-//! the kernel: neither for whoever reads the counters nor for whoever shows them.
+//! keeps their verdicts right, on a thread of its own. It waits for nothing but
+//! the kernel: neither for the reader of the counters nor for what shows them.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -15,15 +15,15 @@ use super::change::Change;
 pub mod attaching;
 pub mod changes;
 
-/// How often hooks are looked at whose verdict depends on who else is there:
+/// How often hooks are queried whose verdict depends on other programs there:
 /// those that are closed by their policy.
 const CLOSED: Duration = Duration::from_millis(250);
-/// All others are looked at over so many of those periods, a share in each.
+/// All others are queried over this many of those periods, a share in each.
 /// Nothing but what is reported depends on them, and each look takes the lock of
 /// the network configuration (RTNL).
 const SHARES: usize = 8;
 
-/// A device whose hooks are looked at.
+/// A device whose hooks are queried.
 #[derive(Clone)]
 pub struct Guarded {
     /// Its slot, as long as it is watched.
@@ -42,7 +42,7 @@ impl Guard {
     /// Starts the thread; it reports what has changed on the hooks of which slot.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// When the thread cannot be started.
     pub fn start(changes: UnboundedSender<(u32, Change)>) -> io::Result<Self> {
         let (sender, devices) = mpsc::channel();
         let thread = thread::Builder::new()

@@ -152,7 +152,7 @@ impl Inventory {
         Some(known.unwrap_or_else(|| peer(end, &[], None)))
     }
 
-    /// Whether a namespace was found that nobody lives in yet: its container may
+    /// Whether a namespace without a process was found: its container may
     /// be about to start.
     #[must_use]
     pub fn is_early(&self) -> bool {

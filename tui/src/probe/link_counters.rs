@@ -2,7 +2,7 @@
 //! (proc_pid_net(5)), which unlike netlink waits for no lock of the kernel's.
 //!
 //! Devices are identified by their indices: a container may rename its own at any
-//! time, and nobody outside of it is notified.
+//! time, without a notification outside of it.
 //!
 //! Nothing is kept open between readings: it would keep a namespace alive whose
 //! container has ended, and with it the pair.

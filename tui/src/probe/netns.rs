@@ -85,7 +85,7 @@ pub fn each<T: Send, With: Send>(
 /// not be waited for: while dropping.
 ///
 /// # Errors
-/// Those of `work`, and when there is no thread to be had.
+/// Those of `work`, and when the thread cannot be started.
 pub fn apart<T: Send>(work: impl AsyncFnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
     on_a_thread(|| block_on(work))?
 }

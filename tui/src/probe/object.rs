@@ -176,7 +176,7 @@ pub fn sum(cpus: &[TotalsValue]) -> TotalsValue {
 pub struct Object {
     /// ATTACHMENT.
     current: MapData,
-    /// An array with the program. The kernel empties it when nobody holds it, so each
+    /// An array with the program. The kernel empties it when its last descriptor is closed, so each
     /// program of a hook does.
     body: Arc<MapData>,
     license: CString,

@@ -105,7 +105,7 @@ impl Pair {
         let pair = Self { name: name.clone() };
         let created = create_ends(handle, name, &peer, *mode, namespace.as_ref()).await;
         if is_taken(&created) {
-            // Not ours to remove: somebody was faster, maybe a nkview that has not
+            // Not ours to remove: another process was faster, maybe a nkview that has not
             // signed yet, or the peer's name is taken in its namespace.
             std::mem::forget(pair);
             bail!(
@@ -134,7 +134,7 @@ impl Pair {
 impl Drop for Pair {
     fn drop(&mut self) {
         let name = &self.name;
-        // It may be gone already, by somebody else's hand.
+        // It may have been removed by another process.
         let _ = netns::apart(async || {
             let links = devices::list()?;
             let ours = links

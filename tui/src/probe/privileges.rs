@@ -138,7 +138,7 @@ pub fn missing(wanted: &'static [Capability]) -> Vec<&'static Capability> {
     missing.collect()
 }
 
-/// What this thread may do, in words.
+/// What this thread may do, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     capabilities: CapabilitySet,

@@ -115,7 +115,7 @@ unsafe fn bpf_fd(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
     // SAFETY: the caller's.
     let fd = unsafe { bpf(command, attr) }?;
     let fd = i32::try_from(fd).map_err(|_| io::Error::other("a file descriptor out of range"))?;
-    // SAFETY: the kernel has just made it for us, and nobody else knows it.
+    // SAFETY: the kernel has just created it for us, and there is no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -186,7 +186,7 @@ fn last_lines(text: &str, count: usize) -> String {
 ///
 /// Both netkit hooks are reached through the primary, from its namespace.
 ///
-/// `revision` is that of the chain as it was looked at: when it has changed
+/// `revision` is that of the chain as it was queried: when it has changed
 /// since, nothing is attached. 0 stands for any.
 ///
 /// # Errors
@@ -213,8 +213,8 @@ pub fn attach_at_head(
 }
 
 /// Takes a link's program off its hook, now: closing the link does so only when
-/// nobody else holds it, be it for a moment, as a child that is being started or
-/// somebody who lists all links (`BPF_LINK_DETACH`, 5.9). Where the device has
+/// no other process holds it, even for a moment, as a child that is being started or
+/// a program that lists all links (`BPF_LINK_DETACH`, 5.9). Where the device has
 /// gone there is nothing to do.
 ///
 /// # Errors
@@ -505,7 +505,7 @@ pub fn give_back_freed_memory() {
 
 /// Lets the allocator give large buffers back to the kernel as soon as they are
 /// freed. glibc would do so only until it has seen one freed, and from then on
-/// keep such buffers, which each interval needs anew, in the heap of each thread
+/// keep such buffers, which each interval allocates again, in the heap of each thread
 /// (`M_MMAP_THRESHOLD` in mallopt(3)). Other allocators stay as they are.
 pub fn give_back_large_buffers() {
     #[cfg(target_env = "gnu")]
@@ -563,7 +563,7 @@ fn other_map(info: &MapInfo) -> io::Error {
 const CHUNK: usize = 256 << 10;
 
 /// An array map in this process's memory, as words that the programs may write to
-/// at any time. What is not looked at is not mapped: a mapping counts as resident
+/// at any time. What is not read is not mapped: a mapping counts as resident
 /// memory as a whole (`remap_vmalloc_range()`).
 pub struct MappedArray {
     map: OwnedFd,

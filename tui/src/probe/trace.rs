@@ -1,4 +1,4 @@
-//! What the kernel knows beside packets: drops, errors of sockets, neighbours that
+//! What the kernel reports besides packets: drops, errors of sockets, neighbours that
 //! do not answer, resets, and whose sockets they are. Seen by programs on
 //! tracepoints, of the whole machine.
 

@@ -108,7 +108,7 @@ impl Watched {
         (batch, errors)
     }
 
-    /// Takes over what became of a batch. Returns which devices cannot be watched,
+    /// Takes over the outcome of a batch. Returns which devices cannot be watched,
     /// and why, unless that was returned before.
     pub fn finish(&mut self, outcomes: Vec<Outcome>) -> Vec<(String, anyhow::Error)> {
         self.starting.clear();

@@ -251,7 +251,7 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// The index anew, from the frames.
+    /// Rebuilds the index from the frames.
     fn keyframes(&mut self) -> io::Result<Vec<Keyframe>> {
         self.frames.go_to(START)?;
         let mut keys = Vec::new();

@@ -95,7 +95,7 @@ impl<W: Write> Writer<W> {
         self.frame(kind::EVENT, envelope)
     }
 
-    /// Writes that so many packets are missing here.
+    /// Writes that this many packets are missing here.
     ///
     /// # Errors
     /// Those of the writer.

@@ -1,4 +1,4 @@
-//! What is worth a look in a recording: all of it is read once, beside the replay.
+//! What is worth a look in a recording: all of it is read once, in parallel to the replay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -80,7 +80,7 @@ impl Player {
         Ok(player)
     }
 
-    /// Plays until nobody wants it any more.
+    /// Plays until the consumer is gone.
     pub async fn play(mut self, producer: Producer) {
         let Producer {
             events,

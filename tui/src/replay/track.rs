@@ -26,7 +26,7 @@ impl Track {
         Ok(Reader::open(self.file.again())?.index()?)
     }
 
-    /// Reads on from a keyframe, or from the start, until the end or until nobody
+    /// Reads on from a keyframe, or from the start, until the end or until no consumer
     /// takes it any more.
     pub fn read(&self, from: Option<u64>, take: impl FnMut(Timed) -> bool) {
         let mut take = take;
@@ -67,7 +67,7 @@ pub fn sender(items: mpsc::Sender<Timed>) -> impl FnMut(Timed) -> bool {
     move |item| items.blocking_send(item).is_ok()
 }
 
-/// What an item is to whoever watches.
+/// What an item is to a viewer.
 fn envelope(item: Item, now: Moment) -> Option<Envelope> {
     Some(match item {
         // What concerns only those who recorded it.

@@ -163,7 +163,7 @@ pub async fn diagnose(
     })
 }
 
-/// What was looked at.
+/// What was examined.
 #[derive(Default)]
 struct Looked {
     watched: Vec<Device>,
@@ -245,7 +245,7 @@ impl Looked {
     }
 }
 
-/// Says on stderr what is going on, for whoever waits.
+/// Reports progress on stderr.
 fn progress(text: &str) {
     if io::stderr().is_terminal() {
         let _ = writeln!(io::stderr(), "nkview: {text}");

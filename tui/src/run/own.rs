@@ -8,9 +8,9 @@ use crate::process::Process;
 #[cfg(test)]
 mod tests;
 
-/// Processes that are looked at on the way up, at most.
+/// Processes that are visited on the way up, at most.
 const ANCESTORS: usize = 64;
-/// Processes that are looked at in search of clients, at most.
+/// Processes that are searched for clients, at most.
 const PROCESSES: usize = 65_536;
 
 /// The session through which the user looks: that of the SSH server that this

@@ -147,7 +147,7 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
     let (ended, has_ended) = oneshot::channel();
     let source = async {
         let result = finish(stop.ask()).await;
-        // Nobody waits for it when all is written.
+        // There is no receiver once all is written.
         let _ = ended.send(());
         result
     };
@@ -185,7 +185,7 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
     }
 }
 
-/// Tells on stderr what is going on, for whoever waits.
+/// Reports progress on stderr.
 fn report(text: &str) {
     if io::stderr().is_terminal() {
         let _ = writeln!(io::stderr(), "nkview: {}", crate::text::clean(text));

@@ -87,7 +87,7 @@ pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> 
             }
             question = questions.recv() => {
                 if let Some(answer) = question {
-                    // An error is that nobody waits for it any more.
+                    // An error means that there is no receiver any more.
                     let _ = answer.send(metrics.encode().context("cannot encode the metrics")?);
                 }
             }
@@ -270,7 +270,7 @@ fn wanted(head: &[u8]) -> Option<Wanted> {
     }
 }
 
-/// Replaces a file as a whole, so that nobody reads half of it.
+/// Replaces a file as a whole, so that no reader sees half of it.
 fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");

@@ -29,7 +29,7 @@ pub const WAITING: usize = 32 << 20;
 /// How long the source's last events may wait for room, once a signal has come
 /// and the source has ended.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
-/// How long the output has after that to write what waits for it.
+/// How long the output has after that to write what is queued.
 const LAST_LINES: Duration = Duration::from_millis(400);
 /// How long a reader that is slow may take for the last events.
 const AT_MOST: Duration = Duration::from_secs(20);
@@ -103,7 +103,7 @@ pub async fn stream(
     let (queue, mut output) =
         Output::start(sink, WAITING).context("cannot start a thread for the output")?;
     let queue = if is_live { queue } else { queue.keeping_all() };
-    // Attaching to many devices takes seconds, which are nobody's measurement.
+    // Attaching to many devices takes seconds, which do not count.
     let (attached, is_attached) = oneshot::channel();
     let mut pump = tokio::spawn(pump(events, queue, attached));
     let mut pumped = None;
@@ -129,7 +129,7 @@ pub async fn stream(
     let (ended, has_ended) = oneshot::channel();
     let source = async {
         let result = finish(stop.ask()).await;
-        // Nobody waits for it when all lines are written.
+        // There is no receiver once all lines are written.
         let _ = ended.send(());
         result
     };
@@ -162,7 +162,7 @@ pub async fn stream(
     let (stopped, lines) = tokio::join!(source, lines);
     stopped?;
     let Some((Ok(pumped), written)) = lines else {
-        bail!("the last lines are missing: nobody read stdout when nkview had to end");
+        bail!("the last lines are missing: stdout was not read when nkview had to end");
     };
     written.context("cannot write to stdout")?;
     match pumped {

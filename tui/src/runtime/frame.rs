@@ -1,6 +1,6 @@
 //! When to draw, and how much.
 //!
-//! What nobody asked for is drawn for a share of the time only, within the byte
+//! Automatic updates are drawn for a share of the time only, within the byte
 //! budget, and not before the terminal has processed the last frame. A line that
 //! buffers, such as sshd's, takes a frame in no time and hands it on for seconds:
 //! only the terminal's answer to a query behind the frame shows when that is
@@ -79,7 +79,7 @@ impl Frame {
         self.paid.saturating_duration_since(Instant::now())
     }
 
-    /// Pays for a frame of so many bytes that was begun at `start`: with a share
+    /// Charges a frame of `bytes` that was begun at `start`: with a share
     /// of the time, and with its part of the byte budget.
     pub(super) fn pay(&mut self, start: Instant, bytes: u64) {
         let now = Instant::now();

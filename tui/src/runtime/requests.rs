@@ -77,7 +77,7 @@ impl Requests {
             .collect()
     }
 
-    /// The answer that a reply is; nothing if nobody has asked.
+    /// The answer that a reply is; nothing if it was not asked for.
     pub fn answer(&mut self, reply: Reply) -> Option<Answer> {
         let command = self.sent.remove(&reply.id)?;
         Some((command, reply.result))

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 #[cfg(test)]
 mod tests;
 
-/// Changes that begin within so many columns are written one below the other.
+/// Changes that begin within this many columns are written one below the other.
 const BAND: u16 = 8;
 
 /// Cells next to each other, in one style.
@@ -74,7 +74,7 @@ pub fn write<'a>(
         if let [cell] = run.cells[..]
             && !is_certain(cell.symbol())
         {
-            // Where it is drawn narrower, nothing shows beside it.
+            // Where it is drawn narrower, nothing shows next to it.
             let columns = usize::from(run.end - run.at.x);
             write!(out, "{:columns$}", "")?;
             out.write_all(&way(None, run.at, line_feeds))?;

@@ -10,7 +10,7 @@ mod tests;
 /// Ancestors that are looked at, at most.
 const ANCESTORS: usize = 64;
 
-/// Whether somebody is there who can continue this process once it has stopped.
+/// Whether a shell is there that can continue this process once it has stopped.
 /// Without job control the kernel ignores SIGTSTP (an orphaned process group in
 /// POSIX); SIGSTOP it would obey, and nobody would end that.
 pub(crate) fn has_job_control() -> bool {

@@ -98,7 +98,7 @@ pub trait Line: Write {
     fn use_mouse(&mut self, _is_used: bool) {}
 }
 
-/// What a terminal can do beside showing cells.
+/// What a terminal can do besides showing cells.
 pub trait Console: Backend {
     /// Where its bytes go.
     type Line: Line;
@@ -109,7 +109,7 @@ pub trait Console: Backend {
     /// Bytes that were written to it so far.
     fn written(&self) -> u64;
 
-    /// Limits the next frames to so many bytes, roughly, and asks after each
+    /// Limits the next frames to about this many bytes, and asks after each
     /// whether it has been processed.
     fn limit(&mut self, bytes: usize, asks: bool);
 
@@ -122,7 +122,7 @@ pub trait Console: Backend {
     /// Whether it is to show ASCII only.
     fn ascii(&mut self, _is_ascii: bool) {}
 
-    /// Puts text into the clipboard of whoever sits in front of it.
+    /// Puts text into the clipboard of the terminal's user.
     ///
     /// # Errors
     /// When it cannot be written to.

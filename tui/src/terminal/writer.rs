@@ -1,4 +1,4 @@
-//! Writes to the terminal without anybody waiting for it.
+//! Writes to the terminal without blocking the caller.
 //!
 //! A terminal may stop taking bytes: a hung SSH line, a window that is dragged,
 //! a `screen` that is locked. Frames are therefore written by a thread, of which

@@ -40,14 +40,14 @@ pub fn shorten(text: &str, width: usize, ellipsis: &str) -> String {
     format!("{head}{ellipsis}{tail}")
 }
 
-/// The longest start of a text that has room in so many cells.
+/// The longest start of a text that fits into `width` cells.
 fn start(text: &str, width: usize) -> &str {
     let ends = text.grapheme_indices(true).map(|(at, it)| at + it.len());
     let fitting = ends.take_while(|end| text[..*end].width() <= width);
     &text[..fitting.last().unwrap_or_default()]
 }
 
-/// The longest end of a text that has room in so many cells.
+/// The longest end of a text that fits into `width` cells.
 fn end(text: &str, width: usize) -> &str {
     let starts = text.grapheme_indices(true).rev().map(|(at, _)| at);
     let fitting = starts.take_while(|start| text[*start..].width() <= width);

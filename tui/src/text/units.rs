@@ -87,7 +87,7 @@ pub fn scaled(bytes: f64, units: Units, decimal: f64, suffix: &'static str) -> S
         return String::new();
     }
     let value = if decimal < 10.0 {
-        // Hundredths, for it keeps the ones of what is below a hundred.
+        // Hundredths, since rounding keeps the units of what is below a hundred.
         let hundredth = scale(value, units) / 100.0;
         rounded(value / hundredth) * hundredth
     } else {

@@ -1,4 +1,4 @@
-//! What the kernel reports beside packets, as far as it is shown: whose sockets
+//! What the kernel reports besides packets, as far as it is shown: whose sockets
 //! are whose, what was dropped lately, and how the tracing programs are doing.
 
 use std::collections::{BTreeMap, VecDeque};

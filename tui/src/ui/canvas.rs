@@ -154,7 +154,7 @@ pub fn line(area: &mut Rect) -> Rect {
     line
 }
 
-/// Splits so many lines off the end of an area.
+/// Splits lines off the end of an area.
 #[must_use]
 pub fn bottom(area: &mut Rect, lines: u16) -> Rect {
     let lines = lines.min(area.height);
@@ -166,7 +166,7 @@ pub fn bottom(area: &mut Rect, lines: u16) -> Rect {
     }
 }
 
-/// The area without so many columns at its left.
+/// The area without its first columns.
 #[must_use]
 pub const fn indent(area: Rect, columns: u16) -> Rect {
     let columns = if columns < area.width {

@@ -29,7 +29,7 @@ pub fn whole_cells(values: &[f64], cells: usize, slots: usize, newest: usize) ->
     cells
 }
 
-/// The mean of the values in each cell of so many slots.
+/// The mean of the values in each cell of `span` slots.
 fn spans(values: &[f64], cells: usize, span: usize, newest: usize) -> Vec<Option<f64>> {
     let last = newest / span;
     let mut sums = vec![(0.0, 0u32); cells];
@@ -83,7 +83,7 @@ pub fn bars(cells: &[Option<f64>], lines: usize, ascii: bool) -> Vec<String> {
         .collect()
 }
 
-/// A share of a whole as a bar of so many cells.
+/// A share of a whole as a bar of `cells` cells.
 #[must_use]
 pub fn share(part: f64, whole: f64, cells: usize, ascii: bool) -> String {
     if ascii {

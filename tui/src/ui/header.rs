@@ -167,7 +167,7 @@ pub fn note(canvas: &mut Canvas<'_>, place: Rect) {
     }
 }
 
-/// What a tab shows beside its name.
+/// What a tab shows after its name.
 fn badge(canvas: &mut Canvas<'_>, app: &App, tab: Tab, place: Rect) -> Rect {
     let palette = canvas.palette;
     let count = |number: usize| format::count(number as u64);

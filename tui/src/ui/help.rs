@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::bindings::Context;
 use crate::filter;
 
-/// What the screen shows, in words.
+/// What the screen shows, as text.
 const SCREEN: &[(&str, &str)] = &[
     (
         "in",
@@ -82,7 +82,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Rect) {
 /// A line: a label, what it means, and the style of the label.
 type Entry = (String, String, Style);
 
-/// The lines, with sentences of so many cells.
+/// The lines, with sentences wrapped to `room` cells.
 fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<Entry> {
     let palette = canvas.palette;
     let mut lines = Vec::new();

@@ -34,7 +34,7 @@ pub struct Column<C> {
 }
 
 impl<C> Column<C> {
-    /// A column of text, which starts at the left, of so many cells.
+    /// A left-aligned column of text, with its width in cells.
     #[must_use]
     pub fn left(id: C, title: &'static str, width: RangeInclusive<u16>, keep: u8) -> Self {
         Self {

@@ -7,7 +7,7 @@ use super::canvas::{Canvas, indent, line};
 use super::{format, plot};
 use crate::app::App;
 
-/// Lines that it takes where the screen has so many.
+/// Lines that it takes, where the screen has room.
 #[must_use]
 pub const fn lines(height: u16) -> u16 {
     let half = height / 2;

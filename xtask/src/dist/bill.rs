@@ -23,7 +23,7 @@ the command `cargo xtask dist` are what is needed to link it with another versio
 The standard library of Rust is linked in: MIT OR Apache-2.0, https://www.rust-lang.org.
 ";
 
-/// Writes the bill beside the packages, and the licences there and into the tree.
+/// Writes the bill of materials next to the packages, and the licences there and into the tree.
 ///
 /// # Errors
 /// cargo does not know the dependencies, or a file cannot be read or written.

@@ -61,7 +61,7 @@ pub fn stage(release: &Release, target: &Path) -> anyhow::Result<()> {
 
 /// Builds the static program.
 ///
-/// Rust's target for musl cannot be had everywhere; with `crt-static` the GNU C
+/// Rust's target for musl is not available everywhere; with `crt-static` the GNU C
 /// library is linked in, and the program runs where there is none. It uses no part
 /// of it that would load others at run time (name service, locales, iconv).
 fn build(target: &Path) -> anyhow::Result<PathBuf> {
@@ -111,7 +111,7 @@ fn man_pages(release: &Release, directory: &Path) -> anyhow::Result<()> {
     fs::remove_dir_all(&written).context("removing the man pages")
 }
 
-/// Puts the manifests of Kubernetes beside the packages.
+/// Puts the manifests of Kubernetes next to the packages.
 ///
 /// # Errors
 /// They cannot be copied.

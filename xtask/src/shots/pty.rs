@@ -24,7 +24,7 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// Starts a program in a terminal with so many columns and rows and all
+    /// Starts a program in a terminal of this size with all
     /// colours.
     ///
     /// # Errors

@@ -212,7 +212,7 @@ fn wait_for_end(
             Event::Closed => return End::Closed,
             Event::Signal(SIGWINCH) => {
                 if let Some(size) = terminal::size() {
-                    // A machine that has just ended has no use for it.
+                    // A machine that has just ended does not need it.
                     let _ = writeln!(control, "{size}");
                 }
             }
@@ -242,7 +242,7 @@ fn report_reports(control: UnixStream, events: Sender<Event>) {
     });
 }
 
-/// Signals that would end this task leave it time to end the machine and to mend
+/// Signals that would end this task leave it time to end the machine and to restore
 /// the terminal.
 fn report_signals(events: Sender<Event>) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH])

@@ -14,7 +14,7 @@ pub const ESCAPE: u8 = 0x1d;
 const RESET: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\
                      \x1b[?1049l\x1b[?25h\x1b[0m\r\n";
 
-/// Whether somebody sits in front of this task.
+/// Whether this task has a terminal.
 pub fn is_there() -> bool {
     stdin().is_terminal() && stdout().is_terminal()
 }

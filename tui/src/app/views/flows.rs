@@ -74,7 +74,7 @@ impl Default for FlowsView {
     }
 }
 
-/// Rows are sorted anew once in so many seconds, so that they can be read: when
+/// Rows are sorted again after this long, so that they can be read: when
 /// the graphs move on too.
 const SORT_PERIOD: u64 = 4;
 
@@ -90,7 +90,7 @@ impl FlowsView {
     }
 
     /// Recomputes the rows some time later: those that are there keep their
-    /// order for a while, and new ones take the places that they deserve.
+    /// order for a while, and new ones are sorted in.
     fn merge(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
         if flows.now().as_secs() / SORT_PERIOD != self.sorted.as_secs() / SORT_PERIOD {
             return self.sort(flows, criteria, measure);

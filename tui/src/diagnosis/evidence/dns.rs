@@ -1,4 +1,4 @@
-//! DNS queries and what became of them, from captured messages (RFC 1035).
+//! DNS queries and their outcome, from captured messages (RFC 1035).
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -16,10 +16,10 @@ use crate::model::Moment;
 /// Refusals of one port before that is more than a probe: a scan asks each port
 /// once, and a client that finds the port closed asks once or twice.
 const REFUSALS: usize = 3;
-/// A SYN that was not answered for so long. The first retransmission is after one
+/// A SYN counts as unanswered after this long. The first retransmission is after one
 /// second (RFC 6298), the second after three.
 const PATIENCE: Duration = Duration::from_millis(2500);
-/// Attempts of so many SYNs prove it alone.
+/// An attempt with this many SYNs is proof by itself.
 const SYNS: u32 = 3;
 /// Attempts without an answer, however few SYNs each has.
 const ATTEMPTS: usize = 3;
@@ -61,7 +61,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// What became of the attempts to connect to a service.
+/// The outcome of the attempts to connect to a service.
 #[derive(Default)]
 struct Service<'a> {
     refused: Vec<Attempt<'a>>,
@@ -460,7 +460,7 @@ fn path(view: &View<'_>, attempt: &Attempt<'_>) -> Option<String> {
     ))
 }
 
-/// What nobody here can know.
+/// What cannot be known here.
 fn beyond(view: &View<'_>) -> Vec<String> {
     let devices = list(view.devices.values().map(|it| it.name.clone()));
     vec![format!(

@@ -20,7 +20,7 @@ use crate::model::Tuple;
 
 /// Drops before that is more than chance.
 const DROPS: u64 = 2;
-/// A SYN that has waited for so long fails.
+/// A SYN that has waited for this long fails.
 const WAITING: Duration = Duration::from_millis(900);
 
 /// Flows that fail: protocol, the end that began, the other end.

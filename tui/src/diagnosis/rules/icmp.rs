@@ -15,7 +15,7 @@ use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 
 /// Errors before that is more than one attempt. Senders limit their rate, one a
-/// second and destination in Linux (`icmp_ratelimit`), so more are not to be had.
+/// second and destination in Linux (`icmp_ratelimit`), so there are no more.
 const ERRORS: u32 = 2;
 /// Errors about UDP ports: late answers to a client that has gone cause some.
 const PORT_ERRORS: u32 = 3;

@@ -1,4 +1,4 @@
-//! Addresses that nobody answers for, or more than one.
+//! Addresses for which no host answers, or more than one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -12,7 +12,7 @@ use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 
-/// A flow that was idle for so long was not reset by its own traffic.
+/// A flow that was idle for this long was not reset by its own traffic.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long ago a reset may have been.
 const RECENT: Duration = Duration::from_secs(30);

@@ -28,7 +28,7 @@ const WINDOW: Duration = Duration::from_secs(20);
 /// Data that nothing comes back for: two retransmission timeouts or more.
 const STALLED: Duration = Duration::from_millis(1800);
 const SENT_AGAIN: u64 = 3;
-/// Idle for so long before: shorter than any timeout of a middlebox that is worth
+/// Idle for this long before: shorter than any timeout of a middlebox that is worth
 /// its name would be without a finding.
 const IDLE: Duration = Duration::from_secs(3);
 /// A payload that fills a packet, of the smallest MTU that IPv6 allows, rather

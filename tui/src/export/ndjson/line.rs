@@ -80,7 +80,7 @@ pub(super) struct Device<'a> {
 }
 
 impl<'a> Device<'a> {
-    /// Nothing for a device that nobody wants to watch, or not yet.
+    /// Nothing for a device that is not to be watched, or not yet.
     pub(super) fn new(device: &'a model::Device) -> Option<Self> {
         let mut line = Self {
             name: &device.name,
@@ -281,7 +281,7 @@ pub(super) struct DeviceTotals<'a> {
     fate: Fates,
 }
 
-/// What became of packets.
+/// The fate of packets.
 #[derive(Serialize)]
 pub(super) struct Fates {
     #[serde(skip_serializing_if = "Option::is_none")]

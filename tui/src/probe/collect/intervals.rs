@@ -13,7 +13,7 @@ use crate::probe::counters::Counters;
 use crate::probe::fate::{self, Blind, Fates};
 use crate::probe::link_counters::Readings;
 
-/// What is counted now: shared by whoever attaches and whoever reads.
+/// What is counted now: shared by the code that attaches and the code that reads.
 #[derive(Clone, Default)]
 pub struct Targets(Arc<Mutex<Target>>);
 
@@ -39,7 +39,7 @@ impl Targets {
     }
 }
 
-/// Reads the counters of all hooks, with the counters of the devices beside them.
+/// Reads the counters of all hooks, together with those of the devices.
 pub struct Intervals {
     pub counters: Counters,
     pub targets: Targets,
@@ -47,7 +47,7 @@ pub struct Intervals {
     pub peak: Peak,
     /// Bytes of the ring buffer.
     pub ring_capacity: u32,
-    /// Measures what the programs cost, while somebody looks.
+    /// Measures what the programs cost, while their view is open.
     pub meter: Option<Meter>,
     pub fates: Fates,
     /// What the devices had counted before the programs were detached.

@@ -173,7 +173,7 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
                 signals
             }
         };
-        // What nobody takes is read again.
+        // What is not taken is read again.
         if matches!(
             reports.try_send(signals),
             Err(TrySendError::Disconnected(_))

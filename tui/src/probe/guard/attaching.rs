@@ -1,4 +1,4 @@
-//! Attaching to devices, apart from whoever manages them: it takes two grace
+//! Attaching to devices, apart from what manages them: it takes two grace
 //! periods of the kernel a device, one after the other.
 
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ pub struct Place {
     pub hooks: Hooks,
 }
 
-/// What became of a device.
+/// The outcome for a device.
 pub struct Outcome {
     pub place: Place,
     pub attached: Result<Attached, AttachError>,
@@ -68,7 +68,7 @@ impl Batch {
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         let helpers = self.devices.len().min(2 * cpus).min(THREADS) - 1;
         thread::scope(|scope| {
-            // Where no more threads are to be had, there are fewer.
+            // Where more threads cannot be started, there are fewer.
             let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
             let helpers: Vec<_> = (0..helpers).filter_map(helper).collect();
             let mut outcomes = work();

@@ -13,7 +13,7 @@ mod tests;
 /// Where the logs are, from here and from within a container that shares the
 /// host's PID namespace.
 const ROOTS: [&str; 2] = ["/", "/proc/1/root"];
-/// Entries that are looked at in each directory, at most.
+/// Entries that are read of each directory, at most.
 const ENTRIES: usize = 16_384;
 
 /// What the directories contain.

@@ -13,7 +13,7 @@ use crate::probe::devices::Link;
 /// Between two look-ups, whatever changes.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A look-up that takes long, where there are many namespaces, keeps a CPU busy
-/// for at most one part of so many.
+/// for at most one part in this many.
 const SHARE: u32 = 10;
 /// A container that does not live in its namespace yet is looked for again, after
 /// pauses that double, up to this one.

@@ -22,13 +22,13 @@ mod tests;
 /// Directories in which namespaces have names: of `ip netns`, containerd and
 /// CRI-O, and of Docker.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
-/// Processes that are looked at, at most; each takes some microseconds.
+/// Processes that are visited, at most; each takes some microseconds.
 const PROCESSES: usize = 65_536;
 
 /// Where a namespace can be entered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// A file that stands for it.
+    /// A file that refers to it.
     path: PathBuf,
     /// Its inode, by which a file that was replaced is noticed.
     inode: u64,
@@ -72,7 +72,7 @@ pub struct Places {
     denied: usize,
     /// Whether it is not for want of the capability.
     may_trace: bool,
-    /// Whether there were more processes than are looked at.
+    /// Whether there were more processes than the limit.
     too_many: bool,
 }
 
@@ -115,11 +115,11 @@ impl Places {
     #[must_use]
     pub fn why_not_found(&self) -> String {
         let others = if self.too_many {
-            format!("only {PROCESSES} were looked at")
+            format!("only {PROCESSES} were searched")
         } else if self.denied > 0 && !self.may_trace {
             format!("{} of others need CAP_SYS_PTRACE", self.denied)
         } else if self.denied > 0 {
-            format!("{} could not be looked at", self.denied)
+            format!("{} could not be searched", self.denied)
         } else {
             return "the peer's namespace has no name in /run/netns, and none of the processes \
                     visible here is in it: others can be hidden by PID namespaces or hidepid"

@@ -18,7 +18,7 @@ mod tests;
 const ROOT: &str = "/sys/fs/bpf";
 /// `BPF_FS_MAGIC` of `include/uapi/linux/magic.h`.
 const MAGIC: u64 = 0xcafe_4a11;
-/// Entries that are looked at: a Cilium node has a dozen for each pod.
+/// Entries that are visited: a Cilium node has a dozen for each pod.
 const ENTRIES: usize = 16_384;
 
 /// What can be pinned, by its id.

@@ -122,7 +122,7 @@ impl Outbox {
         self.interval.is_none()
     }
 
-    /// Replies that nobody has taken yet.
+    /// Replies that were not taken yet.
     #[must_use]
     pub fn replies(&self) -> usize {
         self.replies.len()

@@ -47,7 +47,7 @@ pub struct Task {
     pub collectors: Schedule,
     /// What the collectors count.
     pub targets: Targets,
-    /// Who reads the network stacks, where there could be a thread for it.
+    /// The reader of the network stacks, where its thread could be started.
     pub stacks: Option<stacks::Handle>,
     /// Moments are counted from then on.
     pub start: Instant,
@@ -366,7 +366,7 @@ impl Task {
 
     fn report_failures(&mut self, errors: Vec<(String, anyhow::Error)>) {
         for (name, error) in errors {
-            // Who has asked for it gets a reply.
+            // The one that has asked for it gets a reply.
             if self.asked.iter().all(|(_, asked)| *asked != name) {
                 self.notice(Level::Warning, format!("cannot watch {name}: {error:#}"));
             }

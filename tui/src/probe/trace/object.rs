@@ -179,7 +179,7 @@ impl Programs {
         self.period.set(0, period, 0)
     }
 
-    /// What was counted beside the maps, by all CPUs.
+    /// What was counted outside the maps, by all CPUs.
     ///
     /// # Errors
     /// The kernel's.

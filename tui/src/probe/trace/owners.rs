@@ -19,7 +19,7 @@ const KNOWN: usize = 1 << 16;
 /// Cookies that wait for an answer.
 const PENDING: usize = 1 << 12;
 /// Looks for a socket before it is given up: the SYN-ACK of a connection has the
-/// cookie of a socket that nobody has accepted yet. Each waits twice as long.
+/// cookie of a socket that was not accepted yet. Each waits twice as long.
 const TRIES: u32 = 6;
 /// Periods after which it is looked again whether sockets that were asked about have
 /// changed hands: a child may inherit one, and execute something else.

@@ -209,7 +209,7 @@ impl Parser {
                 emit(out, input);
                 State::Ground
             }
-            // Cut: what follows begins anew.
+            // Cut: what follows starts over.
             _ => self.ground(byte, false, out),
         }
     }

@@ -193,9 +193,9 @@ fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width:
     }
 }
 
-/// A flow with a packet within so long is seen now.
+/// A flow counts as seen now for this long after a packet.
 const NOW: Duration = Duration::from_secs(2);
-/// A flow without a packet for so long is dimmed.
+/// A flow is dimmed after this long without a packet.
 const QUIET: Duration = Duration::from_secs(10);
 
 fn tcp_state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {

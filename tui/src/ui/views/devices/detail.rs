@@ -119,7 +119,7 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
     }
 }
 
-/// What became of the packets in both directions, where that is known of one.
+/// The fate of the packets in both directions, where that is known of one.
 fn fates(ledger: &Ledger) -> Option<[Option<Fate>; 2]> {
     let fates = Direction::BOTH.map(|direction| ledger.totals(direction).fate);
     fates.iter().any(Option::is_some).then_some(fates)

@@ -23,7 +23,7 @@ const LABEL: u16 = 14;
 const VALUE: u16 = 18;
 const FACTS: u16 = LABEL + 2 * VALUE + 2;
 
-/// The lines of the detail where the view has so many: what the text needs, but
+/// The lines of the detail, where the view has room: what the text needs, but
 /// no more than leaves half of it to the table.
 #[must_use]
 pub fn lines(state: &State, view: &FlowsView, height: u16) -> u16 {
