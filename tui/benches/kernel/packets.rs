@@ -47,3 +47,52 @@ pub fn arp(host: u8) -> Vec<u8> {
     packet.extend([2; 10]);
     packet
 }
+
+/// Packets of many flows.
+pub struct Stream {
+    packet: Vec<u8>,
+    /// The next sequence number of each flow; nothing for UDP.
+    sequences: Option<Vec<u32>>,
+}
+
+/// Bytes of data in a TCP segment of a stream.
+const DATA: u32 = 100;
+
+impl Stream {
+    pub fn udp() -> Self {
+        let mut packet = ethernet(0x0800);
+        packet.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]);
+        packet.extend([10, 0, 0, 0, 10, 255, 0, 2]);
+        packet.extend([0x30, 0x39, 0x40, 0, 0, 8, 0, 0]);
+        Self {
+            packet,
+            sequences: None,
+        }
+    }
+
+    /// Data, each segment behind the one before.
+    pub fn tcp() -> Self {
+        let mut packet = tcp_v4(0);
+        packet[17] = 40 + DATA as u8;
+        packet.resize(packet.len() + DATA as usize, 0);
+        Self {
+            packet,
+            sequences: Some(Vec::new()),
+        }
+    }
+
+    /// The next packet of the flow with this number.
+    pub fn packet(&mut self, flow: u32) -> &[u8] {
+        let source = (10 << 24) + flow;
+        self.packet[26..30].copy_from_slice(&source.to_be_bytes());
+        if let Some(sequences) = &mut self.sequences {
+            let flow = flow as usize;
+            if sequences.len() <= flow {
+                sequences.resize(flow + 1, 1);
+            }
+            self.packet[38..42].copy_from_slice(&sequences[flow].to_be_bytes());
+            sequences[flow] += DATA;
+        }
+        &self.packet
+    }
+}

@@ -90,7 +90,7 @@ fn lost(maps: &Maps) -> u64 {
 }
 
 /// `return -1`.
-fn empty() -> OwnedFd {
+pub fn empty() -> OwnedFd {
     let mut code = Code::default();
     code.returns(verdict::NEXT);
     sys::load_program("empty", code.instructions(), c"GPL").unwrap()
@@ -209,7 +209,9 @@ pub fn first_packets() {
         }
     }
     let totals = telling.maps.totals(limits::totals_index(0, 0, 0)).unwrap();
-    assert_eq!(totals.events, u64::from(FIRST), "events of first packets");
+    // What finds no room in a table that is not fitted to so many has no event.
+    let seen = totals.events + totals.untracked_packets;
+    assert_eq!(seen, u64::from(FIRST), "events of first packets");
     let [empty, first, second, told] = times.map(|mut times| median(&mut times));
     println!(
         "\n| ns, one packet a call | one CPU |\n|---|---|\n\

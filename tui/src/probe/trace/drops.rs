@@ -155,8 +155,10 @@ fn function(symbol: &str) -> &str {
 /// what one kernel or another does not tell from faults.
 fn is_noise(reason: &str, place: &str) -> bool {
     /// Where packets end that nothing is wrong with: in the queues of sockets that
-    /// are closed, in those that have been answered, with multicast for others.
-    const PLACES: [&str; 14] = [
+    /// are closed, in those that have been answered, with multicast for others. 6.1
+    /// frees each ICMPv6 message that it has served without a reason.
+    const PLACES: [&str; 15] = [
+        "icmpv6_rcv",
         "sk_stream_kill_queues",
         "inet_sock_destruct",
         "udp_destruct_common",
