@@ -7,6 +7,8 @@
 
 use crate::FlowKey;
 
+pub mod protocol;
+
 /// Slots of a page.
 pub const SLOTS: usize = 32;
 /// Slots that are tried one after the other, in each of two pages.
@@ -195,5 +197,7 @@ fn join(halves: [u64; 2]) -> [u8; 16] {
     (u128::from(halves[0]) | u128::from(halves[1]) << 64).to_ne_bytes()
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@
 use core::arch::asm;
 
 use probe_common::table::{
-    BYTE_HALVES, BYTES, Geometry, HALVES, KEY_WORDS, PACKET_HALVES, PROBES, SEEDS, SLOTS, slot,
-    state,
+    Geometry, KEY_WORDS, PROBES, SEEDS, SLOTS,
+    protocol::{self, ProgramWords},
+    slot, state,
 };
 
 use crate::maps;
@@ -52,11 +53,10 @@ impl Slot {
             let mut row = ((tag * pages) >> 32) as u32;
             let mut position = tag;
             let mut page = maps::page(row)?;
-            let live = state::LIVE | tag;
             let mut at = masked::<LAST>(position);
             let mut words = slot_of(page, at);
             // Three of four flows are where they are looked for first.
-            if (words.read_volatile() ^ live) | differences(words, key) == 0 {
+            if protocol::differences(Words(words), words.read_volatile(), tag, key) == 0 {
                 return Some(Self {
                     words,
                     row,
@@ -78,7 +78,7 @@ impl Slot {
                 words = slot_of(page, at);
                 let found = words.read_volatile();
                 // Both, always: each branch of the loop is followed in each round.
-                if (found ^ live) | differences(words, key) == 0 {
+                if protocol::differences(Words(words), found, tag, key) == 0 {
                     return Some(Self {
                         words,
                         row,
@@ -86,7 +86,7 @@ impl Slot {
                         is_new: false,
                     });
                 }
-                if found == state::EMPTY && claim(words, tag, key) {
+                if found == state::EMPTY && protocol::claim(Words(words), tag, key) {
                     return Some(Self {
                         words,
                         row,
@@ -120,25 +120,18 @@ impl Slot {
         // SAFETY: the slot is in a map's memory. Other CPUs and user space write
         // to the same words, so no reference is made and all adds are atomic.
         unsafe {
-            let hot = self.words.add(slot::hot(side as usize, parity));
-            let more = self.words.add(slot::more(side as usize, parity));
-            let added = 1 << BYTES | u64::from(len);
-            let old = fetch_add(hot, added);
-            let carry = !old & old.wrapping_add(added) & HALVES;
-            if carry != 0 {
-                let packets = carry >> 63 << PACKET_HALVES;
-                let bytes = (carry >> (BYTES - 1) & 1) << BYTE_HALVES;
-                atomic_add(more, packets + bytes);
-                atomic_add(hot, carry.wrapping_neg());
-            }
-            if extra_segments != 0 {
-                atomic_add(more, extra_segments);
-            }
-            if old == 0
-                && let Some(dirty) = maps::dirty(self.row)
-            {
-                atomic_or(dirty, 1 << (parity as u64 * 32 + self.at));
-            }
+            let is_first = protocol::count(
+                Words(self.words),
+                side as usize,
+                parity,
+                len,
+                extra_segments,
+                || {
+                    if let Some(dirty) = maps::dirty(self.row) {
+                        atomic_or(dirty, protocol::dirty_bit(parity as u64, self.at));
+                    }
+                },
+            );
             let flags = u64::from(tcp_flags) << (32 + (parity as u32 * 2 + side) * 8);
             let seen = self.words.add(slot::FLAGS);
             if seen.read_volatile() & flags != flags {
@@ -151,8 +144,84 @@ impl Slot {
             if largest < len || was & 0xff != hop_limit {
                 meta.write_volatile(largest.max(len) << 8 | hop_limit);
             }
-            old == 0
+            is_first
         }
+    }
+}
+
+/// A slot's words.
+#[derive(Clone, Copy)]
+struct Words(*mut u64);
+
+// SAFETY of all of it: a slot of a map's page, and words within it. Other CPUs and
+// user space write to it at the same time, so no reference is made.
+impl ProgramWords for Words {
+    #[inline(always)]
+    fn load(self, word: usize) -> u64 {
+        // SAFETY: see above.
+        unsafe { self.0.add(word).read() }
+    }
+
+    #[inline(always)]
+    fn store(self, word: usize, value: u64) {
+        // SAFETY: see above.
+        unsafe { self.0.add(word).write(value) }
+    }
+
+    #[inline(always)]
+    fn store_lower(self, word: usize, value: u32) {
+        // SAFETY: see above.
+        unsafe { self.0.add(word).cast::<u32>().write(value) }
+    }
+
+    #[inline(always)]
+    fn compare_exchange(self, word: usize, expected: u64, new: u64) -> u64 {
+        let mut found = expected;
+        // SAFETY: see above.
+        unsafe {
+            asm!(
+                "r0 = cmpxchg_64({p} + 0, r0, {new})",
+                p = in(reg) self.0.add(word),
+                new = in(reg) new,
+                inout("r0") found,
+            );
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn exchange(self, word: usize, value: u64) {
+        let mut live = value;
+        // SAFETY: see above.
+        unsafe {
+            asm!("{v} = xchg_64({p} + 0, {v})", p = in(reg) self.0.add(word), v = inout(reg) live);
+        }
+        let _ = live;
+    }
+
+    #[inline(always)]
+    fn fetch_add(self, word: usize, value: u64) -> u64 {
+        // SAFETY: see above.
+        unsafe { fetch_add(self.0.add(word), value) }
+    }
+
+    #[inline(always)]
+    fn add(self, word: usize, value: u64) {
+        // SAFETY: see above.
+        unsafe { atomic_add(self.0.add(word), value) }
+    }
+
+    #[inline(always)]
+    fn or(self, word: usize, bits: u64) {
+        // SAFETY: see above.
+        unsafe { atomic_or(self.0.add(word), bits) }
+    }
+
+    #[inline(always)]
+    fn opaque(mut number: u64) -> u64 {
+        // SAFETY: no instruction at all.
+        unsafe { asm!("/* {n} */", n = inout(reg) number) };
+        number
     }
 }
 
@@ -193,55 +262,6 @@ pub fn masked<const MASK: i32>(mut number: u64) -> u64 {
     // SAFETY: it only masks a register.
     unsafe { asm!("{n} &= {mask}", n = inout(reg) number, mask = const MASK) };
     number
-}
-
-/// The bits in which the slot's key is another.
-#[inline(always)]
-unsafe fn differences(words: *mut u64, key: [u64; KEY_WORDS]) -> u64 {
-    // SAFETY: the caller's.
-    unsafe {
-        let word = |index: usize| words.add(slot::KEY + index).read();
-        let mut differs = word(0) ^ key[0];
-        differs |= word(1) ^ key[1];
-        differs |= word(2) ^ key[2];
-        differs |= word(3) ^ key[3];
-        differs |= word(4) ^ key[4];
-        differs |= (word(5) ^ key[5]) << 32;
-        // Or the compiler would make a branch of each word.
-        asm!("/* {d} */", d = inout(reg) differs);
-        differs
-    }
-}
-
-/// Whether the empty slot is the flow's now, with the key in it.
-#[inline(always)]
-unsafe fn claim(words: *mut u64, tag: u64, key: [u64; KEY_WORDS]) -> bool {
-    // SAFETY: the caller's. Who has changed EMPTY to BUSY alone writes the key,
-    // and it is not read before it is LIVE.
-    unsafe {
-        let mut found = state::EMPTY;
-        asm!(
-            "r0 = cmpxchg_64({p} + 0, r0, {new})",
-            p = in(reg) words,
-            new = in(reg) state::BUSY | tag,
-            inout("r0") found,
-        );
-        if found != state::EMPTY {
-            return false;
-        }
-        let to = words.add(slot::KEY);
-        to.write(key[0]);
-        to.add(1).write(key[1]);
-        to.add(2).write(key[2]);
-        to.add(3).write(key[3]);
-        to.add(4).write(key[4]);
-        to.add(5).cast::<u32>().write(key[5] as u32);
-        // An exchange, for its barrier.
-        let mut live = state::LIVE | tag;
-        asm!("{v} = xchg_64({p} + 0, {v})", p = in(reg) words, v = inout(reg) live);
-        let _ = live;
-        true
-    }
 }
 
 /// `AtomicU64::fetch_add` does not compile for the BPF target.

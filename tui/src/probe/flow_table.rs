@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashTable;
 use probe_common::parse::number::ip;
-use probe_common::table::{Geometry, KEY_WORDS, SLOTS, slot, state, tcp, unpack_counts};
+use probe_common::table::protocol::{self, OwnerWords};
+use probe_common::table::{Geometry, SLOTS, slot, tcp, unpack_counts};
 use probe_common::{Counters, Direction, FlowKey, SocketRecord};
 
 use super::sys::{self, MappedArray};
@@ -55,6 +56,32 @@ pub struct FlowTable {
     found: Vec<u32>,
     positions: Vec<u32>,
     by_tag: HashTable<(u32, u32)>,
+}
+
+/// Words that are mapped.
+#[derive(Clone, Copy)]
+struct Words<'a>(&'a [AtomicU64]);
+
+impl OwnerWords for Words<'_> {
+    fn load_acquire(self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Acquire)
+    }
+
+    fn load(self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Relaxed)
+    }
+
+    fn store(self, word: usize, value: u64) {
+        self.0[word].store(value, Ordering::Relaxed);
+    }
+
+    fn store_release(self, word: usize, value: u64) {
+        self.0[word].store(value, Ordering::Release);
+    }
+
+    fn and(self, word: usize, bits: u64) {
+        self.0[word].fetch_and(bits, Ordering::Relaxed);
+    }
 }
 
 /// The pages of a table for this many flows.
@@ -187,16 +214,10 @@ impl FlowTable {
 
     /// The slots with counts in the epoch, ascending.
     fn find(&mut self, epoch: u32) -> io::Result<()> {
-        let shift = (epoch & 1) * 32;
+        let parity = epoch as usize & 1;
         self.found.clear();
         for row in 0..self.dirty.len() {
-            let word = &self.dirty.element(row)?[0];
-            let mut bits = (word.load(Ordering::Relaxed) >> shift) as u32;
-            if bits == 0 {
-                continue;
-            }
-            // The other half is being written.
-            word.fetch_and(!(u64::from(u32::MAX) << shift), Ordering::Relaxed);
+            let mut bits = protocol::take_dirty(Words(self.dirty.element(row)?), parity);
             while bits != 0 {
                 let at = bits.trailing_zeros();
                 self.found.push(row as u32 * SLOTS as u32 + at);
@@ -220,30 +241,19 @@ impl FlowTable {
     fn take(&self, number: u32, epoch: u32) -> io::Result<(u32, FlowCounts)> {
         let parity = (epoch & 1) as usize;
         let words = self.words(number)?;
-        let tag = words[slot::STATE].load(Ordering::Acquire) as u32;
-        let mut key: [u64; KEY_WORDS] =
-            std::array::from_fn(|index| words[slot::KEY + index].load(Ordering::Relaxed));
-        let flags = (key[KEY_WORDS - 1] >> (32 + parity * 16)) as u16;
-        if flags != 0 {
-            let mask = 0xffff << (32 + parity * 16);
-            words[slot::FLAGS].fetch_and(!mask, Ordering::Relaxed);
-        }
-        key[KEY_WORDS - 1] &= u64::from(u32::MAX);
+        let protocol::Taken {
+            tag,
+            key,
+            flags,
+            counts,
+        } = protocol::take(Words(words), parity);
         let mut flow = FlowCounts {
             key: FlowKey::unpack(key),
             ..FlowCounts::default()
         };
         let meta = words[slot::META].load(Ordering::Relaxed);
         for (direction, counters) in flow.value.directions.iter_mut().enumerate() {
-            let take = |index: usize| {
-                let value = words[index].load(Ordering::Relaxed);
-                if value != 0 {
-                    words[index].store(0, Ordering::Relaxed);
-                }
-                value
-            };
-            let hot = take(slot::hot(direction, parity));
-            let more = take(slot::more(direction, parity));
+            let [hot, more] = counts[direction];
             let (packets, bytes, extra_segments) = unpack_counts(hot, more);
             if packets == 0 {
                 continue;
@@ -329,16 +339,12 @@ impl FlowTable {
     /// Makes a retired slot empty. Not one with counts: programs that had found it
     /// may have added to the running epoch, which is read first.
     fn try_free(&self, number: u32) -> io::Result<bool> {
-        let words = self.words(number)?;
-        let is_zero = |word: &AtomicU64| word.load(Ordering::Relaxed) == 0;
-        if !words[slot::COUNTS..].iter().all(is_zero) {
-            return Ok(false);
-        }
-        for word in self.tcp_words(number)?.iter().chain(&words[slot::KEY..]) {
-            word.store(0, Ordering::Relaxed);
-        }
-        words[slot::STATE].store(state::EMPTY, Ordering::Release);
-        Ok(true)
+        protocol::free(Words(self.words(number)?), || {
+            for word in self.tcp_words(number)? {
+                word.store(0, Ordering::Relaxed);
+            }
+            Ok(())
+        })
     }
 
     /// Retires flows that have been idle for long: the fuller the table, the sooner.
@@ -362,9 +368,7 @@ impl FlowTable {
                 continue;
             }
             let number = number as u32;
-            let word = &self.words(number)?[slot::STATE];
-            let tag = word.load(Ordering::Relaxed) & u64::from(u32::MAX);
-            word.store(state::RETIRED | tag, Ordering::Relaxed);
+            protocol::retire(Words(self.words(number)?));
             self.last[number as usize] = RETIRED;
             self.retired.push(number);
         }
