@@ -1,7 +1,8 @@
 //! What the tracing programs see: each signal by a real event in namespaces, and as
 //! many as there were.
 
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::collections::{HashMap, HashSet};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::linux::fs::MetadataExt;
 use std::process::{self, Command, Stdio};
 
@@ -11,6 +12,7 @@ use nkview::probe::trace::Tracer;
 use rustix::net::sockopt;
 
 use crate::Test;
+use crate::holder::{CONNECTIONS, Holder, Line};
 use crate::lab::{End, FAR, Family, Kind, Lab, Layout, NEAR};
 use crate::layout::Ends;
 use crate::namespace::{self, Namespace};
@@ -60,6 +62,7 @@ pub fn tests() -> Vec<Test> {
             owners_of_many,
         ),
         test("a_socket_of_several_processes", &[], several_owners),
+        test("a_socket_that_is_passed_on", &[], a_passed_socket),
         test("healthy_traffic_has_no_drops_but_noise", &[], healthy),
     ]
 }
@@ -382,38 +385,67 @@ fn a_socket_has_its_owner() {
 }
 
 /// No cookie may ever name another process, whichever end of however short a
-/// connection it is of.
+/// connection it is of, and whoever else listens at the same port.
 fn owners_of_many() {
-    const CONNECTIONS: usize = 1000;
+    const HOLDERS: usize = 3;
     let namespace = Namespace::new();
     namespace.ip("link set lo up");
     let mut observer = Observer::new();
-    let listener = namespace.enter(|| TcpListener::bind("127.0.0.1:0").unwrap());
-    let address = listener.local_addr().unwrap();
-    let mut cookies = Vec::new();
-    namespace.enter(|| {
-        for round in 0..CONNECTIONS {
-            let client = TcpStream::connect(address).unwrap();
-            let (server, _) = listener.accept().unwrap();
-            for socket in [&client, &server] {
-                let cookie = sockopt::socket_cookie(socket).unwrap();
+    let holders = [(); HOLDERS].map(|()| Holder::of_connections(&namespace));
+    let mut holder_of = HashMap::new();
+    let mut kept = HashSet::new();
+    let mut keeping = HashSet::new();
+    wait::until_true("the owners of what is kept", || {
+        for holder in &holders {
+            for line in holder.lines.try_iter() {
+                let cookie = match line {
+                    Line::Has(cookie) => cookie,
+                    Line::Keeps(cookie) => {
+                        kept.insert(cookie);
+                        keeping.insert(holder.pid());
+                        cookie
+                    }
+                };
+                holder_of.insert(cookie, holder.pid());
                 observer.tracer.ask(cookie);
-                cookies.push(cookie);
-            }
-            if round % 50 == 0 {
-                observer.read();
             }
         }
+        observer.read();
+        // So many are asked for that some are put off.
+        for &cookie in &kept {
+            observer.tracer.ask(cookie);
+        }
+        let found = |cookie: &u64| observer.seen.owners.iter().any(|it| it.cookie == *cookie);
+        keeping.len() == HOLDERS && kept.iter().all(found)
     });
-    observer.read();
-    let owners = &observer.seen.owners;
-    let ours: Vec<_> = owners
-        .iter()
-        .filter(|owner| cookies.contains(&owner.cookie))
-        .collect();
-    // Those that were open while it was read.
-    assert!(ours.len() >= 2 * CONNECTIONS / 50, "{}", ours.len());
-    assert!(ours.iter().all(|owner| owner.pid == process::id()));
+    // Both ends of each.
+    assert!(
+        holder_of.len() >= HOLDERS * CONNECTIONS,
+        "{}",
+        holder_of.len()
+    );
+    for owner in &observer.seen.owners {
+        if let Some(holder) = holder_of.get(&owner.cookie) {
+            assert_eq!((owner.pid, owner.others), (*holder, 0), "{owner:?}");
+        }
+    }
+}
+
+/// A descriptor that is passed on over a socket has a new owner.
+fn a_passed_socket() {
+    let namespace = Namespace::new();
+    let mut observer = Observer::new();
+    let socket = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    let cookie = sockopt::socket_cookie(&socket).unwrap();
+    assert_eq!(observer.owner_of(cookie).pid, process::id());
+    let holder = Holder::of(socket.into());
+    wait::until_true("the other process owns it", || {
+        observer.tracer.ask(cookie);
+        observer.read();
+        let mut owners = observer.seen.owners.iter().rev();
+        let last = owners.find(|owner| owner.cookie == cookie);
+        last.is_some_and(|owner| (owner.pid, owner.others) == (holder.pid(), 0))
+    });
 }
 
 fn several_owners() {

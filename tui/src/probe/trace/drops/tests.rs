@@ -37,7 +37,12 @@ fn drops_of_drivers_are_no_noise_though_they_have_no_reason() {
     ] {
         assert!(!is_noise("NOT_SPECIFIED", place), "{place}");
     }
-    for place in ["sk_stream_kill_queues", "unix_release_sock", "tcp_v4_rcv"] {
+    for place in [
+        "sk_stream_kill_queues",
+        "unix_release_sock",
+        "tcp_v4_rcv",
+        "icmpv6_rcv",
+    ] {
         assert!(is_noise("NOT_SPECIFIED", place), "{place}");
     }
     assert!(is_noise("NO_SOCKET", "ping_rcv"));
