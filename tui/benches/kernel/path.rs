@@ -28,6 +28,8 @@ struct Loaded {
     program: Program,
     maps: Maps,
     ring: RingBuf<MapData>,
+    /// Instructions that the verifier followed.
+    verified: u32,
 }
 
 /// Which packets get an event.
@@ -60,10 +62,12 @@ impl Loaded {
             verdict: verdict::NEXT,
             link_layer: LinkLayer::Ethernet as u32,
         };
+        let info = sys::program_info(object.counting()).unwrap();
         Self {
             program: object.load(identity).unwrap(),
             maps,
             ring,
+            verified: info.verified_instructions,
         }
     }
 
@@ -120,6 +124,7 @@ fn read(processors: &Processors) -> Case {
         program,
         maps,
         ring,
+        ..
     } = Loaded::roomy(processors);
     let reader = Rc::new(Reader::start(ring, processors.clone()));
     let theirs = Rc::clone(&reader);
@@ -145,11 +150,10 @@ pub fn table(processors: &Processors) {
     let start = Instant::now();
     let counting = Loaded::new(1024, 1 << 20, &Events::None);
     let loading = start.elapsed();
-    let info = sys::program_info(counting.program.as_fd()).unwrap();
     println!(
         "making the maps and loading took {:.1} ms; the verifier followed {} instructions\n",
         loading.as_secs_f64() * 1e3,
-        info.verified_instructions
+        counting.verified
     );
     let full = Loaded::new(1024, 1 << 12, &Events::All);
     let case = |name, loaded: &Loaded, packet| Case::new(name, &loaded.program, packet, REPEAT);

@@ -179,6 +179,7 @@ pub struct Object {
     /// An array with the program. The kernel empties it when its last descriptor is closed, so each
     /// program of a hook does.
     body: Arc<MapData>,
+    counting: OwnedFd,
     license: CString,
 }
 
@@ -271,9 +272,16 @@ impl Object {
         let object = Self {
             current,
             body: Arc::new(body),
+            counting,
             license,
         };
         Ok((object, maps, ring))
+    }
+
+    /// The program that counts, which the kernel has verified.
+    #[must_use]
+    pub fn counting(&self) -> BorrowedFd<'_> {
+        self.counting.as_fd()
     }
 
     /// Loads a program for a hook, which knows who it is.

@@ -17,6 +17,7 @@ mod clsact;
 mod counting;
 mod demo;
 mod device;
+mod facts;
 mod fate;
 mod faults;
 mod filter;
@@ -116,6 +117,7 @@ fn main() -> ExitCode {
         cleanup::tests(),
         clsact::tests(),
         demo::tests(),
+        facts::tests(),
         fate::tests(),
         faults::tests(),
         following::tests(),

@@ -65,6 +65,26 @@ pub fn redirect_to(namespace: &Namespace, index: u32, hook: HookPoint, target: u
     attach_code(namespace, index, hook, "redirect", &code).unwrap()
 }
 
+/// Attaches a program that drops one packet in sixteen, at random.
+pub fn drop_some(namespace: &Namespace, index: u32, hook: HookPoint) -> Attached {
+    const BPF_FUNC_GET_PRANDOM_U32: i32 = 7;
+    // r0 = helper() & 15; if r0 == 0 return DROP; return NEXT
+    let jump_if_zero = bpf_insn {
+        off: 2,
+        ..insn(0x15, 0, 0)
+    };
+    let code = [
+        insn(0x85, 0, BPF_FUNC_GET_PRANDOM_U32),
+        insn(0x57, 0, 15),
+        jump_if_zero,
+        insn(0xb7, 0, NEXT),
+        insn(0x95, 0, 0),
+        insn(0xb7, 0, DROP),
+        insn(0x95, 0, 0),
+    ];
+    attach_code(namespace, index, hook, "loss", &code).unwrap()
+}
+
 /// Loads a program that always returns `verdict`.
 pub fn load(verdict: i32) -> OwnedFd {
     load_program("constant", &constant(verdict), c"GPL").unwrap()

@@ -206,12 +206,46 @@ fn book(interval: &Interval, seen: &mut Tally) -> u64 {
     totals.iter().map(|totals| totals.untracked_packets).sum()
 }
 
+const FIN: u8 = 1;
+pub const SYN: u8 = 2;
+pub const RST: u8 = 4;
+pub const ACK: u8 = 16;
+
+/// A segment of one connection, in the frame in which it is sent or received.
+pub fn segment(
+    direction: Direction,
+    flags: u8,
+    sequence: u32,
+    acknowledgment: u32,
+    window: u16,
+    payload: usize,
+) -> Vec<u8> {
+    let (ports, ends) = match direction {
+        Direction::Out => ([40_000_u16, 443], [1, 2]),
+        Direction::In => ([443, 40_000], [2, 1]),
+    };
+    let length = (40 + payload as u16).to_be_bytes();
+    [
+        &[2; 12][..],
+        &[8, 0, 0x45, 0],
+        &length,
+        &[0, 0, 0, 0, 64, 6, 0, 0],
+        &ends.map(|end| [10, 0, 0, end]).concat(),
+        &ports.map(u16::to_be_bytes).concat(),
+        &sequence.to_be_bytes(),
+        &acknowledgment.to_be_bytes(),
+        &[0x50, flags],
+        &window.to_be_bytes(),
+        &[0; 4],
+        &vec![0; payload],
+        // Padding of short frames is no payload.
+        &[0; 6],
+    ]
+    .concat()
+}
+
 /// A connection with all that can be wrong, segment by segment.
 fn tcp() {
-    const FIN: u8 = 1;
-    const SYN: u8 = 2;
-    const RST: u8 = 4;
-    const ACK: u8 = 16;
     let (mut counters, programs) = start(1024);
     let send = |direction: Direction,
                 flags,
@@ -219,32 +253,7 @@ fn tcp() {
                 acknowledgment: u32,
                 window: u16,
                 payload: usize| {
-        let ports: [[u8; 2]; 2] = match direction {
-            Out => [[0x9c, 0x40], [1, 0xbb]],
-            In => [[1, 0xbb], [0x9c, 0x40]],
-        };
-        let ends: [[u8; 4]; 2] = match direction {
-            Out => [[10, 0, 0, 1], [10, 0, 0, 2]],
-            In => [[10, 0, 0, 2], [10, 0, 0, 1]],
-        };
-        let length = (40 + payload as u16).to_be_bytes();
-        let packet = [
-            &[2; 12][..],
-            &[8, 0, 0x45, 0],
-            &length,
-            &[0, 0, 0, 0, 64, 6, 0, 0],
-            &ends.concat(),
-            &ports.concat(),
-            &sequence.to_be_bytes(),
-            &acknowledgment.to_be_bytes(),
-            &[0x50, flags],
-            &window.to_be_bytes(),
-            &[0; 4],
-            &vec![0; payload],
-            // Padding of short frames is no payload.
-            &[0; 6],
-        ]
-        .concat();
+        let packet = segment(direction, flags, sequence, acknowledgment, window, payload);
         sys::test_run(programs[direction as usize].as_fd(), &packet, 1).unwrap();
     };
     use Direction::{In, Out};
