@@ -21,6 +21,21 @@ pub enum Motion {
     Last,
 }
 
+/// A list, whatever its rows are.
+pub trait Rows {
+    /// Moves the selection.
+    fn step(&mut self, motion: Motion);
+
+    /// Scrolls by rows; the selection stays where it is.
+    fn scroll(&mut self, rows: i32);
+
+    /// Sets how many rows fit. Returns whether that moves the rows.
+    fn set_page(&mut self, page: usize) -> bool;
+
+    /// Clears the selection. Returns whether there was one.
+    fn deselect(&mut self) -> bool;
+}
+
 /// Rows that move, which of them is selected, and which are visible.
 #[derive(Clone, Debug)]
 pub struct List<I> {
@@ -127,7 +142,7 @@ impl<I: Copy + PartialEq> List<I> {
         }
     }
 
-    /// Gives up the selection; returns whether there was one.
+    /// Clears the selection; returns whether there was one.
     pub fn deselect(&mut self) -> bool {
         self.selected.take().is_some()
     }
@@ -137,7 +152,7 @@ impl<I: Copy + PartialEq> List<I> {
         self.offset = 0;
     }
 
-    /// So many rows are visible. Returns whether that moves them.
+    /// Sets how many rows fit. Returns whether that moves them.
     pub fn set_page(&mut self, page: usize) -> bool {
         let offset = self.offset;
         if self.page != page {
@@ -166,6 +181,24 @@ impl<I: Copy + PartialEq> List<I> {
         self.offset = self
             .offset
             .min(self.rows.len().saturating_sub(self.page.max(1)));
+    }
+}
+
+impl<I: Copy + PartialEq> Rows for List<I> {
+    fn step(&mut self, motion: Motion) {
+        self.step(motion);
+    }
+
+    fn scroll(&mut self, rows: i32) {
+        self.scroll(rows);
+    }
+
+    fn set_page(&mut self, page: usize) -> bool {
+        self.set_page(page)
+    }
+
+    fn deselect(&mut self) -> bool {
+        self.deselect()
     }
 }
 

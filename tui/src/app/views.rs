@@ -18,7 +18,7 @@ use super::action::Action;
 use super::bindings::Row;
 use super::filtering::Subject;
 use super::item::Item;
-use super::list::{Extent, Motion, Scroll};
+use super::list::{Extent, List, Motion, Rows, Scroll};
 use super::state::State;
 use super::tab::{Tab, each_view};
 use crate::diagnosis::Kind;
@@ -31,6 +31,26 @@ pub use hosts::{Branch, HostsView};
 pub use packets::PacketsView;
 pub use probe::ProbeView;
 pub use problems::{ProblemsView, key as problem_key};
+
+/// The rows of a view, and the details of the selected one.
+pub struct Browsed<'a> {
+    list: &'a mut dyn Rows,
+    /// Whether the details are open.
+    detail: &'a mut bool,
+    /// How far they are scrolled.
+    detail_scroll: &'a mut Scroll,
+}
+
+/// Selects an item, whose details start at their top. Returns whether it was
+/// selected already.
+fn select<I: Copy + PartialEq>(list: &mut List<I>, detail_scroll: &mut Scroll, item: I) -> bool {
+    let again = list.selected() == Some(item);
+    if !again {
+        *detail_scroll = Scroll::default();
+        list.select(item);
+    }
+    again
+}
 
 /// What a view does in its own way. The defaults do nothing: they are right for
 /// a view without rows.
@@ -68,20 +88,36 @@ pub trait View {
         false
     }
 
+    /// Its rows and the details of the selected one, on which the methods from
+    /// [`step`](Self::step) to [`deselect`](Self::deselect) act.
+    fn browsed(&mut self) -> Option<Browsed<'_>> {
+        None
+    }
+
     /// Moves the selection, or scrolls text.
-    fn step(&mut self, _: Motion, _: &State) {}
+    fn step(&mut self, motion: Motion, _: &State) {
+        if let Some(browsed) = self.browsed() {
+            *browsed.detail_scroll = Scroll::default();
+            browsed.list.step(motion);
+        }
+    }
 
     /// Scrolls by rows; the selection stays where it is.
-    fn scroll(&mut self, _rows: i32) {}
+    fn scroll(&mut self, rows: i32) {
+        if let Some(browsed) = self.browsed() {
+            browsed.list.scroll(rows);
+        }
+    }
 
-    /// So much of it was visible. Returns whether that moves the rows.
-    fn set_extent(&mut self, _: Extent) -> bool {
-        false
+    /// Sets how much of it was visible. Returns whether that moves the rows.
+    fn set_extent(&mut self, extent: Extent) -> bool {
+        self.browsed()
+            .is_some_and(|browsed| browsed.list.set_page(extent.page))
     }
 
     /// How far its details are scrolled.
     fn detail_scroll(&mut self) -> Option<&mut Scroll> {
-        None
+        self.browsed().map(|browsed| browsed.detail_scroll)
     }
 
     /// Selects an item. Returns whether it was selected already.
@@ -96,11 +132,16 @@ pub trait View {
 
     /// Closes what was opened last. Returns whether something was open.
     fn close(&mut self) -> bool {
-        false
+        self.browsed()
+            .is_some_and(|browsed| std::mem::take(browsed.detail))
     }
 
     /// Clears the selection.
-    fn deselect(&mut self, _: &State) {}
+    fn deselect(&mut self, _: &State) {
+        if let Some(browsed) = self.browsed() {
+            browsed.list.deselect();
+        }
+    }
 
     /// What is selected, as text.
     fn copy(&self, _: &State) -> Option<String> {

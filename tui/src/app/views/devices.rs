@@ -1,10 +1,10 @@
 //! The list of devices: the selection and the details.
 
-use super::{Badge, Outcome, View};
+use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::item::Item;
-use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::list::{List, Motion, Scroll};
 use crate::app::state::State;
 use crate::model::{Command, Device, Watch};
 
@@ -82,33 +82,19 @@ impl View for DevicesView {
 
     fn advance(&mut self, _: &State) {}
 
-    fn step(&mut self, motion: Motion, _: &State) {
-        self.detail_scroll = Scroll::default();
-        self.list.step(motion);
-    }
-
-    fn scroll(&mut self, rows: i32) {
-        self.list.scroll(rows);
-    }
-
-    fn set_extent(&mut self, extent: Extent) -> bool {
-        self.list.set_page(extent.page)
-    }
-
-    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
-        Some(&mut self.detail_scroll)
+    fn browsed(&mut self) -> Option<Browsed<'_>> {
+        Some(Browsed {
+            list: &mut self.list,
+            detail: &mut self.detail,
+            detail_scroll: &mut self.detail_scroll,
+        })
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {
-        let Item::Device(index) = item else {
-            return false;
-        };
-        let again = self.list.selected() == Some(index);
-        if !again {
-            self.detail_scroll = Scroll::default();
-            self.list.select(index);
+        match item {
+            Item::Device(index) => select(&mut self.list, &mut self.detail_scroll, index),
+            _ => false,
         }
-        again
     }
 
     fn open(&mut self, state: &State) -> Outcome {
@@ -124,14 +110,6 @@ impl View for DevicesView {
             self.detail = !self.detail;
         }
         Outcome::Done
-    }
-
-    fn close(&mut self) -> bool {
-        std::mem::take(&mut self.detail)
-    }
-
-    fn deselect(&mut self, _: &State) {
-        self.list.deselect();
     }
 
     fn copy(&self, state: &State) -> Option<String> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use probe_common::{Direction, FlowKey};
 
-use super::{Badge, Outcome, View};
+use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
@@ -12,7 +12,7 @@ use crate::app::criteria::{Criteria, count};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
-use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::list::{List, Motion, Scroll};
 use crate::app::measure::{Measure, ordered};
 use crate::app::names;
 use crate::app::order::Order;
@@ -300,33 +300,19 @@ impl View for FlowsView {
         self.merge(&state.picture().flows, state.criteria(), state.measure());
     }
 
-    fn step(&mut self, motion: Motion, _: &State) {
-        self.detail_scroll = Scroll::default();
-        self.list.step(motion);
-    }
-
-    fn scroll(&mut self, rows: i32) {
-        self.list.scroll(rows);
-    }
-
-    fn set_extent(&mut self, extent: Extent) -> bool {
-        self.list.set_page(extent.page)
-    }
-
-    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
-        Some(&mut self.detail_scroll)
+    fn browsed(&mut self) -> Option<Browsed<'_>> {
+        Some(Browsed {
+            list: &mut self.list,
+            detail: &mut self.detail,
+            detail_scroll: &mut self.detail_scroll,
+        })
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {
-        let Item::Flow(key) = item else {
-            return false;
-        };
-        let again = self.list.selected() == Some(key);
-        if !again {
-            self.detail_scroll = Scroll::default();
-            self.list.select(key);
+        match item {
+            Item::Flow(key) => select(&mut self.list, &mut self.detail_scroll, key),
+            _ => false,
         }
-        again
     }
 
     fn open(&mut self, _: &State) -> Outcome {
@@ -342,10 +328,6 @@ impl View for FlowsView {
 
     fn close(&mut self) -> bool {
         self.cell.take().is_some() || std::mem::take(&mut self.detail)
-    }
-
-    fn deselect(&mut self, _: &State) {
-        self.list.deselect();
     }
 
     fn copy(&self, state: &State) -> Option<String> {

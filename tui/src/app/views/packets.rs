@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use probe_common::FlowKey;
 
-use super::{Outcome, View};
+use super::{Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
-use crate::app::list::{Extent, List, Motion, Scroll};
+use crate::app::list::{List, Motion, Scroll};
 use crate::app::state::State;
 use crate::dissect::summary;
 use crate::filter::Filter;
@@ -92,24 +92,20 @@ impl View for PacketsView {
         self.list.scroll(rows);
     }
 
-    fn set_extent(&mut self, extent: Extent) -> bool {
-        self.list.set_page(extent.page)
-    }
-
-    fn detail_scroll(&mut self) -> Option<&mut Scroll> {
-        Some(&mut self.detail_scroll)
+    fn browsed(&mut self) -> Option<Browsed<'_>> {
+        Some(Browsed {
+            list: &mut self.list,
+            detail: &mut self.detail,
+            detail_scroll: &mut self.detail_scroll,
+        })
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {
         let Item::Packet(number) = item else {
             return false;
         };
-        let again = self.list.selected() == Some(number);
-        if !again {
-            self.follow = false;
-            self.detail_scroll = Scroll::default();
-            self.list.select(number);
-        }
+        let again = select(&mut self.list, &mut self.detail_scroll, number);
+        self.follow &= again;
         again
     }
 
@@ -123,10 +119,6 @@ impl View for PacketsView {
         }
         self.detail = !self.detail;
         Outcome::Done
-    }
-
-    fn close(&mut self) -> bool {
-        std::mem::take(&mut self.detail)
     }
 
     fn deselect(&mut self, state: &State) {
