@@ -1,14 +1,16 @@
 //! However nkview ends: the terminal is as it was, and nothing is left on the
 //! hooks, no pair, no namespace.
 
+use std::process::{Command, Stdio};
+
 use nkview::probe::sys::HookPoint;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{self, End, Kind, Lab, Layout, NEAR};
 use crate::namespace::Namespace;
 use crate::need::Need;
 use crate::program::{self, NEXT};
-use crate::stream::{Stream, refusal};
+use crate::stream::{NKVIEW, Stream, refusal};
 use crate::tty::{self, Tty};
 use crate::{Test, device, filter, wait};
 
@@ -59,6 +61,17 @@ pub fn tests() -> Vec<Test> {
             format!("cleanup::a_second_device_that_refuses::{layout}"),
             layout.needs(),
             move || second_device_refuses(layout),
+        ));
+    }
+    for (name, signal) in [
+        ("INT", Signal::INT),
+        ("TERM", Signal::TERM),
+        ("HUP", Signal::HUP),
+    ] {
+        tests.push(Test::new(
+            format!("cleanup::while_it_attaches::{name}"),
+            [Need::Tcx],
+            move || while_it_attaches(signal),
         ));
     }
     let mut on_netkit = |name: &str, run: fn()| {
@@ -131,6 +144,37 @@ fn stream_leaves_the_hooks(layout: Layout) {
     wait::until_true("empty hooks after a kill", || {
         lab.program_counts() == [0, 0]
     });
+}
+
+/// A signal that comes while devices are attached to, one after the other.
+fn while_it_attaches(signal: Signal) {
+    const DEVICES: usize = 24;
+    let namespace = Namespace::new();
+    let names: Vec<String> = (0..DEVICES).map(|number| format!("up{number}")).collect();
+    let pairs = names
+        .iter()
+        .enumerate()
+        .map(|(number, name)| format!("link add {name} type veth peer name other{number}\n"));
+    namespace.ip(&pairs.collect::<String>());
+    let attached = || {
+        let programs = |name: &String| {
+            let hooks = [HookPoint::TcxIngress, HookPoint::TcxEgress];
+            hooks
+                .map(|hook| lab::programs(&namespace, name, hook).len())
+                .iter()
+                .sum::<usize>()
+        };
+        names.iter().map(programs).sum::<usize>()
+    };
+    let mut command = Command::new(NKVIEW);
+    command.args(["stream", "--json"]).args(&names);
+    let command = command.stdout(Stdio::null());
+    let mut child = namespace.enter(|| command.spawn().unwrap());
+    wait::until_true("the first programs are there", || attached() > 0);
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let status = wait::until("its end", || child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+    assert_eq!(attached(), 0);
 }
 
 /// A device that cannot be watched, after one that can: because it is not there,

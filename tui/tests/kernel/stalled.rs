@@ -5,7 +5,7 @@ use std::fs;
 use std::net::UdpSocket;
 
 use nkview::probe::sys::{HookPoint, chain};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::lab::{self, End, Family, Kind, Lab, Layout, NEAR};
@@ -30,6 +30,11 @@ pub fn tests() -> Vec<Test> {
         add("all_counts_arrive", all_counts_arrive);
         add("devices_and_hooks_are_followed", devices_and_hooks);
     }
+    tests.push(Test::new(
+        "stalled::a_second_ctrl_c",
+        [VETH.chained()],
+        second_interrupt,
+    ));
     tests.push(Test::new(
         "stalled::a_closed_hook_opens_and_closes",
         NETKIT.needs(),
@@ -143,6 +148,28 @@ fn devices_and_hooks(layout: Layout) {
     let mut devices = report.of_type("device");
     let is_watched = |line: &&Value| line["name"] == "new0" && line["hooks"] == "tcx";
     assert!(devices.any(|line| is_watched(&line)));
+}
+
+/// Whoever does not want to wait for the reader presses Ctrl-C again.
+fn second_interrupt() {
+    let lab = Lab::up(VETH);
+    traffic::ping(&lab, End::Near, Family::V4, 1);
+    let sender = Sender::new(&lab);
+    let mut stream = watch(&lab);
+    let stall = stream.stall();
+    fill(&lab, &sender, &stream);
+    for _ in 0..2 {
+        kill_process(stream.pid(), Signal::INT).unwrap();
+    }
+    // Both may be one signal, if the first was not taken yet.
+    wait::until_true("nothing is left", || lab.program_counts() == [0, 0]);
+    let path = format!("/proc/{}/stat", stream.pid().as_raw_nonzero());
+    wait::until_true("its end", || {
+        fs::read_to_string(&path).unwrap().contains(") Z ")
+    });
+    drop(stall);
+    let status = stream.ended();
+    assert!([Some(130), Some(1)].contains(&status.code()), "{status}");
 }
 
 /// What decides over a packet's fate waits for no reader.

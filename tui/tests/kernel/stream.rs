@@ -1,7 +1,7 @@
 //! A running `nkview stream`.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -141,6 +141,11 @@ impl Stream {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status} after {signal:?}");
         Report::new(std::mem::take(&mut self.said))
+    }
+
+    /// Waits for its end, whatever it has said.
+    pub fn ended(&mut self) -> ExitStatus {
+        crate::wait::until("the end of the stream", || self.child.try_wait().unwrap())
     }
 
     /// Ends it as nothing can be prepared for.
