@@ -22,6 +22,7 @@ mod navigation;
 pub mod notices;
 pub mod order;
 pub mod own;
+pub mod past;
 mod preferences;
 pub mod push_down;
 pub mod state;

@@ -131,9 +131,21 @@ pub struct WatchArgs {
     /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// Going back in time.
+    #[command(flatten)]
+    pub history: HistoryArgs,
     /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,
+}
+
+/// How much is remembered on the screen.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Going back in time")]
+pub struct HistoryArgs {
+    /// Memory for the last minutes, which the keys [ and ] go back to; 0 for none
+    #[arg(long, value_name = "BYTES", default_value = "64Mi", value_parser = size_or_none)]
+    pub history: u64,
 }
 
 /// Arguments of `nkview demo`.
@@ -149,6 +161,9 @@ pub struct DemoArgs {
     /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// Going back in time.
+    #[command(flatten)]
+    pub history: HistoryArgs,
     /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
@@ -169,9 +184,17 @@ pub struct RecordArgs {
     /// Stop after this many seconds, counted from when all devices are attached
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
-    /// Stop when the file has about this many bytes, e.g. 500M or 2G
+    /// Stop when the file has about this many bytes, e.g. 500M or 2G; with --rotate,
+    /// begin the next
     #[arg(long, value_name = "BYTES", value_parser = size)]
     pub max_size: Option<u64>,
+    /// Stop when the file covers this many seconds; with --rotate, begin the next
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub max_time: Option<Duration>,
+    /// Write one file after the other (NAME-0001.nkv, ...), each as --max-size and
+    /// --max-time say, and keep only this many
+    #[arg(long, value_name = "FILES")]
+    pub rotate: Option<NonZero<u32>>,
     /// Keep at least this many bytes of each captured packet (128 are captured);
     /// without it only headers, ARP, ICMP and DNS are kept
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1..=128))]
@@ -508,6 +531,11 @@ fn size(text: &str) -> Result<u64, String> {
         .and_then(|(unit, number): (u64, u64)| number.checked_mul(unit))
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| "expected a number of bytes, such as 500M or 2Gi".to_owned())
+}
+
+/// As [`size`], or 0.
+fn size_or_none(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { size(text) }
 }
 
 fn speed(text: &str) -> Result<f64, String> {

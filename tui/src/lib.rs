@@ -10,6 +10,7 @@ pub mod demo;
 pub mod diagnosis;
 pub mod dissect;
 pub mod export;
+mod files;
 pub mod filter;
 pub mod flow;
 pub mod keys;

@@ -22,6 +22,7 @@
 mod flows;
 mod frame;
 mod headers;
+mod history;
 mod index;
 mod reader;
 mod varint;
@@ -34,9 +35,10 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Session;
+use crate::model::{Moment, Session};
 
 pub use headers::without_payload;
+pub use history::{Frames, History, Past};
 pub use index::{Index, Keyframe};
 pub use reader::{Item, Reader};
 pub use writer::Writer;
@@ -48,6 +50,12 @@ const SIGNATURE: [u8; 8] = *b"\x89nkv\r\n\x1a\n";
 const FORMAT: u16 = 1;
 /// Where the first frame begins.
 const START: u64 = (SIGNATURE.len() + size_of::<u16>()) as u64;
+
+/// What there was at a moment is known from what was reported since this many bytes
+/// of a recording before it, which take half a second to read,
+pub const READ_BACK: u64 = 16 << 20;
+/// and since at least this time: what rates, findings and most flows depend on.
+pub const LOOK_BACK: Moment = Moment::from_secs(60);
 
 /// What is known of a recording before its first event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::probe::live::Options;
 use crate::probe::{privileges, sys};
 use crate::replay::Recording;
 use crate::terminal;
-use screen::User;
+use screen::{Keeping, User};
 use signals::Signals;
 
 mod appearance;
@@ -50,7 +50,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             terminal::check()?;
             let user = User::read()?;
-            block_on(|signals| screen::show(options, args.screen, user, signals))
+            let keeping = Keeping::new(args.history);
+            block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => {
@@ -64,7 +65,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 remark: Some(demo.remark()),
                 ..options::live(&args.probe, &args.events)
             };
-            block_on(|signals| screen::show(options, args.screen, user, signals))
+            let keeping = Keeping::new(args.history);
+            block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         Some(Command::Serve(args)) => block_on(|signals| serve::serve(args, signals)),
         Some(Command::Stream(args)) => {
@@ -72,9 +74,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(|signals| stream::stream(args, recording, signals))
         }
         Some(Command::Record(args)) => {
-            // While files of other users can be created and given to them.
-            let file = record::create(&args.file, args.force)?;
-            block_on(|signals| record::record(args, file, signals))
+            let target = record::Target::create(&args)?;
+            block_on(|signals| record::record(args, target, signals))
         }
         Some(Command::Replay(args)) => {
             terminal::check()?;

@@ -20,17 +20,23 @@ use crate::app::effect::Effect;
 use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Appearance, Preferences};
+use crate::files::Files;
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Envelope, Event, Level, Request, Session};
+use crate::recording::Head;
 use crate::source::Pause;
 use crate::terminal::{self, Console, Input, Line as _, Setup};
 use crate::ui;
 use frame::Frame;
+use recall::Recall;
+use recorder::Recorders;
 use requests::{Answer, Requests};
 use resolve::{Dns, Lookup, Questions};
 
 mod frame;
+mod recall;
+mod recorder;
 mod requests;
 mod resolve;
 mod usage;
@@ -72,6 +78,12 @@ pub struct Options {
     pub pause: Option<Pause>,
     /// Bytes per second that may be written for what nobody asked for.
     pub draw_rate: Option<NonZero<u32>>,
+    /// Bytes of what is reported that are remembered.
+    pub history: u64,
+    /// Creates files for the user.
+    pub files: Option<Files>,
+    /// What recordings begin with.
+    pub head: Option<Head>,
 }
 
 /// Shows a session in the terminal until the user leaves or `shutdown` is over,
@@ -107,6 +119,14 @@ pub async fn run(
         .backend_mut()
         .ascii(app.state.appearance.ascii);
     let input = screen.inputs();
+    let recall = match &options.head {
+        Some(head) if options.history > 0 => Recall::new(head.clone(), options.history)?,
+        _ => Recall::default(),
+    };
+    let mut recorders = match (options.files, options.head) {
+        (Some(files), Some(head)) => Recorders::new(files, head),
+        _ => Recorders::default(),
+    };
     let ended = drive(
         screen.terminal(),
         input,
@@ -123,10 +143,13 @@ pub async fn run(
             lookup: Dns::default(),
             keymap: options.keymap.clone(),
             pause: options.pause,
+            recall,
+            recorders: &mut recorders,
         },
         shutdown,
     )
     .await;
+    recorders.finish().await;
     let mut last = String::new();
     if options.keep_screen && ended.is_ok() {
         let size = screen.terminal().size().context("cannot draw")?;
@@ -149,7 +172,7 @@ fn text(buffer: &Buffer) -> String {
 }
 
 /// What the loop depends on.
-pub struct Deps<L> {
+pub struct Deps<'a, L> {
     /// Bytes per second that may be written for automatic updates.
     pub draw_rate: Option<NonZero<u32>>,
     /// How long the first frame waits for the terminal's background colour.
@@ -160,6 +183,10 @@ pub struct Deps<L> {
     pub keymap: Keymap,
     /// Makes the source safe while this process is stopped.
     pub pause: Option<Pause>,
+    /// Remembers what is reported.
+    recall: Recall,
+    /// Writes recordings.
+    recorders: &'a mut Recorders,
 }
 
 /// The loop itself, on any terminal and any input.
@@ -178,7 +205,9 @@ pub async fn drive<B>(
         lookup,
         keymap,
         pause,
-    }: Deps<impl Lookup>,
+        mut recall,
+        recorders,
+    }: Deps<'_, impl Lookup>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()>
 where
@@ -246,6 +275,8 @@ where
             answers = requests.send(), if requests.is_waiting() => {
                 actions.extend(answers.into_iter().map(replied));
             }
+            past = recall.answer() => actions.push(Action::Recalled(Box::new(past))),
+            state = recorders.changed() => actions.push(Action::Recording(state)),
             (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
             envelope = events.recv(), if is_open => match envelope {
                 Some(Envelope { event: Event::Reply(reply), .. }) => {
@@ -256,6 +287,8 @@ where
                         let usage = meter.read(terminal.backend().written());
                         actions.extend(usage.map(Action::Used));
                     }
+                    actions.extend(recall.remember(&envelope).map(Action::Remembered));
+                    actions.extend(recorders.event(&envelope).map(Action::Recording));
                     actions.push(Action::Source(envelope));
                 }
                 None => {
@@ -278,6 +311,12 @@ where
                 }
                 Effect::Draw => frame.want(),
                 Effect::DrawSoon => frame.want_soon(COALESCE),
+                Effect::Recall { at, keep_closed } => recall.ask(at, keep_closed),
+                Effect::Record => {
+                    if let Some(state) = recorders.toggle() {
+                        effects.extend(app.update(Action::Recording(state)));
+                    }
+                }
                 Effect::Suspend => suspend(terminal, app)?,
                 Effect::Mouse(is_used) => terminal.backend_mut().line().use_mouse(is_used),
                 Effect::Resolve(addresses) => questions.ask(addresses),

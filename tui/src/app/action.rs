@@ -8,6 +8,7 @@ use super::host_column::HostColumn;
 use super::item::Item;
 use super::line::Edit;
 use super::list::{Extent, Motion};
+use super::past::Past;
 use super::tab::Tab;
 use super::timeline::Step;
 use super::usage::Usage;
@@ -39,6 +40,10 @@ pub enum Action {
     Step(Step),
     /// Go to this moment.
     GoTo(Moment),
+    /// Go to the moment when the selected problem began.
+    ProblemBegin,
+    /// Start or stop recording to a file.
+    Record,
     /// Play a recording faster.
     Faster,
     /// Play a recording more slowly.
@@ -137,6 +142,12 @@ pub enum Action {
     Source(Envelope),
     /// The source has carried out a request, or failed to, with the reason.
     Replied(Command, Result<(), String>),
+    /// What was known at the moment that was asked for.
+    Recalled(Box<Past>),
+    /// So far back what was reported is remembered.
+    Remembered(Moment),
+    /// A file is recorded to now; none any more, or the reason why not.
+    Recording(Result<Option<String>, String>),
     /// What the process has used lately.
     Used(Usage),
     /// A frame was drawn, and so much of the view was visible.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::Command;
+use crate::model::{Command, Moment};
 
 /// What the application asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,16 @@ pub enum Effect {
     Resolve(Vec<IpAddr>),
     /// Leave.
     Quit,
+    /// Find out what was known at this moment;
+    /// [`Action::Recalled`](super::action::Action::Recalled) is the answer.
+    Recall {
+        /// The moment.
+        at: Moment,
+        /// Whether closed flows are kept.
+        keep_closed: bool,
+    },
+    /// Start recording to a file, or stop.
+    Record,
     /// Stop until the shell continues it.
     Suspend,
     /// Take the mouse, or leave it to the terminal.

@@ -28,9 +28,11 @@ impl App {
         if self.state.filtering.typing().is_some() {
             return self.filter(Filtering::restore);
         }
-        let view = self.views.get_mut(self.tab);
-        if !view.close() && !std::mem::take(&mut self.whole) && !self.state.notices.dismiss() {
-            view.deselect(&self.state);
+        if self.views.get_mut(self.tab).close() || std::mem::take(&mut self.whole) {
+            return;
+        }
+        if !self.return_to_now() && !self.state.notices.dismiss() {
+            self.views.get_mut(self.tab).deselect(&self.state);
         }
     }
 
@@ -44,6 +46,7 @@ impl App {
             Outcome::Done => (),
             Outcome::Say(text) => self.state.notify(Level::Info, text),
             Outcome::Copy(text) => return self.copy(Some(text)),
+            Outcome::GoTo(moment) => return self.go_to(moment),
             Outcome::Ask(command) => return Some(Effect::Source(command)),
             Outcome::ShowFlows(part) => {
                 self.state.filtering.add(part);

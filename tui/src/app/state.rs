@@ -12,15 +12,18 @@ use super::hostnames::HostNames;
 use super::measure::Measure;
 use super::notices::Notices;
 use super::own::OwnSession;
+use super::past::Past;
 use super::preferences::Appearance;
 use super::push_down::PushDown;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::Known;
-use crate::diagnosis::{Concerns, Diagnosis, Finding, Kind};
+use crate::diagnosis::{Concerns, Diagnosis, Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::flow::Span;
-use crate::model::{Envelope, HostId, Level, Mark, Moment, Notice, Playback, Session, WallClock};
+use crate::model::{
+    Envelope, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Session, WallClock,
+};
 use crate::traffic::{Devices, Host, Traffic};
 
 /// The traffic and the choices that hold in every view.
@@ -68,6 +71,12 @@ pub struct State {
     pub time_entry: Option<TimeEntry>,
     /// The moment that was asked for last, until the source is there.
     pub(super) wanted: Option<Moment>,
+    /// What was known at the earlier moment that is shown, if one is.
+    pub(super) past: Option<Past>,
+    /// How far back one can go while counting goes on.
+    pub(super) remembered: Option<Moment>,
+    /// The file that is recorded to.
+    pub recording: Option<String>,
     /// What is worth a look, in the order of time, and up to where it is known.
     pub(super) marks: (Vec<Mark>, Moment),
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
@@ -104,6 +113,9 @@ impl State {
             playback: None,
             time_entry: None,
             wanted: None,
+            past: None,
+            remembered: None,
+            recording: None,
             marks: (Vec::new(), Moment::ZERO),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
@@ -114,11 +126,12 @@ impl State {
         }
     }
 
-    /// The traffic that is shown: as it was when the user paused, or else the
-    /// live one.
+    /// The traffic that is shown: as it was at an earlier moment or when the user
+    /// paused, or else the live one.
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
-        self.frozen.as_ref().unwrap_or(&self.live)
+        let past = self.past.as_ref().map(|past| &past.traffic);
+        past.or(self.frozen.as_ref()).unwrap_or(&self.live)
     }
 
     /// The shown traffic of the host that is shown.
@@ -133,10 +146,26 @@ impl State {
         self.live.host(self.host)
     }
 
-    /// The devices as they are now, also while paused.
+    /// The devices as they are now, also while paused, or were at the earlier moment
+    /// that is shown.
     #[must_use]
     pub fn known_devices(&self) -> &Devices {
-        &self.live().devices
+        match &self.past {
+            Some(past) => &past.traffic.host(self.host).devices,
+            None => &self.live().devices,
+        }
+    }
+
+    /// Whether what is shown stays as it is when more is reported.
+    pub(super) const fn is_still(&self) -> bool {
+        self.frozen.is_some() || self.past.is_some()
+    }
+
+    /// How far back an earlier moment is that is shown.
+    #[must_use]
+    pub fn back_by(&self) -> Option<Duration> {
+        let past = self.past.as_ref()?;
+        Some(self.live().flows.now().saturating_sub(past.at))
     }
 
     /// How old the picture is, while paused.
@@ -183,22 +212,45 @@ impl State {
     pub fn known(&self) -> Known<'_> {
         Known {
             host: self.picture(),
-            diagnosis: self.diagnoses.get(&self.host),
+            diagnosis: self.shown_diagnosis(),
             concerns: Some(&self.concerns),
         }
     }
 
-    /// Where what is shown is in time; nothing where that is now.
+    /// Whether the time that is shown needs to be told: it is not simply now.
+    #[must_use]
+    pub const fn is_elsewhen(&self) -> bool {
+        self.playback.is_some()
+            || self.past.is_some()
+            || self.wanted.is_some()
+            || self.time_entry.is_some()
+    }
+
+    /// Where what is shown is in the time that one can move through; nothing where
+    /// there is only now.
     #[must_use]
     pub fn timeline(&self) -> Option<Timeline<'_>> {
-        let playback = self.playback.as_ref()?;
         let now = self.live().flows.now();
+        let (marks, searched) = &self.marks;
+        let Some(playback) = &self.playback else {
+            let begin = self.remembered?;
+            let past = self.past.as_ref();
+            let shown = past.map_or_else(|| self.picture().flows.now(), |past| past.at);
+            return Some(Timeline {
+                begin,
+                end: now,
+                at: self.wanted.unwrap_or(shown),
+                since: past.map_or(begin, |past| past.since),
+                searched: now,
+                marks,
+                playback: None,
+            });
+        };
         let at = if playback.is_playing {
             playback.at.max(now)
         } else {
             playback.at
         };
-        let (marks, searched) = &self.marks;
         Some(Timeline {
             begin: playback.begin,
             end: playback.end,
@@ -208,6 +260,31 @@ impl State {
             marks,
             playback: Some(playback),
         })
+    }
+
+    /// Finds what is worth a look in what is remembered.
+    pub(super) fn find_marks(&mut self) {
+        let findings = self.diagnoses.get(&self.host).map(Diagnosis::findings);
+        let findings = findings.into_iter().flatten().filter_map(|finding| {
+            let kind = match finding.severity {
+                Severity::Error => MarkKind::Error,
+                Severity::Warning => MarkKind::Warning,
+                Severity::Info => return None,
+            };
+            Some(Mark {
+                at: finding.since,
+                kind,
+            })
+        });
+        let notices = self.notices.all().map(|notice| Mark {
+            at: notice.at,
+            kind: MarkKind::Notice,
+        });
+        let begin = self.remembered.unwrap_or_default();
+        let marks = findings.chain(notices).filter(|mark| mark.at >= begin);
+        let mut marks: Vec<Mark> = marks.collect();
+        marks.sort_unstable();
+        self.marks.0 = marks;
     }
 
     /// Forgets what the source has reported.
@@ -231,7 +308,7 @@ impl State {
 
     /// Takes over what is wrong with the host that is shown.
     pub(super) fn diagnose(&mut self) {
-        let diagnosis = self.diagnoses.get(&self.host);
+        let diagnosis = self.shown_diagnosis();
         let mut problems = diagnosis.map(Diagnosis::findings).unwrap_or_default();
         problems.retain(|finding| !self.silenced.contains(&finding.kind));
         self.show_problems(problems);
@@ -246,7 +323,12 @@ impl State {
     /// How long a connection's handshake took towards its server and its client.
     #[must_use]
     pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
-        self.diagnoses.get(&self.host)?.handshake(key)
+        self.shown_diagnosis()?.handshake(key)
+    }
+
+    fn shown_diagnosis(&self) -> Option<&Diagnosis> {
+        let past = self.past.as_ref().map(|past| &past.diagnoses);
+        past.unwrap_or(&self.diagnoses).get(&self.host)
     }
 
     /// Silences a kind of problems until the end of the program.

@@ -2,14 +2,19 @@
 
 use super::App;
 use super::effect::Effect;
+use super::filtering::Closed;
+use super::past::Past;
 use super::timeline::{Step, TimeEntry, faster, slower};
 use crate::model::{Command, Level, Moment, Playback};
 
 impl App {
     /// A step in time.
     pub(super) fn step_in_time(&mut self, step: Step) -> Option<Effect> {
+        if self.state.playback.is_none() {
+            self.state.find_marks();
+        }
         let Some(timeline) = self.state.timeline() else {
-            self.state.notify(Level::Info, ONLY_REPLAY);
+            self.state.notify(Level::Info, NO_PAST);
             return None;
         };
         let Some(to) = timeline.after(step) else {
@@ -23,12 +28,81 @@ impl App {
         self.go_to(to)
     }
 
-    /// Goes to a moment.
+    /// Goes to a moment. The end of what is remembered is now.
     pub(super) fn go_to(&mut self, to: Moment) -> Option<Effect> {
+        let Some(timeline) = self.state.timeline() else {
+            self.state.notify(Level::Info, NO_PAST);
+            return None;
+        };
+        if to < timeline.begin {
+            let text = "What is remembered begins later; this is its first moment.";
+            self.state.notify(Level::Info, text);
+        }
         let timeline = self.state.timeline()?;
-        let to = to.clamp(timeline.begin, timeline.end);
+        let (begin, end) = (timeline.begin, timeline.end);
+        let is_replay = timeline.playback.is_some();
+        if !is_replay && to >= end {
+            self.return_to_now();
+            return None;
+        }
+        let to = to.clamp(begin, end);
         self.state.wanted = Some(to);
-        Some(Effect::Source(Command::Seek(to)))
+        Some(if is_replay {
+            Effect::Source(Command::Seek(to))
+        } else {
+            Effect::Recall {
+                at: to,
+                keep_closed: self.state.filtering.closed() == Closed::Keep,
+            }
+        })
+    }
+
+    /// Shows what was known at the moment that was asked for.
+    pub(super) fn recalled(&mut self, past: Past) -> Vec<Effect> {
+        // The user may have returned meanwhile.
+        let Some(wanted) = self.state.wanted else {
+            return Vec::new();
+        };
+        if wanted == past.at {
+            self.state.wanted = None;
+        }
+        self.state.past = Some(past);
+        self.state.find_marks();
+        self.state.diagnose();
+        self.refresh();
+        vec![Effect::Draw]
+    }
+
+    /// Shows what there is now; returns whether it was something else before.
+    pub(super) fn return_to_now(&mut self) -> bool {
+        if self.state.past.is_none() && self.state.wanted.is_none() {
+            return false;
+        }
+        if self.state.playback.is_some() {
+            return false;
+        }
+        self.state.past = None;
+        self.state.wanted = None;
+        self.state.frozen = None;
+        self.state.diagnose();
+        self.refresh();
+        true
+    }
+
+    /// Takes over whether a file is recorded to.
+    pub(super) fn recording(&mut self, state: Result<Option<String>, String>) -> Vec<Effect> {
+        let (level, text) = match &state {
+            Ok(Some(name)) => (Level::Info, format!("Recording to {name}.")),
+            Ok(None) => {
+                let name = self.state.recording.as_deref().unwrap_or_default();
+                let text = format!("{name} is complete; nkview replay {name} shows it.");
+                (Level::Info, text)
+            }
+            Err(reason) => (Level::Warning, format!("Recording stopped: {reason}.")),
+        };
+        self.state.notify(level, text);
+        self.state.recording = state.unwrap_or_default();
+        vec![Effect::DrawSoon]
     }
 
     /// Plays at another speed.
@@ -48,7 +122,7 @@ impl App {
         if self.state.timeline().is_some() {
             self.state.time_entry = Some(TimeEntry::default());
         } else {
-            self.state.notify(Level::Info, ONLY_REPLAY);
+            self.state.notify(Level::Info, NO_PAST);
         }
     }
 
@@ -81,4 +155,5 @@ impl App {
     }
 }
 
-const ONLY_REPLAY: &str = "Only a recording can be moved through: nkview replay FILE.";
+const ONLY_REPLAY: &str = "Only a recording can be played faster or more slowly.";
+const NO_PAST: &str = "Nothing is remembered yet, or --history 0 was given.";

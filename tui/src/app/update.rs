@@ -43,6 +43,12 @@ impl App {
                 self.views.flows.give_room(columns);
                 return Vec::new();
             }
+            Action::Recalled(past) => return self.recalled(*past),
+            Action::Remembered(begin) => {
+                self.state.remembered = Some(begin);
+                return Vec::new();
+            }
+            Action::Recording(state) => return self.recording(state),
             Action::Used(usage) => {
                 self.state.usage = Some(usage);
                 return Vec::new();
@@ -74,6 +80,7 @@ impl App {
             Action::Faster => effects.extend(self.change_speed(true)),
             Action::Slower => effects.extend(self.change_speed(false)),
             Action::EditTime => self.edit_time(),
+            Action::Record => effects.push(Effect::Record),
             Action::Edit(edit) if self.state.time_entry.is_some() => {
                 if let Some(entry) = &mut self.state.time_entry {
                     entry.is_wrong = false;
@@ -178,13 +185,16 @@ impl App {
             Event::Interval(interval) => {
                 self.state.clock.follow(interval.anchor());
                 self.state.notices.tick(interval.at);
-                if self.state.frozen.is_none() {
+                if self.state.past.is_some() {
+                    self.state.find_marks();
+                }
+                if !self.state.is_still() {
                     self.state.diagnose();
                     self.recompute(|view, state| view.advance(state));
                 }
             }
             Event::Packets(_) => {
-                if self.state.frozen.is_some() || !self.view().shows_packets() {
+                if self.state.is_still() || !self.view().shows_packets() {
                     return Vec::new();
                 }
                 self.views.get_mut(self.tab).refresh(&self.state);
@@ -240,6 +250,10 @@ impl App {
         if let Some(playback) = &self.state.playback {
             let plays = !playback.is_playing;
             return Some(Effect::Source(Command::Play(plays)));
+        }
+        if self.state.past.is_some() {
+            self.return_to_now();
+            return None;
         }
         self.state.frozen = match self.state.frozen {
             Some(_) => None,

@@ -23,7 +23,7 @@ use super::state::State;
 use super::tab::{Tab, each_view};
 use crate::diagnosis::Kind;
 use crate::filter::Filter;
-use crate::model::Command;
+use crate::model::{Command, Moment};
 
 pub use devices::DevicesView;
 pub use flows::FlowsView;
@@ -176,6 +176,8 @@ pub enum Outcome {
     Copy(String),
     /// Ask the source for this.
     Ask(Command),
+    /// Go to this moment.
+    GoTo(Moment),
     /// Add this to the filter and show the flows.
     ShowFlows(Filter),
     /// Show this flow in full.

@@ -74,6 +74,20 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    /// Reads frames that begin with a keyframe and have neither signature nor head.
+    pub(super) fn of_frames(reader: R, head: Head) -> Self {
+        Self {
+            frames: Frames::new(reader, 0),
+            head,
+            sequence: 0,
+            flows: BTreeMap::new(),
+            follows: false,
+            skipped: 0,
+            lacks_devices: true,
+            told: VecDeque::new(),
+        }
+    }
+
     /// What the recording is of.
     pub const fn head(&self) -> &Head {
         &self.head
@@ -165,7 +179,13 @@ impl<R: Read> Reader<R> {
                 }))
             }
             kind::LOST => Some(Item::Lost(postcard::from_bytes(payload).ok()?)),
-            _ => Some(Item::Event(postcard::from_bytes(payload).ok()?)),
+            _ => {
+                let envelope: Envelope = postcard::from_bytes(payload).ok()?;
+                if let Event::Devices(_) = envelope.event {
+                    self.lacks_devices = false;
+                }
+                Some(Item::Event(envelope))
+            }
         })
     }
 

@@ -51,6 +51,8 @@ pub struct Writer<W> {
     at: Moment,
     /// The keyframes.
     index: Vec<(Moment, u64)>,
+    /// Whether there was an interval.
+    has_begun: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -70,6 +72,7 @@ impl<W: Write> Writer<W> {
             flows: BTreeMap::new(),
             at: Moment::ZERO,
             index: Vec::new(),
+            has_begun: false,
         };
         new.frame(kind::HEAD, head)?;
         Ok(new)
@@ -125,7 +128,7 @@ impl<W: Write> Writer<W> {
 
     fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         let known: usize = self.flows.values().map(Encoder::len).sum();
-        if self.index.is_empty() {
+        if !std::mem::replace(&mut self.has_begun, true) {
             self.at = interval.at.saturating_sub(interval.length);
         }
         if self.remaining == 0 || known > FLOWS {
@@ -166,5 +169,19 @@ impl<W: Write> Writer<W> {
         self.bytes += frame::write(&mut self.writer, kind, self.sequence, payload)?;
         self.sequence = self.sequence.wrapping_add(1);
         Ok(())
+    }
+}
+
+impl Writer<Vec<u8>> {
+    /// What was written since the last call.
+    pub(super) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.writer)
+    }
+
+    /// The moment of the keyframe that was written last, once.
+    pub(super) fn take_keyframe(&mut self) -> Option<Moment> {
+        let last = self.index.pop();
+        self.index.clear();
+        last.map(|(at, _)| at)
     }
 }

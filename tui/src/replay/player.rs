@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -11,16 +10,11 @@ use super::clock::Clock;
 use super::marks;
 use super::track::{Timed, Track, sender};
 use crate::model::{Command, Envelope, Event, Moment, Playback, Reply, Request};
-use crate::recording::{Index, Keyframe};
+use crate::recording::{Index, Keyframe, LOOK_BACK, READ_BACK};
 use crate::source::Producer;
 
 /// Items that are read ahead.
 const AHEAD: usize = 4;
-/// Bytes of a recording that are read to know what there was at a moment: of most
-/// recordings all up to it. It takes half a second.
-const READ_BACK: u64 = 16 << 20;
-/// At least as much time is read: what rates, findings and most flows depend on.
-const LOOK_BACK: Duration = Duration::from_secs(60);
 /// What a recording answers to requests of a live source.
 pub const REFUSAL: &str = "this is a recording, in which nothing can be changed";
 /// Replies that wait before no more requests are taken.

@@ -1,13 +1,13 @@
 //! `nkview record`: what a live source reports, into a file.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::num::NonZero;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use rustix::fs::{Gid, OFlags, Uid, fchown};
+use anyhow::{Context, bail};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -15,13 +15,13 @@ use super::options;
 use super::signals::Signals;
 use super::start::{finish, start};
 use super::stream::{Pumped, WAITING, elapsed, pump};
-use super::variable;
 use crate::cli::RecordArgs;
-use crate::export::{Output, Sink};
-use crate::model::{Envelope, Event};
+use crate::export::{Limits, Next, Output, Recorder};
+use crate::files::{self, Files};
+use crate::model::Session;
 use crate::probe::live::Options;
 use crate::probe::preflight;
-use crate::recording::{Head, Writer, without_payload};
+use crate::recording::Head;
 use crate::source::Source;
 
 #[cfg(test)]
@@ -30,61 +30,105 @@ mod tests;
 /// How long the disk may take, once a signal has come and the source has ended.
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 
-/// Creates the file of a recording, for its owner alone; under sudo that is the user
-/// who called it. Links are not followed, and nothing is overwritten without `force`.
-///
-/// # Errors
-/// When it cannot be created.
-pub fn create(path: &Path, force: bool) -> anyhow::Result<File> {
-    let cannot = || format!("cannot create {}", path.display());
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    // Without O_NONBLOCK, opening a named pipe would wait for its reader.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    options.custom_flags(flags);
-    if force {
-        options.create(true);
-    } else {
-        options.create_new(true);
-    }
-    let file = match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{} exists; --force overwrites it", path.display())
-        }
-        opened => opened.with_context(cannot)?,
-    };
-    let metadata = file.metadata().with_context(cannot)?;
-    ensure!(
-        metadata.is_file() && metadata.nlink() == 1,
-        "{} is no file of its own: it is a device or has several names; choose another file",
-        path.display()
-    );
-    file.set_permissions(Permissions::from_mode(0o600))
-        .with_context(cannot)?;
-    if let Some((user, group)) = caller() {
-        fchown(&file, Some(user), Some(group))
-            .with_context(|| format!("cannot give {} to the user of sudo", path.display()))?;
-    }
-    file.set_len(0).with_context(cannot)?;
-    Ok(file)
+/// The files of a recording.
+pub struct Target {
+    first: File,
+    /// Where it is.
+    path: PathBuf,
+    /// Where there are several, what they are called and who creates the next.
+    series: Option<(Series, Files)>,
 }
 
-/// The user that called sudo, if this process is root by it.
-fn caller() -> Option<(Uid, Gid)> {
-    let id = |name| variable(name)?.parse().ok();
-    let is_root = rustix::process::geteuid().is_root();
-    is_root.then_some(())?;
-    Some((
-        Uid::from_raw(id("SUDO_UID")?),
-        Gid::from_raw(id("SUDO_GID")?),
-    ))
+impl Target {
+    /// Creates the first file, while files of other users can be created and given
+    /// to them.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create(args: &RecordArgs) -> anyhow::Result<Self> {
+        let Some(kept) = args.rotate else {
+            return Ok(Self {
+                first: files::create(&args.file, args.force)?,
+                path: args.file.clone(),
+                series: None,
+            });
+        };
+        let mut series = Series::new(args.file.clone(), kept);
+        let (path, _) = series.next();
+        Ok(Self {
+            first: files::create(&path, args.force)?,
+            path,
+            series: Some((series, Files::start().context("cannot start a thread")?)),
+        })
+    }
+}
+
+/// The names of files of which only the last ones are kept.
+#[derive(Debug)]
+pub struct Series {
+    base: PathBuf,
+    number: u64,
+    files: VecDeque<PathBuf>,
+    kept: usize,
+}
+
+impl Series {
+    fn new(base: PathBuf, kept: NonZero<u32>) -> Self {
+        Self {
+            base,
+            number: 0,
+            files: VecDeque::new(),
+            kept: kept.get() as usize,
+        }
+    }
+
+    /// The next file, and one that is to be removed for it.
+    fn next(&mut self) -> (PathBuf, Option<PathBuf>) {
+        self.number += 1;
+        let name = |part: Option<&std::ffi::OsStr>| {
+            part.unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let mut next = format!("{}-{:04}", name(self.base.file_stem()), self.number);
+        if let Some(extension) = self.base.extension() {
+            next = format!("{next}.{}", name(Some(extension)));
+        }
+        let next = self.base.with_file_name(next);
+        self.files.push_back(next.clone());
+        let is_over = self.files.len() > self.kept;
+        (next, is_over.then(|| self.files.pop_front()).flatten())
+    }
+
+    /// Opens one file after the other.
+    fn opener(mut self, files: Files) -> Next<BufWriter<File>> {
+        Box::new(move || {
+            let (next, old) = self.next();
+            if let Some(old) = old {
+                files.remove(old).map_err(io::Error::other)?;
+            }
+            let file = files.create(&next).map_err(io::Error::other)?;
+            Ok(BufWriter::new(file))
+        })
+    }
+}
+
+/// What is recorded.
+pub fn head(session: Session) -> Head {
+    Head {
+        session,
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
+        nkview: env!("CARGO_PKG_VERSION").to_owned(),
+        options: std::env::args().skip(1).collect(),
+    }
 }
 
 /// Records until the time is over, the file is full or a signal comes.
 ///
 /// # Errors
 /// When nothing can be watched, or the file cannot be written.
-pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyhow::Result<()> {
+pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> anyhow::Result<()> {
     if args.devices.is_empty() && !preflight::has_netkit() {
         bail!(
             "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
@@ -108,23 +152,25 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
         stop,
         ..
     } = source;
-    let head = Head {
-        session,
-        kernel: rustix::system::uname()
-            .release()
-            .to_string_lossy()
-            .into_owned(),
-        nkview: env!("CARGO_PKG_VERSION").to_owned(),
-        options: std::env::args().skip(1).collect(),
-    };
-    let path = args.file.display();
+    let Target {
+        first,
+        path,
+        series,
+    } = target;
+    let is_series = series.is_some();
+    let path = path.display();
     let cannot = || format!("cannot write {path}; what it holds can be replayed");
-    let file_for_size = file.try_clone().with_context(cannot)?;
-    let sink = Recorder {
-        writer: Writer::new(BufWriter::new(file), &head).with_context(cannot)?,
-        snapshot: args.snapshot.unwrap_or(0) as usize,
-        most: args.max_size.unwrap_or(u64::MAX),
+    let file_for_size = first.try_clone().with_context(cannot)?;
+    let limits = Limits {
+        snapshot: args.snapshot.unwrap_or(0).into(),
+        bytes: args.max_size.unwrap_or(u64::MAX),
+        time: args.max_time.unwrap_or(Duration::MAX),
     };
+    let mut sink =
+        Recorder::new(BufWriter::new(first), head(session), limits).with_context(cannot)?;
+    if let Some((series, files)) = series {
+        sink = sink.followed_by(series.opener(files));
+    }
     let (queue, mut output) =
         Output::start(Box::new(sink), WAITING).context("cannot start a thread for the file")?;
     report(&format!("recording to {path}; Ctrl-C ends it"));
@@ -134,7 +180,7 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
     let reason = tokio::select! {
         biased;
         () = signals.any() => "a signal has come",
-        () = output.complete() => "the file has its size",
+        () = output.complete() => "the file is complete",
         () = elapsed(is_attached, args.duration) => "the time is over",
         ended = &mut pump => {
             pumped = Some(ended);
@@ -176,7 +222,9 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
         bail!("the end of {path} is missing: the disk took too long; the rest can be replayed");
     };
     written.with_context(cannot)?;
-    if let Ok(metadata) = file_for_size.metadata() {
+    if let Ok(metadata) = file_for_size.metadata()
+        && !is_series
+    {
         report(&format!("{path} has {} bytes", metadata.len()));
     }
     match pumped {
@@ -189,40 +237,5 @@ pub async fn record(args: RecordArgs, file: File, mut signals: Signals) -> anyho
 fn report(text: &str) {
     if io::stderr().is_terminal() {
         let _ = writeln!(io::stderr(), "nkview: {}", crate::text::clean(text));
-    }
-}
-
-/// Writes a recording up to a size.
-struct Recorder<W: Write> {
-    writer: Writer<W>,
-    /// Bytes that are kept of each packet, where its headers are shorter.
-    snapshot: usize,
-    /// With this many bytes it is complete.
-    most: u64,
-}
-
-impl<W: Write + Send> Sink for Recorder<W> {
-    fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
-        if self.is_complete() || matches!(envelope.event, Event::Reply(_)) {
-            return Ok(());
-        }
-        let envelope = without_payload(envelope, self.snapshot);
-        self.writer.event(&envelope)?;
-        self.writer.flush()
-    }
-
-    fn lost(&mut self, packets: u64) -> io::Result<()> {
-        if self.is_complete() {
-            return Ok(());
-        }
-        self.writer.lost(packets)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.writer.bytes() >= self.most
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.writer.finish()
     }
 }

@@ -33,5 +33,6 @@ pub async fn show(
     let start = async move |_: &mut Signals| -> anyhow::Result<Option<Source>> {
         recording.play(speed).map(Some)
     };
-    screen::present(start, args, user, signals).await
+    // All of it is in the file.
+    screen::present(start, args, None, user, signals).await
 }

@@ -2,12 +2,14 @@
 
 use super::appearance;
 use super::own;
+use super::record;
 use super::signals::{Signals, stop_process};
 use super::start::{connect, finish, stop};
 use super::variable;
 use crate::app::own::OwnSession;
-use crate::cli::ScreenArgs;
+use crate::cli::{HistoryArgs, ScreenArgs};
 use crate::config::Config;
+use crate::files::Files;
 use crate::probe::live::Options;
 use crate::runtime;
 use crate::source::Source;
@@ -19,6 +21,24 @@ pub struct User {
     /// Why the configuration could not be read.
     notice: Option<String>,
     own: Option<OwnSession>,
+}
+
+/// What a live screen keeps of what it shows.
+pub struct Keeping {
+    /// Bytes of what is reported that are remembered.
+    pub history: u64,
+    /// Creates files for the user, where that is possible.
+    pub files: Option<Files>,
+}
+
+impl Keeping {
+    /// As the arguments say. To be called while privileges are not given up yet.
+    pub fn new(HistoryArgs { history }: HistoryArgs) -> Self {
+        Self {
+            history,
+            files: Files::start().ok(),
+        }
+    }
 }
 
 impl User {
@@ -40,17 +60,19 @@ impl User {
 pub async fn show(
     options: Options,
     args: ScreenArgs,
+    keeping: Keeping,
     user: User,
     signals: Signals,
 ) -> anyhow::Result<()> {
     let start = async move |signals: &mut Signals| connect(options, signals).await;
-    present(start, args, user, signals).await
+    present(start, args, Some(keeping), user, signals).await
 }
 
 /// Shows what a source reports. `start` starts it, unless a signal comes first.
 pub async fn present(
     start: impl AsyncFnOnce(&mut Signals) -> anyhow::Result<Option<Source>>,
     args: ScreenArgs,
+    keeping: Option<Keeping>,
     User {
         config,
         notice,
@@ -94,6 +116,9 @@ pub async fn present(
         preferences: Some(preferences),
         own,
         pause,
+        history: keeping.as_ref().map_or(0, |keeping| keeping.history),
+        files: keeping.and_then(|keeping| keeping.files),
+        head: Some(record::head(session.clone())),
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),
     };
     let shown = runtime::run(session, events, requests, options, signals.any()).await;

@@ -117,8 +117,10 @@ impl Lookup for Calls {
     }
 }
 
-fn deps() -> Deps<Calls> {
+fn deps() -> Deps<'static, Calls> {
     Deps {
+        recall: Recall::default(),
+        recorders: Box::leak(Box::default()),
         first_frame: Duration::ZERO,
         draw_rate: None,
         lookup: Calls,

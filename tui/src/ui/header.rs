@@ -201,6 +201,18 @@ fn marks(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
         rest = canvas.right(rest, " ENDED ", palette.alarm);
         rest = canvas.right(rest, " ", palette.text);
     }
+    if let Some(name) = &app.state.recording {
+        let mark = format!(" REC {name} ");
+        let is_roomy = usize::from(rest.width) > 3 * mark.width();
+        let mark = if is_roomy { mark.as_str() } else { " REC " };
+        rest = canvas.right(rest, mark, palette.alarm);
+        rest = canvas.right(rest, " ", palette.text);
+    }
+    if let Some(back) = app.state.back_by() {
+        let mark = format!(" {} AGO ", format::duration(back));
+        let style = palette.warn.add_modifier(Modifier::REVERSED);
+        return canvas.right(rest, &mark, style);
+    }
     if let Some(age) = app.state.frozen_for() {
         let mark = format!(" PAUSED {} ago ", format::duration(age));
         let style = palette.warn.add_modifier(Modifier::REVERSED);

@@ -16,7 +16,7 @@ const LEAST: u16 = 10;
 /// Draws it, where what is shown is not simply now, and takes it off the area.
 /// Returns where the cursor stands while a time is typed.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Position> {
-    let timeline = app.state.timeline()?;
+    let timeline = app.state.timeline().filter(|_| app.state.is_elsewhen())?;
     let place = bottom(area, 1);
     if let Some(entry) = &app.state.time_entry {
         return Some(typing(canvas, entry, place));
@@ -27,15 +27,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Posit
         Some(playback) => {
             let (mark, style) = match (playback.is_playing, playback.is_seeking) {
                 (_, true) => (canvas.glyph(" … ", " ~ "), palette.warn),
-                (true, _) => (canvas.glyph(" ▶ ", " > "), palette.good),
-                (false, _) => (canvas.glyph(" ⏸ ", " = "), palette.warn),
+                (true, _) => (canvas.glyph(" ► ", " > "), palette.good),
+                (false, _) => (canvas.glyph(" ‖ ", " = "), palette.warn),
             };
             let rest = canvas.button(place, mark, style, Action::Pause);
             let speed = f64::from(playback.speed) / 100.0;
             let times = canvas.glyph("×", "x");
             canvas.text(rest, &format!("{speed}{times} "), palette.strong)
         }
-        None => place,
+        None => canvas.text(place, canvas.glyph(" ‖ ", " = "), palette.warn),
     };
     let rest = canvas.text(rest, &time(timeline.at), palette.accent);
     let rest = canvas.text(rest, &format!("  {} ", time(timeline.begin)), palette.dim);

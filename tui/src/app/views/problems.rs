@@ -1,6 +1,7 @@
 //! The list of problems: the worst first, those that are over last.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
@@ -18,6 +19,7 @@ mod tests;
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "evidence", "Open or close the evidence and advice"),
     row("f", "problem-flows", Action::ProblemFlows, "flows", "Filter to the flows of the selected problem"),
+    row("t", "problem-begin", Action::ProblemBegin, "when it began", "Go back in time to when the selected problem began; Esc returns"),
     row("z", "silence-kind", Action::SilenceKind, "silence", "Silence problems of the selected kind until nkview ends"),
     row("Z", "show-silenced", Action::ShowSilenced, "", "Show silenced problems again"),
 ];
@@ -117,6 +119,11 @@ impl View for ProblemsView {
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
             Action::ProblemFlows => self.flows(state),
+            Action::ProblemBegin => match self.selected(state) {
+                // The end of the first interval that shows it.
+                Some(finding) => Outcome::GoTo(finding.since + Duration::from_secs(1)),
+                None => Outcome::Say(NONE_SELECTED),
+            },
             Action::SilenceKind => match self.selected(state) {
                 Some(finding) => Outcome::Silence(finding.kind),
                 None => Outcome::Say(NONE_SELECTED),
