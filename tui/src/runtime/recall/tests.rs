@@ -54,10 +54,10 @@ async fn an_earlier_moment_is_as_it_was_while_counting_goes_on() {
     }
     // The thread may still be encoding.
     loop {
-        let history = recall.memory.as_ref().unwrap().history.lock().unwrap();
-        let last = history.before(Duration::MAX, 0, Duration::ZERO);
-        drop(history);
-        let mut reader = last.reader;
+        let mut reader = {
+            let history = recall.memory.as_ref().unwrap().history.lock().unwrap();
+            history.before(Duration::MAX, 0, Duration::ZERO).reader
+        };
         let mut now = Duration::ZERO;
         while let Some(item) = reader.next_item().unwrap() {
             if let Item::Event(envelope) = item {
