@@ -323,6 +323,9 @@ pub struct DiagnoseArgs {
 /// Arguments of `nkview serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
+    /// Read a recording instead of watching; no root needed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Option<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
@@ -336,6 +339,12 @@ pub struct ServeArgs {
     /// Write a file for node_exporter's textfile collector, every ten seconds
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub textfile: Option<PathBuf>,
+    /// Send flow records of each interval to an IPFIX collector, over UDP
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub ipfix: Option<SocketAddr>,
+    /// Send them over TCP
+    #[arg(long, requires = "ipfix")]
+    pub ipfix_tcp: bool,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,

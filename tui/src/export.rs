@@ -5,6 +5,7 @@
 //! the format's own output.
 
 mod distinct;
+mod ipfix;
 pub mod ndjson;
 pub mod openmetrics;
 mod output;
@@ -20,6 +21,7 @@ use std::io;
 
 use crate::model::Envelope;
 
+pub use ipfix::{Ipfix, Tcp, Udp};
 pub use ndjson::Ndjson;
 pub use openmetrics::Metrics;
 pub use output::{Output, Queue};

@@ -68,7 +68,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let keeping = Keeping::new(args.history);
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
-        Some(Command::Serve(args)) => block_on(|signals| serve::serve(args, signals)),
+        Some(Command::Serve(args)) => {
+            let recording = replay::open(args.from.as_deref())?;
+            block_on(|signals| serve::serve(args, recording, signals))
+        }
         Some(Command::Stream(args)) => {
             let recording = replay::open(args.from.as_deref())?;
             block_on(|signals| stream::stream(args, recording, signals))

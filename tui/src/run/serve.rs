@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -15,12 +16,14 @@ use tokio::time::{interval, timeout};
 use super::options;
 use super::signals::Signals;
 use super::start::{finish, start};
+use super::stream::WAITING;
 use crate::cli::ServeArgs;
 use crate::diagnosis::Diagnosis;
-use crate::export::Metrics;
-use crate::model::Event;
+use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
+use crate::model::{Envelope, Event};
 use crate::probe::live::Options;
 use crate::probe::preflight;
+use crate::replay::Recording;
 use crate::source::Source;
 use crate::traffic::Traffic;
 
@@ -38,12 +41,18 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Somebody who wants the metrics as they are now.
 type Question = oneshot::Sender<String>;
 
-/// Serves until a signal comes or counting ends.
+/// Serves until a signal comes or counting ends. A recording is served to the end, and
+/// its last state after that.
 ///
 /// # Errors
 /// When it cannot listen or watch, with what to do.
-pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> {
-    if args.devices.is_empty() && !preflight::has_netkit() {
+pub async fn serve(
+    args: ServeArgs,
+    recording: Option<Recording>,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
+    let is_live = recording.is_none();
+    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
         bail!(
             "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
              devices to watch"
@@ -51,12 +60,20 @@ pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> 
     }
     // Before anything is attached: an address in use is the commonest mistake.
     let (ask, mut questions) = mpsc::channel::<Question>(AT_ONCE);
-    listen(&args, &ask).await?;
+    let listens = listen(&args, &ask).await?;
+    let mut records = args
+        .ipfix
+        .map(|to| Records::start(to, args.ipfix_tcp))
+        .transpose()?;
     let options = Options {
         devices: args.devices,
         ..options::live(&args.probe, &args.events)
     };
-    let Some(source) = start(options, &mut signals).await? else {
+    let started = match recording {
+        Some(recording) => Some(recording.start(None)?),
+        None => start(options, &mut signals).await?,
+    };
+    let Some(source) = started else {
         return Ok(());
     };
     let Source {
@@ -72,11 +89,21 @@ pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> 
     let mut diagnosis = Diagnosis::default();
     let mut write = interval(TEXT_FILE);
     let mut reason = None;
+    let mut is_over = false;
     loop {
         tokio::select! {
             () = signals.any() => break,
-            envelope = events.recv() => {
-                let Some(envelope) = envelope else { break };
+            envelope = events.recv(), if !is_over => {
+                let Some(envelope) = envelope else {
+                    if is_live || !listens {
+                        break;
+                    }
+                    is_over = true;
+                    continue;
+                };
+                if let Some(records) = &mut records {
+                    records.send(&envelope, is_live).await;
+                }
                 traffic.apply(&envelope);
                 let host = traffic.host(envelope.host);
                 diagnosis.observe(&envelope.event, &host.flows);
@@ -103,16 +130,75 @@ pub async fn serve(args: ServeArgs, mut signals: Signals) -> anyhow::Result<()> 
     let ended = stop.ask();
     drop(events);
     finish(ended).await?;
+    if let Some(records) = records {
+        records.end().await;
+    }
     match reason {
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
 }
 
-/// Starts to listen wherever it was asked for.
-async fn listen(args: &ServeArgs, ask: &mpsc::Sender<Question>) -> anyhow::Result<()> {
+/// Flow records for a collector.
+struct Records {
+    queue: Queue,
+    output: Output,
+    /// Intervals that found no room, because the collector is slow.
+    dropped: u64,
+}
+
+impl Records {
+    fn start(to: SocketAddr, over_tcp: bool) -> anyhow::Result<Self> {
+        let sink: Box<dyn Sink> = if over_tcp {
+            Box::new(Ipfix::new(Tcp::new(to)))
+        } else {
+            Box::new(Ipfix::new(Udp::new(to)))
+        };
+        let (queue, output) = Output::start(sink, WAITING)
+            .context("cannot start a thread for the IPFIX collector")?;
+        eprintln!("nkview: sending flow records to {to}");
+        Ok(Self {
+            queue,
+            output,
+            dropped: 0,
+        })
+    }
+
+    /// Hands over an interval. Where that is counted live, nothing waits for the
+    /// collector.
+    async fn send(&mut self, envelope: &Envelope, is_live: bool) {
+        if !matches!(envelope.event, Event::Interval(_)) {
+            return;
+        }
+        let sent = self.queue.send(envelope.clone());
+        // The sink does not end before its queue.
+        let has_room = if is_live {
+            sent.now_or_never().is_some()
+        } else {
+            sent.await.is_ok()
+        };
+        if !has_room {
+            if self.dropped == 0 {
+                eprintln!("nkview: the IPFIX collector is too slow; flow records are missing");
+            }
+            self.dropped += 1;
+            tracing::warn!(self.dropped, "the collector is too slow");
+        }
+    }
+
+    /// Sends what is waiting, unless the collector is stuck.
+    async fn end(mut self) {
+        drop(self.queue);
+        let _ = timeout(PATIENCE, self.output.ended()).await;
+    }
+}
+
+/// Starts to listen wherever it was asked for; returns whether that is anywhere.
+async fn listen(args: &ServeArgs, ask: &mpsc::Sender<Question>) -> anyhow::Result<bool> {
     let address = match (args.listen, &args.unix, &args.textfile) {
-        (None, None, None) => Some(SocketAddr::from(([127, 0, 0, 1], 9911))),
+        (None, None, None) if args.ipfix.is_none() => {
+            Some(SocketAddr::from(([127, 0, 0, 1], 9911)))
+        }
         (listen, ..) => listen,
     };
     if let Some(address) = address {
@@ -138,7 +224,7 @@ async fn listen(args: &ServeArgs, ask: &mpsc::Sender<Question>) -> anyhow::Resul
         };
         tokio::spawn(accept(listener, ask.clone()));
     }
-    Ok(())
+    Ok(address.is_some() || args.unix.is_some())
 }
 
 /// Accepts connections and has each answered, a bounded number at once.

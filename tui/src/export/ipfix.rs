@@ -1,0 +1,418 @@
+//! IPFIX (RFC 7011): flow records for a collector.
+//!
+//! A record is a flow and an interval, both directions in one (biflow, RFC 5103).
+//! The end with the lower port is taken for the server, so that a flow is the same
+//! way around in each interval. Counts are those of the interval; octets are as the
+//! device counts them, with the link header. What is not IP has no record.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use probe_common::parse::number::ether;
+use probe_common::{Counters, Direction};
+
+use super::Sink;
+use crate::model::{Envelope, Event, FlowCounts, Interval};
+
+#[cfg(test)]
+mod tests;
+
+/// Version of the protocol.
+const VERSION: u16 = 10;
+/// The set that holds templates.
+const TEMPLATES: u16 = 2;
+/// The templates of IPv4 and of IPv6.
+const IPV4: u16 = 256;
+const IPV6: u16 = 257;
+/// The enterprise that marks the elements of the reverse direction (RFC 5103).
+const REVERSE: u32 = 29_305;
+/// The bit of an element that has an enterprise.
+const ENTERPRISE: u16 = 0x8000;
+/// The direction of a biflow is that of neither end for sure (`biflowDirection`).
+const ARBITRARY: u8 = 0;
+/// Bytes of a message's header, and of a set's.
+const HEADER: usize = 16;
+const SET: usize = 4;
+/// Bytes of a message, so that it fits a packet.
+const MESSAGE: usize = 1_400;
+/// How often templates are sent again over UDP, where one may get lost.
+const AGAIN: Duration = Duration::from_secs(60);
+/// How long a TCP connection may take to be made, or to take a message.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long after a failure a connection is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Numbers of information elements, as IANA has registered them.
+mod element {
+    pub const OCTETS: u16 = 1;
+    pub const PACKETS: u16 = 2;
+    pub const PROTOCOL: u16 = 4;
+    pub const TCP_FLAGS: u16 = 6;
+    pub const SOURCE_PORT: u16 = 7;
+    pub const SOURCE_IPV4: u16 = 8;
+    pub const INTERFACE: u16 = 10;
+    pub const DESTINATION_PORT: u16 = 11;
+    pub const DESTINATION_IPV4: u16 = 12;
+    pub const SOURCE_IPV6: u16 = 27;
+    pub const DESTINATION_IPV6: u16 = 28;
+    pub const VLAN: u16 = 58;
+    pub const START: u16 = 152;
+    pub const END: u16 = 153;
+    pub const BIFLOW_DIRECTION: u16 = 239;
+}
+
+/// Elements, their bytes, and whether they are of the reverse direction: those
+/// behind the addresses.
+const ELEMENTS: [(u16, u16, bool); 14] = [
+    (element::SOURCE_PORT, 2, false),
+    (element::DESTINATION_PORT, 2, false),
+    (element::PROTOCOL, 1, false),
+    (element::VLAN, 2, false),
+    (element::INTERFACE, 4, false),
+    (element::START, 8, false),
+    (element::END, 8, false),
+    (element::PACKETS, 8, false),
+    (element::OCTETS, 8, false),
+    (element::TCP_FLAGS, 1, false),
+    (element::PACKETS, 8, true),
+    (element::OCTETS, 8, true),
+    (element::TCP_FLAGS, 1, true),
+    (element::BIFLOW_DIRECTION, 1, false),
+];
+
+/// Where messages go.
+pub trait Collector: Send {
+    /// Makes sure that there is a connection; returns whether it is a new one, which
+    /// knows no templates.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn connect(&mut self) -> io::Result<bool>;
+
+    /// Whether messages may get lost on the way.
+    fn may_lose(&self) -> bool;
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    fn send(&mut self, message: &[u8]) -> io::Result<()>;
+}
+
+/// Sends flow records.
+pub struct Ipfix<C> {
+    collector: C,
+    /// Records sent so far, in the arithmetic of the protocol.
+    sequence: u32,
+    /// When templates were sent last.
+    templates: Option<Instant>,
+    /// Records that there was no collector for since it was there last.
+    lost: u64,
+}
+
+impl<C: Collector> Ipfix<C> {
+    /// Connects with the first interval.
+    pub const fn new(collector: C) -> Self {
+        Self {
+            collector,
+            sequence: 0,
+            templates: None,
+            lost: 0,
+        }
+    }
+
+    fn interval(&mut self, interval: &Interval) {
+        let records = interval
+            .flows
+            .iter()
+            .filter(|flow| template(flow).is_some())
+            .count() as u64;
+        match self.try_interval(interval) {
+            Ok(()) if self.lost > 0 => {
+                tracing::info!(lost = self.lost, "the collector is back");
+                eprintln!(
+                    "nkview: the collector is back; {} flow records are missing there",
+                    self.lost
+                );
+                self.lost = 0;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if self.lost == 0 {
+                    tracing::warn!(%error, "the collector cannot be reached");
+                    eprintln!("nkview: cannot send to the collector: {error}; trying again");
+                }
+                self.lost += records;
+            }
+        }
+    }
+
+    fn try_interval(&mut self, interval: &Interval) -> io::Result<()> {
+        let is_new = self.collector.connect()?;
+        let is_old = self.templates.is_none_or(|sent| sent.elapsed() >= AGAIN);
+        if is_new || (self.collector.may_lose() && is_old) {
+            let message = self.message(interval, TEMPLATES, &templates());
+            self.collector.send(&message)?;
+            self.templates = Some(Instant::now());
+        }
+        for wanted in [IPV4, IPV6] {
+            let mut set = Vec::new();
+            let mut records = 0;
+            for flow in &interval.flows {
+                if template(flow) != Some(wanted) {
+                    continue;
+                }
+                let before = set.len();
+                record(&mut set, flow, interval);
+                records += 1;
+                let length = set.len() - before;
+                if HEADER + SET + set.len() + length > MESSAGE {
+                    self.data(interval, wanted, &mut set, &mut records)?;
+                }
+            }
+            if records > 0 {
+                self.data(interval, wanted, &mut set, &mut records)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends records, and counts them.
+    fn data(
+        &mut self,
+        interval: &Interval,
+        template: u16,
+        set: &mut Vec<u8>,
+        records: &mut u32,
+    ) -> io::Result<()> {
+        let message = self.message(interval, template, set);
+        set.clear();
+        // What is not sent is missing in the collector's eyes, too.
+        self.sequence = self.sequence.wrapping_add(std::mem::take(records));
+        self.collector.send(&message)
+    }
+
+    /// A message of one set.
+    fn message(&self, interval: &Interval, set: u16, contents: &[u8]) -> Vec<u8> {
+        let length = HEADER + SET + contents.len();
+        let mut message = Vec::with_capacity(length);
+        message.extend(VERSION.to_be_bytes());
+        // Messages are shorter than a packet.
+        message.extend((length as u16).to_be_bytes());
+        message.extend((interval.wall.as_second() as u32).to_be_bytes());
+        message.extend(self.sequence.to_be_bytes());
+        // The observation domain.
+        message.extend(1_u32.to_be_bytes());
+        message.extend(set.to_be_bytes());
+        message.extend(((SET + contents.len()) as u16).to_be_bytes());
+        message.extend(contents);
+        message
+    }
+}
+
+/// The template of a flow; nothing for what is not IP, or had no packet.
+fn template(flow: &FlowCounts) -> Option<u16> {
+    let has_packets = flow.value.directions.iter().any(|side| side.packets > 0);
+    has_packets.then_some(())?;
+    match flow.key.ether_type {
+        ether::IPV4 => Some(IPV4),
+        ether::IPV6 => Some(IPV6),
+        _ => None,
+    }
+}
+
+/// The records of the templates.
+fn templates() -> Vec<u8> {
+    let addresses = [
+        (IPV4, [element::SOURCE_IPV4, element::DESTINATION_IPV4], 4),
+        (IPV6, [element::SOURCE_IPV6, element::DESTINATION_IPV6], 16),
+    ];
+    let mut set = Vec::new();
+    for (template, addresses, length) in addresses {
+        set.extend(template.to_be_bytes());
+        let count = (addresses.len() + ELEMENTS.len()) as u16;
+        set.extend(count.to_be_bytes());
+        let addresses = addresses.map(|element| (element, length, false));
+        for (element, length, is_reverse) in addresses.into_iter().chain(ELEMENTS) {
+            let enterprise = if is_reverse { ENTERPRISE } else { 0 };
+            set.extend((element | enterprise).to_be_bytes());
+            set.extend(length.to_be_bytes());
+            if is_reverse {
+                set.extend(REVERSE.to_be_bytes());
+            }
+        }
+    }
+    set
+}
+
+fn record(set: &mut Vec<u8>, flow: &FlowCounts, interval: &Interval) {
+    let key = &flow.key;
+    let of = |direction: Direction| &flow.value.directions[direction as usize];
+    let (inward, outward) = (of(Direction::In), of(Direction::Out));
+    // Towards the server, but no record is of the reverse direction alone.
+    let is_inward = if inward.packets == 0 || outward.packets == 0 {
+        inward.packets > 0
+    } else {
+        key.local_port <= key.remote_port
+    };
+    let (source, destination, forward, reverse) = if is_inward {
+        (
+            (&key.remote, key.remote_port),
+            (&key.local, key.local_port),
+            inward,
+            outward,
+        )
+    } else {
+        (
+            (&key.local, key.local_port),
+            (&key.remote, key.remote_port),
+            outward,
+            inward,
+        )
+    };
+    // IPv4 addresses are mapped to IPv6 in keys.
+    let skipped = if key.ether_type == ether::IPV4 { 12 } else { 0 };
+    set.extend(&source.0[skipped..]);
+    set.extend(&destination.0[skipped..]);
+    set.extend(source.1.to_be_bytes());
+    set.extend(destination.1.to_be_bytes());
+    set.push(key.protocol);
+    set.extend(key.vlan.to_be_bytes());
+    set.extend(key.device.to_be_bytes());
+    let end = interval.wall.as_millisecond();
+    let length = i64::try_from(interval.length.as_millis()).unwrap_or(i64::MAX);
+    set.extend(end.saturating_sub(length).to_be_bytes());
+    set.extend(end.to_be_bytes());
+    let counts = |set: &mut Vec<u8>, counters: &Counters| {
+        set.extend(counters.packets.to_be_bytes());
+        set.extend(counters.bytes.to_be_bytes());
+        set.push(counters.tcp_flags);
+    };
+    counts(set, forward);
+    counts(set, reverse);
+    set.push(ARBITRARY);
+}
+
+impl<C: Collector> Sink for Ipfix<C> {
+    fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        if let Event::Interval(interval) = &envelope.event {
+            self.interval(interval);
+        }
+        Ok(())
+    }
+
+    /// Packets have no records.
+    fn lost(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A collector over UDP.
+#[derive(Debug)]
+pub struct Udp {
+    to: SocketAddr,
+    socket: Option<UdpSocket>,
+}
+
+impl Udp {
+    /// Sends to this address.
+    #[must_use]
+    pub const fn new(to: SocketAddr) -> Self {
+        Self { to, socket: None }
+    }
+}
+
+impl Collector for Udp {
+    fn connect(&mut self) -> io::Result<bool> {
+        if self.socket.is_some() {
+            return Ok(false);
+        }
+        let any = if self.to.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(self.to)?;
+        self.socket = Some(socket);
+        Ok(true)
+    }
+
+    fn may_lose(&self) -> bool {
+        true
+    }
+
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let Some(socket) = &self.socket else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let sent = socket.send(message);
+        if sent.is_err() {
+            // Whoever comes back knows no templates.
+            self.socket = None;
+        }
+        sent.map(drop)
+    }
+}
+
+/// A collector over TCP.
+#[derive(Debug)]
+pub struct Tcp {
+    to: SocketAddr,
+    stream: Option<TcpStream>,
+    failed: Option<Instant>,
+}
+
+impl Tcp {
+    /// Sends to this address.
+    #[must_use]
+    pub const fn new(to: SocketAddr) -> Self {
+        Self {
+            to,
+            stream: None,
+            failed: None,
+        }
+    }
+
+    fn open(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&self.to, PATIENCE)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+}
+
+impl Collector for Tcp {
+    fn connect(&mut self) -> io::Result<bool> {
+        if self.stream.is_some() {
+            return Ok(false);
+        }
+        if self.failed.is_some_and(|failed| failed.elapsed() < RETRY) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let opened = self.open();
+        self.failed = opened.is_err().then(Instant::now);
+        self.stream = Some(opened?);
+        Ok(true)
+    }
+
+    fn may_lose(&self) -> bool {
+        false
+    }
+
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let sent = stream.write_all(message);
+        if sent.is_err() {
+            self.stream = None;
+            self.failed = Some(Instant::now());
+        }
+        sent
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::synthetic::Synthetic;
+
+/// A collector that keeps what it gets, and is there or not.
+#[derive(Clone, Default)]
+struct Kept {
+    messages: Arc<Mutex<Vec<Vec<u8>>>>,
+    is_away: Arc<Mutex<bool>>,
+    is_connected: bool,
+}
+
+impl Collector for Kept {
+    fn connect(&mut self) -> io::Result<bool> {
+        if *self.is_away.lock().unwrap() {
+            self.is_connected = false;
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        Ok(!std::mem::replace(&mut self.is_connected, true))
+    }
+
+    fn may_lose(&self) -> bool {
+        false
+    }
+
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.messages.lock().unwrap().push(message.to_vec());
+        Ok(())
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// What a record has, by element and whether that is of the reverse direction.
+type Fields = BTreeMap<(u16, bool), Vec<u8>>;
+
+/// Reads messages as a collector does: by the templates that they bring.
+fn read(messages: &[Vec<u8>]) -> Vec<Fields> {
+    let mut templates: BTreeMap<u64, Vec<(u16, usize, bool)>> = BTreeMap::new();
+    let mut records = Vec::new();
+    for message in messages {
+        assert!(message.len() <= MESSAGE);
+        assert_eq!(number(&message[..2]), 10);
+        assert_eq!(number(&message[2..4]), message.len() as u64);
+        assert_eq!(number(&message[8..12]), records.len() as u64, "sequence");
+        let set = number(&message[16..18]);
+        assert_eq!(number(&message[18..20]), message.len() as u64 - 16);
+        let mut rest = &message[20..];
+        if set == 2 {
+            while !rest.is_empty() {
+                let (id, count) = (number(&rest[..2]), number(&rest[2..4]));
+                rest = &rest[4..];
+                let fields = (0..count).map(|_| {
+                    let element = number(&rest[..2]) as u16;
+                    let length = number(&rest[2..4]) as usize;
+                    rest = &rest[4..];
+                    let is_reverse = element & 0x8000 != 0;
+                    if is_reverse {
+                        assert_eq!(number(&rest[..4]), 29_305);
+                        rest = &rest[4..];
+                    }
+                    (element & 0x7fff, length, is_reverse)
+                });
+                let fields = fields.collect();
+                templates.insert(id, fields);
+            }
+            continue;
+        }
+        let template = &templates[&set];
+        while !rest.is_empty() {
+            let fields = template.iter().map(|(element, length, is_reverse)| {
+                let (value, behind) = rest.split_at(*length);
+                rest = behind;
+                ((*element, *is_reverse), value.to_vec())
+            });
+            let fields = fields.collect();
+            records.push(fields);
+        }
+    }
+    records
+}
+
+fn ip_packets(intervals: &[Interval]) -> [u64; 2] {
+    let flows = intervals.iter().flat_map(|interval| &interval.flows);
+    let sides = flows
+        .filter(|flow| template(flow).is_some())
+        .flat_map(|flow| flow.value.directions);
+    sides.fold([0, 0], |[packets, bytes], side| {
+        [packets + side.packets, bytes + side.bytes]
+    })
+}
+
+fn sums(records: &[Fields]) -> [u64; 2] {
+    [2, 1].map(|element| {
+        let sides = records.iter().flat_map(|record| {
+            [false, true].map(|is_reverse| number(&record[&(element, is_reverse)]))
+        });
+        sides.sum()
+    })
+}
+
+#[test]
+fn every_packet_is_in_a_record_and_the_templates_tell_how_to_read_it() {
+    let mut source = Synthetic::new(3, 300);
+    let intervals: Vec<_> = (0..10).map(|_| source.interval()).collect();
+    let kept = Kept::default();
+    let mut sink = Ipfix::new(kept.clone());
+    for interval in &intervals {
+        sink.event(&Event::Interval(interval.clone()).into())
+            .unwrap();
+    }
+    let records = read(&kept.messages.lock().unwrap());
+    assert_eq!(sums(&records), ip_packets(&intervals));
+    for record in &records {
+        assert!(
+            number(&record[&(2, false)]) > 0,
+            "none of the reverse alone"
+        );
+        assert_eq!(
+            record.contains_key(&(8, false)),
+            !record.contains_key(&(27, false))
+        );
+    }
+}
+
+#[test]
+fn a_collector_that_comes_back_gets_templates_and_what_is_counted_then() {
+    let mut source = Synthetic::new(3, 50);
+    let intervals: Vec<_> = (0..9).map(|_| source.interval()).collect();
+    let kept = Kept::default();
+    let mut sink = Ipfix::new(kept.clone());
+    for (number, interval) in intervals.iter().enumerate() {
+        *kept.is_away.lock().unwrap() = (3..6).contains(&number);
+        sink.event(&Event::Interval(interval.clone()).into())
+            .unwrap();
+    }
+    let messages = kept.messages.lock().unwrap();
+    let templates = messages.iter().filter(|it| it[17] == 2).count();
+    assert_eq!(templates, 2);
+    let there = [&intervals[..3], &intervals[6..]].concat();
+    assert_eq!(sums(&read(&messages)), ip_packets(&there));
+    assert_eq!(sink.lost, 0);
+}
