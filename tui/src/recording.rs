@@ -70,6 +70,23 @@ pub struct Head {
     pub options: Vec<String>,
 }
 
+impl Head {
+    /// The name of a file about its host, without an extension.
+    #[must_use]
+    pub fn file_name(&self, now: &jiff::Zoned) -> String {
+        // A host's name may be anything, and is a part of a file's here.
+        let is_plain = |it: &char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+        let host: String = self
+            .session
+            .host
+            .chars()
+            .filter(is_plain)
+            .take(64)
+            .collect();
+        format!("nkview-{host}-{}", now.strftime("%Y%m%d-%H%M%S"))
+    }
+}
+
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

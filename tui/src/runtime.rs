@@ -28,12 +28,14 @@ use crate::recording::Head;
 use crate::source::Pause;
 use crate::terminal::{self, Console, Input, Line as _, Setup};
 use crate::ui;
+use bundle::{Bundles, Contents};
 use frame::Frame;
 use recall::Recall;
 use recorder::Recorders;
 use requests::{Answer, Requests};
 use resolve::{Dns, Lookup, Questions};
 
+mod bundle;
 mod frame;
 mod recall;
 mod recorder;
@@ -222,6 +224,7 @@ where
     let mut requests = Requests::new(requests);
     let mut questions = Questions::new(lookup);
     let mut meter = usage::Meter::new();
+    let mut bundles = Bundles::default();
     loop {
         let due = frame.due(terminal.backend_mut().line().is_busy());
         let mut actions = Vec::new();
@@ -276,6 +279,7 @@ where
                 actions.extend(answers.into_iter().map(replied));
             }
             past = recall.answer() => actions.push(Action::Recalled(Box::new(past))),
+            written = bundles.written() => actions.push(Action::Bundled(written)),
             state = recorders.changed() => actions.push(Action::Recording(state)),
             (address, name) = questions.answer() => actions.push(Action::Named(address, name)),
             envelope = events.recv(), if is_open => match envelope {
@@ -312,6 +316,24 @@ where
                 Effect::Draw => frame.want(),
                 Effect::DrawSoon => frame.want_soon(COALESCE),
                 Effect::Recall { at, keep_closed } => recall.ask(at, keep_closed),
+                Effect::Bundle(problems) => {
+                    let contents = recorders.with().zip(recall.all());
+                    let started = match contents {
+                        Some(((files, head), pasts)) => bundles.start(
+                            files,
+                            Contents {
+                                head,
+                                devices: app.state.known_devices().all().to_vec(),
+                                problems,
+                                pasts,
+                            },
+                        ),
+                        None => Err("nothing is remembered here".to_owned()),
+                    };
+                    if let Err(reason) = started {
+                        effects.extend(app.update(Action::Bundled(Err(reason))));
+                    }
+                }
                 Effect::Record => {
                     if let Some(state) = recorders.toggle() {
                         effects.extend(app.update(Action::Recording(state)));

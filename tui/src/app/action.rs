@@ -42,6 +42,10 @@ pub enum Action {
     GoTo(Moment),
     /// Go to the moment when the selected problem began.
     ProblemBegin,
+    /// Write a bundle of what is remembered to a file.
+    Bundle,
+    /// A bundle was written to this file, or the reason why not.
+    Bundled(Result<String, String>),
     /// Start or stop recording to a file.
     Record,
     /// Play a recording faster.

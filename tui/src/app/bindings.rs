@@ -170,6 +170,7 @@ const MAIN: &[Row] = &[
     row(".", "faster", A::Faster, "", "Play a recording faster"),
     row(",", "slower", A::Slower, "", "Play a recording more slowly"),
     row("R", "record", A::Record, "", "Start or stop recording to a file in the working directory"),
+    row("B", "bundle", A::Bundle, "", "Write what is remembered to an archive: recording, packets, devices, doctor, problems"),
     row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
     row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),

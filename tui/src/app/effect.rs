@@ -27,6 +27,8 @@ pub enum Effect {
         /// Whether closed flows are kept.
         keep_closed: bool,
     },
+    /// Write a bundle of what is remembered, with these problems in words.
+    Bundle(String),
     /// Start recording to a file, or stop.
     Record,
     /// Stop until the shell continues it.

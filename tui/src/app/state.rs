@@ -262,6 +262,28 @@ impl State {
         })
     }
 
+    /// What is and was wrong now, also while an earlier moment is shown.
+    pub(super) fn problems_in_words(&self) -> String {
+        let findings = self.diagnoses.get(&self.host).map(Diagnosis::findings);
+        let findings = findings.unwrap_or_default();
+        let text = findings.iter().map(|finding| {
+            let time = |moment| self.clock.at(moment).to_zoned(self.zone.clone());
+            let past = if finding.past { " (past)" } else { "" };
+            format!(
+                "{} to {}{past}\n{}\n",
+                time(finding.since).strftime("%F %T"),
+                time(finding.last).strftime("%F %T %Z"),
+                finding.to_text()
+            )
+        });
+        let text: String = text.collect();
+        if text.is_empty() {
+            "No problems found.\n".to_owned()
+        } else {
+            text
+        }
+    }
+
     /// Finds what is worth a look in what is remembered.
     pub(super) fn find_marks(&mut self) {
         let findings = self.diagnoses.get(&self.host).map(Diagnosis::findings);

@@ -89,6 +89,31 @@ impl App {
         true
     }
 
+    /// Asks for a bundle of what is remembered.
+    pub(super) fn bundle(&mut self) -> Effect {
+        let problems = self.state.problems_in_words();
+        self.state.notify(
+            Level::Info,
+            "Writing a bundle: recording, packets, devices, doctor, problems.",
+        );
+        Effect::Bundle(problems)
+    }
+
+    /// Takes over what became of a bundle.
+    pub(super) fn bundled(&mut self, written: Result<String, String>) -> Vec<Effect> {
+        match written {
+            Ok(path) => {
+                let text = format!("{path} is complete. Names and addresses are in it.");
+                self.state.notify(Level::Info, text);
+            }
+            Err(reason) => {
+                let text = format!("No bundle was written: {reason}.");
+                self.state.notify(Level::Warning, text);
+            }
+        }
+        vec![Effect::DrawSoon]
+    }
+
     /// Takes over whether a file is recorded to.
     pub(super) fn recording(&mut self, state: Result<Option<String>, String>) -> Vec<Effect> {
         let (level, text) = match &state {

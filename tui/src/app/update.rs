@@ -49,6 +49,7 @@ impl App {
                 return Vec::new();
             }
             Action::Recording(state) => return self.recording(state),
+            Action::Bundled(written) => return self.bundled(written),
             Action::Used(usage) => {
                 self.state.usage = Some(usage);
                 return Vec::new();
@@ -81,6 +82,7 @@ impl App {
             Action::Slower => effects.extend(self.change_speed(false)),
             Action::EditTime => self.edit_time(),
             Action::Record => effects.push(Effect::Record),
+            Action::Bundle => effects.push(self.bundle()),
             Action::Edit(edit) if self.state.time_entry.is_some() => {
                 if let Some(entry) = &mut self.state.time_entry {
                     entry.is_wrong = false;

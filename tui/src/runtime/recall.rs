@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::past::Past;
 use crate::model::{Envelope, Event, Moment};
-use crate::recording::{Head, History, Item, LOOK_BACK, READ_BACK};
+use crate::recording::{self, Head, History, Item, LOOK_BACK, READ_BACK};
 
 #[cfg(test)]
 mod tests;
@@ -69,6 +69,13 @@ impl Recall {
         }
         let history = memory.history.lock();
         history.unwrap_or_else(PoisonError::into_inner).begin()
+    }
+
+    /// All that is remembered, several times.
+    pub(super) fn all<const N: usize>(&self) -> Option<[recording::Past; N]> {
+        let history = self.memory.as_ref()?.history.lock();
+        let history = history.unwrap_or_else(PoisonError::into_inner);
+        Some(std::array::from_fn(|_| history.all()))
     }
 
     /// Asks what was known at a moment. Of several such questions the last one is

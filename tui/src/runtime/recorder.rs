@@ -50,6 +50,11 @@ impl Recorders {
         }
     }
 
+    /// What creates files, and what recordings begin with, where that is possible.
+    pub(super) fn with(&self) -> Option<(Files, Head)> {
+        self.with.clone()
+    }
+
     /// Starts a recording, or ends it.
     pub(super) fn toggle(&mut self) -> Option<State> {
         let Some((files, head)) = self.with.clone() else {
@@ -127,16 +132,7 @@ impl Recorders {
 }
 
 fn start(files: &Files, head: Head) -> anyhow::Result<(Queue, Output, String)> {
-    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    // A host's name may be anything, and is a part of a file's here.
-    let host: String = head
-        .session
-        .host
-        .chars()
-        .filter(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_'))
-        .take(64)
-        .collect();
-    let name = format!("nkview-{host}-{time}.nkv");
+    let name = format!("{}.nkv", head.file_name(&jiff::Zoned::now()));
     let file: File = files.create(&PathBuf::from(&name))?;
     let limits = Limits {
         snapshot: 0,
