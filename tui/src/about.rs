@@ -115,14 +115,25 @@ impl<'a> About<'a> {
         self.owners().next().map(|owner| owner.command.as_str())
     }
 
-    /// The container that the flow's device leads to.
+    /// The container that the flow's device leads to, or else the one of a socket at
+    /// one of its ends, the local end's first: those that share the host's network
+    /// have no device of their own.
     #[must_use]
     pub fn container(self) -> Option<&'a Container> {
-        let namespace = self.known.namespace(&self.flow.key)?;
-        namespace.container.as_ref()
+        let namespace = self.known.namespace(&self.flow.key);
+        let behind = namespace.and_then(|namespace| namespace.container.as_ref());
+        behind.or_else(|| {
+            let sockets = self.flow.facts.as_deref()?.sockets;
+            [Direction::Out, Direction::In]
+                .iter()
+                .find_map(|&direction| {
+                    let socket = sockets[direction as usize]?;
+                    self.known.host.kernel.container(&socket)
+                })
+        })
     }
 
-    /// Namespace and name of the pod that the flow's device leads to.
+    /// Namespace and name of that container's pod.
     #[must_use]
     pub fn pod(self) -> Option<&'a str> {
         self.container()?.pod.as_ref()?.name.as_deref()

@@ -6,7 +6,7 @@ use probe_common::{Counters, FlowValue};
 
 use super::*;
 use crate::filter::Filter;
-use crate::model::signal::{Owner, Signals};
+use crate::model::signal::{ContainerOf, Owner, Signals, Sockets};
 use crate::model::{
     Container, Device, Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Peer, Pod, Socket,
     TcpCounts, TcpSocket, Watch,
@@ -190,4 +190,44 @@ fn states_flags_and_numbers_are_those_of_the_flow() {
     ] {
         assert_eq!(matched(text), names, "{text}");
     }
+}
+
+/// A host's own devices lead to no namespace.
+#[test]
+fn a_socket_tells_its_container_where_the_device_does_not() {
+    let key = key(6, ("10.0.1.7", 443), ("192.168.9.21", 51820));
+    let (_, mut signals, mut facts) = owned_flow();
+    facts.sockets[1] = Some(Socket {
+        cookie: 7,
+        cgroup: 44,
+        tcp: None,
+    });
+    signals.containers.push(ContainerOf {
+        sockets: Sockets::Cgroup(44),
+        container: Container {
+            id: "abc".to_owned(),
+            pod: Some(Pod {
+                uid: "1".to_owned(),
+                name: Some("kube-system/etcd".to_owned()),
+            }),
+            ..Container::default()
+        },
+    });
+    let flow = FlowCounts {
+        facts: Some(Box::new(facts)),
+        ..counts(key, [1, 1], [0, 0])
+    };
+    let mut traffic = Traffic::default();
+    traffic.apply(&Envelope::from(Event::Signals(Box::new(signals))));
+    traffic.apply(&Envelope::from(Event::Interval(Interval {
+        flows: vec![flow],
+        ..Interval::default()
+    })));
+    let known = Known {
+        host: traffic.host(Envelope::from(Event::Devices(Vec::new())).host),
+        diagnosis: None,
+        concerns: None,
+    };
+    let flow = known.host.flows.iter().next().unwrap();
+    assert_eq!(known.about(flow).pod(), Some("kube-system/etcd"));
 }

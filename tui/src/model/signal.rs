@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
 use super::stack::{FlowState, Softnet, Stack};
 use super::tuple::{NamespaceInode, Tuple};
+use super::{Container, Moment};
 
 /// What one collector has read. Each collector fills in what it knows and leaves
 /// the rest empty.
@@ -28,6 +28,8 @@ pub struct Signals {
     pub resets: Vec<Reset>,
     /// Owners of sockets that were asked about.
     pub owners: Vec<Owner>,
+    /// Containers of sockets that flows and packets came from.
+    pub containers: Vec<ContainerOf>,
     /// The network stacks of the namespaces with watched devices.
     pub stacks: Vec<Stack>,
     /// Packet processing per CPU, of those with something to report: the whole machine's.
@@ -157,6 +159,24 @@ pub struct Owner {
     pub started: u64,
     /// How many other processes held the socket.
     pub others: u32,
+}
+
+/// The container that sockets are in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerOf {
+    /// Which sockets.
+    pub sockets: Sockets,
+    /// Their container.
+    pub container: Container,
+}
+
+/// One socket, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Sockets {
+    /// The one with this cookie.
+    Cookie(u64),
+    /// All that were made in this cgroup (v2).
+    Cgroup(u64),
 }
 
 /// How the tracing programs are doing.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Command, Event};
 
 pub mod conntrack;
+pub(super) mod containers;
 pub(super) mod intervals;
 pub(super) mod ring;
 pub mod sockets;

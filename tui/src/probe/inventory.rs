@@ -16,6 +16,7 @@ use super::devices::{self, Link, PeerId};
 use super::netns;
 use crate::model::{Device, HookChain, Namespace, Peer, PeerDevice, Watch};
 
+pub mod cgroups;
 mod chains;
 mod container;
 mod filters;

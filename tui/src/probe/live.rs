@@ -16,6 +16,7 @@ use self::selection::{Selection, is_netkit};
 use self::task::{AT_ONCE, Task};
 use super::clsact;
 use super::collect::Schedule;
+use super::collect::containers::Containers;
 use super::collect::intervals::{Intervals, Targets};
 use super::collect::ring::Ring;
 use super::collect::stacks::Stacks;
@@ -207,6 +208,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     if let Some(stacks) = stacks {
         collectors.add(Box::new(stacks));
     }
+    collectors.add(Box::new(Containers::default()));
     if options.trace {
         collectors.add(Box::new(Tracing::begin().context("cannot start a thread")?));
     }

@@ -6,11 +6,13 @@ use proptest::prelude::*;
 use super::frame::HEADER;
 use super::*;
 use crate::model::Tuple;
-use crate::model::signal::{Owner, Reset, ResetBy, Signals, SocketError, Trace};
+use crate::model::signal::{
+    ContainerOf, Owner, Reset, ResetBy, Signals, SocketError, Sockets, Trace,
+};
 use crate::model::stack::Stack;
 use crate::model::{
-    Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Moment, Notice, Socket,
-    TcpCounts, TcpSocket,
+    Container, Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Moment, Notice,
+    Socket, TcpCounts, TcpSocket,
 };
 use crate::synthetic::{self, Synthetic};
 
@@ -77,6 +79,10 @@ fn story(seconds: usize) -> Vec<Envelope> {
             tuple,
             state: 2,
             reason: Some("NO_SOCKET".to_owned()),
+        }],
+        containers: vec![ContainerOf {
+            sockets: Sockets::Cgroup(44),
+            container: Container::default(),
         }],
         owners: vec![Owner {
             cookie: 9,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::model::Moment;
-use crate::model::signal::{Owner, Signals, Trace};
+use crate::model::signal::{ContainerOf, Owner, Signals, Sockets, Trace};
+use crate::model::{Container, Moment, Socket};
 
 /// Owners that are remembered, also after they have gone: the latest.
 const OWNERS: usize = 16_384;
@@ -21,6 +21,7 @@ const PLACES: usize = 128;
 pub struct Kernel {
     owners: HashMap<u64, Owner>,
     order: VecDeque<u64>,
+    containers: HashMap<Sockets, Container>,
     drops: VecDeque<(Moment, Vec<(Place, u64)>)>,
     trace: Option<Trace>,
 }
@@ -50,6 +51,13 @@ impl Kernel {
             {
                 self.owners.remove(&oldest);
             }
+        }
+        for ContainerOf { sockets, container } in &signals.containers {
+            if self.containers.len() >= OWNERS && !self.containers.contains_key(sockets) {
+                // Rare enough that it is not worth an order.
+                self.containers.clear();
+            }
+            self.containers.insert(*sockets, container.clone());
         }
         if signals.trace.is_some() {
             self.trace.clone_from(&signals.trace);
@@ -82,6 +90,14 @@ impl Kernel {
     #[must_use]
     pub fn owner(&self, cookie: u64) -> Option<&Owner> {
         self.owners.get(&cookie)
+    }
+
+    /// The container that a socket is in: of the process that holds it, or else of
+    /// the cgroup that it was made in.
+    #[must_use]
+    pub fn container(&self, socket: &Socket) -> Option<&Container> {
+        let of = |sockets| self.containers.get(&sockets);
+        of(Sockets::Cookie(socket.cookie)).or_else(|| of(Sockets::Cgroup(socket.cgroup)))
     }
 
     /// How the tracing programs are doing; nothing before they reported.

@@ -80,3 +80,34 @@ fn the_state_of_tracing_stays_until_it_is_reported_again() {
     kernel.apply(&at(2));
     assert_eq!(kernel.trace(), Some(&on));
 }
+
+#[test]
+fn a_container_is_the_processes_or_else_the_cgroups() {
+    let mut kernel = Kernel::default();
+    let container = |id: &str| Container {
+        id: id.to_owned(),
+        ..Container::default()
+    };
+    let of = |sockets, id| ContainerOf {
+        sockets,
+        container: container(id),
+    };
+    kernel.apply(&Signals {
+        containers: vec![
+            of(Sockets::Cookie(7), "process"),
+            of(Sockets::Cgroup(44), "cgroup"),
+        ],
+        ..at(1)
+    });
+    let found = |cookie, cgroup| {
+        let socket = Socket {
+            cookie,
+            cgroup,
+            tcp: None,
+        };
+        kernel.container(&socket).map(|it| it.id.as_str())
+    };
+    assert_eq!(found(7, 44), Some("process"));
+    assert_eq!(found(8, 44), Some("cgroup"));
+    assert_eq!(found(8, 1), None);
+}
