@@ -5,6 +5,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::model::DeviceKind;
 use crate::probe::devices::Link;
+use crate::text::clean;
 
 #[cfg(test)]
 mod tests;
@@ -37,10 +38,12 @@ impl Selection {
                     anyhow!(
                         "cannot read {} as a glob of devices: {}",
                         pattern.escape_debug(),
-                        reason.escape_debug()
+                        clean(&reason)
                     )
                 })?;
                 globs.push(glob.compile_matcher());
+            } else if pattern.is_empty() {
+                bail!("the name of a device is empty; `ip link` lists those there are");
             } else {
                 bail!(
                     "there is no device {} in this network namespace; `ip link` lists those there \

@@ -76,3 +76,11 @@ fn what_is_told_of_a_wrong_name_has_no_control_characters() {
         assert!(!error.contains(char::is_control), "{error:?}");
     }
 }
+
+#[test]
+fn mistakes_are_told_as_they_are() {
+    let refused = |pattern| selected(&[pattern], &[]).unwrap_err().to_string();
+    assert!(refused("").contains("is empty"), "{}", refused(""));
+    let glob = refused("[a");
+    assert!(glob.ends_with("missing ']'"), "{glob}");
+}
