@@ -510,7 +510,10 @@ fn healthy() {
     }
     observer.read();
     for end in End::BOTH {
-        let drops = observer.drops(lab.namespace(end), |drop| !drop.noise);
+        // When a CPU stands still, TCP sends again what has arrived, and duplicates
+        // are dropped for reasons of TCP's own: symptoms, which may be there.
+        let is_fault = |drop: &DropCount| !drop.noise && !drop.reason.starts_with("TCP_");
+        let drops = observer.drops(lab.namespace(end), is_fault);
         assert!(drops.is_empty(), "{drops:?}");
     }
     let status = observer.status();
