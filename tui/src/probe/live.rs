@@ -209,9 +209,12 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         collectors.add(Box::new(stacks));
     }
     collectors.add(Box::new(Containers::default()));
-    if options.trace {
-        collectors.add(Box::new(Tracing::begin().context("cannot start a thread")?));
-    }
+    let tracing = if options.trace {
+        Tracing::begin().context("cannot start a thread")?
+    } else {
+        Tracing::left_out()
+    };
+    collectors.add(Box::new(tracing));
     let task = Task {
         devices,
         links: Vec::new(),

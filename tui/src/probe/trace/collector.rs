@@ -25,6 +25,8 @@ pub struct Tracing {
 }
 
 enum State {
+    /// Nobody wants it, which has not been reported yet.
+    LeftOut,
     Starting(JoinHandle<Result<Tracer, String>>),
     On(Box<Tracer>),
     Off,
@@ -42,6 +44,14 @@ impl Tracing {
             state: State::Starting(thread.spawn(move || Tracer::start(started))?),
             started,
         })
+    }
+
+    /// Loads nothing, and reports that once.
+    pub fn left_out() -> Self {
+        Self {
+            state: State::LeftOut,
+            started: monotonic_now(),
+        }
     }
 
     fn start(&mut self, loading: JoinHandle<Result<Tracer, String>>) -> Vec<Event> {
@@ -72,7 +82,7 @@ impl Tracing {
 impl Collector for Tracing {
     fn period(&self) -> Duration {
         match self.state {
-            State::Starting(_) => STARTING,
+            State::Starting(_) | State::LeftOut => STARTING,
             State::On(_) => PERIOD,
             State::Off => NEVER,
         }
@@ -80,6 +90,7 @@ impl Collector for Tracing {
 
     fn poll(&mut self) -> Vec<Event> {
         match std::mem::replace(&mut self.state, State::Off) {
+            State::LeftOut => vec![self.off("--no-trace leaves it out".to_owned())],
             State::Starting(loading) => self.start(loading),
             State::On(mut tracer) => match tracer.read() {
                 Ok(signals) => {
