@@ -48,6 +48,25 @@ fn is_safe(c: char) -> bool {
             | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
+/// Breaks text between words into lines of at most `width` characters.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        if let Some(last) = lines.last_mut() {
+            if last.is_empty() {
+                last.push_str(word);
+            } else if last.chars().count() + 1 + word.chars().count() <= width {
+                last.push(' ');
+                last.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}
+
 /// The text in ASCII, for where the locale has no more: typographic signs as they
 /// are typed on a keyboard, all else as question marks.
 #[must_use]

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::app::state::State;
 use crate::keys::Keymap;
 use crate::model::Moment;
+use crate::text::wrap;
 use canvas::Canvas;
 use geometry::Geometry;
 use palette::Palette;
@@ -106,22 +107,4 @@ fn empty(canvas: &mut Canvas<'_>, area: Rect, matter: &str, cure: &str) {
             canvas.text(canvas::line(&mut place), &words, style);
         }
     }
-}
-
-/// Breaks text between words into lines of at most `width` characters.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        if let Some(last) = lines.last_mut() {
-            if last.is_empty() {
-                last.push_str(word);
-            } else if last.chars().count() + 1 + word.chars().count() <= width {
-                last.push(' ');
-                last.push_str(word);
-            } else {
-                lines.push(word.to_owned());
-            }
-        }
-    }
-    lines
 }

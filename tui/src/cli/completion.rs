@@ -71,6 +71,9 @@ pub fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = typed.to_str() else {
         return Vec::new();
     };
+    // Shells hand over the quote that a filter of several words begins with, and keep
+    // it in front of what they insert.
+    let typed = typed.strip_prefix(['\'', '"']).unwrap_or(typed);
     filter::complete(typed, typed.chars().count(), &Seen::default())
         .into_iter()
         .map(|completion| {

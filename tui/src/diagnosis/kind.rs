@@ -10,6 +10,8 @@ pub struct Kind(usize);
 
 struct Row {
     slug: &'static str,
+    /// What is wrong: the comment in the table.
+    summary: &'static str,
     severity: Severity,
     /// Slugs of the kinds that are consequences of this one, where both are about
     /// the same address. A kind that explains itself has one finding for hosts that
@@ -20,14 +22,15 @@ struct Row {
 /// Declares the kinds in their order: causes before symptoms, since the first
 /// of two findings of the same severity is read first.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $slug:literal, $severity:ident, [$($explained:literal),*];)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $slug:literal, $severity:ident, [$($explained:literal),*];)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the constants' names")]
         enum Number { $($name,)* }
         impl Kind {
-            $($(#[$doc])* pub const $name: Self = Self(Number::$name as usize);)*
+            $($(#[doc = $doc])+ pub const $name: Self = Self(Number::$name as usize);)*
         }
         const TABLE: &[Row] = &[$(Row {
             slug: $slug,
+            summary: concat!($($doc),+),
             severity: Severity::$severity,
             explains: &[$($explained),*],
         },)*];
@@ -153,6 +156,12 @@ impl Kind {
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
         Self::all().find(|kind| kind.slug() == slug)
+    }
+
+    /// What is wrong, in a sentence.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        TABLE[self.0].summary.trim()
     }
 
     /// How bad findings of the kind are.

@@ -8,6 +8,7 @@ use super::in_locale;
 use crate::cli::{CompletionsArgs, DevicesArgs, DoctorArgs, completion};
 use crate::model::Device;
 use crate::probe::{doctor, inventory};
+use crate::text::wrap;
 use crate::{config, listing};
 
 /// Prints the default configuration.
@@ -45,14 +46,49 @@ pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
             stdout.write_all(b"\n")
         })
     } else {
-        let lines: String = findings.iter().map(ToString::to_string).collect();
-        text(lines.as_bytes())
+        text(report(&findings, width()).as_bytes())
     };
     unless_closed(written)?;
     if findings.iter().any(doctor::Finding::is_fatal) {
         bail!("cannot watch any device in this environment");
     }
     Ok(())
+}
+
+/// What the doctor finds, in lines of at most `width` characters, and what follows
+/// from it.
+fn report(findings: &[doctor::Finding], width: usize) -> String {
+    /// Where the words of a line start, behind its mark and name.
+    const INDENT: usize = 20;
+    let mut lines = String::new();
+    for finding in findings {
+        for line in finding.to_string().lines() {
+            let split = line.char_indices().nth(INDENT);
+            let (name, words) = line.split_at(split.map_or(line.len(), |(at, _)| at));
+            let wrapped = wrap(words, width.saturating_sub(INDENT));
+            lines.push_str(name);
+            lines.push_str(&wrapped.join(&format!("\n{:INDENT$}", "")));
+            lines.push('\n');
+        }
+    }
+    if !findings.iter().any(doctor::Finding::is_fatal) {
+        let all = findings.iter().all(|it| it.state == doctor::State::Ok);
+        lines.push_str(if all {
+            "\nnkview works here.\n"
+        } else {
+            "\nnkview works here, without what is marked with --.\n"
+        });
+    }
+    lines
+}
+
+/// The columns of the terminal; a file has room for whole lines.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    match size {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => usize::MAX,
+    }
 }
 
 /// Prints text, in ASCII where the locale has no more.
@@ -68,3 +104,6 @@ pub(super) fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
         written => written.context("cannot write to stdout"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,14 @@
 use anyhow::Context as _;
 use clap::Command;
 use clap_mangen::{Man, roff::Roff};
-use nkview::{app::bindings::Context, keys::Keymap};
+use nkview::{app::bindings::Context, diagnosis::Kind, keys::Keymap};
 
 use super::page::{self, Page};
 
 /// The name of the program and of its own page.
 const NKVIEW: &str = "nkview";
+/// The name of the page with the kinds of problems.
+const DIAGNOSE: &str = "nkview-diagnose";
 
 /// What a command ends with, unless it is in [`DIAGNOSE_STATUS`].
 const STATUS: &[(&str, &str)] = &[
@@ -152,8 +154,11 @@ fn rest(name: &str) -> Roff {
     if name == NKVIEW {
         keys(&mut page);
     }
+    if name == DIAGNOSE {
+        problems(&mut page);
+    }
     page.section("EXIT STATUS");
-    page.terms(if name == "nkview-diagnose" {
+    page.terms(if name == DIAGNOSE {
         DIAGNOSE_STATUS
     } else {
         STATUS
@@ -170,6 +175,19 @@ fn rest(name: &str) -> Roff {
     let own = format!("{name}(1)");
     let others: Vec<_> = others.into_iter().filter(|other| *other != own).collect();
     page.finish(&others)
+}
+
+/// The kinds of problems.
+fn problems(page: &mut Page) {
+    page.section("PROBLEMS");
+    page.paragraph(
+        "These are the kinds of problems by their names in the outputs and in the setting silence \
+         of nkview-config(5), causes before symptoms.",
+    );
+    for kind in Kind::all() {
+        let term = format!("{} ({})", kind.slug(), kind.severity().name());
+        page.term(&term, kind.summary());
+    }
 }
 
 /// The keys, as the help on the screen has them.

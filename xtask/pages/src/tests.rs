@@ -54,13 +54,17 @@ fn every_key_is_in_the_page_of_the_screen() {
 }
 
 #[test]
-fn a_diagnosis_has_its_own_exit_statuses() {
+fn a_diagnosis_has_its_problems_and_exit_statuses() {
     let mut cli = Cli::command();
     cli.build();
     let diagnose = cli.find_subcommand("diagnose").expect("the command");
     let (_, text) = command::page(diagnose, DAY).expect("a page");
     let text = String::from_utf8(text).expect("UTF-8");
     assert!(text.contains("There are problems."), "{text}");
+    for kind in nkview::diagnosis::Kind::all() {
+        let slug = kind.slug().replace('-', r"\-");
+        assert!(text.contains(&slug), "no {slug}");
+    }
 }
 
 #[test]

@@ -39,3 +39,14 @@ fn each_shell_has_a_script_that_asks_nkview() {
         assert!(script.contains(VARIABLE), "{shell:?}: {script}");
     }
 }
+
+#[test]
+fn a_filter_of_several_words_begins_with_a_quote() {
+    for typed in ["'tcp po", "\"tcp po"] {
+        assert_eq!(
+            texts(&filter(OsStr::new(typed))),
+            ["tcp port", "tcp portrange"],
+            "{typed}"
+        );
+    }
+}
