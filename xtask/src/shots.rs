@@ -15,7 +15,7 @@ mod svg;
 /// What is shown.
 #[derive(clap::Args)]
 pub struct Args {
-    /// nkview's arguments instead of `demo`: anything that has traffic
+    /// nkview's arguments instead of `demo --faults`: anything that has traffic
     #[arg(last = true)]
     args: Vec<OsString>,
 }
@@ -37,7 +37,7 @@ const fn shot(name: &'static str, keys: &'static str, seconds: u64) -> Shot {
 }
 
 /// In this order in one run: each starts from what the one before has left.
-const SHOTS: [Shot; 8] = [
+const SHOTS: [Shot; 9] = [
     // By then the graphs of a minute are half full.
     shot("flows", "", 45),
     shot("detail", "\x1b[B\x1b[B\r", 2),
@@ -45,6 +45,7 @@ const SHOTS: [Shot; 8] = [
     shot("packets", "\x152\x1b2\x1b[F\x1b[A\x1b[A\r", 2),
     shot("hosts", "\r\x1b3l\x1b[B\x1b[C", 2),
     shot("devices", "4", 2),
+    shot("problems", "5\r", 2),
     shot("probe", "6", 2),
     shot("help", "1?", 2),
 ];
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let arguments = if args.args.is_empty() {
-        vec!["demo".into()]
+        vec!["demo".into(), "--faults".into()]
     } else {
         args.args.clone()
     };
