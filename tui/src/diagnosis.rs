@@ -24,9 +24,7 @@ use probe_common::FlowKey;
 use crate::flow::FlowTable;
 use crate::model::{Device, Event, Moment, Packet, Watch};
 
-pub use claims::Claim;
 pub use concerns::Concerns;
-pub use decode::Endpoint;
 pub use finding::{Finding, Subject};
 pub use kind::Kind;
 pub use severity::Severity;

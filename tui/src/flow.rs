@@ -26,12 +26,14 @@ use probe_common::{Direction, FlowKey};
 pub use clock::{Clock, SLOTS};
 pub use count::Count;
 pub use history::History;
-pub use ledger::{Flowless, Ledger, Sums};
+pub use ledger::{Ledger, Sums};
 pub use ledgers::DeviceId;
 use ledgers::Ledgers;
 pub use series::Series;
 pub use span::Span;
-pub use table::{FlowTable, Limits};
+pub use table::FlowTable;
+#[cfg(test)]
+pub use table::Limits;
 pub use tcp::TcpState;
 
 use crate::model::{FlowCounts, FlowFacts, Moment};

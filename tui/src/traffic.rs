@@ -16,7 +16,7 @@ use std::{
 
 pub use accounting::Accounting;
 pub use devices::{Devices, SlotNames};
-pub use kernel::{Kernel, Place};
+pub use kernel::Kernel;
 pub use packets::{KEPT, Packets};
 
 use crate::{

@@ -7,6 +7,7 @@ use etherparse::PacketBuilder;
 use probe_common::parse::parse;
 use probe_common::{Direction, LinkLayer, Reason};
 
+use super::claims::Claim;
 use super::*;
 use crate::flow::Limits;
 use crate::model::{Interval, Packet};
