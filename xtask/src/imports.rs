@@ -225,6 +225,7 @@ const DIAGNOSIS: &[(&str, Names)] = &[
     ("kind", Only(&["severity"])),
     ("finding", Only(&["decode", "kind", "severity"])),
     ("claims", Only(&["finding", "kind", "severity"])),
+    ("concerns", Only(&["finding", "severity"])),
     ("view", Only(&["evidence", "finding"])),
     (
         "rules",
@@ -239,6 +240,7 @@ const PROBE: &[(&str, Names)] = &[
     ("netns", Only(&[])),
     ("owner", Only(&[])),
     ("privileges", Only(&[])),
+    ("refusal", Only(&["privileges"])),
     ("sys", Only(&[])),
     ("change", Only(&["sys"])),
     ("cost", Only(&["sys"])),
@@ -253,7 +255,10 @@ const PROBE: &[(&str, Names)] = &[
     ("counters", Only(&["losses", "object"])),
     ("cover", Only(&["devices", "inventory"])),
     ("link_counters", Only(&["inventory", "netns"])),
-    ("preflight", Only(&["object", "privileges", "sys"])),
+    (
+        "preflight",
+        Only(&["object", "privileges", "refusal", "sys"]),
+    ),
     (
         "attach",
         Only(&[
@@ -294,7 +299,10 @@ const PROBE: &[(&str, Names)] = &[
             "object",
         ]),
     ),
-    ("trace", Only(&["collect", "monotonic", "preflight", "sys"])),
+    (
+        "trace",
+        Only(&["collect", "monotonic", "preflight", "refusal", "sys"]),
+    ),
     (
         "watch",
         Only(&[
@@ -315,6 +323,7 @@ const PROBE: &[(&str, Names)] = &[
             "object",
             "preflight",
             "privileges",
+            "refusal",
             "sys",
             "trace",
         ]),
