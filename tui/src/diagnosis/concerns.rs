@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use probe_common::FlowKey;
 use probe_common::parse::number::ip;
 
-use super::{Finding, Severity, Subject};
+use super::finding::{Finding, Subject};
+use super::severity::Severity;
 use crate::model::{KeyFields, Side};
 
 #[cfg(test)]
