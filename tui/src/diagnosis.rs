@@ -22,7 +22,7 @@ use std::time::Duration;
 use probe_common::FlowKey;
 
 use crate::flow::FlowTable;
-use crate::model::{Device, Event, Moment, Packet, Watch};
+use crate::model::{Device, Event, Moment, Watch};
 
 pub use concerns::Concerns;
 pub use finding::{Finding, Subject};
@@ -65,15 +65,19 @@ impl Diagnosis {
         match event {
             Event::Devices(devices) => {
                 for device in devices {
+                    if let Watch::Gone { slot } = device.watch {
+                        self.evidence.links.gone(slot);
+                    }
                     if let Watch::Yes { slot, .. } = device.watch {
                         self.devices.insert(slot, device.clone());
+                        self.evidence.links.device(slot, device, self.now);
                     }
                 }
             }
             Event::Packets(packets) => {
-                let is_ready = |packet: &&Packet| self.ready.contains(&packet.key.device);
-                for packet in packets.iter().filter(is_ready) {
-                    self.evidence.packet(packet, flows);
+                for packet in packets {
+                    let is_ready = self.ready.contains(&packet.key.device);
+                    self.evidence.packet(packet, flows, is_ready);
                 }
             }
             Event::Interval(interval) => {
@@ -99,6 +103,7 @@ impl Diagnosis {
             rule(&view, &mut claims);
             claims::keep_the_first(&mut claims, earlier);
         }
+        claims::join_families(&mut claims);
         claims.retain(|claim| !self.silenced.contains(&claim.kind));
         self.findings.update(claims, self.now);
     }
@@ -110,14 +115,11 @@ impl Diagnosis {
     }
 
     /// How long the handshake of a connection took towards its server and towards
-    /// its client, as seen at the device, where it was seen in the last minute.
+    /// its client, as seen at the device, where it was seen.
     #[must_use]
     pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
-        let connection = self.evidence.connections.get(key)?;
-        let to_server = connection.round_trip()?;
-        let answered = connection.syn_ack?.last;
-        let to_client = connection.established.map(|at| at.saturating_sub(answered));
-        Some((to_server, to_client))
+        let handshake = self.evidence.connections.handshake(key)?;
+        Some((handshake.to_server, handshake.to_client))
     }
 
     /// Whether one of a flow's DNS exchanges of the last minute passes `test`, which

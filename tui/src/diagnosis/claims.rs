@@ -81,6 +81,26 @@ impl Findings {
             })
         };
         self.current.retain(|_, entry| !explained(entry));
+        // What a better claim has taken the place of is not listed beside it.
+        claims.retain(|claim| {
+            let own = id(claim);
+            let better = self.current.values_mut().find(|entry| {
+                entry.finding.id != own
+                    && claim.kind == entry.finding.kind
+                    && is_less_specific(claim, entry)
+            });
+            better.map(|entry| entry.claimed = now).is_none()
+        });
+        let ids: Vec<String> = claims.iter().map(id).collect();
+        let replaced = |entry: &Entry| {
+            !ids.contains(&entry.finding.id)
+                && claims.iter().any(|claim| {
+                    claim.kind == entry.finding.kind
+                        && !entry.about.is_empty()
+                        && is_same_cause(claim, entry)
+                })
+        };
+        self.current.retain(|_, entry| !replaced(entry));
         for claim in claims {
             let id = id(&claim);
             if !self.current.contains_key(&id) && self.current.len() >= CURRENT {
@@ -150,6 +170,88 @@ impl Findings {
 /// The id of the finding that a claim makes.
 fn id(claim: &Claim) -> String {
     format!("{}/{}", claim.kind.slug(), claim.key)
+}
+
+/// Whether a claim and an entry of the same kind speak of one cause: both are first
+/// of all about the same address, or one of the claim's where that has joined two,
+/// and not about different ports of it.
+fn is_same_cause(claim: &Claim, entry: &Entry) -> bool {
+    let is_about = entry
+        .about
+        .first()
+        .is_some_and(|it| claim.about.contains(it));
+    let ports = (port(&claim.subjects), port(&entry.finding.subjects));
+    is_about && !matches!(ports, (Some(mine), Some(other)) if mine != other)
+}
+
+/// Whether an entry knows the port of what a claim knows the address of only.
+fn is_less_specific(claim: &Claim, entry: &Entry) -> bool {
+    port(&claim.subjects).is_none()
+        && port(&entry.finding.subjects).is_some()
+        && entry
+            .about
+            .first()
+            .is_some_and(|it| claim.about.contains(it))
+}
+
+fn port(subjects: &[Subject]) -> Option<u16> {
+    subjects.iter().find_map(|it| match it {
+        Subject::Service { port, .. } => Some(*port),
+        _ => None,
+    })
+}
+
+/// Joins two claims of one kind that differ in the version of IP only: a client
+/// that tries both has one problem.
+pub fn join_families(claims: &mut Vec<Claim>) {
+    let mut joined: Vec<Claim> = Vec::new();
+    let mut waiting: Vec<Claim> = std::mem::take(claims);
+    while !waiting.is_empty() {
+        let mut claim = waiting.remove(0);
+        let alike = |other: &Claim| other.kind == claim.kind && cause(other) == cause(&claim);
+        let others: Vec<usize> = (0..waiting.len())
+            .filter(|at| alike(&waiting[*at]))
+            .collect();
+        let family = |claim: &Claim| claim.about.first().map(IpAddr::is_ipv6);
+        // More than two are several causes, which must be told apart.
+        if let [other] = others.as_slice()
+            && cause(&claim).is_some()
+            && !joined
+                .iter()
+                .any(|it| it.kind == claim.kind && cause(it) == cause(&claim))
+            && family(&waiting[*other]) != family(&claim)
+        {
+            let other = waiting.remove(*other);
+            let (mut kept, taken) = match family(&claim) {
+                Some(true) => (other, claim),
+                _ => (claim, other),
+            };
+            if let Some(address) = taken.about.first() {
+                kept.sentence = format!("{}; the same over IPv6 ({address})", kept.sentence);
+            }
+            kept.evidence.extend(taken.evidence);
+            kept.about.extend(taken.about);
+            let new = |it: &Subject| !kept.subjects.contains(it);
+            let subjects: Vec<_> = taken.subjects.into_iter().filter(new).collect();
+            kept.subjects.extend(subjects);
+            kept.count += taken.count;
+            kept.since = kept.since.min(taken.since);
+            kept.last = kept.last.max(taken.last);
+            claim = kept;
+        }
+        joined.push(claim);
+    }
+    *claims = joined;
+}
+
+/// What claims of one cause share whatever the version of IP: the port, and the
+/// device. Nothing where there is none of these.
+fn cause(claim: &Claim) -> Option<(Option<u16>, String)> {
+    let device = claim.subjects.iter().find_map(|it| match it {
+        Subject::Device { name } => Some(name.clone()),
+        _ => None,
+    });
+    Some((port(&claim.subjects), device?))
 }
 
 /// Removes those claims, from `earlier` on, whose kind an earlier rule has claimed

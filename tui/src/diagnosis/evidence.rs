@@ -3,13 +3,18 @@
 
 pub mod application;
 pub mod connections;
+pub mod copies;
 pub mod datagrams;
 pub mod dns;
+pub mod floods;
 pub mod health;
 pub mod hops;
 pub mod icmp;
 pub mod kernel;
+pub mod lateness;
+pub mod links;
 pub mod neighbors;
+pub mod probe;
 pub mod rates;
 pub mod resets;
 
@@ -44,13 +49,34 @@ pub struct Evidence {
     pub kernel: kernel::Kernel,
     /// Connections begun.
     pub rates: rates::Rates,
+    /// Packets that came twice.
+    pub copies: copies::Copies,
+    /// Packets to everybody.
+    pub floods: floods::Floods,
+    /// What the probe missed.
+    pub probe: probe::Probe,
+    /// How late the machine lets processes run.
+    pub lateness: lateness::Lateness,
+    /// The links of the watched devices.
+    pub links: links::Links,
+    /// Packets that no far end received, by the slot of the device.
+    pub diverted: std::collections::BTreeMap<u32, u64>,
 }
 
 impl Evidence {
-    /// Takes over a captured packet. `flows` are as of the last interval.
-    pub fn packet(&mut self, packet: &Packet, flows: &FlowTable) {
+    /// Takes over a captured packet. `flows` are as of the last interval. Of a device
+    /// that is not watched in both directions yet only what needs no answer counts.
+    pub fn packet(&mut self, packet: &Packet, flows: &FlowTable, is_ready: bool) {
         let decoded = super::decode::decode(packet);
         let device = decoded.key.device;
+        if !is_ready {
+            if let Net::Ip(ip) = &decoded.net
+                && let Transport::IcmpError(error) = &ip.transport
+            {
+                self.icmp.error(decoded.at, device, ip.source, error);
+            }
+            return;
+        }
         match &decoded.net {
             Net::Arp(arp) => self.neighbors.arp(decoded.at, device, arp),
             Net::Ip(ip) => self.ip(&decoded, ip, flows),
@@ -64,6 +90,7 @@ impl Evidence {
         } = *decoded;
         if !ip.fragment {
             self.hops.packet(at, key.device, direction, ip);
+            self.copies.packet(at, key.device, direction, ip);
         }
         match &ip.transport {
             Transport::Tcp(tcp) => self.tcp(decoded, ip, tcp, flows),
@@ -170,5 +197,14 @@ impl Evidence {
         self.health.interval(interval, flows);
         self.kernel.interval(now);
         self.rates.interval(interval);
+        self.copies.interval(now);
+        self.floods.interval(interval);
+        self.probe.interval(interval);
+        self.lateness.interval(interval.length);
+        for totals in &interval.devices {
+            let fates = totals.directions.iter().filter_map(|it| it.fate);
+            *self.diverted.entry(totals.slot).or_default() +=
+                fates.filter_map(|it| it.diverted).sum::<u64>();
+        }
     }
 }

@@ -40,8 +40,10 @@ macro_rules! kinds {
 kinds! {
     /// A program behind our hook drops packets.
     POLICY_DROP = "policy-drop", Error, ["syn-unanswered", "syn-partly-unanswered", "one-way-udp", "dns-unanswered", "packet-loss", "kernel-drop"];
+    /// A netkit pair's policy drops its packets.
+    POLICY_BLACKHOLE = "policy-blackhole", Error, ["kernel-drop"];
     /// Two hardware addresses claim one address.
-    DUPLICATE_ADDRESS = "duplicate-address", Error, ["packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
+    DUPLICATE_ADDRESS = "duplicate-address", Error, ["mac-flapping", "packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
     /// Nobody answers ARP or neighbor discovery for an address.
     NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
     /// ARP works for a host and neighbor discovery does not, or the reverse.
@@ -51,7 +53,7 @@ kinds! {
     /// The kernel's reverse-path filter drops packets.
     REVERSE_PATH_FILTER = "reverse-path-filter", Error, ["syn-unanswered", "kernel-drop", "one-way-udp", "syn-ack-lost", "dns-unanswered"];
     /// A firewall of this node drops packets.
-    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled"];
+    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled", "tcp-refused", "port-unreachable", "keepalive-unanswered"];
     /// The connection tracking table is full.
     CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered"];
     /// This node does not forward.
@@ -61,13 +63,13 @@ kinds! {
     /// Many connections are begun and never completed.
     SYN_FLOOD = "syn-flood", Error, ["neighbor-unreachable", "host-unreachable", "syn-unanswered", "syn-ack-lost", "connection-churn", "syn-partly-unanswered", "accept-queue-full"];
     /// Large packets vanish, small ones pass.
-    MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "stalled", "path-mtu", "connection-lost", "kernel-drop", "firewall-drop"];
+    MTU_BLACK_HOLE = "mtu-black-hole", Error, ["packet-loss", "mtu-mismatch", "stalled", "path-mtu", "connection-lost", "kernel-drop", "firewall-drop"];
     /// Damaged packets arrive.
     CHECKSUM_ERRORS = "checksum-errors", Error, ["checksum-errors", "packet-loss", "kernel-drop", "high-latency"];
     /// A queueing discipline drops packets.
     QDISC_DROPS = "qdisc-drops", Warning, ["qdisc-drops", "packet-loss", "kernel-drop", "reordering"];
     /// Administratively prohibited, by ICMP.
-    PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered"];
+    PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered", "no-route"];
     /// No route, by ICMP or by the kernel.
     NO_ROUTE = "no-route", Error, ["host-unreachable", "syn-unanswered", "kernel-drop", "dns-unanswered"];
     /// The last router's neighbor does not answer, by ICMP.
@@ -93,9 +95,11 @@ kinds! {
     /// Connections are reset in the middle by something between the ends.
     RESET_MIDSTREAM = "reset-midstream", Error, [];
     /// An old connection lost its state on the way.
-    CONNECTION_LOST = "connection-lost", Error, ["packet-loss", "stalled"];
+    CONNECTION_LOST = "connection-lost", Error, ["keepalive-unanswered", "packet-loss", "stalled"];
     /// Nothing listens on a UDP port.
     PORT_UNREACHABLE = "port-unreachable", Error, ["one-way-udp", "dns-unanswered"];
+    /// An idle connection's other end no longer answers keep-alives.
+    KEEPALIVE_UNANSWERED = "keepalive-unanswered", Error, [];
     /// The receiver does not read.
     ZERO_WINDOW = "zero-window", Warning, ["stalled"];
     /// A socket's receive buffer overflows.
@@ -108,12 +112,12 @@ kinds! {
     TLS_ALERT = "tls-alert", Error, [];
     /// Very many short connections.
     CONNECTION_CHURN = "connection-churn", Warning, [];
+    /// Packets arrive twice.
+    DUPLICATE_PACKETS = "duplicate-packets", Warning, ["duplicate-packets", "reordering", "packet-loss"];
     /// Segments are lost.
     PACKET_LOSS = "packet-loss", Warning, ["packet-loss", "syn-partly-unanswered", "syn-ack-lost", "stalled", "slow-server"];
     /// Segments arrive out of order.
-    REORDERING = "reordering", Warning, ["packet-loss", "reordering", "duplicate-packets", "slow-server"];
-    /// Packets arrive twice.
-    DUPLICATE_PACKETS = "duplicate-packets", Warning, [];
+    REORDERING = "reordering", Warning, ["packet-loss", "reordering", "slow-server"];
     /// The network is slow.
     HIGH_LATENCY = "high-latency", Warning, ["slow-server", "dns-slow"];
     /// A server is slow though the network is fast.
@@ -128,14 +132,22 @@ kinds! {
     KERNEL_DROP = "kernel-drop", Warning, [];
     /// A CPU cannot keep up with the packets.
     CPU_OVERLOADED = "cpu-backlog", Warning, [];
-    /// The ends of a pair have different MTUs.
-    MTU_MISMATCH = "mtu-mismatch", Warning, [];
+    /// The hardware address of an address changes again and again.
+    MAC_FLAPPING = "mac-flapping", Warning, [];
+    /// A link goes down and up again and again.
+    LINK_FLAPPING = "link-flapping", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
+    /// Packets to everybody flood a device.
+    BROADCAST_STORM = "broadcast-storm", Warning, ["kernel-drop", "one-way-udp"];
     /// A device is down or has no carrier.
-    LINK_DOWN = "link-down", Warning, [];
+    LINK_DOWN = "link-down", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
     /// A server answers with errors.
     HTTP_ERRORS = "http-5xx", Info, [];
     /// A smaller MTU on the way was reported and heeded.
     PATH_MTU = "path-mtu", Info, [];
+    /// The ends of a pair have different MTUs.
+    MTU_MISMATCH = "mtu-mismatch", Info, [];
+    /// One CPU does all the work for the network.
+    ONE_CPU = "one-cpu", Info, [];
     /// nkview itself has missed something.
     OBSERVER = "observer-incomplete", Info, [];
 }

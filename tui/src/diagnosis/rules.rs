@@ -2,6 +2,7 @@
 
 mod application;
 mod connecting;
+mod devices;
 mod dns;
 mod drops;
 mod floods;
@@ -28,6 +29,7 @@ pub const ALL: &[Rule] = &[
     drops::rule,
     application::rule,
     connecting::rule,
+    devices::rule,
     dns::rule,
     floods::rule,
     icmp::rule,
@@ -63,7 +65,7 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// `12 s`, `0.3 s`, `45 ms`.
+/// `12 s`, `0.3 s`, `45 ms`, `80 µs`.
 fn span(time: std::time::Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds >= 9.95 {
@@ -72,8 +74,10 @@ fn span(time: std::time::Duration) -> String {
         format!("{seconds:.1} s")
     } else if seconds >= 0.000_95 {
         format!("{:.0} ms", seconds * 1e3)
+    } else if seconds >= 0.000_000_95 {
+        format!("{:.0} µs", seconds * 1e6)
     } else {
-        format!("{:.1} ms", seconds * 1e3)
+        "no time".to_owned()
     }
 }
 

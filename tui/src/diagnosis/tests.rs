@@ -10,7 +10,11 @@ use probe_common::{Direction, LinkLayer, Reason};
 use super::claims::Claim;
 use super::*;
 use crate::flow::Limits;
-use crate::model::{Interval, Packet};
+use crate::model::{DeviceTotals, FlowCounts, Interval, Packet, Totals};
+
+mod devices;
+mod joined;
+mod transfer;
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
 const SERVER: [u8; 4] = [10, 0, 0, 2];
@@ -46,6 +50,49 @@ impl Lab {
             self.diagnosis
                 .observe(&Event::Interval(interval), &self.flows);
         }
+    }
+
+    /// An interval of a second with these flows.
+    fn count(&mut self, flows: Vec<FlowCounts>) {
+        let directions = flows.iter().fold([Totals::default(); 2], |mut sums, flow| {
+            for (sum, counters) in sums.iter_mut().zip(&flow.value.directions) {
+                sum.packets += counters.packets;
+            }
+            sums
+        });
+        self.interval(Interval {
+            devices: vec![DeviceTotals {
+                directions,
+                ..DeviceTotals::default()
+            }],
+            flows,
+            ..Interval::default()
+        });
+    }
+
+    /// An interval of a second.
+    fn interval(&mut self, interval: Interval) {
+        self.now += Duration::from_secs(1);
+        let interval = Interval {
+            at: self.now,
+            length: Duration::from_secs(1),
+            ..interval
+        };
+        self.flows.ingest(&interval);
+        self.diagnosis
+            .observe(&Event::Interval(interval), &self.flows);
+    }
+
+    fn device(&mut self, device: Device) {
+        self.diagnosis
+            .observe(&Event::Devices(vec![device]), &self.flows);
+    }
+
+    fn sentence(&self) -> String {
+        let findings = self.diagnosis.findings();
+        findings
+            .first()
+            .map_or_else(String::new, |it| it.sentence.clone())
     }
 
     fn send(&mut self, data: Vec<u8>, direction: Direction) {

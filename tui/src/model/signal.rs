@@ -32,7 +32,7 @@ pub struct Signals {
     pub containers: Vec<ContainerOf>,
     /// The network stacks of the namespaces with watched devices.
     pub stacks: Vec<Stack>,
-    /// Packet processing per CPU, of those with something to report: the whole machine's.
+    /// Packet processing of all CPUs, when one of them could not keep up: the whole machine's.
     pub softnet: Vec<Softnet>,
     /// Flows that were looked up.
     pub flows: Vec<FlowState>,

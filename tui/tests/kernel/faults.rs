@@ -1,6 +1,9 @@
 //! What is reported when something is wrong, end to end: the right cause first,
 //! with its addresses, and nothing of healthy traffic.
 
+mod network;
+mod table;
+
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +33,7 @@ pub fn tests() -> Vec<Test> {
         let needs = [&[Need::Tcx], needs].concat();
         Test::new(format!("faults::{name}"), needs, run)
     };
-    vec![
+    let mut tests = vec![
         test("a_closed_port", &[], a_closed_port),
         test("a_host_that_is_not_there", &[], nobody),
         test(
@@ -39,7 +42,9 @@ pub fn tests() -> Vec<Test> {
             a_firewall,
         ),
         test("healthy_traffic", &[], healthy),
-    ]
+    ];
+    tests.extend(table::tests());
+    tests
 }
 
 /// Tries to connect from the near end again and again until a problem of this kind

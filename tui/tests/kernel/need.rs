@@ -26,6 +26,9 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
+    /// A machine that is not emulated, as what is tested depends on neither the
+    /// kernel's version nor its devices, and would take long.
+    FullSpeed,
     /// What the tracing programs need.
     Tracing,
     /// nftables, and its command.
@@ -35,7 +38,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -43,6 +46,7 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
+        Self::FullSpeed,
         Self::Tracing,
         Self::Nftables,
         Self::Tbf,
@@ -57,6 +61,7 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
+            Self::FullSpeed => "full-speed",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
             Self::Tbf => "tbf",
@@ -92,6 +97,11 @@ impl Need {
                 let version = Command::new("tshark").arg("--version").output();
                 return version.is_err().then_some("tshark is not installed");
             }
+            Self::FullSpeed => {
+                return is_emulated().then_some(
+                    "it depends on no version of the kernel, and takes long when emulated",
+                );
+            }
             Self::PagedTests => {
                 let has = *PAGED_TESTS.get_or_init(program::can_be_tested_paged);
                 return (!has).then_some("programs are tested on linear packets only here");
@@ -126,6 +136,12 @@ impl Need {
         });
         found.as_deref()
     }
+}
+
+/// Whether the processor is emulated.
+fn is_emulated() -> bool {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    cpu.contains("QEMU")
 }
 
 /// What `NKVIEW_REQUIRE` names.

@@ -64,6 +64,15 @@ pub struct Reset {
     pub count: u32,
 }
 
+/// How long a handshake took, as seen at the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// From the SYN to the SYN-ACK.
+    pub to_server: Duration,
+    /// From the SYN-ACK to what the client answered.
+    pub to_client: Option<Duration>,
+}
+
 /// A connection at one device, from its SYN on.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -100,6 +109,17 @@ impl Connection {
     pub fn round_trip(&self) -> Option<Duration> {
         let answer = self.syn_ack.filter(|seen| seen.count > 0)?;
         (self.syn.count == 1).then(|| answer.first.saturating_sub(self.syn.first))
+    }
+
+    /// The times of its handshake, where they can be told.
+    #[must_use]
+    pub fn handshake(&self) -> Option<Handshake> {
+        let to_server = self.round_trip()?;
+        let answered = self.syn_ack?.last;
+        Some(Handshake {
+            to_server,
+            to_client: self.established.map(|at| at.saturating_sub(answered)),
+        })
     }
 
     /// Whether nothing has answered.
@@ -145,6 +165,11 @@ impl Connection {
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     table: HashMap<FlowKey, Connection>,
+    /// The flows between two ends, one a device, by which ICMP errors find them.
+    by_ends: HashMap<(Endpoint, Endpoint), Vec<FlowKey>>,
+    /// Handshakes of connections that are older than evidence may be, as long as
+    /// their flows live.
+    handshakes: HashMap<FlowKey, Handshake>,
     order: VecDeque<(FlowKey, u32)>,
     /// Connections that were forgotten before their time.
     pub forgotten: u64,
@@ -232,7 +257,13 @@ impl Connections {
             icmp: None,
             last: at,
         };
-        self.table.insert(key, connection);
+        self.handshakes.remove(&key);
+        if self.table.insert(key, connection).is_none() {
+            let flows = self.by_ends.entry((client, server)).or_default();
+            if !flows.contains(&key) {
+                flows.push(key);
+            }
+        }
         self.order.push_back((key, tcp.seq));
         while self.table.len() > REMEMBERED {
             self.forget_oldest();
@@ -243,16 +274,29 @@ impl Connections {
     fn forget_oldest(&mut self) {
         if let Some((key, isn)) = self.order.pop_front()
             && self.table.get(&key).is_some_and(|it| it.isn == isn)
+            && let Some(connection) = self.table.remove(&key)
         {
-            self.table.remove(&key);
+            let ends = (connection.client, connection.server);
+            if let Some(flows) = self.by_ends.get_mut(&ends) {
+                flows.retain(|it| *it != key);
+                if flows.is_empty() {
+                    self.by_ends.remove(&ends);
+                }
+            }
+            if self.handshakes.len() < REMEMBERED
+                && let Some(handshake) = connection.handshake()
+            {
+                self.handshakes.insert(key, handshake);
+            }
         }
     }
 
     /// Takes over an ICMP error about a connection, whichever device saw it.
     pub fn icmp(&mut self, from: IpAddr, error: &IcmpError) {
         let Some(quoted) = &error.quoted else { return };
-        for connection in self.table.values_mut() {
-            if connection.client == quoted.source && connection.server == quoted.destination {
+        let ends = (quoted.source, quoted.destination);
+        for key in self.by_ends.get(&ends).into_iter().flatten() {
+            if let Some(connection) = self.table.get_mut(key) {
                 connection.icmp.get_or_insert_with(|| (from, error.clone()));
             }
         }
@@ -279,6 +323,15 @@ impl Connections {
             }
             self.forget_oldest();
         }
+        self.handshakes.retain(|key, _| flows.get(key).is_some());
+    }
+
+    /// How long the handshake of a connection took, also of one that is no longer
+    /// evidence, as long as its flow is known.
+    #[must_use]
+    pub fn handshake(&self, key: &FlowKey) -> Option<Handshake> {
+        let connection = self.table.get(key).and_then(Connection::handshake);
+        connection.or_else(|| self.handshakes.get(key).copied())
     }
 
     /// All that are remembered, in no order.

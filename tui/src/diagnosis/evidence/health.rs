@@ -62,6 +62,22 @@ pub struct Stall {
     pub idle_before: Duration,
 }
 
+/// Packets without data of an idle connection that nothing comes back for:
+/// keep-alives (RFC 9293, section 3.8.4).
+#[derive(Clone, Copy, Debug)]
+pub struct Probing {
+    /// Since when.
+    pub since: Moment,
+    /// How many.
+    pub packets: u64,
+    /// In how many intervals.
+    pub intervals: u32,
+}
+
+/// The largest packet without data: headers of Ethernet, IPv6 and TCP with all its
+/// options.
+const BARE: u64 = 14 + 40 + 60;
+
 /// A flow.
 #[derive(Clone, Debug)]
 pub struct Health {
@@ -71,6 +87,8 @@ pub struct Health {
     pub last: Moment,
     /// Data that nothing comes back for, by the direction of the data.
     pub stalls: [Option<Stall>; 2],
+    /// Small packets of one direction that nothing comes back for.
+    pub probing: [Option<Probing>; 2],
     /// When each direction last closed its window, and what the other end has
     /// sent since, in bytes.
     pub closed: [Option<(Moment, u64)>; 2],
@@ -154,6 +172,7 @@ impl TcpHealth {
             intervals: VecDeque::new(),
             last: now,
             stalls: [None; 2],
+            probing: [None; 2],
             closed: [None; 2],
             sockets: [None; 2],
             cookies: [None; 2],
@@ -178,6 +197,21 @@ impl TcpHealth {
                 });
                 stall.retransmitted += mine.retransmitted;
                 stall.retransmitted_bytes += mine.retransmitted_bytes;
+            }
+            let is_bare = mine.packets > 0
+                && mine.bytes <= mine.packets * BARE
+                && mine.retransmitted == 0
+                && flags & (tcp::SYN | tcp::FIN | tcp::RST) == 0;
+            if theirs.packets > 0 || mine.packets > 0 && !is_bare {
+                health.probing[at] = None;
+            } else if is_bare && is_known {
+                let probing = health.probing[at].get_or_insert(Probing {
+                    since: start,
+                    packets: 0,
+                    intervals: 0,
+                });
+                probing.packets += mine.packets;
+                probing.intervals += 1;
             }
             if mine.zero_windows > 0 {
                 health.closed[at] = Some((now, 0));

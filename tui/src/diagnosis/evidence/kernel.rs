@@ -88,6 +88,9 @@ pub struct Kernel {
     owner_order: VecDeque<u64>,
     /// What each CPU dropped of what came in, with the first and last time.
     pub softnet: BTreeMap<u32, (Moment, Moment, u64)>,
+    /// What all CPUs did in the last period in which one could not keep up: its end,
+    /// its length, and each CPU.
+    cpus: Option<(Moment, Duration, Vec<Softnet>)>,
 }
 
 impl Kernel {
@@ -136,6 +139,13 @@ impl Kernel {
         for cpu in &signals.softnet {
             self.softnet(signals.at, cpu);
         }
+        // The collector of stacks reads both.
+        let period = signals.stacks.iter().find_map(|stack| stack.period);
+        if let Some(period) = period
+            && !signals.softnet.is_empty()
+        {
+            self.cpus = Some((signals.at, period, signals.softnet.clone()));
+        }
     }
 
     fn stack(&mut self, at: Moment, stack: &Stack) {
@@ -183,6 +193,8 @@ impl Kernel {
             .retain(|_, dropped| now.saturating_sub(dropped.last) < WINDOW);
         self.softnet
             .retain(|_, (_, last, _)| now.saturating_sub(*last) < WINDOW);
+        self.cpus
+            .take_if(|(at, ..)| now.saturating_sub(*at) >= WINDOW);
         for history in self.stacks.values_mut() {
             while let Some((at, _)) = history.counters.front()
                 && now.saturating_sub(*at) > WINDOW
@@ -198,6 +210,14 @@ impl Kernel {
     /// The drops, in no order.
     pub fn drops(&self) -> impl Iterator<Item = (&Place, &Dropped)> {
         self.drops.iter()
+    }
+
+    /// What the CPUs did in the last period in which one could not keep up, and how
+    /// long that was.
+    #[must_use]
+    pub fn cpus(&self) -> Option<(Duration, &[Softnet])> {
+        let (_, period, cpus) = self.cpus.as_ref()?;
+        Some((*period, cpus))
     }
 
     /// The stacks of this host's namespaces.

@@ -39,6 +39,20 @@ pub struct Neighbors {
     /// The hardware addresses that answered one host for one address, on whatever
     /// device: behind a bridge the two answers come by different ports.
     replies: HashMap<(IpAddr, IpAddr), Replies>,
+    /// The hardware address from which each address speaks, by device.
+    senders: HashMap<(u32, IpAddr), Sender>,
+}
+
+/// Which hardware addresses speak for an address on one device.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// Those that did, the latest last.
+    pub macs: Vec<[u8; 6]>,
+    /// How often it went from one to another.
+    pub changes: u32,
+    /// When it did so first, and last.
+    pub changed: Option<(Moment, Moment)>,
+    last: Moment,
 }
 
 /// Answers to one host about one address.
@@ -60,6 +74,7 @@ impl Neighbors {
             if !arp.request {
                 self.reply(at, arp.sender, arp.target, arp.mac);
             }
+            self.speaks(at, device, arp.sender, arp.mac);
         }
         if arp.request && !is_probe {
             self.question(at, device, arp.target, arp.sender);
@@ -140,6 +155,39 @@ impl Neighbors {
         }
     }
 
+    fn speaks(&mut self, at: Moment, device: u32, address: IpAddr, mac: [u8; 6]) {
+        let id = (device, address);
+        if self.senders.len() >= REMEMBERED && !self.senders.contains_key(&id) {
+            return;
+        }
+        let sender = self.senders.entry(id).or_insert_with(|| Sender {
+            macs: vec![mac],
+            changes: 0,
+            changed: None,
+            last: at,
+        });
+        sender.last = at;
+        if sender.macs.last() == Some(&mac) {
+            return;
+        }
+        sender.macs.retain(|it| *it != mac);
+        if sender.macs.len() >= MACS {
+            sender.macs.remove(0);
+        }
+        sender.macs.push(mac);
+        sender.changes += 1;
+        let (first, _) = sender.changed.unwrap_or((at, at));
+        sender.changed = Some((first, at));
+    }
+
+    /// Addresses that went from one hardware address to another, by device.
+    pub fn moves(&self) -> impl Iterator<Item = (u32, IpAddr, &Sender)> {
+        self.senders
+            .iter()
+            .filter(|(_, sender)| sender.changes > 0)
+            .map(|((device, address), sender)| (*device, *address, sender))
+    }
+
     /// Addresses for which two hosts have answered one question, and who asked.
     pub fn conflicts(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &Replies)> {
         self.replies
@@ -154,6 +202,8 @@ impl Neighbors {
             let lately = asked.answered.map_or(asked.last, |it| it.max(asked.last));
             now.saturating_sub(lately) < WINDOW
         });
+        self.senders
+            .retain(|_, sender| now.saturating_sub(sender.last) < WINDOW);
         self.replies.retain(|_, replies| {
             let last = replies.macs.iter().map(|it| it.1).max();
             last.is_some_and(|last| now.saturating_sub(last) < WINDOW)

@@ -21,6 +21,33 @@ const ANSWERS: usize = 4;
 /// trip.
 const SLOW: Duration = Duration::from_millis(500);
 const ROUND_TRIPS: u32 = 10;
+/// How many times later than nkview itself other processes may run.
+pub const LATENESS: u32 = 2;
+/// What is so many times as fast answers well.
+const TIMES_FASTER: u32 = 2;
+
+/// Whether the other servers are slow as well, so that the cause is none of theirs.
+/// Without others it cannot be told.
+pub fn all_are_slow(view: &View<'_>, server: Endpoint, median: Duration) -> bool {
+    let answers = view.evidence.application.iter();
+    let tcp = answers.map(|(at, service)| (at, service.times.clone()));
+    let mut names: std::collections::BTreeMap<Endpoint, Vec<Duration>> = Default::default();
+    for exchange in view.evidence.dns.iter() {
+        if let Some(answer) = exchange.answer {
+            let time = answer.at.saturating_sub(exchange.asked);
+            names.entry(exchange.server).or_default().push(time);
+        }
+    }
+    let fastest = tcp
+        .chain(names)
+        .filter(|(at, times)| *at != server && times.len() >= ANSWERS)
+        .map(|(_, mut times)| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        })
+        .min();
+    fastest.is_some_and(|fastest| fastest * TIMES_FASTER > median)
+}
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for (server, service) in view.evidence.application.iter() {
@@ -133,7 +160,11 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
         .filter_map(Connection::round_trip)
         .min();
     let Some(round_trip) = round_trip else { return };
-    if median < SLOW || median < round_trip * ROUND_TRIPS {
+    let slow = SLOW + view.evidence.lateness.most() * LATENESS;
+    // A server that is starved answers some requests at once; one that is slow by
+    // itself none, or is so slow that no machine is an excuse.
+    let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;
+    if !is_slow || median < round_trip * ROUND_TRIPS || all_are_slow(view, server, median) {
         return;
     }
     claims.push(Claim {

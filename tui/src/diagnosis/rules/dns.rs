@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::application::{LATENESS, all_are_slow};
 use super::{count, list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::evidence::dns::Exchange;
@@ -313,7 +314,10 @@ fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cla
     }
     times.sort();
     let median = times[times.len() / 2];
-    if median < SLOW {
+    let slow = SLOW + view.evidence.lateness.most() * LATENESS;
+    let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;
+    let endpoint = answered[0].server;
+    if !is_slow || all_are_slow(view, endpoint, median) {
         return;
     }
     let mut claim = about(view, Kind::DNS_SLOW, server, &answered);

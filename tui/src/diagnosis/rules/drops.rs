@@ -27,6 +27,8 @@ const WAITING: Duration = Duration::from_millis(900);
 #[derive(Default)]
 struct Failing {
     services: HashSet<(u8, IpAddr, Endpoint)>,
+    /// Those of which a part gets through.
+    losing: HashSet<(u8, IpAddr, Endpoint)>,
     /// The servers of failing clients: behind an address translation that is what
     /// ties a dropped packet to the flow that the client knows.
     clients: HashMap<(u8, Endpoint), Endpoint>,
@@ -35,6 +37,7 @@ struct Failing {
 impl Failing {
     fn of(view: &View<'_>) -> Self {
         let mut services = HashSet::new();
+        let mut losing = HashSet::new();
         let mut clients: HashMap<(u8, Endpoint), Endpoint> = HashMap::new();
         // The device nearest to the client has the address that it asked for.
         let mut connections: Vec<_> = view.evidence.connections.iter().collect();
@@ -68,13 +71,23 @@ impl Failing {
         }
         for (key, health) in view.evidence.health.iter() {
             let again = health.troubled(0) + health.troubled(1);
-            if again > 1 || health.stalls.iter().any(Option::is_some) {
+            let is_stalled = health.stalls.iter().any(Option::is_some);
+            if again > 1 || is_stalled {
                 let [local, remote] = ends(key);
-                services.insert((ip::TCP, local.address, remote));
-                services.insert((ip::TCP, remote.address, local));
+                let flows = if is_stalled {
+                    &mut services
+                } else {
+                    &mut losing
+                };
+                flows.insert((ip::TCP, local.address, remote));
+                flows.insert((ip::TCP, remote.address, local));
             }
         }
-        Self { services, clients }
+        Self {
+            services,
+            losing,
+            clients,
+        }
     }
 
     /// The failing flow that a dropped packet belongs to: who began it, and the
@@ -85,7 +98,10 @@ impl Failing {
         [(source, destination), (destination, source)]
             .into_iter()
             .map(|(client, server)| (client.address, server))
-            .find(|(client, server)| self.services.contains(&(tuple.protocol, *client, *server)))
+            .find(|(client, server)| {
+                let flow = (tuple.protocol, *client, *server);
+                self.services.contains(&flow) || self.losing.contains(&flow)
+            })
             .or_else(|| {
                 let client = [(source, destination), (destination, source)];
                 client.into_iter().find_map(|(client, server)| {
@@ -125,16 +141,22 @@ struct Cause<'a> {
     clients: Vec<IpAddr>,
     packets: u64,
     protocol: u8,
+    /// Whether a part of what is sent gets through.
+    is_partial: bool,
     dropped: &'a Dropped,
 }
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let failing = Failing::of(view);
-    if failing.services.is_empty() {
+    if failing.services.is_empty() && failing.losing.is_empty() {
         return;
     }
     let mut causes: BTreeMap<(Place, Endpoint), Cause<'_>> = BTreeMap::new();
     for (place, dropped) in view.evidence.kernel.drops() {
+        // A TTL that is used up is reported by ICMP, and is what traceroute wants.
+        if place.reason == "IP_INHDR" && place.function.ends_with("_forward") {
+            continue;
+        }
         // A closed port is answered, which is a finding of its own. Other namespaces of
         // this machine are not the node's.
         if place.reason == "NO_SOCKET" || is_of_tcp_itself(&place.reason) {
@@ -150,8 +172,10 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     clients: Vec::new(),
                     packets: 0,
                     protocol: tuple.protocol,
+                    is_partial: true,
                     dropped,
                 });
+                cause.is_partial &= !failing.services.contains(&(tuple.protocol, client, server));
                 if !cause.clients.contains(&client) {
                     cause.clients.push(client);
                 }
@@ -181,6 +205,7 @@ fn claim(
         clients,
         packets,
         protocol,
+        is_partial,
         dropped,
     } = cause;
     let (packets, protocol) = (*packets, *protocol);
@@ -200,6 +225,11 @@ fn claim(
     };
     let reason = &place.reason;
     let (kind, sentence, advice) = match reason.as_str() {
+        "NETFILTER_DROP" if *is_partial => (
+            Kind::PACKET_LOSS,
+            format!("{what} are lost in part: a firewall on {node} drops them"),
+            "`nft list ruleset` or `iptables-save -c` there: rules with limits or chance".to_owned(),
+        ),
         "NETFILTER_DROP" => (
             Kind::FIREWALL_DROP,
             format!("a firewall on {node} drops {what}"),
@@ -216,6 +246,11 @@ fn claim(
                 "{node} cannot reach {server} for {who}: no neighbor answers for it or its gateway"
             ),
             format!("`ip neigh` and `ip route get {}` there", server.address),
+        ),
+        "SOCKET_FILTER" => (
+            Kind::POLICY_DROP,
+            format!("a filter on the socket at {server} on {node} drops {what}"),
+            format!("`ss -lbn 'sport = :{}'` there shows it (SO_ATTACH_FILTER)", server.port),
         ),
         "TC_INGRESS" | "TC_EGRESS" => (
             Kind::POLICY_DROP,

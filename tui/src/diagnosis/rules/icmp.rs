@@ -60,6 +60,16 @@ fn error(
     if view.now.saturating_sub(last) > Duration::from_secs(30) {
         return;
     }
+    // Who was let through after that, is.
+    let works_again = view.evidence.connections.iter().any(|it| {
+        it.server.address == destination.address
+            && (destination.port == 0 || it.server.port == destination.port)
+            && sources.contains(&it.client.address)
+            && it.established.is_some_and(|when| when > last)
+    });
+    if works_again && error != IcmpKind::TooBig {
+        return;
+    }
     let who = list(&sources);
     let what = match protocol {
         ip::TCP => "TCP",
@@ -68,6 +78,15 @@ fn error(
         _ => "IP",
     };
     let (kind, sentence, advice) = match error {
+        // A closed port answers with RST.
+        IcmpKind::PortUnreachable if protocol == ip::TCP => (
+            Kind::PROHIBITED,
+            format!(
+                "a firewall at {from} does not let {who} reach {destination}: it rejects TCP with \
+                 ICMP port unreachable"
+            ),
+            format!("check the firewall rules of {from}"),
+        ),
         IcmpKind::PortUnreachable => {
             // What comes back to a client that no longer waits, of which DNS
             // makes some, and traceroute's end.

@@ -23,6 +23,9 @@ const LASTING: Duration = Duration::from_millis(3200);
 /// A question this long ago is over.
 const RECENT: Duration = Duration::from_secs(10);
 
+/// Changes of a hardware address before it is more than a failover and its end.
+const MOVES: u32 = 4;
+
 /// Addresses that one host asks for in vain before that is one finding and not
 /// one for each.
 const MANY: usize = 4;
@@ -34,6 +37,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         by_address.entry(address).or_default().push((device, asked));
     }
     duplicates(view, claims);
+    moves(view, claims);
     let mut by_asker: BTreeMap<IpAddr, Vec<Claim>> = BTreeMap::new();
     for (address, seen) in &by_address {
         if seen.iter().any(|(_, asked)| asked.unanswered == 0) {
@@ -312,6 +316,46 @@ fn duplicates(view: &View<'_>, claims: &mut Vec<Claim>) {
             )],
             not_looked_at: Vec::new(),
             advice: format!("find both: `ip neigh show {address}`, `arping -D {address}`"),
+        });
+    }
+}
+
+/// Addresses that go from one hardware address to another and back. A failover
+/// moves one once.
+fn moves(view: &View<'_>, claims: &mut Vec<Claim>) {
+    for (device, address, sender) in view.evidence.neighbors.moves() {
+        let Some((first, last)) = sender.changed else {
+            continue;
+        };
+        if sender.changes < MOVES || view.now.saturating_sub(last) > RECENT {
+            continue;
+        }
+        let name = view.device(device);
+        let macs = super::list(sender.macs.iter().map(|mac| hardware(*mac)));
+        claims.push(Claim {
+            kind: Kind::MAC_FLAPPING,
+            key: address.to_string(),
+            about: vec![address],
+            sentence: format!(
+                "the hardware address of {address} changes again and again on {name}: {} between \
+                 {macs} in {}",
+                count(sender.changes.into(), "change"),
+                span(last.saturating_sub(first))
+            ),
+            since: first,
+            last,
+            count: sender.changes.into(),
+            subjects: std::iter::once(Subject::Host { address })
+                .chain(view.device_subject(device))
+                .collect(),
+            evidence: vec![format!(
+                "ARP of {address} on {name} came from {macs}, in turn"
+            )],
+            not_looked_at: Vec::new(),
+            advice: format!(
+                "find out who has {address}: two hosts, a pair of routers that fight (VRRP), or a \
+                 bond without LACP; `ip monitor neigh`, `bridge monitor fdb`"
+            ),
         });
     }
 }

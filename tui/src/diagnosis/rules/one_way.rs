@@ -111,7 +111,10 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
 /// Multicast, and services that do not answer or have a rule of their own.
 pub fn is_one_way_by_nature(server: Endpoint) -> bool {
     let to_many = match server.address {
-        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V4(address) => {
+            // The broadcast address of a network of another size cannot be told.
+            address.is_multicast() || address.octets()[3] == 255
+        }
         IpAddr::V6(address) => address.is_multicast(),
     };
     // DHCP, syslog, StatsD, sFlow, NetFlow and IPFIX.

@@ -13,7 +13,7 @@ use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 
 /// A flow that was idle for this long was not reset by its own traffic.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(3);
 /// How long ago a reset may have been.
 const RECENT: Duration = Duration::from_secs(30);
 

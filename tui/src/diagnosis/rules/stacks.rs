@@ -18,6 +18,8 @@ const DAMAGED: u64 = 3;
 /// Packets that a queueing discipline drops: TCP's own way to find the rate
 /// drops one now and then.
 const QDISC_DROPS: u64 = 10;
+/// Addresses that a counter is about.
+const HOSTS: usize = 16;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for stack in view.evidence.kernel.stacks() {
@@ -140,6 +142,8 @@ struct Row {
     counter: fn(&StackCounters) -> u64,
     least: u64,
     name: &'static str,
+    /// Why the kernel drops what is counted, by which its flows are found.
+    reasons: &'static [&'static str],
     sentence: &'static str,
     advice: &'static str,
 }
@@ -150,6 +154,7 @@ const ROWS: &[Row] = &[
         counter: |it| it.tcp_checksum_errors + it.udp_checksum_errors + it.udp6_checksum_errors,
         least: DAMAGED,
         name: "InCsumErrors",
+        reasons: &["TCP_CSUM", "UDP_CSUM"],
         sentence: "packets arrive damaged at",
         advice: "look at the link and its offloads: `ethtool -k`, `ethtool -S`",
     },
@@ -158,6 +163,7 @@ const ROWS: &[Row] = &[
         counter: |it| it.udp_receive_buffer_errors + it.udp6_receive_buffer_errors,
         least: EVENTS,
         name: "RcvbufErrors",
+        reasons: &["SOCKET_RCVBUFF"],
         sentence: "a UDP socket's receive buffer overflows at",
         advice: "`ss -unmp` there: the socket with drops (d…) in skmem reads too slowly",
     },
@@ -166,6 +172,7 @@ const ROWS: &[Row] = &[
         counter: |it| it.ip_reassembly_failures + it.ip6_reassembly_failures,
         least: EVENTS,
         name: "ReasmFails",
+        reasons: &["FRAG_REASM_TIMEOUT", "FRAG_TOO_FAR", "DUP_FRAG"],
         sentence: "fragments never complete at",
         advice: "look for loss on the way, or a filter that drops fragments",
     },
@@ -195,6 +202,14 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
             .map(|it| it.address)
             .collect();
+        let dropped = view.evidence.kernel.drops().filter(|(place, _)| {
+            place.namespace == stack.last.namespace && row.reasons.contains(&place.reason.as_str())
+        });
+        let addresses = dropped
+            .flat_map(|(_, dropped)| dropped.flows.keys())
+            .flat_map(|flow| [flow.source(), flow.destination()]);
+        let mut about = about;
+        about.extend(addresses.take(HOSTS));
         let hosts = match about.len() {
             0 => String::new(),
             _ => format!(", in traffic of {}", list(&about)),

@@ -20,6 +20,8 @@ use crate::diagnosis::view::View;
 /// Of all bytes: tail loss probes alone make up to 0.5 % on a busy, healthy
 /// machine.
 const LOSS: f64 = 0.01;
+/// Of all bytes, what no late timer explains.
+const HEAVY_LOSS: f64 = 0.05;
 /// Retransmissions that are more than chance, and intervals that have some.
 const RETRANSMISSIONS: u64 = 8;
 const INTERVALS: usize = 3;
@@ -38,6 +40,11 @@ const FULL_SIZED: u64 = 1100;
 const CLOSED: Duration = Duration::from_millis(1500);
 /// What window probes add up to.
 const PROBES: u64 = 2000;
+/// Copies before that is more than chance, and of all packets.
+const COPIES: u32 = 3;
+const COPIED: f64 = 0.01;
+/// Intervals with keep-alives that nobody answers.
+const KEEPALIVES: u32 = 3;
 /// Intervals in which the round-trip time has been far above the least.
 const BLOATED: u32 = 3;
 
@@ -46,6 +53,8 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     stalls(view, claims);
     windows(view, claims);
     bloat(view, claims);
+    copies(view, claims);
+    keepalives(view, claims);
 }
 
 /// The client and the server of a flow: by its SYN, or else by the ports.
@@ -87,7 +96,8 @@ type Sending<'a> = (FlowKey, usize, &'a Health);
 #[derive(Default)]
 struct Lost {
     sum: Side,
-    flows: usize,
+    /// Repeated acknowledgments of the other direction.
+    asked_for: u64,
     troubled: usize,
 }
 
@@ -132,7 +142,7 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                 last.insert((from.address, to.address), key.device);
             }
             lost.sum += *sum;
-            lost.flows += 1;
+            lost.asked_for += sums[1 - at].duplicate_acks;
             lost.troubled += health.troubled(at);
         }
     }
@@ -147,6 +157,15 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
         let share = lost.sum.retransmitted_bytes as f64 / lost.sum.bytes.max(1) as f64;
         let again = lost.sum.retransmitted;
         if again < RETRANSMISSIONS || share < LOSS || lost.troubled < INTERVALS {
+            continue;
+        }
+        // A segment that is lost among others leaves a gap, or is asked for by
+        // several acknowledgments (RFC 5681). What its sender repeats since the
+        // answer was late has neither: once that is no more than what a machine that
+        // is busy does to its own timers, it says nothing about the network.
+        let asked_for = lost.sum.gaps * 2 + lost.asked_for >= again * 2;
+        let is_heavy = share >= HEAVY_LOSS && again >= RETRANSMISSIONS * 2;
+        if !asked_for && !is_heavy {
             continue;
         }
         let name = view.device(*device);
@@ -473,6 +492,126 @@ fn windows(view: &View<'_>, claims: &mut Vec<Claim>) {
                 advice: format!("`ss -tmp dst {}` where {} lives: Recv-Q is full", writer.address, reader.address),
             });
         }
+    }
+}
+
+/// Packets that come twice at a hook. Where several see it, the first on the way is
+/// nearest to the cause.
+fn copies(view: &View<'_>, claims: &mut Vec<Claim>) {
+    for ((device, direction, from, to), copied) in view.evidence.copies.iter() {
+        let Some((first, last)) = copied.seen else {
+            continue;
+        };
+        if copied.copies < COPIES || f64::from(copied.copies) < f64::from(copied.packets) * COPIED {
+            continue;
+        }
+        let name = view.device(*device);
+        let way = match direction {
+            Direction::In => "come in",
+            Direction::Out => "go out",
+        };
+        claims.push(Claim {
+            kind: Kind::DUPLICATE_PACKETS,
+            key: format!("{from}>{to}"),
+            about: vec![*from, *to],
+            sentence: format!(
+                "packets from {from} to {to} {way} twice on {name}: {} of {} that were captured",
+                count(copied.copies.into(), "copy").replace("copys", "copies"),
+                copied.packets
+            ),
+            since: first,
+            last,
+            count: copied.copies.into(),
+            subjects: [
+                Some(Subject::Host { address: *from }),
+                Some(Subject::Host { address: *to }),
+                view.device_subject(*device),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            evidence: vec![
+                "the copies have the same IP identification and sequence number: their sender has \
+                 sent them once"
+                    .to_owned(),
+            ],
+            not_looked_at: vec!["packets that were not captured".to_owned()],
+            advice: format!(
+                "look for two ways from {from} to {name}: bridges without spanning tree, a bond, a \
+                 mirrored port"
+            ),
+        });
+    }
+}
+
+/// Idle connections whose keep-alives are not answered.
+fn keepalives(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let mut servers: BTreeMap<Endpoint, Vec<Sending<'_>>> = BTreeMap::new();
+    for (key, health) in view.evidence.health.iter() {
+        for at in [0, 1] {
+            let is_dead = health.probing[at].is_some_and(|it| {
+                it.intervals >= KEEPALIVES
+                    // More than a few a second are acknowledgments of data that goes
+                    // another way.
+                    && it.packets <= u64::from(it.intervals) * 2
+            });
+            if is_dead && health.stalls[at].is_none() {
+                let (_, server) = roles(view, key);
+                servers.entry(server).or_default().push((*key, at, health));
+            }
+        }
+    }
+    for (server, flows) in servers {
+        let Some((key, at, health)) = flows.first() else {
+            continue;
+        };
+        let Some(probing) = health.probing[*at] else {
+            continue;
+        };
+        let (from, to) = sender(key, *at);
+        let time = span(health.last.saturating_sub(probing.since));
+        let clients: BTreeSet<IpAddr> = flows
+            .iter()
+            .map(|(key, ..)| roles(view, key).0.address)
+            .collect();
+        claims.push(Claim {
+            kind: Kind::KEEPALIVE_UNANSWERED,
+            key: format!("{server}"),
+            about: vec![server.address, from.address, to.address],
+            sentence: format!(
+                "an idle connection of {} to {server} is dead: {to} answers none of {} of {from} in \
+                 {time}",
+                list(&clients),
+                count(probing.packets, "keep-alive"),
+            ),
+            since: probing.since,
+            last: health.last,
+            count: flows.len() as u64,
+            subjects: [
+                Some(Subject::tcp(server)),
+                view.device_subject(key.device),
+                owner(view, health, *at),
+            ]
+            .into_iter()
+            .flatten()
+            .chain(
+                clients
+                    .iter()
+                    .take(8)
+                    .map(|address| Subject::Host { address: *address }),
+            )
+            .collect(),
+            evidence: vec![format!(
+                "{} without data from {from} to {to}, nothing came back",
+                count(probing.packets, "packet")
+            )],
+            not_looked_at: Vec::new(),
+            advice: format!(
+                "`ss -to dst {}` on {}: timer:(keepalive…) counts them; check whether {} is up and \
+                 whether a firewall on the way has forgotten the connection",
+                to.address, from.address, to.address
+            ),
+        });
     }
 }
 
