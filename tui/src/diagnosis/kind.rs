@@ -53,7 +53,7 @@ kinds! {
     /// The kernel's reverse-path filter drops packets.
     REVERSE_PATH_FILTER = "reverse-path-filter", Error, ["syn-unanswered", "kernel-drop", "one-way-udp", "syn-ack-lost", "dns-unanswered"];
     /// A firewall of this node drops packets.
-    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled", "tcp-refused", "port-unreachable", "keepalive-unanswered"];
+    FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "packet-loss", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled", "tcp-refused", "port-unreachable", "keepalive-unanswered"];
     /// The connection tracking table is full.
     CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered"];
     /// This node does not forward.

@@ -74,6 +74,13 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
         .map(|(_, address, _)| address)
         .take(HOSTS)
         .collect();
+    // One that was never up is none that anybody misses, unless packets wait for it.
+    let asked = view.evidence.neighbors.iter();
+    let needed = asked
+        .filter(|(on, _, asked)| *on == slot && asked.unanswered > 0)
+        .filter(|_| device.up && !device.carrier)
+        .map(|(.., asked)| asked.since)
+        .min();
     let waiting_for = match waiting.is_empty() {
         true => String::new(),
         false => format!("; packets for {} wait", list(&waiting)),
@@ -101,7 +108,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
             ),
             ..about(view, Kind::LINK_FLAPPING, &device.name)
         });
-    } else if let Some(since) = link.down_since.filter(|since| {
+    } else if let Some(since) = link.down_since.or(needed).filter(|since| {
         // What goes away for good is down for a moment before.
         view.now.saturating_sub(*since) >= DOWN
     }) {
@@ -171,7 +178,7 @@ fn policy(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) 
 }
 
 fn mtu(view: &View<'_>, device: &Device, claims: &mut Vec<Claim>) {
-    let end = device.peer.as_ref().and_then(|it| it.end.as_ref());
+    let end = device.peer.as_ref().and_then(|it| it.device.as_ref());
     let Some(end) = end.filter(|end| end.mtu != 0 && device.mtu != 0 && end.mtu != device.mtu)
     else {
         return;

@@ -175,7 +175,9 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     is_partial: true,
                     dropped,
                 });
-                cause.is_partial &= !failing.services.contains(&(tuple.protocol, client, server));
+                let flow = (tuple.protocol, client, server);
+                cause.is_partial &=
+                    failing.losing.contains(&flow) && !failing.services.contains(&flow);
                 if !cause.clients.contains(&client) {
                     cause.clients.push(client);
                 }

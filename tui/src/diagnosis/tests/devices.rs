@@ -6,7 +6,7 @@ use probe_common::{FlowKey, FlowValue};
 use super::*;
 use crate::model::signal::Signals;
 use crate::model::stack::{Softnet, Stack};
-use crate::model::{DeviceKind, Fate, Hooks, Netkit, Peer, PeerEnd};
+use crate::model::{DeviceKind, Fate, Hooks, Netkit, Peer, PeerDevice};
 
 fn device() -> Device {
     Device {
@@ -30,7 +30,7 @@ fn with_peer(mtu: u32) -> Device {
         peer: Some(Peer {
             index: 2,
             namespace: None,
-            end: Some(PeerEnd {
+            device: Some(PeerDevice {
                 name: "eth0".to_owned(),
                 mac: Vec::new(),
                 mtu,
