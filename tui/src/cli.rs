@@ -5,10 +5,11 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, NamedFilters};
 
 pub mod completion;
 
@@ -268,7 +269,7 @@ pub struct OutputArgs {
         hide_default_value = true,
         add = ArgValueCompleter::new(completion::filter)
     )]
-    pub filter: Filter,
+    pub filter: FilterText,
     /// Stop after this many seconds, counted from when all devices are attached
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
@@ -432,6 +433,10 @@ pub struct ProbeArgs {
     /// past that hook (bpf_redirect_peer), but not those dropped behind it
     #[arg(long)]
     pub cover_redirect: bool,
+    /// Watch the device of the default route, too. Each packet of the node then runs
+    /// the program; a packet of a watched pair that leaves by it is summed once
+    #[arg(long)]
+    pub uplink: bool,
     /// Do not trace what the kernel drops and resets, nor which processes sockets
     /// belong to: attach nothing but the packet program
     #[arg(long)]
@@ -463,7 +468,7 @@ pub struct ScreenArgs {
         hide_default_value = true,
         add = ArgValueCompleter::new(completion::filter)
     )]
-    pub filter: Filter,
+    pub filter: FilterText,
     /// Apply the filter's prefixes in the kernel; other packets only count as
     /// filtered, and widening the filter does not bring them back
     #[arg(long)]
@@ -563,8 +568,28 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a number of seconds from 0.1 to 86400".to_owned())
 }
 
-fn filter(text: &str) -> Result<Filter, String> {
-    Filter::parse(text).map_err(|error| error.to_string())
+/// A filter as it was typed: names in it are known when the configuration is read.
+#[derive(Clone, Debug, Default)]
+pub struct FilterText(String);
+
+impl FilterText {
+    /// The filter, with what its names stand for.
+    ///
+    /// # Errors
+    /// It has a name that the configuration does not know, or uses one where it
+    /// cannot stand.
+    pub fn resolve(&self, named: &NamedFilters) -> anyhow::Result<Filter> {
+        named
+            .parse(&self.0)
+            .map_err(|error| anyhow!("--filter {}: {error}", self.0.escape_debug()))
+    }
+}
+
+fn filter(text: &str) -> Result<FilterText, String> {
+    if !text.contains('@') {
+        Filter::parse(text).map_err(|error| error.to_string())?;
+    }
+    Ok(FilterText(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ impl Config {
         if self.flows.columns.is_empty() {
             bail!("flows.columns: expected at least one column");
         }
-        let named = NamedFilters::new(self.filters.clone());
+        let named = self.named_filters();
         for (name, text) in &self.filters {
             if !NamedFilters::is_name(name) {
                 bail!("filters.{name}: expected a name of letters, digits, - and _");
@@ -184,6 +184,12 @@ impl Config {
             window,
             filters: named,
         })
+    }
+
+    /// The filters that have a name.
+    #[must_use]
+    pub fn named_filters(&self) -> NamedFilters {
+        NamedFilters::new(self.filters.clone())
     }
 
     /// The kinds of problems that are not reported.

@@ -29,6 +29,7 @@ mod refusal;
 mod stub;
 pub mod sys;
 pub mod trace;
+mod uplink;
 mod watch;
 
 pub use object::Sizes;

@@ -45,10 +45,10 @@ impl<'a> Criteria<'a> {
 
     /// The graph of what is shown of some flows, each packet once.
     #[must_use]
-    pub fn series(&self, wanted: impl Fn(&FlowKey) -> bool, span: Span) -> Series {
+    pub fn series(&self, wanted: impl Fn(&Flow) -> bool, span: Span) -> Series {
         let flows = &self.known.host.flows;
         let mut sum = Series::default();
-        for flow in flows.iter().filter(|flow| wanted(&flow.key)) {
+        for flow in flows.iter().filter(|flow| wanted(flow)) {
             let shows = self.shows(flow);
             if shows == [false; 2] || self.is_copy(flow) {
                 continue;

@@ -14,6 +14,85 @@ pub enum HostGroup {
     Prefix(IpNet),
     /// Flows without addresses, by their ethertype.
     EtherType(u16),
+    /// What one host has with a service of another: the client's ports are all one.
+    Service {
+        /// Who asks.
+        client: IpAddr,
+        /// Who serves.
+        server: IpAddr,
+        /// The service's port.
+        port: u16,
+        /// The IP protocol number.
+        protocol: u8,
+    },
+    /// Flows of a process, by the number of its [`Labels`].
+    Process(u32),
+    /// Flows of a device, by its slot.
+    Device(u32),
+    /// Flows that have nothing of what is grouped by.
+    Other,
+}
+
+/// What flows are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// The addresses of one end, as a tree of prefixes.
+    Address(Side),
+    /// Client and service.
+    Service,
+    /// Process.
+    Process,
+    /// Device, or what it leads to.
+    Device,
+}
+
+impl Grouping {
+    /// The next in the order in which a key goes through them.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Address(Side::Remote) => Self::Address(Side::Local),
+            Self::Address(Side::Local) => Self::Service,
+            Self::Service => Self::Process,
+            Self::Process => Self::Device,
+            Self::Device => Self::Address(Side::Remote),
+        }
+    }
+
+    /// The end whose addresses are meant.
+    #[must_use]
+    pub const fn side(self) -> Side {
+        match self {
+            Self::Address(side) => side,
+            Self::Service | Self::Process | Self::Device => Side::Remote,
+        }
+    }
+}
+
+/// Names, each with a number that stays.
+#[derive(Clone, Debug, Default)]
+pub struct Labels(Vec<String>);
+
+impl Labels {
+    /// Names that are remembered; what comes later has no number.
+    const MOST: usize = 10_000;
+
+    /// The number of a name.
+    pub fn number(&mut self, name: &str) -> Option<u32> {
+        if let Some(place) = self.0.iter().position(|known| known == name) {
+            return Some(place as u32);
+        }
+        (self.0.len() < Self::MOST).then(|| {
+            self.0.push(name.to_owned());
+            self.0.len() as u32 - 1
+        })
+    }
+
+    /// The name of a number.
+    #[must_use]
+    pub fn name(&self, number: u32) -> &str {
+        self.0.get(number as usize).map_or("?", String::as_str)
+    }
 }
 
 impl HostGroup {
@@ -32,7 +111,27 @@ impl HostGroup {
     pub const fn prefix(&self) -> Option<&IpNet> {
         match self {
             Self::Prefix(prefix) => Some(prefix),
-            Self::EtherType(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What a flow is in by its client and service. Servers have the lower ports.
+    #[must_use]
+    pub fn of_service(key: &FlowKey) -> Self {
+        let end = |side| Some((ends::address(key, side)?, ends::port(key, side)?));
+        let (Some(local), Some(remote)) = (end(Side::Local), end(Side::Remote)) else {
+            return Self::Other;
+        };
+        let (server, client) = if local.1 <= remote.1 {
+            (local, remote)
+        } else {
+            (remote, local)
+        };
+        Self::Service {
+            client: client.0,
+            server: server.0,
+            port: server.1,
+            protocol: key.protocol,
         }
     }
 

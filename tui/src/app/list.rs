@@ -80,6 +80,12 @@ impl<I: Copy + PartialEq> List<I> {
         self.selected
     }
 
+    /// Where the selected item stands, or stood last.
+    #[must_use]
+    pub const fn place(&self) -> usize {
+        self.index
+    }
+
     /// Takes over new rows. The selected item stays in its line of the screen
     /// for as long as that is possible.
     pub fn settle(&mut self, rows: Vec<I>) {

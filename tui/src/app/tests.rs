@@ -637,3 +637,29 @@ fn totals_come_after_the_windows_and_sort_the_rows() {
     app.update(Action::Window);
     assert_eq!(app.state.window(), Duration::from_secs(1));
 }
+
+#[test]
+fn the_selected_flow_stays_when_it_has_left_the_table() {
+    let (mut app, mut source) = told(20);
+    app.update(Action::Move(Motion::First));
+    let key = app.views.flows.list.selected().unwrap();
+    let packets = |app: &App| {
+        let flow = app.views.flows.selected(&app.state).unwrap();
+        flow.counts[0].packets + flow.counts[1].packets
+    };
+    let before = packets(&app);
+    // Two minutes without a packet.
+    let mut silence = source.interval();
+    silence.length = Duration::from_secs(120);
+    silence.at += silence.length;
+    silence.flows.clear();
+    app.update(Action::Source(Event::Interval(silence).into()));
+    assert!(app.state.picture().flows.get(&key).is_none());
+    assert_eq!(app.views.flows.list.rows(), [key]);
+    assert_eq!(packets(&app), before);
+    assert_eq!(app.accounting().shown, 0);
+    app.update(Action::Back);
+    app.update(Action::ClearFilter);
+    assert!(app.views.flows.selected(&app.state).is_none());
+    assert!(app.views.flows.list.rows().is_empty());
+}

@@ -46,3 +46,16 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         assert!(error.contains(reason), "{line}: {error}");
     }
 }
+
+#[test]
+fn names_in_a_filter_wait_for_the_configuration() {
+    let named = NamedFilters::new([("web".to_owned(), "port 80".to_owned())].into());
+    let resolved = |text: &str| {
+        let filter = filter(text).map_err(|error| error.to_string())?;
+        let filter = filter.resolve(&named).map_err(|error| error.to_string())?;
+        Ok::<_, String>(filter.to_string())
+    };
+    assert_eq!(resolved("tcp and not @web").unwrap(), "tcp and not port 80");
+    assert!(resolved("@mail").unwrap_err().contains("@mail"));
+    assert!(filter("port 99999").is_err());
+}

@@ -31,6 +31,7 @@ use super::pair::{self, Pair, PairRequest};
 use super::preflight;
 use super::privileges::Held;
 use super::trace::Tracing;
+use super::uplink;
 use super::watch::Watched;
 use crate::model::Session;
 use crate::source::{Pause, Source};
@@ -47,6 +48,8 @@ pub struct Options {
     /// Attach to all that is wanted before anything is counted, rather than while
     /// what is counted is reported.
     pub attach_first: bool,
+    /// Whether the device of the default route is watched, too.
+    pub uplink: bool,
     /// The pair to make when none is asked for and there is none.
     pub create: Option<PairRequest>,
     /// How often the counters are read.
@@ -100,7 +103,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
     let removed = pair::remove_left_behind(&devices).await?;
     let links = devices.list().await.context("cannot list the devices")?;
     let cleaned = clsact::remove_left_behind(devices.handle(), &links).await?;
-    let selection = Selection::new(&options.devices, &links)?;
+    let mut selection = Selection::new(&options.devices, &links)?;
     let (object, maps, ring) = Object::new(options.sizes).map_err(preflight::explain)?;
     let started = Timestamp::now();
     let start = Instant::now();
@@ -136,6 +139,17 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         guard.watch(watched.guarded());
     }
     let mut remark = options.remark;
+    if options.uplink {
+        let device = uplink::device().filter(|name| links.iter().any(|link| link.name == *name));
+        match device {
+            Some(name) => {
+                let text = format!("{name} is watched as the uplink");
+                remark = Some(remark.map_or(text.clone(), |remark| format!("{remark}; {text}")));
+                selection.add(name);
+            }
+            None => notices.push("there is no default route, so no uplink to watch".to_owned()),
+        }
+    }
     let pair = match &options.create {
         Some(request)
             if selection.is_all_netkit()

@@ -28,6 +28,7 @@ pub fn live(probe: &ProbeArgs, events: &EventArgs) -> Options {
     Options {
         devices: Vec::new(),
         attach_first: false,
+        uplink: probe.uplink,
         create: None,
         interval: probe.interval,
         cover_redirect: probe.cover_redirect,

@@ -83,6 +83,7 @@ pub async fn present(
     let (preferences, keymap) = (config.preferences()?, config.keymap()?);
     // The screen is given back before.
     let mut stops = signals.hold_stops();
+    let filter = args.filter.resolve(&config.named_filters())?;
     let Some(source) = start(&mut signals).await? else {
         return Ok(());
     };
@@ -109,7 +110,7 @@ pub async fn present(
         no_mouse: args.no_mouse,
         drops_copies: appearance::drops_copies(variable),
         notice,
-        filter: args.filter,
+        filter,
         push_down: args.push_down,
         keep_screen: args.keep_screen,
         keymap,

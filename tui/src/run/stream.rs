@@ -60,8 +60,9 @@ pub async fn stream(
     if format.pcapng && io::stdout().is_terminal() {
         bail!("pcapng is binary and stdout is a terminal: redirect it to a file or a pipe");
     }
+    let (config, notice) = Config::load(variable)?;
     let selection = Selection {
-        filter: args.output.filter,
+        filter: args.output.filter.resolve(&config.named_filters())?,
         flows: if format.text {
             args.output.flows
         } else {
@@ -72,7 +73,6 @@ pub async fn stream(
     };
     // A recording has a time of its own.
     let duration = args.output.duration.filter(|_| is_live);
-    let (config, notice) = Config::load(variable)?;
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
     }

@@ -52,13 +52,12 @@ pub fn below(lines: usize) -> String {
     format!("{} below", plural(lines, "line"))
 }
 
-/// A time in steps so coarse that it seldom changes: `<10s`, `40s`, `12m`.
+/// A time in one unit: `9s`, `40s`, `12m`.
 #[must_use]
 pub fn age(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
-        ..10 => "<10s".to_owned(),
-        10..60 => format!("{}s", seconds / 10 * 10),
+        ..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
         3600..86_400 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),

@@ -21,10 +21,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Rect {
     let palette = canvas.palette;
     let dot = canvas.glyph(" · ", " - ");
     let name = " nkview ";
-    let once = if app.state.picture().flows.repeated().is_zero() {
-        ""
-    } else {
+    let repeats = !app.state.picture().flows.repeated().is_zero();
+    let once = if repeats && place.width >= 120 {
         ", each packet once"
+    } else {
+        ""
     };
     let host = format!("{}{dot}{}{once}", app.state.session.host, watched(app));
     let rest = rates(canvas, app, place, name.width() + host.width());

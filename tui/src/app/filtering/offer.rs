@@ -84,7 +84,7 @@ impl Subject {
             (Self::Address(_), HostGroup::EtherType(number)) => {
                 vec![format!("ether {number:#06x}")]
             }
-            (Self::Protocol | Self::Port, _) => Vec::new(),
+            _ => Vec::new(),
         };
         parsed(texts)
     }

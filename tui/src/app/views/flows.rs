@@ -41,6 +41,9 @@ pub struct FlowsView {
     /// the interval that begins then have none yet.
     sorted: Moment,
     known: Moment,
+    /// The selected flow as it was last, so that it can be read when it has left the
+    /// table.
+    kept: Option<Flow>,
     /// The selection.
     pub list: List<FlowKey>,
     /// The columns.
@@ -63,6 +66,7 @@ impl Default for FlowsView {
             narrowed: None,
             sorted: Moment::ZERO,
             known: Moment::ZERO,
+            kept: None,
             list: List::default(),
             columns: Columns::default(),
             order: Order::by(Column::Graph),
@@ -85,8 +89,34 @@ impl FlowsView {
         ranked.sort_unstable();
         self.sorted = flows.now();
         self.known = flows.now();
-        self.list
-            .settle(ranked.into_iter().map(|(_, key)| key).collect());
+        let rows = ranked.into_iter().map(|(_, key)| key).collect();
+        self.settle(rows, flows, criteria);
+    }
+
+    /// Takes over the rows. A selected flow that has left the table keeps its own.
+    fn settle(&mut self, mut rows: Vec<FlowKey>, flows: &FlowTable, criteria: Criteria<'_>) {
+        self.keep_selected(flows);
+        if let Some(ended) = self.kept.as_ref().filter(|it| flows.get(&it.key).is_none())
+            && Criteria::has_row(ended, criteria.shows(ended))
+        {
+            rows.insert(self.list.place().min(rows.len()), ended.key);
+        }
+        self.list.settle(rows);
+    }
+
+    fn keep_selected(&mut self, flows: &FlowTable) {
+        let selected = self.list.selected();
+        self.kept = selected.and_then(|key| match flows.get(&key) {
+            Some(flow) => Some(flow.clone()),
+            None => self.kept.take().filter(|kept| kept.key == key),
+        });
+    }
+
+    /// A flow of the table, or the one that is selected still.
+    #[must_use]
+    pub fn flow<'a>(&'a self, state: &'a State, key: &FlowKey) -> Option<&'a Flow> {
+        let kept = self.kept.as_ref().filter(|kept| kept.key == *key);
+        state.picture().flows.get(key).or(kept)
     }
 
     /// Recomputes the rows some time later: those that are there keep their
@@ -116,7 +146,7 @@ impl FlowsView {
         }
         rows.extend(new.map(|(_, key)| key));
         self.known = flows.now();
-        self.list.settle(rows);
+        self.settle(rows, flows, criteria);
     }
 
     /// The rows of the flows that are wanted with their ranks, and what all
@@ -242,10 +272,10 @@ impl FlowsView {
         self.cell = next.and_then(|next| visible.get(next).copied());
     }
 
-    /// The selected flow, while it is in the table.
+    /// The selected flow, also when it has left the table.
     #[must_use]
-    pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Flow> {
-        state.picture().flows.get(&self.list.selected()?)
+    pub fn selected<'a>(&'a self, state: &'a State) -> Option<&'a Flow> {
+        self.flow(state, &self.list.selected()?)
     }
 
     /// Changes the order of the rows.
@@ -308,11 +338,19 @@ impl View for FlowsView {
         })
     }
 
-    fn select(&mut self, item: Item, _: &State) -> bool {
-        match item {
-            Item::Flow(key) => select(&mut self.list, &mut self.detail_scroll, key),
-            _ => false,
-        }
+    fn step(&mut self, motion: Motion, state: &State) {
+        self.detail_scroll = Scroll::default();
+        self.list.step(motion);
+        self.keep_selected(&state.picture().flows);
+    }
+
+    fn select(&mut self, item: Item, state: &State) -> bool {
+        let Item::Flow(key) = item else {
+            return false;
+        };
+        let again = select(&mut self.list, &mut self.detail_scroll, key);
+        self.keep_selected(&state.picture().flows);
+        again
     }
 
     fn open(&mut self, _: &State) -> Outcome {

@@ -11,7 +11,7 @@ use crate::app::bindings::{Row, row};
 use crate::app::criteria::Criteria;
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
-use crate::app::group::HostGroup;
+use crate::app::group::{Grouping, HostGroup, Labels};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
 use crate::app::list::{Extent, List, Motion};
@@ -19,7 +19,7 @@ use crate::app::measure::ordered;
 use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
-use crate::flow::{Count, Series, Span};
+use crate::flow::{Count, Flow, Series, Span};
 use tree::{Node, Tree};
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ const KEYS: &[Row] = &[
     row("a", "filter-by-address-remote", Action::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
     row("i", "host-detail", Action::HostDetail, "detail", "Open or close the details of the selected prefix"),
     row("p", "host-prefix", Action::HostPrefix, "prefix", "Expand everything down to wider prefixes, then down to addresses"),
-    row("l", "host-side", Action::HostSide, "side", "Group by the remote or by the local address"),
+    row("l", "host-side", Action::HostSide, "group by", "Group by remote address, local address, service, process or device"),
     row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
 ];
@@ -84,8 +84,9 @@ pub struct HostsView {
     pub list: List<HostGroup>,
     /// The order of the rows.
     pub order: Order<HostColumn>,
-    /// The end whose addresses make the groups.
-    pub side: Side,
+    /// What makes the groups.
+    pub by: Grouping,
+    labels: Labels,
     /// Whether the selected group is shown in full.
     pub detail: bool,
     series: Series,
@@ -100,7 +101,8 @@ impl Default for HostsView {
             step: 1,
             list: List::default(),
             order: Order::by(HostColumn::Share),
-            side: Side::Remote,
+            by: Grouping::Address(Side::Remote),
+            labels: Labels::default(),
             detail: false,
             series: Series::default(),
         }
@@ -110,18 +112,37 @@ impl Default for HostsView {
 impl HostsView {
     /// Recomputes the rows.
     fn group(&mut self, state: &State) {
-        let (flows, criteria) = (&state.picture().flows, state.criteria());
-        let tree = Tree::new(flows, criteria, self.side, state.measure());
-        let roots = tree.roots();
+        let criteria = state.criteria();
         self.total = HostSums::default();
-        for root in &roots {
-            self.total.add(&root.sums);
-        }
         self.branches.clear();
         let mut rows = Vec::new();
-        self.list_groups(roots, 0, &mut rows);
+        if let Grouping::Address(side) = self.by {
+            let flows = &state.picture().flows;
+            let tree = Tree::new(flows, criteria, side, state.measure());
+            let roots = tree.roots();
+            for root in &roots {
+                self.total.add(&root.sums);
+            }
+            self.list_groups(roots, 0, &mut rows);
+        } else {
+            let mut labels = std::mem::take(&mut self.labels);
+            let each_once = self.by != Grouping::Device;
+            let of = |flow: &Flow| group_of(self.by, &mut labels, flow, criteria);
+            let groups = tree::flat(criteria, state.measure(), each_once, of);
+            self.labels = labels;
+            for node in &groups {
+                self.total.add(&node.sums);
+            }
+            self.list_groups(groups, 0, &mut rows);
+        }
         self.list.settle(rows);
         self.series = self.selected_series(criteria, state.zoom);
+    }
+
+    /// The name of the process of a group.
+    #[must_use]
+    pub fn label(&self, number: u32) -> &str {
+        self.labels.name(number)
     }
 
     /// The graph of the selected group, while its detail is open.
@@ -129,7 +150,16 @@ impl HostsView {
         let Some(group) = self.list.selected().filter(|_| self.detail) else {
             return Series::default();
         };
-        criteria.series(|key| group.has(key, self.side), zoom)
+        let is_in = |flow: &Flow| match (self.by, group) {
+            (Grouping::Address(side), _) => group.has(&flow.key, side),
+            (Grouping::Process, HostGroup::Process(number)) => {
+                criteria.known.about(flow).process() == Some(self.labels.name(number))
+            }
+            (Grouping::Process, _) => criteria.known.about(flow).process().is_none(),
+            (Grouping::Service, _) => HostGroup::of_service(&flow.key) == group,
+            (Grouping::Device, _) => HostGroup::Device(flow.key.device) == group,
+        };
+        criteria.series(is_in, zoom)
     }
 
     /// Lists groups in their order, and below each that is open those in it.
@@ -240,9 +270,10 @@ impl HostsView {
         self.list.rewind();
     }
 
-    /// Groups by the other end.
-    const fn turn(&mut self) {
-        self.side = self.side.other();
+    /// Groups by something else.
+    fn turn(&mut self) {
+        self.by = self.by.next();
+        self.list.deselect();
         self.list.rewind();
     }
 
@@ -300,10 +331,29 @@ impl View for HostsView {
     }
 
     /// Shows the flows of the selected group.
-    fn open(&mut self, _: &State) -> Outcome {
+    fn open(&mut self, state: &State) -> Outcome {
         let text = match self.list.selected() {
-            Some(HostGroup::Prefix(prefix)) => format!("{} {prefix}", self.side.name()),
+            Some(HostGroup::Prefix(prefix)) => format!("{} {prefix}", self.by.side().name()),
             Some(HostGroup::EtherType(number)) => format!("ether {number:#06x}"),
+            Some(HostGroup::Service {
+                client,
+                server,
+                port,
+                protocol,
+            }) => format!("proto {protocol} and port {port} and host {client} and host {server}"),
+            // Whatever a filter could not read stands for itself.
+            Some(HostGroup::Process(number)) => {
+                let plain =
+                    |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
+                let name = self.labels.name(number).chars();
+                let pattern: String = name.map(|c| if plain(c) { c } else { '?' }).collect();
+                format!("process {pattern}")
+            }
+            Some(HostGroup::Device(slot)) => {
+                format!("dev {}", state.picture().devices.names().get(slot))
+            }
+            Some(HostGroup::Other) if self.by == Grouping::Process => "not process *".to_owned(),
+            Some(HostGroup::Other) => "not portrange 0-65535".to_owned(),
             None => return Outcome::Say(NONE_SELECTED),
         };
         Filter::parse(&text).map_or(Outcome::Done, Outcome::ShowFlows)
@@ -317,15 +367,20 @@ impl View for HostsView {
         self.list.deselect();
     }
 
-    fn copy(&self, _: &State) -> Option<String> {
+    fn copy(&self, state: &State) -> Option<String> {
         match self.list.selected()? {
             HostGroup::Prefix(prefix) => Some(prefix.to_string()),
-            HostGroup::EtherType(_) => None,
+            HostGroup::Service { server, port, .. } => {
+                Some(std::net::SocketAddr::new(server, port).to_string())
+            }
+            HostGroup::Process(number) => Some(self.labels.name(number).to_owned()),
+            HostGroup::Device(slot) => Some(state.picture().devices.names().get(slot).to_owned()),
+            HostGroup::EtherType(_) | HostGroup::Other => None,
         }
     }
 
     fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
-        Some(subject.of_group(self.list.selected()?, self.side))
+        Some(subject.of_group(self.list.selected()?, self.by.side()))
     }
 
     fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
@@ -358,4 +413,17 @@ impl View for HostsView {
     }
 }
 
-const NONE_SELECTED: &str = "Select a prefix first (arrow keys).";
+const NONE_SELECTED: &str = "Select a row first (arrow keys).";
+
+/// What a flow is in where groups are no prefixes.
+fn group_of(by: Grouping, labels: &mut Labels, flow: &Flow, criteria: Criteria<'_>) -> HostGroup {
+    match by {
+        Grouping::Address(_) | Grouping::Service => HostGroup::of_service(&flow.key),
+        Grouping::Process => {
+            let process = criteria.known.about(flow).process();
+            let number = process.and_then(|name| labels.number(name));
+            number.map_or(HostGroup::Other, HostGroup::Process)
+        }
+        Grouping::Device => HostGroup::Device(flow.key.device),
+    }
+}

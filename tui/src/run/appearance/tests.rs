@@ -8,7 +8,7 @@ fn seen(variables: &[(&str, &str)]) -> Appearance {
 fn asked(variables: &[(&str, &str)]) -> (Appearance, bool) {
     let args = ScreenArgs {
         push_down: false,
-        filter: crate::filter::Filter::everything(),
+        filter: crate::cli::FilterText::default(),
         bits: false,
         ascii: false,
         light: false,

@@ -47,7 +47,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         &columns,
         &view.list,
         &spec,
-        |canvas, key, column, width| cell(canvas, state, key, column, usize::from(width)),
+        |canvas, key, column, width| cell(canvas, (state, view), key, column, usize::from(width)),
     );
     table::marks(canvas, area, &view.list, |key| state.concerns.flow(&key));
     if view.list.rows().is_empty() {
@@ -133,14 +133,21 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
     view.columns.shown().filter_map(|c| spec(&c)).collect()
 }
 
-fn cell(canvas: &Canvas<'_>, state: &State, key: FlowKey, column: Column, width: usize) -> Cell {
+fn cell(
+    canvas: &Canvas<'_>,
+    (state, view): (&State, &FlowsView),
+    key: FlowKey,
+    column: Column,
+    width: usize,
+) -> Cell {
     let picture = state.picture();
-    let Some(flow) = picture.flows.get(&key) else {
+    let Some(flow) = view.flow(state, &key) else {
         return Cell::default();
     };
     let palette = canvas.palette;
     let now = picture.flows.now();
-    let over = flow.is_closed() || flow.idle(now) > QUIET;
+    let has_left = picture.flows.get(&key).is_none();
+    let over = has_left || flow.is_closed() || flow.idle(now) > QUIET;
     let text = if over { palette.dim } else { palette.text };
     let shows = state.criteria().shows(flow);
     let end = |side| format::shorten(&state.hostnames.end(&key, side), width, canvas.ellipsis());

@@ -1,15 +1,17 @@
 //! Flows grouped by prefix.
 
+use probe_common::parse::number::ether;
 use ratatui::layout::Rect;
 
 use crate::app::action::Action;
 use crate::app::ends::Side;
-use crate::app::group::HostGroup;
+use crate::app::group::{Grouping, HostGroup};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
 use crate::app::state::State;
 use crate::app::views::HostsView;
-use crate::dissect::ether_type_name;
+use crate::dissect::{ether_type_name, protocol_name};
+use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom, indent, line};
 use crate::ui::table::{Cell, Column, TableSpec};
 use crate::ui::{empty, format, graph, plot, table};
@@ -24,13 +26,17 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     }
     let [v4, v6] = view.lengths();
     let place = line(&mut area);
-    let side = view.side.name();
-    let mut text = match v4 {
-        32 => format!(" {side} addresses, grouped by prefix"),
-        _ => format!(" {side} prefixes down to /{v4} and /{v6}"),
+    let mut text = match (view.by, v4) {
+        (Grouping::Address(side), 32) => format!(" {} addresses, grouped by prefix", side.name()),
+        (Grouping::Address(side), _) => {
+            format!(" {} prefixes down to /{v4} and /{v6}", side.name())
+        }
+        (Grouping::Service, _) => " clients and services, whatever the client's port".to_owned(),
+        (Grouping::Process, _) => " processes that hold the sockets".to_owned(),
+        (Grouping::Device, _) => " devices, or what they lead to".to_owned(),
     };
     // A bridge and its port, two pods, a pod and the uplink.
-    if !state.picture().flows.repeated().is_zero() {
+    if !state.picture().flows.repeated().is_zero() && view.by != Grouping::Device {
         text += "; a packet on two devices counts once";
     }
     canvas.text(place, &text, palette.dim);
@@ -81,7 +87,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
         return;
     };
     let sums = view.branch(&group).sums;
-    let title = format!(" {} {} ", view.side.name(), name(state, group));
+    let title = format!(" {} ", name(state, view, group));
     let facts = format!(
         "{}, {} packets, {} ",
         format::plural(sums.flows, "flow"),
@@ -97,9 +103,12 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
 
 fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
     let rate = format::rate_width(state.appearance.units);
-    let title = match view.side {
-        Side::Local => "LOCAL",
-        Side::Remote => "REMOTE",
+    let title = match view.by {
+        Grouping::Address(Side::Local) => "LOCAL",
+        Grouping::Address(Side::Remote) => "REMOTE",
+        Grouping::Service => "SERVICE",
+        Grouping::Process => "PROCESS",
+        Grouping::Device => "DEVICE",
     };
     vec![
         Column::left(HostColumn::Group, title, 22..=52, 9),
@@ -136,7 +145,7 @@ fn cell(
             };
             let indent = "  ".repeat(branch.depth);
             let room = width.saturating_sub(indent.len() + 2);
-            let name = format::shorten(&name(state, group), room, canvas.ellipsis());
+            let name = format::shorten(&name(state, view, group), room, canvas.ellipsis());
             let style = if branch.open.is_some() {
                 palette.strong
             } else {
@@ -162,13 +171,39 @@ fn cell(
 }
 
 /// A single address without its length, a wider prefix with it.
-fn name(state: &State, group: HostGroup) -> String {
+fn name(state: &State, view: &HostsView, group: HostGroup) -> String {
+    let host = |address| {
+        let name = state.hostnames.name(address);
+        name.map_or_else(|| address.to_string(), str::to_owned)
+    };
     match (group.address(), group) {
-        (Some(address), _) => state
-            .hostnames
-            .name(address)
-            .map_or_else(|| address.to_string(), str::to_owned),
+        (Some(address), _) => host(address),
         (None, HostGroup::Prefix(prefix)) => prefix.to_string(),
         (None, HostGroup::EtherType(number)) => format!("no address ({})", ether_type_name(number)),
+        (
+            None,
+            HostGroup::Service {
+                client,
+                server,
+                port,
+                protocol,
+            },
+        ) => {
+            let ether_type = if server.is_ipv4() {
+                ether::IPV4
+            } else {
+                ether::IPV6
+            };
+            let protocol = protocol_name(ether_type, protocol);
+            let server = match state.hostnames.name(server) {
+                Some(name) => format!("{name}:{port}"),
+                None => std::net::SocketAddr::new(server, port).to_string(),
+            };
+            format!("{} {protocol} {server}", host(client))
+        }
+        (None, HostGroup::Process(number)) => clean(view.label(number)),
+        (None, HostGroup::Device(slot)) => state.picture().devices.names().label(slot).to_owned(),
+        (None, HostGroup::Other) if view.by == Grouping::Process => "unknown".to_owned(),
+        (None, HostGroup::Other) => "no ports".to_owned(),
     }
 }

@@ -25,6 +25,8 @@ fn app(remotes: &[&str]) -> App {
             facts: None,
         };
         flow.key.ether_type = 0x0800;
+        flow.key.protocol = 6;
+        (flow.key.local_port, flow.key.remote_port) = (443, 50_000);
         flow.key.remote = remote
             .parse::<std::net::Ipv4Addr>()
             .unwrap()
@@ -55,6 +57,7 @@ fn rows(app: &App) -> Vec<String> {
                 format!("{}{prefix} {}", " ".repeat(branch.depth), branch.sums.flows)
             }
             HostGroup::EtherType(number) => number.to_string(),
+            other => format!("{other:?}"),
         }
     };
     app.views.hosts.list.rows().iter().map(row).collect()
@@ -151,4 +154,40 @@ fn the_graph_of_a_prefix_is_the_sum_of_its_flows() {
             .iter()
             .all(|value| *value == 0.0)
     );
+}
+
+#[test]
+fn a_client_and_a_service_are_one_row_whatever_the_port() {
+    let mut app = app(&["10.0.0.1", "10.0.0.2"]);
+    for _ in 0..2 {
+        app.update(Action::HostSide);
+    }
+    let groups = app.views.hosts.list.rows().to_vec();
+    assert_eq!(groups.len(), 2, "{groups:?}");
+    app.update(Action::Move(Motion::First));
+    app.update(Action::Open);
+    assert_eq!(app.tab(), Tab::Flows);
+    assert_eq!(app.views.flows.list.rows().len(), 1);
+}
+
+#[test]
+fn services_fold_the_ports_of_their_clients() {
+    let key = |local: u16, remote: u16| probe_common::FlowKey {
+        local: [1; 16],
+        remote: [2; 16],
+        ether_type: 0x86dd,
+        protocol: 17,
+        local_port: local,
+        remote_port: remote,
+        ..probe_common::FlowKey::default()
+    };
+    let dns = HostGroup::of_service(&key(40000, 53));
+    assert_eq!(dns, HostGroup::of_service(&key(40001, 53)));
+    assert_ne!(dns, HostGroup::of_service(&key(53, 40000)));
+    assert_ne!(dns, HostGroup::of_service(&key(40000, 54)));
+    let ping = probe_common::FlowKey {
+        protocol: 58,
+        ..key(1, 128)
+    };
+    assert_eq!(HostGroup::of_service(&ping), HostGroup::Other);
 }

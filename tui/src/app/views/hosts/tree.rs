@@ -46,14 +46,7 @@ impl Tree {
             if !Criteria::has_row(flow, shows) {
                 continue;
             }
-            let sums = if criteria.is_copy(flow) {
-                HostSums {
-                    flows: 1,
-                    ..HostSums::default()
-                }
-            } else {
-                of_flow(flow, shows, flows, measure)
-            };
+            let sums = each_packet_once(flow, shows, criteria, measure);
             match ends::address(&flow.key, side) {
                 Some(address) => tree.hosts.push((address, sums)),
                 None => tree
@@ -130,6 +123,52 @@ fn narrowest(hosts: &[Host], step: usize) -> Option<(usize, IpNet)> {
         let prefix = ends::prefix(*first, step)?;
         (ends::prefix(*last, step) == Some(prefix)).then_some((step, prefix))
     })
+}
+
+/// Groups that have no groups in them. What several devices saw counts once, or for
+/// each of them.
+pub(super) fn flat(
+    criteria: Criteria<'_>,
+    measure: Measure,
+    each_once: bool,
+    mut of: impl FnMut(&Flow) -> HostGroup,
+) -> Vec<Node<'static>> {
+    let flows = &criteria.known.host.flows;
+    let mut groups: HashMap<HostGroup, HostSums> = HashMap::new();
+    for flow in flows.iter() {
+        let shows = criteria.shows(flow);
+        if Criteria::has_row(flow, shows) {
+            let sums = if each_once {
+                each_packet_once(flow, shows, criteria, measure)
+            } else {
+                of_flow(flow, shows, flows, measure)
+            };
+            groups.entry(of(flow)).or_default().add(&sums);
+        }
+    }
+    let nodes = groups.into_iter().map(|(group, sums)| Node {
+        group,
+        sums,
+        hosts: &[],
+        step: 0,
+    });
+    nodes.collect()
+}
+
+/// What a flow adds: a copy of another one is a flow more, but nothing else.
+fn each_packet_once(
+    flow: &Flow,
+    shows: [bool; 2],
+    criteria: Criteria<'_>,
+    measure: Measure,
+) -> HostSums {
+    if criteria.is_copy(flow) {
+        return HostSums {
+            flows: 1,
+            ..HostSums::default()
+        };
+    }
+    of_flow(flow, shows, &criteria.known.host.flows, measure)
 }
 
 fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, measure: Measure) -> HostSums {

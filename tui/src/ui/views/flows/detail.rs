@@ -42,8 +42,8 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         crate::ui::empty(
             canvas,
             area,
-            "The selected flow is over and was removed from the table.",
-            "Its packets are counted as expired. Esc closes this.",
+            "No flow is selected.",
+            "The arrow keys select one; Esc closes this.",
         );
         return;
     };
@@ -90,6 +90,15 @@ fn title(canvas: &mut Canvas<'_>, state: &State, flow: &Flow, place: Rect) {
     let label = match state.own {
         Some(own) if own.is(&flow.key) => "your own SSH session".into(),
         _ => names::state(flow),
+    };
+    let has_left = state.picture().flows.get(&flow.key).is_none();
+    let label = if has_left {
+        format!("{label} ended, kept while selected")
+            .trim_start()
+            .to_owned()
+            .into()
+    } else {
+        label
     };
     if !label.is_empty() {
         place = canvas.right(place, " ", palette.dim);
