@@ -70,7 +70,12 @@ fn a_cpu_that_drops_is_told() {
         dropped: 2,
         squeezed: 0,
     };
-    assert_eq!(since, [expected]);
+    let beside = Softnet {
+        cpu: 7,
+        ..Softnet::default()
+    };
+    assert_eq!(since, [expected, beside]);
+    assert_eq!(softnet_since(&[idle], &[idle]), []);
     assert_eq!(softnet_of(4, "0 0 0").unwrap().cpu, 4, "before 5.10");
 }
 
