@@ -97,6 +97,13 @@ pub enum Command {
     Record(RecordArgs),
     /// Show a recording on the screen, on any machine and without root
     Replay(ReplayArgs),
+    /// Drop the packets that a rule matches, for a limited time
+    ///
+    /// It shows what would be dropped, asks, and stays in the foreground until the time
+    /// is over. The kernel judges the time, and lifts the rule when nkview ends, however
+    /// that happens. Nothing else of nkview ever drops a packet.
+    #[command(after_help = BLOCK_HELP)]
+    Block(BlockArgs),
     /// Serve counters and findings to Prometheus (OpenMetrics over HTTP)
     Serve(ServeArgs),
     /// List devices, their peers, containers and programs
@@ -319,6 +326,60 @@ pub struct DiagnoseArgs {
     /// How many packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+}
+
+/// What follows the options of `nkview block`.
+const BLOCK_HELP: &str = "\
+A RULE is terms of the filter language that all have to match; \"and\" between them may
+be left out, and \"DEVICE:\" in front stands for \"dev DEVICE\". It can be about devices,
+addresses, ports, protocols, the ethertype and the direction.
+
+Examples:
+  nkview block 'lxc1: 10.0.9.21 tcp port 5432 in' --for 10m
+  nkview block 'eth0: src 192.0.2.0/24, 2001:db8::/32' --for 90s
+  nkview block --list
+  nkview block --lift all";
+
+/// Arguments of `nkview block`.
+#[derive(Debug, Args)]
+pub struct BlockArgs {
+    /// What to drop, e.g. 'lxc1: 10.0.9.21/32 tcp port 5432 in'
+    #[arg(value_name = "RULE", required_unless_present_any = ["list", "lift"])]
+    pub rule: Option<String>,
+    /// For how long: 90s, 10m, 1h; at most 24h. Above an hour it asks twice
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = time,
+        required_unless_present_any = ["list", "lift"]
+    )]
+    pub time: Option<Duration>,
+    /// Do not ask; for scripts, and up to an hour
+    #[arg(long)]
+    pub yes: bool,
+    /// Allow a rule about everything, or about ARP or ICMPv6, on one container's device
+    #[arg(long)]
+    pub all: bool,
+    /// List the rules of all nkviews on this machine, and what they dropped
+    #[arg(long, conflicts_with_all = ["rule", "time", "yes", "all"])]
+    pub list: bool,
+    /// End the rule with this number, as --list shows it, or all of them
+    #[arg(
+        long,
+        value_name = "NUMBER|all",
+        value_parser = lift,
+        conflicts_with_all = ["rule", "time", "yes", "all", "list"]
+    )]
+    pub lift: Option<Lift>,
+}
+
+/// Which rules `nkview block --lift` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lift {
+    /// All.
+    All,
+    /// The one with this number.
+    Number(u32),
 }
 
 /// Arguments of `nkview serve`.
@@ -566,6 +627,34 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| (0.1..=86_400.0).contains(seconds))
         .map(Duration::from_secs_f64)
         .ok_or_else(|| "expected a number of seconds from 0.1 to 86400".to_owned())
+}
+
+/// From a second to a day: a number with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let split = text.find(|it: char| !it.is_ascii_digit());
+    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
+    let scale = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let seconds = scale.zip(number.parse::<u64>().ok());
+    seconds
+        .and_then(|(scale, number)| number.checked_mul(scale))
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a time from 1s to 24h, such as 90s or 10m".to_owned())
+}
+
+fn lift(text: &str) -> Result<Lift, String> {
+    match text {
+        "all" => Ok(Lift::All),
+        number => number
+            .parse()
+            .map(Lift::Number)
+            .map_err(|_| "expected a number, as --list shows it, or all".to_owned()),
+    }
 }
 
 /// A filter as it was typed: names in it are known when the configuration is read.

@@ -69,6 +69,7 @@ mod print;
 mod pushdown;
 mod quantity;
 mod reference;
+mod rule;
 mod vocabulary;
 
 #[cfg(test)]
@@ -87,6 +88,7 @@ use expression::Expression;
 pub use named::NamedFilters;
 pub use quantity::Quantity;
 pub use reference::{REFERENCE, flags, icmp_types, keywords, rcodes, states};
+pub use rule::{filter_of_addresses, filter_of_rule, is_narrow, parse_rule};
 
 use crate::model::DeviceName;
 

@@ -91,6 +91,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         None => "screen",
         #[cfg(feature = "demo")]
         Some(Command::Demo(_)) => "demo",
+        Some(Command::Block(_)) => "block",
         Some(Command::Stream(_)) => "stream",
         Some(Command::Record(_)) => "record",
         Some(Command::Replay(_)) => "replay",

@@ -2,6 +2,7 @@
 //! the requests that a source takes. No input, no output.
 
 mod before;
+pub mod block;
 mod clock;
 mod device;
 mod event;
@@ -18,6 +19,7 @@ pub mod signal;
 pub mod stack;
 mod tuple;
 
+pub use block::{BLOCK_PROGRAM, Block, BlockEnd, BlockEnded, BlockId, BlockRule, Dropped};
 pub use clock::{Anchor, WallClock};
 pub use device::{
     Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,

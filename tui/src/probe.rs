@@ -1,6 +1,7 @@
 //! All that touches the kernel.
 
 mod attach;
+pub mod block;
 mod change;
 mod clsact;
 pub mod collect;
@@ -26,6 +27,7 @@ mod policy;
 pub mod preflight;
 pub mod privileges;
 mod refusal;
+mod rules;
 mod stub;
 pub mod sys;
 pub mod trace;

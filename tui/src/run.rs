@@ -18,6 +18,7 @@ use screen::{Keeping, User};
 use signals::Signals;
 
 mod appearance;
+mod block;
 mod diagnose;
 mod options;
 mod own;
@@ -71,6 +72,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Serve(args)) => {
             let recording = replay::open(args.from.as_deref())?;
             block_on(|signals| serve::serve(args, recording, signals))
+        }
+        Some(Command::Block(args)) => {
+            // While the environments of other users' processes can be read.
+            let plan = block::plan(&args)?;
+            return block_on(|signals| block::block(args, plan, signals));
         }
         Some(Command::Stream(args)) => {
             let recording = replay::open(args.from.as_deref())?;

@@ -106,6 +106,7 @@ impl Host {
                 }
             }
             Event::Interval(interval) => self.ingest(interval),
+            Event::Blocks(_) => {}
             Event::Packets(packets) => self.packets.extend(packets),
             Event::Signals(signals) => self.kernel.apply(signals),
             Event::Notice(_)

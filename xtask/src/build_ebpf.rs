@@ -21,7 +21,7 @@ struct Object {
     path: &'static str,
 }
 
-const OBJECTS: [Object; 2] = [
+const OBJECTS: [Object; 3] = [
     Object {
         binary: "nkview-bpf",
         path: "assets/nkview.bpf.o",
@@ -29,6 +29,10 @@ const OBJECTS: [Object; 2] = [
     Object {
         binary: "nkview-signals",
         path: "assets/signals.bpf.o",
+    },
+    Object {
+        binary: "nkview-block",
+        path: "assets/block.bpf.o",
     },
 ];
 

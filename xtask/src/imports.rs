@@ -254,6 +254,7 @@ const PROBE: &[(&str, Names)] = &[
     ("policy", Only(&["change", "devices", "sys"])),
     ("counters", Only(&["losses", "object"])),
     ("cover", Only(&["devices", "inventory"])),
+    ("block", Only(&["monotonic", "object", "sys"])),
     ("link_counters", Only(&["inventory", "netns"])),
     (
         "preflight",
@@ -262,6 +263,7 @@ const PROBE: &[(&str, Names)] = &[
     (
         "attach",
         Only(&[
+            "block",
             "change",
             "clsact",
             "devices",
@@ -277,6 +279,7 @@ const PROBE: &[(&str, Names)] = &[
     (
         "collect",
         Only(&[
+            "block",
             "cost",
             "counters",
             "devices",
@@ -299,6 +302,7 @@ const PROBE: &[(&str, Names)] = &[
             "object",
         ]),
     ),
+    ("rules", Only(&["attach", "block", "preflight"])),
     (
         "trace",
         Only(&["collect", "monotonic", "preflight", "refusal", "sys"]),
@@ -307,6 +311,7 @@ const PROBE: &[(&str, Names)] = &[
         "watch",
         Only(&[
             "attach",
+            "block",
             "devices",
             "fate",
             "guard",
@@ -314,6 +319,7 @@ const PROBE: &[(&str, Names)] = &[
             "object",
             "policy",
             "preflight",
+            "rules",
         ]),
     ),
     (

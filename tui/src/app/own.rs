@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use probe_common::FlowKey;
-use probe_common::parse::number::ip;
+use probe_common::parse::number::{ether, ip};
 
 use super::ends;
 use super::ends::Side;
@@ -33,6 +33,37 @@ impl OwnSession {
             ))
         };
         Some(Self([end()?, end()?]))
+    }
+
+    /// The session between two ends.
+    #[must_use]
+    pub const fn new(one: SocketAddr, other: SocketAddr) -> Self {
+        Self([one, other])
+    }
+
+    /// The key of the session's flow, on a device that leads to one end, and on one
+    /// that leads to the other.
+    #[must_use]
+    pub fn keys(&self) -> [FlowKey; 2] {
+        let octets = |end: SocketAddr| match end.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let key = |local: SocketAddr, remote: SocketAddr| FlowKey {
+            local: octets(local),
+            remote: octets(remote),
+            local_port: local.port(),
+            remote_port: remote.port(),
+            ether_type: if local.is_ipv4() {
+                ether::IPV4
+            } else {
+                ether::IPV6
+            },
+            protocol: ip::TCP,
+            ..FlowKey::default()
+        };
+        let [one, other] = self.0;
+        [key(one, other), key(other, one)]
     }
 
     /// Whether a flow is the session's.

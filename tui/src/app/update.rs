@@ -202,7 +202,7 @@ impl App {
                 self.views.get_mut(self.tab).refresh(&self.state);
             }
             Event::Notice(notice) => self.state.notices.push(notice),
-            Event::Reply(_) | Event::Signals(_) => return Vec::new(),
+            Event::Blocks(_) | Event::Reply(_) | Event::Signals(_) => return Vec::new(),
             Event::Ended(reason) => {
                 self.state.notify(Level::Warning, reason.clone());
                 self.state.ended = Some(reason);
@@ -242,6 +242,8 @@ impl App {
                 Command::Seek(_) => format!("cannot go there: {reason}"),
                 Command::Play(_) => format!("cannot play: {reason}"),
                 Command::Speed(_) => format!("cannot change the speed: {reason}"),
+                Command::Block { rule, .. } => format!("cannot block {}: {reason}", rule.text),
+                Command::Lift(_) => format!("cannot lift the rule: {reason}"),
             };
             self.state.notify(Level::Warning, text);
         }

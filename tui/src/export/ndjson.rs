@@ -10,12 +10,12 @@
 //! | `start` | first: from here on all is counted | `time`, `schema`, `version`, `host`, `remark`?, `devices` |
 //! | `device` | a device came, went or failed later | `time`, `name`, `index`, `hooks`?, `gone`?, `error`? |
 //! | `flow` | each interval, for each flow that had a packet in it | see below |
-//! | `fate` | each interval, for each device of which packets were not delivered, or came past a hook | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`? |
+//! | `fate` | each interval, for each device of which packets were not delivered, came past a hook, or were blocked | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`?, `blocked`? |
 //! | `packet` | with `--packets`, for each captured packet | see below |
 //! | `lost` | the reader was too slow: packet lines are missing here | `time`, `packets` |
 //! | `notice` | something that the user should know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | counting has ended by itself | `time`, `text` |
-//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `flows_capped`?, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`? |
+//! | `totals` | last, for each device that was watched | `device`, `in`, `out`, `flows`, `flows_capped`?, `untracked`, `ring`, `dropped_or_redirected`?, `past_the_hook`?, `blocked`? |
 //! | `sum` | behind these, where several devices were watched | `devices`, `in`, `out`, `repeated` |
 //!
 //! `schema` is the version of the schema, a number that changes when a member or
@@ -125,7 +125,11 @@ impl<W: Write + Send> Sink for Ndjson<W> {
                 let time = self.time(notice.at);
                 self.write(&Line::Notice(line::Notice::new(time, notice)))?;
             }
-            Event::Reply(_) | Event::Signals(_) | Event::Playback(_) | Event::Marks { .. } => {}
+            Event::Reply(_)
+            | Event::Signals(_)
+            | Event::Blocks(_)
+            | Event::Playback(_)
+            | Event::Marks { .. } => {}
             Event::Ended(text) => {
                 self.start(&[])?;
                 let time = self.time(self.now);
@@ -280,8 +284,11 @@ impl<W: Write> Ndjson<W> {
             for (sum, totals) in sums.directions.iter_mut().zip(device.directions) {
                 *sum += totals;
             }
-            let mut fates = device.directions.iter().filter_map(|totals| totals.fate);
-            if fates.any(|fate| fate.diverted.unwrap_or(0) + fate.bypassed > 0) {
+            let mut directions = device.directions.iter();
+            if directions.any(|totals| {
+                let fate = totals.fate.unwrap_or_default();
+                fate.diverted.unwrap_or(0) + fate.bypassed + totals.blocked_packets > 0
+            }) {
                 let fate = line::Fates::from(&device.directions);
                 let line = Line::Fate {
                     time,

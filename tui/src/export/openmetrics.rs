@@ -61,6 +61,7 @@ pub struct Metrics {
     bytes: PerDevice,
     untracked: PerDevice,
     filtered: PerDevice,
+    blocked: PerDevice,
     lost: PerDevice,
     over_budget: PerDevice,
     undelivered: PerDevice,
@@ -113,6 +114,11 @@ impl Metrics {
         let filtered = per_device(
             "device_filtered_packets",
             "Packets that a pushed-down filter kept out of the flows",
+            None,
+        );
+        let blocked = per_device(
+            "device_blocked_packets",
+            "Packets that rules of nkview block dropped",
             None,
         );
         let lost = per_device(
@@ -184,6 +190,7 @@ impl Metrics {
             bytes,
             untracked,
             filtered,
+            blocked,
             lost,
             over_budget,
             undelivered,
@@ -257,6 +264,7 @@ impl Metrics {
             (&self.bytes, totals.bytes),
             (&self.untracked, totals.untracked_packets),
             (&self.filtered, totals.filtered_packets),
+            (&self.blocked, totals.blocked_packets),
             (&self.lost, totals.lost),
             (&self.over_budget, totals.over_budget.total()),
             (&self.undelivered, fate.diverted.unwrap_or(0)),

@@ -183,6 +183,7 @@ fn weight(event: &Event) -> usize {
         Event::Notice(_)
         | Event::Reply(_)
         | Event::Ended(_)
+        | Event::Blocks(_)
         | Event::Playback(_)
         | Event::Marks { .. } => 0,
     };

@@ -151,7 +151,11 @@ impl<W: Write + Send> Sink for Text<W> {
                 writeln!(self.writer, "-- {time} {level}: {}", clean(&notice.text))?;
             }
             Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
-            Event::Signals(_) | Event::Reply(_) | Event::Playback(_) | Event::Marks { .. } => {}
+            Event::Signals(_)
+            | Event::Blocks(_)
+            | Event::Reply(_)
+            | Event::Playback(_)
+            | Event::Marks { .. } => {}
         }
         self.writer.flush()
     }

@@ -52,6 +52,52 @@ pub(super) fn parse(text: &str) -> Result<Option<Expression>, FilterError> {
         })
 }
 
+/// A term and where it stands, in characters.
+pub(super) struct Placed {
+    pub(super) column: usize,
+    pub(super) length: usize,
+    pub(super) expression: Expression,
+}
+
+/// Reads terms of which all have to match, with or without `and` between them.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_terms(text: &str) -> Result<Vec<Placed>, FilterError> {
+    let tokens = tokens(text);
+    check_nesting(&tokens)?;
+    let mut input = TokenSlice::new(&tokens);
+    let mut terms = Vec::new();
+    let mut read = || -> Parsed<Vec<Placed>> {
+        while kind(Kind::End).parse_next(&mut input).is_err() {
+            if !terms.is_empty() {
+                if input.first().is_some_and(|token| token.kind == Kind::Or) {
+                    return Err(ErrMode::Cut(FilterError {
+                        message: "a rule has no \"or\" but in lists".to_owned(),
+                        hint: Some("block them one by one".to_owned()),
+                        ..unexpected_after_term(&input, &AFTER_TERM)
+                    }));
+                }
+                opt(kind(Kind::And)).parse_next(&mut input)?;
+            }
+            let column = input.first().map_or(0, |token| token.column);
+            let expression = negation(&mut input)?;
+            let last = input.previous_tokens().next();
+            let end = last.map_or(column, |token| token.column + token.length());
+            terms.push(Placed {
+                column,
+                length: end.saturating_sub(column),
+                expression,
+            });
+        }
+        Ok(std::mem::take(&mut terms))
+    };
+    read().map_err(|error| match error {
+        ErrMode::Backtrack(error) | ErrMode::Cut(error) => error,
+        ErrMode::Incomplete(_) => unexpected(&TokenSlice::new(&tokens), &[], None),
+    })
+}
+
 fn check_nesting(tokens: &[Token<'_>]) -> Result<(), FilterError> {
     let mut open = 0_usize;
     for token in tokens {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Device, Interval, Mark, Moment, Notice, Packet, Playback, Reply, Signals};
+use super::{Block, Device, Interval, Mark, Moment, Notice, Packet, Playback, Reply, Signals};
 
 /// A host, by its number in this run: 0 is the first source. A merged source
 /// numbers its hosts from 0 on.
@@ -43,6 +43,9 @@ pub enum Event {
     Signals(Box<Signals>),
     /// Something that the user must know.
     Notice(Notice),
+    /// The rules that drop packets, those that have just ended among them; replaces
+    /// the last such list.
+    Blocks(Vec<Block>),
     /// The outcome of a request.
     Reply(Reply),
     /// The source has ended, and why.
@@ -68,6 +71,7 @@ impl Event {
             Self::Signals(signals) => Some(signals.at),
             Self::Notice(notice) => Some(notice.at),
             Self::Devices(_)
+            | Self::Blocks(_)
             | Self::Reply(_)
             | Self::Ended(_)
             | Self::Playback(_)

@@ -171,6 +171,12 @@ pub struct Totals {
     pub filtered_packets: u64,
     /// Their bytes.
     pub filtered_bytes: u64,
+    /// Packets that rules of this nkview dropped behind the hook, read at the end of
+    /// the interval: all of its packets have been judged by then, and maybe some of
+    /// the next one.
+    pub blocked_packets: u64,
+    /// Their bytes.
+    pub blocked_bytes: u64,
     /// Packet events written.
     pub events: u64,
     /// Packet events that the ring buffer had no room for.
@@ -236,6 +242,8 @@ impl std::ops::AddAssign for Totals {
         self.untracked_bytes += other.untracked_bytes;
         self.filtered_packets += other.filtered_packets;
         self.filtered_bytes += other.filtered_bytes;
+        self.blocked_packets += other.blocked_packets;
+        self.blocked_bytes += other.blocked_bytes;
         self.events += other.events;
         self.lost += other.lost;
         self.over_budget += other.over_budget;

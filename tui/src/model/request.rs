@@ -1,10 +1,12 @@
 //! What the user asks of a source, and its answers.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
 use super::tuple::Tuple;
+use super::{BlockId, BlockRule, Moment};
 
 /// A request's number, unique within a session.
 #[derive(
@@ -58,4 +60,14 @@ pub enum Command {
     Play(bool),
     /// Set the speed of a recording, in hundredths of the speed of recording.
     Speed(u32),
+    /// Drop the packets of a rule at the watched devices that it names, for so long
+    /// at most. The kernel judges when the time is over.
+    Block {
+        /// Which packets.
+        rule: Box<BlockRule>,
+        /// For how long.
+        time: Duration,
+    },
+    /// Lift a rule before its time.
+    Lift(BlockId),
 }

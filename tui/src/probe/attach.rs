@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use probe_common::{Attachment, Direction, verdict};
 
+use super::block::tally::Tally;
+use super::block::{BlockProgram, Blocker};
 use super::change::{self, Change};
 use super::clsact::Filters;
 use super::devices::Link;
@@ -23,7 +25,7 @@ use super::object::{Object, ObjectError, Program};
 use super::policy;
 use super::preflight;
 use super::sys::{self, Chain, HookPoint};
-use crate::model::{DeviceKind, Hooks, PROGRAM};
+use crate::model::{BLOCK_PROGRAM, BlockId, DeviceKind, Hooks, PROGRAM};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;
@@ -53,6 +55,12 @@ pub enum AttachError {
         /// What to do.
         cure: &'static str,
     },
+    /// Our own program is not on the hook, so that nothing can be put behind it.
+    #[error("nkview's program is not on {0} any more")]
+    Gone(HookPoint),
+    /// Packets are counted at the far end of the pair, where none are dropped.
+    #[error("--cover-redirect counts at the other end of the pair, where nothing can be blocked")]
+    Elsewhere,
 }
 
 impl AttachError {
@@ -76,12 +84,27 @@ pub enum Attached {
         _filters: Filters,
         /// The programs.
         programs: Vec<Program>,
+        /// The rules behind them.
+        blocks: Vec<FilterBlock>,
     },
+}
+
+/// A rule behind filters.
+pub struct FilterBlock {
+    rule: BlockId,
+    _filters: Filters,
+    _programs: Vec<BlockProgram>,
 }
 
 /// A watched device that the guard looks at while others manage it.
 #[derive(Clone)]
-pub struct Shared(Arc<Mutex<Option<Attached>>>);
+pub struct Shared {
+    attached: Arc<Mutex<Option<Attached>>>,
+    index: u32,
+    tally: Tally,
+    is_chained: bool,
+    is_loopback: bool,
+}
 
 /// Which hooks are queried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +118,86 @@ pub enum Which {
 impl Shared {
     /// Shares a device.
     #[must_use]
-    pub fn new(attached: Attached) -> Self {
-        Self(Arc::new(Mutex::new(Some(attached))))
+    pub fn new(attached: Attached, link: &Link) -> Self {
+        let tally = Tally::default();
+        if let Attached::Chained(hooks) = &attached {
+            hooks.iter().for_each(|hook| hook.follow_others(&tally));
+        }
+        Self {
+            is_chained: matches!(attached, Attached::Chained(_)),
+            is_loopback: is_loopback(link),
+            index: link.index,
+            tally,
+            attached: Arc::new(Mutex::new(Some(attached))),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Attached>> {
         // What a panic has left is still the best that is known.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is the very same attachment.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.attached, &other.attached)
+    }
+
+    /// What rules have dropped here.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Whether the kernel would leave a rule's programs there when this process is
+    /// killed.
+    #[must_use]
+    pub const fn needs_lease(&self) -> bool {
+        !self.is_chained
+    }
+
+    /// Whether one of its hooks is closed by its policy.
+    #[must_use]
+    pub fn has_closed_hook(&self) -> bool {
+        match &*self.lock() {
+            Some(Attached::Chained(hooks)) => hooks.iter().any(|hook| hook.is_closed),
+            _ => false,
+        }
+    }
+
+    /// Puts a rule behind the counting programs of all hooks, or of none. False where
+    /// there is nothing to do: nothing is ever dropped on a loopback device, nor on
+    /// one that is going.
+    ///
+    /// # Errors
+    /// When a program is refused or a hook does not take it.
+    pub fn block(&self, blocker: &Blocker) -> Result<bool, AttachError> {
+        if self.is_loopback {
+            return Ok(false);
+        }
+        let mut attached = self.lock();
+        let Some(attached) = &mut *attached else {
+            return Ok(false);
+        };
+        let blocked = attached.block(blocker, self.index, &self.tally);
+        if blocked.is_err() {
+            attached.unblock(blocker.id());
+            self.tally.end(blocker.id());
+        }
+        match blocked {
+            Err(AttachError::Hook { error, .. }) if error.raw_os_error() == Some(libc::ENODEV) => {
+                Ok(false)
+            }
+            blocked => blocked.map(|()| true),
+        }
+    }
+
+    /// Takes a rule off the hooks.
+    pub fn unblock(&self, rule: BlockId) {
+        if let Some(attached) = &mut *self.lock() {
+            attached.unblock(rule);
+        }
+        self.tally.end(rule);
     }
 
     /// Looks at the chains, lets the verdicts follow them, and returns what has
@@ -118,7 +214,13 @@ impl Shared {
             is_meant && !hook.is_elsewhere && hook.link.is_some()
         });
         // A device that is being removed is detached from when the kernel reports it.
-        hooks.filter_map(|hook| hook.follow().ok()?).collect()
+        hooks
+            .filter_map(|hook| {
+                let change = hook.follow().ok()??;
+                hook.follow_others(&self.tally);
+                Some(change)
+            })
+            .collect()
     }
 
     /// Applies the policies that the device has now.
@@ -198,10 +300,28 @@ pub struct Hook {
     programs: Vec<change::Program>,
     /// Nothing while the hook is released.
     link: Option<OwnedFd>,
+    blocks: Vec<ChainedBlock>,
+}
+
+/// A rule behind a program of ours. Dropping it takes the rule off.
+struct ChainedBlock {
+    rule: BlockId,
+    id: u32,
+    program: BlockProgram,
+    link: OwnedFd,
+}
+
+impl Drop for ChainedBlock {
+    fn drop(&mut self) {
+        // As for the hook.
+        let _ = sys::detach(self.link.as_fd());
+    }
 }
 
 impl Drop for Hook {
     fn drop(&mut self) {
+        // What is dropped has been counted until the end.
+        self.blocks.clear();
         // Others may hold the link open, as `bpftool link` does while it lists
         // them: our program must not stay for as long. It goes before its map,
         // and at once: it decides the fate of packets while it is there. Whatever
@@ -235,7 +355,7 @@ impl Attached {
     ) -> Result<Self, AttachError> {
         let load = |direction| load(object, link, slot, direction);
         // What leaves a loopback device has arrived. There it still has its socket.
-        let is_loopback = link.kind == DeviceKind::Other("loopback".to_owned());
+        let is_loopback = is_loopback(link);
         let (inward, outward) = match hooks {
             Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
             Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
@@ -249,6 +369,7 @@ impl Attached {
                 return Ok(Self::Filters {
                     _filters: Filters::attach(link.index, &fds).map_err(AttachError::Filters)?,
                     programs,
+                    blocks: Vec::new(),
                 });
             }
         };
@@ -276,6 +397,45 @@ impl Attached {
         ]))
     }
 
+    fn block(&mut self, blocker: &Blocker, index: u32, tally: &Tally) -> Result<(), AttachError> {
+        match self {
+            Self::Chained(hooks) => {
+                for hook in hooks {
+                    hook.block(blocker, tally)?;
+                }
+            }
+            Self::Filters {
+                programs, blocks, ..
+            } => {
+                let mut loaded = Vec::new();
+                for program in programs.iter() {
+                    let identity = program.identity();
+                    let (copy, counts) = blocker.load(Attachment {
+                        verdict: verdict::NEXT,
+                        ..identity
+                    })?;
+                    tally.add(blocker.id(), direction_of(identity), counts);
+                    loaded.push(copy);
+                }
+                let fds: Vec<_> = loaded.iter().map(|program| program.as_fd()).collect();
+                let filters = Filters::attach_behind(index, &fds, blocker.id());
+                blocks.push(FilterBlock {
+                    rule: blocker.id(),
+                    _filters: filters.map_err(AttachError::Filters)?,
+                    _programs: loaded,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn unblock(&mut self, rule: BlockId) {
+        match self {
+            Self::Chained(hooks) => hooks.iter_mut().for_each(|hook| hook.unblock(rule)),
+            Self::Filters { blocks, .. } => blocks.retain(|block| block.rule != rule),
+        }
+    }
+
     /// The ids of both programs.
     #[must_use]
     pub fn programs(&self) -> Vec<u32> {
@@ -285,6 +445,14 @@ impl Attached {
             Self::Filters { programs, .. } => programs.iter().filter_map(id).collect(),
         }
     }
+}
+
+fn is_loopback(link: &Link) -> bool {
+    link.kind == DeviceKind::Other("loopback".to_owned())
+}
+
+fn direction_of(identity: Attachment) -> Direction {
+    Direction::from_number(identity.direction).unwrap_or(Direction::In)
 }
 
 fn load(object: &Object, link: &Link, slot: u32, direction: u32) -> Result<Program, ObjectError> {
@@ -327,6 +495,7 @@ impl Hook {
             programs: Vec::new(),
             chain: Chain::default(),
             link: None,
+            blocks: Vec::new(),
         };
         hook.join()?;
         Ok(hook)
@@ -380,8 +549,7 @@ impl Hook {
 
     /// Sets the verdict that a chain asks for.
     fn set_verdict(&mut self, chain: &[change::Program]) -> io::Result<()> {
-        let verdict = policy::verdict(self.is_closed, chain, self.id);
-        self.program.set_verdict(verdict).map_err(io::Error::other)
+        self.set_verdicts(self.is_closed, chain)
     }
 
     /// Looks at the chain, and lets the program's verdict follow it.
@@ -395,10 +563,7 @@ impl Hook {
         }
         let now = change::Program::all(chain.ids(), &self.programs);
         // First of all: until then packets have another fate.
-        let verdict = policy::verdict(self.is_closed, &now, self.id);
-        self.program
-            .set_verdict(verdict)
-            .map_err(io::Error::other)?;
+        self.set_verdicts(self.is_closed, &now)?;
         let change = Change::between(self.point, &self.programs, &now, self.id);
         self.chain = chain;
         self.programs = now;
@@ -414,13 +579,104 @@ impl Hook {
         if is_closed != self.is_closed {
             let chain = sys::chain(self.device, self.point)?;
             let now = change::Program::all(chain.ids(), &self.programs);
-            let verdict = policy::verdict(is_closed, &now, self.id);
-            self.program
-                .set_verdict(verdict)
-                .map_err(io::Error::other)?;
+            self.set_verdicts(is_closed, &now)?;
             self.is_closed = is_closed;
         }
         Ok(())
+    }
+
+    /// Counts what rules of other nkviews drop here.
+    fn follow_others(&self, tally: &Tally) {
+        let identity = self.program.identity();
+        if identity.direction == Attachment::EITHER || self.is_elsewhere {
+            return;
+        }
+        let is_ours = |id| self.blocks.iter().any(|block| block.id == id);
+        let others = self.programs.iter().filter(|program| program.is_block());
+        let others: Vec<u32> = others
+            .map(change::Program::id)
+            .filter(|&id| !is_ours(id))
+            .collect();
+        tally.follow_others(direction_of(identity), &others);
+    }
+
+    fn set_verdicts(&mut self, is_closed: bool, chain: &[change::Program]) -> io::Result<()> {
+        let verdict = policy::verdict(is_closed, chain, self.id);
+        self.program
+            .set_verdict(verdict)
+            .map_err(io::Error::other)?;
+        let verdict = policy::block_verdict(is_closed, chain, self.id);
+        for block in &mut self.blocks {
+            block
+                .program
+                .set_verdict(verdict)
+                .map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the chain after a change of our own, which is not to be reported.
+    fn look(&mut self) -> io::Result<()> {
+        let chain = sys::chain(self.device, self.point)?;
+        let now = change::Program::all(chain.ids(), &self.programs);
+        self.set_verdicts(self.is_closed, &now)?;
+        self.chain = chain;
+        self.programs = now;
+        Ok(())
+    }
+
+    /// Puts a rule behind our program.
+    fn block(&mut self, blocker: &Blocker, tally: &Tally) -> Result<(), AttachError> {
+        if self.is_elsewhere {
+            return Err(AttachError::Elsewhere);
+        }
+        let point = self.point;
+        let refused = |error| AttachError::hook(point, error);
+        let identity = self.program.identity();
+        let (mut program, counts) = blocker.load(Attachment {
+            verdict: verdict::NEXT,
+            ..identity
+        })?;
+        let id = sys::program_info(program.as_fd()).map_err(refused)?.id;
+        let mut tries = 0;
+        loop {
+            let chain = sys::chain(self.device, point).map_err(refused)?;
+            let mut programs = change::Program::all(chain.ids(), &self.programs);
+            let verdict = policy::block_verdict(self.is_closed, &programs, self.id);
+            let set = program.set_verdict(verdict);
+            set.map_err(|error| refused(io::Error::other(error)))?;
+            let anchor = policy::anchor(&programs, self.id).ok_or(AttachError::Gone(point))?;
+            let attached =
+                sys::attach_after(program.as_fd(), self.device, point, chain.revision, anchor);
+            match attached {
+                Ok(link) => {
+                    tally.add(blocker.id(), direction_of(identity), counts);
+                    self.blocks.push(ChainedBlock {
+                        rule: blocker.id(),
+                        id,
+                        program,
+                        link,
+                    });
+                    // Its name need not be asked for.
+                    programs.push(change::Program::new(id, BLOCK_PROGRAM));
+                    self.programs = programs;
+                    return self.look().map_err(refused);
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ESTALE) && tries < TRIES => {
+                    tries += 1;
+                }
+                Err(error) => return Err(refused(error)),
+            }
+        }
+    }
+
+    fn unblock(&mut self, rule: BlockId) {
+        let before = self.blocks.len();
+        self.blocks.retain(|block| block.rule != rule);
+        if self.blocks.len() != before {
+            // Only a device that is going cannot be looked at.
+            let _ = self.look();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::sys;
-use crate::model::{HookPoint, Level, PROGRAM};
+use crate::model::{BLOCK_PROGRAM, HookPoint, Level, PROGRAM};
 
 #[cfg(test)]
 mod tests;
@@ -29,10 +29,16 @@ impl Program {
         self.id
     }
 
-    /// Whether it is known to be of an nkview, this one or another.
+    /// Whether it is known to count for an nkview, this one or another.
     #[must_use]
     pub fn is_nkview(&self) -> bool {
         self.name == PROGRAM
+    }
+
+    /// Whether it is known to drop packets by a rule of an nkview.
+    #[must_use]
+    pub fn is_block(&self) -> bool {
+        self.name == BLOCK_PROGRAM
     }
 
     /// The programs with these ids, in their order. Names of those that are in

@@ -21,13 +21,19 @@ use rtnetlink::Handle;
 use super::devices::Link;
 use super::netns;
 use super::owner::Owner;
+use crate::model::BlockId;
 
 /// The head of the filters.
 const PRIORITY: u32 = 1;
+/// Behind it, for what drops packets by a rule.
+const BEHIND: u32 = PRIORITY + 1;
 /// All protocols (`ETH_P_ALL`).
 const ALL: u16 = 0x0003;
 /// Behind the signature where an nkview has also made the queueing discipline.
 const WITH_QDISC: &str = " +clsact";
+/// Behind the signature of filters that drop packets by a rule; the rule's number
+/// follows.
+const BLOCK: &str = " block ";
 /// The parents of the filters of a device: egress and ingress.
 const PARENTS: [TcHandle; 2] = [
     TcHandle {
@@ -65,7 +71,27 @@ impl Filters {
             // From here on dropping it cleans up.
             let filters = Self { device, name };
             for (parent, &program) in PARENTS.into_iter().zip(programs) {
-                add_filter(&handle, device, parent, program, &filters.name).await?;
+                add_filter(&handle, device, parent, PRIORITY, program, &filters.name).await?;
+            }
+            Ok(filters)
+        })
+    }
+
+    /// Puts the programs of a rule behind filters of ours, as [`Self::attach`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn attach_behind(
+        device: u32,
+        programs: &[BorrowedFd<'_>],
+        rule: BlockId,
+    ) -> anyhow::Result<Self> {
+        netns::apart(async || {
+            let handle = netns::connect()?;
+            let name = format!("{}{BLOCK}{}", Owner::this()?.sign(), rule.0);
+            let filters = Self { device, name };
+            for (parent, &program) in PARENTS.into_iter().zip(programs) {
+                add_filter(&handle, device, parent, BEHIND, program, &filters.name).await?;
             }
             Ok(filters)
         })
@@ -90,6 +116,9 @@ impl Drop for Filters {
 pub async fn remove_left_behind(handle: &Handle, links: &[Link]) -> anyhow::Result<Vec<String>> {
     let is_left_behind = |name: &str| {
         let signature = name.strip_suffix(WITH_QDISC).unwrap_or(name);
+        let signature = signature
+            .split_once(BLOCK)
+            .map_or(signature, |(signature, _)| signature);
         Owner::parse(signature).is_some_and(Owner::is_gone)
     };
     let mut removed = Vec::new();
@@ -162,11 +191,12 @@ async fn add_filter(
     handle: &Handle,
     device: u32,
     parent: TcHandle,
+    priority: u32,
     program: BorrowedFd<'_>,
     name: &str,
 ) -> anyhow::Result<()> {
     let mut message = message(device, parent);
-    message.header.info = PRIORITY << 16 | u32::from(ALL.to_be());
+    message.header.info = priority << 16 | u32::from(ALL.to_be());
     message.attributes = vec![
         TcAttribute::Kind(TcFilterBpf::KIND.into()),
         TcAttribute::Options(vec![

@@ -205,6 +205,9 @@ impl Counters {
             untracked_bytes: now.untracked_bytes - last.untracked_bytes,
             filtered_packets: now.filtered_packets - last.filtered_packets,
             filtered_bytes: now.filtered_bytes - last.filtered_bytes,
+            // They are counted elsewhere.
+            blocked_packets: 0,
+            blocked_bytes: 0,
             events: now.events - last.events,
             lost: now.lost - last.lost,
             over_budget: ByReason(std::array::from_fn(|reason| {

@@ -12,6 +12,9 @@
 //! it has no queue, and only one thing is certain: packets that are more than all
 //! segments that were seen came past the hook.
 //!
+//! What a rule of nkview drops is seen and not received either, but known: it is taken
+//! for received here, and reported as blocked.
+//!
 //! The two are never read at the same moment. So the far end is read before the
 //! epoch ends, when all that it has received was seen, and after it has, when all
 //! that was seen has met its fate. Either gives a bound that holds for the sums
@@ -23,7 +26,7 @@ use probe_common::Direction;
 
 use super::inventory::PeerLocation;
 use super::link_counters::Readings;
-use crate::model::{DeviceTotals, Fate, LinkCounters};
+use crate::model::{DeviceTotals, Fate};
 
 #[cfg(test)]
 mod tests;
@@ -132,12 +135,15 @@ impl Fates {
                     Comparison::Packets => Some(direction == Direction::In),
                     Comparison::Segments => Some(direction == Direction::Out),
                 };
-                let receiver = |readings: &Readings| match is_at_peer? {
-                    true => peer.and_then(|peer| readings.of_peer(peer)),
-                    false => readings.of(device.index),
+                let receiver = |readings: &Readings| {
+                    let counters = match is_at_peer? {
+                        true => peer.and_then(|peer| readings.of_peer(peer)),
+                        false => readings.of(device.index),
+                    };
+                    Some(counters?.rx.packets + readings.blocked(slot)[side].packets)
                 };
                 let received = receiver(before).zip(receiver(after));
-                let received = received.map(|(before, after)| Received::new(before, after));
+                let received = received.map(|(before, after)| Received { before, after });
                 let totals = &mut totals.directions[side];
                 let balance = &mut balances.directions[side];
                 totals.fate = match comparison {
@@ -166,22 +172,13 @@ impl Fates {
     }
 }
 
-/// What the far end had received.
+/// What the far end had received, and rules had dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Received {
     /// At a moment before the epoch's end.
     before: u64,
     /// At one when all that was seen in it had met its fate.
     after: u64,
-}
-
-impl Received {
-    const fn new(before: LinkCounters, after: LinkCounters) -> Self {
-        Self {
-            before: before.rx.packets,
-            after: after.rx.packets,
-        }
-    }
 }
 
 /// What was found to be certain.

@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::inventory::PeerLocation;
 use super::netns;
-use crate::model::{LinkCounters, LinkSide};
+use crate::model::{Dropped, LinkCounters, LinkSide};
 
 #[cfg(test)]
 mod tests;
@@ -28,9 +28,23 @@ const TABLE: &str = "/proc/thread-self/net/dev";
 pub struct Readings {
     here: HashMap<u32, LinkCounters>,
     peers: HashMap<PeerLocation, LinkCounters>,
+    blocked: HashMap<u32, [Dropped; 2]>,
 }
 
 impl Readings {
+    /// The same, with what rules had dropped at that moment, by slot.
+    #[must_use]
+    pub fn with_blocked(mut self, blocked: HashMap<u32, [Dropped; 2]>) -> Self {
+        self.blocked = blocked;
+        self
+    }
+
+    /// What rules had dropped at the device with that slot.
+    #[must_use]
+    pub fn blocked(&self, slot: u32) -> [Dropped; 2] {
+        self.blocked.get(&slot).copied().unwrap_or_default()
+    }
+
     /// Reads devices of this namespace, and peers wherever they are. What cannot
     /// be read is left out.
     #[must_use]
@@ -51,6 +65,7 @@ impl Readings {
         let mut readings = Self {
             here: read(indices),
             peers: HashMap::new(),
+            blocked: HashMap::new(),
         };
         let found = |peer: &PeerLocation| Some((peer.clone(), *readings.here.get(&peer.index)?));
         readings.peers = near.into_iter().filter_map(found).collect();

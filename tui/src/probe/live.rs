@@ -30,6 +30,7 @@ use super::object::{Object, Sizes};
 use super::pair::{self, Pair, PairRequest};
 use super::preflight;
 use super::privileges::Held;
+use super::rules::Rules;
 use super::trace::Tracing;
 use super::uplink;
 use super::watch::Watched;
@@ -238,6 +239,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         found,
         changes: Changes::default(),
         collectors,
+        rules: Rules::default(),
         targets,
         stacks: stacks_handle,
         start,

@@ -1,4 +1,5 @@
-//! The clock of the eBPF programs, `bpf_ktime_get_ns()`.
+//! The clocks of the eBPF programs, `bpf_ktime_get_ns()` and
+//! `bpf_ktime_get_boot_ns()`.
 
 use std::time::Duration;
 
@@ -30,11 +31,24 @@ const SECOND: i128 = 1_000_000_000;
 /// The offset of the monotonic clock in nanoseconds: 0 on kernels without time
 /// namespaces, which have no such file.
 fn monotonic_offset(offsets: &str) -> i128 {
+    // Older kernels print the number of the clock.
+    offset_of(["monotonic", "1"], offsets)
+}
+
+/// As [`monotonic_now`], of `bpf_ktime_get_boot_ns()`: it goes on while the machine is
+/// suspended.
+pub fn boot_now() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
+    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+    u64::try_from(now - offset_of(["boottime", "7"], &offsets)).unwrap_or(0)
+}
+
+fn offset_of(names: [&str; 2], offsets: &str) -> i128 {
     let number = |field: Option<&str>| field?.parse::<i128>().ok();
     let of_line = |line: &str| {
         let mut fields = line.split_whitespace();
-        // Older kernels print the number of the clock, CLOCK_MONOTONIC.
-        matches!(fields.next()?, "monotonic" | "1").then_some(())?;
+        names.contains(&fields.next()?).then_some(())?;
         Some(number(fields.next())? * SECOND + number(fields.next())?)
     };
     offsets.lines().find_map(of_line).unwrap_or(0)

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -183,6 +183,9 @@ pub struct Object {
     license: CString,
 }
 
+/// Name, descriptor and definition of a map that the instructions refer to.
+pub(super) type Relocation = (String, RawFd, aya_obj::Map);
+
 /// The program of a hook.
 pub struct Program {
     fd: OwnedFd,
@@ -203,7 +206,7 @@ impl Object {
     /// # Errors
     /// When the kernel refuses one of them.
     pub fn new(sizes: Sizes) -> Result<(Self, Maps, RingBuf<MapData>), ObjectError> {
-        let mut object = parse()?;
+        let mut object = parse(OBJECT)?;
         let mut relocations = Vec::new();
         let mut create = |name: &str| {
             let mut definition = take_map(&mut object, name)?;
@@ -216,7 +219,7 @@ impl Object {
                 _ => {}
             }
             let data = create_map(definition.clone(), name)?;
-            relocations.push((name.to_owned(), data.fd().as_fd().as_raw_fd(), definition));
+            relocations.push(relocation(name, &data, definition));
             Ok::<_, ObjectError>(data)
         };
         let current = create(map::ATTACHMENT)?;
@@ -243,28 +246,9 @@ impl Object {
         };
         maps.set_geometry().map_err(in_map(map::GEOMETRY))?;
         let ring = RingBuf::try_from(Map::RingBuf(packets)).map_err(in_map(map::PACKETS))?;
-        let relocations = relocations
-            .iter()
-            .map(|(name, fd, map)| (name.as_str(), *fd, map));
-        let text_sections: HashSet<usize> = object
-            .functions
-            .keys()
-            .map(|&(section, _)| section)
-            .collect();
-        object
-            .relocate_maps(relocations, &text_sections)
-            .map_err(unusable)?;
-        object.relocate_calls(&text_sections).map_err(unusable)?;
-        let program = object
-            .programs
-            .get(PROGRAM)
-            .ok_or_else(|| unusable("it has no program of the expected name"))?;
-        let function = object
-            .functions
-            .get(&program.function_key())
-            .ok_or_else(|| unusable("its program has no code"))?;
-        let counting = sys::load_program(PROGRAM, &function.instructions, &program.license)?;
-        let license = program.license.clone();
+        let license = object.programs.get(PROGRAM).map(|it| it.license.clone());
+        let license = license.ok_or_else(|| unusable("it has no program of the expected name"))?;
+        let counting = load_copy(object, PROGRAM, relocations.iter())?;
         let body = create_map(array(bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY, 4), BODY)?;
         sys::set_program(body.fd().as_fd(), 0, counting.as_fd())
             .map_err(MapError::IoError)
@@ -313,6 +297,11 @@ impl Object {
 }
 
 impl Program {
+    /// Which hook it is on.
+    pub(super) const fn identity(&self) -> Attachment {
+        self.identity
+    }
+
     /// What it returns from now on: a number of [`probe_common::verdict`].
     ///
     /// # Errors
@@ -327,7 +316,7 @@ impl Program {
 /// A prefix of addresses as flow keys have them: IPv4 as mapped into IPv6. A
 /// short IPv6 prefix then holds IPv4 addresses, too; the filter that comes behind
 /// knows better.
-fn trie_key(prefix: &IpNet) -> Key<[u8; 16]> {
+pub(super) fn trie_key(prefix: &IpNet) -> Key<[u8; 16]> {
     /// Bits before a mapped IPv4 address (RFC 4291, 2.5.5.2).
     const MAPPED: u32 = 96;
     match prefix {
@@ -339,29 +328,67 @@ fn trie_key(prefix: &IpNet) -> Key<[u8; 16]> {
     }
 }
 
-fn parse() -> Result<aya_obj::Object, ObjectError> {
-    aya_obj::Object::parse(OBJECT).map_err(unusable)
+pub(super) fn parse(object: &[u8]) -> Result<aya_obj::Object, ObjectError> {
+    aya_obj::Object::parse(object).map_err(unusable)
 }
 
-fn unusable(error: impl std::fmt::Display) -> ObjectError {
+pub(super) fn relocation(name: &str, data: &MapData, definition: aya_obj::Map) -> Relocation {
+    (name.to_owned(), data.fd().as_fd().as_raw_fd(), definition)
+}
+
+/// Loads a copy of a program of the object, with these maps.
+pub(super) fn load_copy<'a>(
+    mut object: aya_obj::Object,
+    name: &str,
+    maps: impl Iterator<Item = &'a Relocation>,
+) -> Result<OwnedFd, ObjectError> {
+    let text_sections: HashSet<usize> = object
+        .functions
+        .keys()
+        .map(|&(section, _)| section)
+        .collect();
+    let maps = maps.map(|(name, fd, map)| (name.as_str(), *fd, map));
+    object
+        .relocate_maps(maps, &text_sections)
+        .map_err(unusable)?;
+    object.relocate_calls(&text_sections).map_err(unusable)?;
+    let program = object
+        .programs
+        .get(name)
+        .ok_or_else(|| unusable("it has no program of the expected name"))?;
+    let function = object
+        .functions
+        .get(&program.function_key())
+        .ok_or_else(|| unusable("its program has no code"))?;
+    Ok(sys::load_program(
+        name,
+        &function.instructions,
+        &program.license,
+    )?)
+}
+
+pub(super) fn unusable(error: impl std::fmt::Display) -> ObjectError {
     ObjectError::Unusable(error.to_string())
 }
 
-fn in_map(name: &str) -> impl FnOnce(MapError) -> ObjectError + use<'_> {
+pub(super) fn in_map(name: &str) -> impl FnOnce(MapError) -> ObjectError + use<'_> {
     move |source| ObjectError::Map {
         name: name.to_owned(),
         source,
     }
 }
 
-fn take_map(object: &mut aya_obj::Object, name: &str) -> Result<aya_obj::Map, ObjectError> {
+pub(super) fn take_map(
+    object: &mut aya_obj::Object,
+    name: &str,
+) -> Result<aya_obj::Map, ObjectError> {
     object
         .maps
         .remove(name)
         .ok_or_else(|| unusable(format!("it has no map {name}")))
 }
 
-fn create_map(definition: aya_obj::Map, name: &str) -> Result<MapData, ObjectError> {
+pub(super) fn create_map(definition: aya_obj::Map, name: &str) -> Result<MapData, ObjectError> {
     MapData::create(definition, name, None).map_err(in_map(name))
 }
 
@@ -389,7 +416,7 @@ mod tests {
 
     #[test]
     fn the_object_has_the_program_and_no_data_of_its_own() {
-        let object = parse().unwrap();
+        let object = parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM));
         let mut names: Vec<_> = object.maps.keys().map(String::as_str).collect();
         names.sort_unstable();

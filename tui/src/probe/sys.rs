@@ -29,6 +29,10 @@ pub use crate::model::HookPoint;
 /// Insert before the program given as relative, which is the head of the chain
 /// when none is given (`BPF_F_BEFORE`).
 const BEFORE: u32 = 1 << 3;
+/// Insert behind the program given as relative (`BPF_F_AFTER`), which is given by
+/// its id (`BPF_F_ID`).
+const AFTER: u32 = 1 << 4;
+const BY_ID: u32 = 1 << 5;
 /// Room for the verifier's explanation; the kernel truncates a longer one from
 /// its start on when it can.
 const LOG_SIZE: usize = 1 << 18;
@@ -199,17 +203,75 @@ pub fn attach_at_head(
     hook: HookPoint,
     revision: u64,
 ) -> io::Result<OwnedFd> {
+    attach(program, device, hook, revision, BEFORE, 0)
+}
+
+/// As [`attach_at_head`], directly behind the program with the id `other`.
+///
+/// # Errors
+/// As there; `ENOENT` when there is no such program, and `ERANGE` when it is not on
+/// the hook.
+pub fn attach_after(
+    program: BorrowedFd<'_>,
+    device: u32,
+    hook: HookPoint,
+    revision: u64,
+    other: u32,
+) -> io::Result<OwnedFd> {
+    attach(program, device, hook, revision, AFTER | BY_ID, other)
+}
+
+fn attach(
+    program: BorrowedFd<'_>,
+    device: u32,
+    hook: HookPoint,
+    revision: u64,
+    flags: u32,
+    relative: u32,
+) -> io::Result<OwnedFd> {
     let mut attr = empty_attr();
     // SAFETY: all members of the union are plain integers.
     let create = unsafe { &mut attr.link_create };
     create.__bindgen_anon_1.prog_fd = raw(program);
     create.__bindgen_anon_2.target_ifindex = device;
     create.attach_type = attach_type(hook)? as u32;
-    create.flags = BEFORE;
+    create.flags = flags;
     // Laid out alike for tcx and netkit.
-    create.__bindgen_anon_3.netkit.expected_revision = revision;
+    // SAFETY: as above.
+    let netkit = unsafe { &mut create.__bindgen_anon_3.netkit };
+    netkit.__bindgen_anon_1.relative_id = relative;
+    netkit.expected_revision = revision;
     // SAFETY: no pointers are given.
     unsafe { bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr) }
+}
+
+/// Lets nobody write to a map through system calls any more, whoever may open it
+/// (`BPF_MAP_FREEZE`, 5.2).
+///
+/// # Errors
+/// The kernel's: `EBUSY` when it is frozen already, or mapped.
+pub fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = empty_attr();
+    // SAFETY: all members of the union are plain integers.
+    let freeze = unsafe { &mut attr.__bindgen_anon_2 };
+    freeze.map_fd = raw(map);
+    // SAFETY: no pointers are given.
+    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attr) }?;
+    Ok(())
+}
+
+/// Makes a map one of a program's, which it does not use itself: it lives as long,
+/// and others find it there (`BPF_PROG_BIND_MAP`, 5.10).
+///
+/// # Errors
+/// The kernel's.
+pub fn bind_map(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = empty_attr();
+    attr.prog_bind_map.prog_fd = raw(program);
+    attr.prog_bind_map.map_fd = raw(map);
+    // SAFETY: no pointers are given.
+    unsafe { bpf(bpf_cmd::BPF_PROG_BIND_MAP, &mut attr) }?;
+    Ok(())
 }
 
 /// Takes a link's program off its hook, now: closing the link does so only when

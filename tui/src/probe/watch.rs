@@ -9,13 +9,14 @@ use anyhow::anyhow;
 use probe_common::limits;
 
 use super::attach::{AttachError, Shared, hooks_of};
+use super::block::tally::Tally;
 use super::devices::Link;
 use super::fate::{self, Comparison};
 use super::guard::Guarded;
 use super::guard::attaching::{Batch, Outcome, Place};
 use super::inventory::Inventory;
 use super::object::Object;
-use super::{policy, preflight};
+use super::{policy, preflight, rules};
 use crate::model::{Device, DeviceKind, Hooks, Watch};
 
 /// How long a removed device is still listed; its flows are idle by then.
@@ -55,6 +56,8 @@ struct Entry {
     is_covered: bool,
     /// The ids of its programs.
     programs: Vec<u32>,
+    /// What rules have dropped there.
+    tally: Tally,
     state: State,
 }
 
@@ -122,13 +125,16 @@ impl Watched {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
                     self.failed.remove(&link.index);
+                    let programs = attached.programs();
+                    let shared = Shared::new(attached, &link);
                     self.devices.push(Entry {
                         slot,
                         link,
                         hooks,
                         is_covered: outcome.is_covered,
-                        programs: attached.programs(),
-                        state: State::Attached(Shared::new(attached)),
+                        programs,
+                        tally: shared.tally().clone(),
+                        state: State::Attached(shared),
                     });
                     continue;
                 }
@@ -366,6 +372,28 @@ impl Watched {
                 comparison: entry.comparison(),
             })
             .collect()
+    }
+
+    /// What rules have dropped at each device whose counters can have moved, by slot.
+    #[must_use]
+    pub fn tallies(&self) -> Vec<(u32, Tally)> {
+        let entries = self.devices.iter();
+        let moving = entries.filter(|entry| !matches!(entry.state, State::Gone(_)));
+        moving
+            .map(|entry| (entry.slot, entry.tally.clone()))
+            .collect()
+    }
+
+    /// The devices that rules can be applied to.
+    #[must_use]
+    pub fn places(&self) -> Vec<rules::Place> {
+        let place = |entry: &Entry| {
+            Some(rules::Place {
+                name: entry.link.name.clone(),
+                attached: entry.attached()?.clone(),
+            })
+        };
+        self.devices.iter().filter_map(place).collect()
     }
 
     /// The ids of our programs.

@@ -5,6 +5,7 @@ use std::fs;
 use crate::app::own::OwnSession;
 use crate::process::Process;
 
+mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,42 @@ pub fn session() -> Option<OwnSession> {
                 pids.filter(|&pid| Process::read(pid).is_some_and(|it| it.name == "tmux: client"));
             only(clients.map(|pid| origin(pid, Process::read, environment)))
         }
+    }
+}
+
+/// Every session through which the user may look: what must not be cut off. Unlike
+/// [`session`] it does not choose: all that an environment on the way up tells of
+/// counts, all that the SSH servers there have open, and all clients of tmux and screen.
+pub fn sessions() -> Vec<OwnSession> {
+    let mut sessions = Vec::new();
+    ways_up(std::process::id(), &mut sessions);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for pid in pids.take(PROCESSES) {
+        let is_client = |process: &Process| matches!(&*process.name, "tmux: client" | "screen");
+        if Process::read(pid).as_ref().is_some_and(is_client) {
+            ways_up(pid, &mut sessions);
+        }
+    }
+    sessions
+}
+
+/// The sessions of a process and its ancestors.
+fn ways_up(mut pid: u32, sessions: &mut Vec<OwnSession>) {
+    for _ in 0..ANCESTORS {
+        let Some(process) = Process::read(pid) else {
+            return;
+        };
+        let mut found: Vec<_> = variable(&environment(pid)).into_iter().collect();
+        if process.name.starts_with("sshd") {
+            found.extend(sockets::connections(pid));
+        }
+        for session in found {
+            if !sessions.contains(&session) {
+                sessions.push(session);
+            }
+        }
+        pid = process.parent;
     }
 }
 

@@ -5,7 +5,7 @@ use probe_common::Direction;
 use crate::flow::{FlowTable, Sums};
 
 /// The packets seen and where they are. `seen` is the sum of all others but
-/// `lost`, and `unaccounted` is 0, or there is a bug.
+/// `blocked` and `lost`, and `unaccounted` is 0, or there is a bug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounting {
     /// Packets that met a hook.
@@ -23,6 +23,8 @@ pub struct Accounting {
     pub untracked: u64,
     /// Those that are in none of the others.
     pub unaccounted: i64,
+    /// Of all that was seen, those that rules of nkview dropped.
+    pub blocked: u64,
     /// Packet events, which are not counters, that the ring had no room for.
     pub lost: u64,
 }
@@ -43,6 +45,7 @@ impl Accounting {
             accounting.expired += sums.expired.packets;
             accounting.untracked += sums.untracked.packets + sums.overflow.packets;
             accounting.unaccounted += sums.unaccounted();
+            accounting.blocked += ledger.totals(direction).blocked_packets;
             accounting.lost += ledger.totals(direction).lost;
             live += sums.live.packets;
             filtered += sums.filtered.packets;

@@ -110,6 +110,13 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
         );
         parts.push((text, palette.alarm));
     }
+    if trust.blocked > 0 {
+        let dot = canvas.glyph("·", "-");
+        parts.push((
+            format!(" {dot} blocked {}", count(trust.blocked)),
+            palette.warn,
+        ));
+    }
     if all || trust.lost > 0 {
         let style = if trust.lost > 0 {
             palette.warn

@@ -11,6 +11,7 @@
     reason = "a test ends at the first thing that fails"
 )]
 
+mod block;
 mod chain;
 mod cleanup;
 mod clsact;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
     let required = Required::from_environment();
     let groups = [
         counting::tests(),
+        block::tests(),
         chain::tests(),
         cleanup::tests(),
         clsact::tests(),

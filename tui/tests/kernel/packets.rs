@@ -3,7 +3,7 @@
 //! (`BPF_PROG_TEST_RUN`). It lets each go on, and has counted what the parser
 //! finds in it here.
 
-mod bench;
+pub mod bench;
 
 use std::os::fd::AsFd;
 

@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use aya_obj::generated::bpf_insn;
-use nkview::probe::sys::{HookPoint, attach_at_head, chain, detach, load_program, test_run_paged};
+use nkview::probe::sys::{
+    HookPoint, attach_after, attach_at_head, chain, detach, load_program, test_run_paged,
+};
 
 use crate::namespace::Namespace;
 
@@ -48,6 +50,14 @@ pub fn try_attach(
     verdict: i32,
 ) -> io::Result<Attached> {
     attach_code(namespace, index, hook, "constant", &constant(verdict))
+}
+
+/// Attaches a loaded program at the end of a hook of a device of this namespace.
+pub fn attach_at_tail(program: &OwnedFd, index: u32, hook: HookPoint) -> Attached {
+    let chain = chain(index, hook).unwrap();
+    let last = chain.ids().last().unwrap();
+    let link = attach_after(program.as_fd(), index, hook, chain.revision, last).unwrap();
+    Attached { link }
 }
 
 /// Attaches to tcx ingress of `nic` a program that gives each packet to the peer

@@ -47,3 +47,16 @@ fn what_is_no_connection_is_none() {
         assert_eq!(OwnSession::parse(text), None, "{text}");
     }
 }
+
+#[test]
+fn the_keys_of_a_session_are_its_flows() {
+    for text in [
+        "198.51.100.9 50122 192.0.2.7 22",
+        "2001:db8::9 50122 2001:db8::7 22",
+    ] {
+        let own = OwnSession::parse(text).unwrap();
+        for key in own.keys() {
+            assert!(own.is(&key), "{key:?}");
+        }
+    }
+}

@@ -288,6 +288,8 @@ pub(super) struct Fates {
     dropped_or_redirected: Option<Known>,
     #[serde(skip_serializing_if = "Option::is_none")]
     past_the_hook: Option<Known>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<Known>,
 }
 
 impl From<&[Totals; 2]> for Fates {
@@ -295,6 +297,7 @@ impl From<&[Totals; 2]> for Fates {
         Self {
             dropped_or_redirected: Known::new(directions, |fate| fate.diverted),
             past_the_hook: Known::new(directions, |fate| Some(fate.bypassed)),
+            blocked: Known::blocked(directions),
         }
     }
 }
@@ -344,6 +347,15 @@ impl Known {
         });
         let some: Vec<_> = some.collect();
         (!some.is_empty()).then(|| some.join(" and "))
+    }
+
+    /// What rules have dropped, if anything.
+    fn blocked(directions: &[Totals; 2]) -> Option<Self> {
+        let [r#in, out] = directions.map(|totals| totals.blocked_packets);
+        (r#in + out > 0).then_some(Self {
+            r#in: Some(r#in),
+            out: Some(out),
+        })
     }
 }
 

@@ -93,6 +93,8 @@ fn interval(at: u64, flows: Vec<FlowCounts>) -> Event {
                 untracked_packets: 3,
                 untracked_bytes: 180,
                 filtered_packets: 0,
+                blocked_packets: 0,
+                blocked_bytes: 0,
                 filtered_bytes: 0,
                 events: 2,
                 lost: 1,

@@ -8,6 +8,7 @@ use probe_common::Direction;
 use super::Collector;
 use super::ring::Peak;
 use crate::model::{Command, Event, Level, Notice};
+use crate::probe::block::tally::Tally;
 use crate::probe::cost::Meter;
 use crate::probe::counters::Counters;
 use crate::probe::fate::{self, Blind, Fates};
@@ -21,6 +22,8 @@ pub struct Targets(Arc<Mutex<Target>>);
 struct Target {
     slots: Vec<u32>,
     programs: Vec<u32>,
+    /// What rules have dropped, by slot.
+    tallies: Vec<(u32, Tally)>,
     /// The devices, when they have changed.
     devices: Option<Vec<fate::Watched>>,
 }
@@ -29,11 +32,18 @@ impl Targets {
     /// These are counted from now on: the slots whose counters can have moved
     /// since the last reading, the ids of the programs, and the devices with what
     /// their peers count.
-    pub fn set(&self, slots: Vec<u32>, programs: Vec<u32>, devices: Vec<fate::Watched>) {
+    pub fn set(
+        &self,
+        slots: Vec<u32>,
+        programs: Vec<u32>,
+        tallies: Vec<(u32, Tally)>,
+        devices: Vec<fate::Watched>,
+    ) {
         let mut target = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *target = Target {
             slots,
             programs,
+            tallies,
             devices: Some(devices),
         };
     }
@@ -61,10 +71,14 @@ impl Collector for Intervals {
 
     fn poll(&mut self) -> Vec<Event> {
         let (slots, programs) = self.follow();
+        let tallies = self.tallies();
         // The far ends are read before and after the epoch ends.
-        let before = self.last.take().unwrap_or_else(|| self.fates.read());
+        let before = self
+            .last
+            .take()
+            .unwrap_or_else(|| read(&self.fates, &tallies));
         let mut after = Readings::default();
-        let settled = || after = self.fates.read();
+        let settled = || after = read(&self.fates, &tallies);
         let mut interval = match self.counters.rotate_epoch(&slots, settled) {
             Ok(interval) => interval,
             Err(error) => {
@@ -73,6 +87,16 @@ impl Collector for Intervals {
             }
         };
         let blind = self.fates.settle(&mut interval.devices, &before, &after);
+        for totals in &mut interval.devices {
+            let slot = totals.slot;
+            if let Some((_, tally)) = tallies.iter().find(|(of, _)| *of == slot) {
+                let blocked = tally.take(after.blocked(slot));
+                for (totals, blocked) in totals.directions.iter_mut().zip(blocked) {
+                    totals.blocked_packets = blocked.packets;
+                    totals.blocked_bytes = blocked.bytes;
+                }
+            }
+        }
         interval.probe.ring_bytes = self.peak.take();
         interval.probe.ring_capacity = self.ring_capacity.into();
         if let Some(meter) = &mut self.meter {
@@ -107,7 +131,7 @@ impl Collector for Intervals {
         self.meter = None;
         self.follow();
         // After this, packets come past the hooks.
-        self.last = Some(self.fates.read());
+        self.last = Some(read(&self.fates, &self.tallies()));
     }
 
     fn finish(&mut self) -> Vec<Event> {
@@ -129,6 +153,12 @@ impl Intervals {
         (target.slots.clone(), target.programs.clone())
     }
 
+    fn tallies(&self) -> Vec<(u32, Tally)> {
+        let target = self.targets.0.lock();
+        let target = target.unwrap_or_else(PoisonError::into_inner);
+        target.tallies.clone()
+    }
+
     /// Begins to measure what the programs cost, or stops it.
     fn measure(&mut self, measure: bool) -> Result<(), String> {
         self.meter = None;
@@ -142,6 +172,13 @@ impl Intervals {
         }
         Ok(())
     }
+}
+
+/// The counters of all ends, and what rules have dropped.
+fn read(fates: &Fates, tallies: &[(u32, Tally)]) -> Readings {
+    let blocked = tallies.iter().map(|(slot, tally)| (*slot, tally.read()));
+    let blocked = blocked.collect();
+    fates.read().with_blocked(blocked)
 }
 
 /// A warning that a hook is blind.

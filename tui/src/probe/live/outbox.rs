@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::model::{
-    Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply, Signals,
+    Block, Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply, Signals,
 };
 use crate::text::grouped;
 
@@ -31,6 +31,7 @@ pub struct Outbox {
     replies: VecDeque<Reply>,
     notices: VecDeque<Notice>,
     interval: Option<Box<Merged>>,
+    blocks: Option<Vec<Block>>,
     signals: VecDeque<Box<Signals>>,
     ended: Option<String>,
     /// Packets that were dropped since the last interval, and since the consumer
@@ -51,6 +52,7 @@ impl Outbox {
             replies: VecDeque::new(),
             notices: VecDeque::new(),
             interval: None,
+            blocks: None,
             signals: VecDeque::new(),
             ended: None,
             dropped: 0,
@@ -87,6 +89,7 @@ impl Outbox {
             Event::Signals(signals) => {
                 self.missed_signals += keep(&mut self.signals, signals, SIGNALS);
             }
+            Event::Blocks(blocks) => self.blocks = Some(blocks),
             Event::Reply(reply) => self.replies.push_back(reply),
             Event::Ended(text) => self.ended = Some(text),
             // Those of a replay alone.
@@ -112,6 +115,7 @@ impl Outbox {
             && self.replies.is_empty()
             && self.notices.is_empty()
             && self.interval.is_none()
+            && self.blocks.is_none()
             && self.signals.is_empty()
             && self.ended.is_none()
     }
@@ -154,6 +158,9 @@ impl Outbox {
         }
         if let Some(merged) = self.interval.take() {
             return Some(Event::Interval(merged.into_interval()));
+        }
+        if let Some(blocks) = self.blocks.take() {
+            return Some(Event::Blocks(blocks));
         }
         if let Some(signals) = self.signals.pop_front() {
             return Some(Event::Signals(signals));

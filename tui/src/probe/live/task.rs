@@ -14,8 +14,9 @@ use tokio::time::sleep_until;
 use super::outbox::Outbox;
 use super::selection::Selection;
 use crate::model::{
-    Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
+    BlockEnded, Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
 };
+use crate::probe::block::Owner;
 use crate::probe::change::Change;
 use crate::probe::collect::intervals::Targets;
 use crate::probe::collect::{Schedule, stacks};
@@ -25,8 +26,10 @@ use crate::probe::guard::attaching::Outcome;
 use crate::probe::guard::changes::Changes;
 use crate::probe::inventory::{Inventory, Lookup};
 use crate::probe::pair::Pair;
+use crate::probe::rules::Rules;
 use crate::probe::watch::Watched;
 use crate::source::{Pausing, Stopping};
+use crate::text::{duration, grouped};
 
 /// Devices that are attached to before the screen shows how far it is.
 pub const AT_ONCE: usize = 16;
@@ -45,6 +48,8 @@ pub struct Task {
     pub found: mpsc::UnboundedReceiver<(u32, Change)>,
     pub changes: Changes,
     pub collectors: Schedule,
+    /// The rules that drop packets.
+    pub rules: Rules,
     /// What the collectors count.
     pub targets: Targets,
     /// The reader of the network stacks, where its thread could be started.
@@ -97,6 +102,8 @@ impl Task {
         let detaching = Instant::now();
         block_in_place(|| {
             self.publish();
+            // Whatever takes time now: nothing is dropped any more.
+            self.rules.lift_all();
             self.collectors.before_end();
             self.watched.detach_all();
             for event in self.collectors.finish() {
@@ -165,6 +172,11 @@ impl Task {
                     }
                 }
                 Some(pausing) = self.pausing.recv() => self.pause(pausing).await,
+                () = until(self.rules.due()) => {
+                    if block_in_place(|| self.rules.tick()) {
+                        self.report_blocks();
+                    }
+                }
                 changed = self.devices.changed() => match changed {
                     Ok(()) => self.reconcile().await,
                     Err(error) => self.notice(Level::Warning, format!(
@@ -208,6 +220,7 @@ impl Task {
             goes_on &= !matches!(event, Event::Ended(_));
             self.outbox.push(event);
             if is_interval {
+                self.report_blocks();
                 self.watched.turned();
                 if self.outbox.has_no_interval() {
                     self.watched.delivered();
@@ -232,6 +245,28 @@ impl Task {
                 self.reconcile().await;
                 Ok(())
             }
+            Command::Block { rule, time } => {
+                let places = self.watched.places();
+                let now = self.moment();
+                let begun = block_in_place(|| self.rules.begin(rule, *time, now, &places));
+                if begun.is_ok() {
+                    let text = format!(
+                        "blocking {} for {}: user {}, process {}",
+                        rule.text,
+                        duration(*time),
+                        Owner::this().uid,
+                        std::process::id()
+                    );
+                    self.notice(Level::Warning, text);
+                }
+                self.report_blocks();
+                begun.map(|_| ())
+            }
+            Command::Lift(rule) => {
+                let lifted = block_in_place(|| self.rules.lift(*rule));
+                self.report_blocks();
+                lifted
+            }
             command => block_in_place(|| self.collectors.command(command))
                 .unwrap_or_else(|| Err("this source cannot do that".to_owned())),
         };
@@ -246,6 +281,9 @@ impl Task {
             let outcomes = attached(&mut self.attaching).await;
             self.attached(outcomes).await;
         }
+        // What drops packets would be alone there, too, with nobody to follow the chain.
+        block_in_place(|| self.rules.lift_at_closed_hooks());
+        self.report_blocks();
         let released = block_in_place(|| self.watched.release_closed());
         tracing::info!(
             devices = released.len(),
@@ -267,6 +305,32 @@ impl Task {
             self.notice(Level::Warning, text);
             self.report_change();
         }
+    }
+
+    /// Reports the rules, and says of those that have ended why, and what they have
+    /// dropped.
+    fn report_blocks(&mut self) {
+        if self.rules.is_empty() {
+            return;
+        }
+        let blocks = self.rules.describe();
+        for block in &blocks {
+            if let Some(end) = block.end {
+                let packets: u64 = block.dropped.iter().map(|it| it.packets).sum();
+                let why = match end {
+                    BlockEnded::Time => "its time is over",
+                    BlockEnded::Lifted => "it was lifted",
+                    BlockEnded::LiftedByAnother => "another process lifted it",
+                };
+                let text = format!(
+                    "{} is not blocked any more: {why}; {} packets were dropped",
+                    block.rule,
+                    grouped(packets)
+                );
+                self.notice(Level::Warning, text);
+            }
+        }
+        self.outbox.push(Event::Blocks(blocks));
     }
 
     /// Answers the requests to watch a device of which it is known how it went.
@@ -398,8 +462,15 @@ impl Task {
         self.targets.set(
             self.watched.slots(),
             self.watched.programs().collect(),
+            self.watched.tallies(),
             devices,
         );
+        if !self.rules.is_empty() {
+            let places = self.watched.places();
+            for (level, text) in block_in_place(|| self.rules.follow(&places)) {
+                self.notice(level, text);
+            }
+        }
     }
 
     fn look_up(&mut self) {

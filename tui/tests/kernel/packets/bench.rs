@@ -167,7 +167,7 @@ fn start(packet: &[u8]) -> String {
     format!("{} bytes: {start:02x?}", packet.len())
 }
 
-fn lacks_ip_header(packet: &[u8], linear: Option<u32>) -> bool {
+pub fn lacks_ip_header(packet: &[u8], linear: Option<u32>) -> bool {
     let length = linear.map_or(packet.len(), |linear| linear as usize);
     match packet[12..14] {
         [0x08, 0x00] => length < 14 + 20,

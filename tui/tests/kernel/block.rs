@@ -1,0 +1,16 @@
+//! Dropping packets by rule: exactly those, for as long as it was asked for, and
+//! whatever happens to nkview meanwhile.
+
+mod blocking;
+mod ending;
+mod judging;
+mod traffic;
+
+use crate::Test;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = judging::tests();
+    tests.extend(traffic::tests());
+    tests.extend(ending::tests());
+    tests
+}
