@@ -14,7 +14,9 @@ mod maps;
 #[allow(dead_code, reason = "the counting program uses the rest")]
 mod skb;
 
-use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, macros::classifier, programs::TcContext};
+use aya_ebpf::{
+    helpers::generated::bpf_ktime_get_boot_ns, macros::classifier, programs::TcContext,
+};
 use probe_common::{LinkLayer, parse::parse_sent, verdict};
 
 use crate::skb::Skb;

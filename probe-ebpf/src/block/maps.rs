@@ -45,10 +45,9 @@ pub fn terms(direction: u32) -> Option<&'static Terms> {
 /// When the rule ends; 0 where it is lifted, or not known.
 #[inline(always)]
 pub fn until() -> u64 {
-    let (Some(deadline), Some(lease)) = (
-        UNTIL.get_ptr(until::DEADLINE),
-        UNTIL.get_ptr(until::LEASE),
-    ) else {
+    let (Some(deadline), Some(lease)) =
+        (UNTIL.get_ptr(until::DEADLINE), UNTIL.get_ptr(until::LEASE))
+    else {
         return 0;
     };
     // SAFETY: as for the attachment. Each is one word: read as a whole.
