@@ -119,6 +119,12 @@ pub trait Sets {
     fn of_address(&self, address: [u8; 16]) -> u32;
     /// The sets of ports, one bit each.
     fn of_port(&self, port: u16) -> u32;
+    /// The number's bits of `MASK`, where an address is made of it: the verifier must
+    /// see the bounds there.
+    #[inline(always)]
+    fn masked<const MASK: i32>(&self, number: u64) -> u64 {
+        number & MASK as u64
+    }
 }
 
 impl Terms {
@@ -142,7 +148,8 @@ impl Terms {
         let has_addresses = u128::from_ne_bytes(key.local) | u128::from_ne_bytes(key.remote) != 0;
         let is_ip = has_addresses && matches!(key.ether_type, ether::IPV4 | ether::IPV6);
         if self.by_protocol != 0 {
-            let word = self.protocols[usize::from(key.protocol >> 6)];
+            let word = sets.masked::<3>(u64::from(key.protocol >> 6));
+            let word = self.protocols[word as usize & 3];
             if !is_ip || word >> (key.protocol & 63) & 1 == 0 {
                 return false;
             }

@@ -1,5 +1,7 @@
 //! The maps; `probe_common::block::map` has their names and meanings.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     macros::map,
     maps::{Array, LpmTrie, PerCpuArray, lpm_trie::Key},
@@ -75,9 +77,21 @@ impl block::Sets for Sets {
 
     #[inline(always)]
     fn of_port(&self, port: u16) -> u32 {
-        match PORTS.get(0) {
-            Some(sets) => u32::from(sets[usize::from(port)]),
-            None => 0,
-        }
+        const LAST: i32 = block::PORTS as i32 - 1;
+        let Some(sets) = PORTS.get_ptr(0) else {
+            return 0;
+        };
+        let at = self.masked::<LAST>(u64::from(port)) as usize;
+        // SAFETY: there are as many as the mask allows; the map is frozen.
+        unsafe { sets.cast::<u8>().add(at).read() }.into()
+    }
+
+    /// The compiler must not see through it: it would move the mask away from where the
+    /// verifier looks, and older kernels lose the bounds of what was on the stack.
+    #[inline(always)]
+    fn masked<const MASK: i32>(&self, mut number: u64) -> u64 {
+        // SAFETY: it only masks a register.
+        unsafe { asm!("{n} &= {mask}", n = inout(reg) number, mask = const MASK) };
+        number
     }
 }

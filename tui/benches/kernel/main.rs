@@ -12,6 +12,7 @@
 )]
 
 mod assembler;
+mod block;
 mod drops;
 mod flows;
 #[path = "../shared/machine.rs"]
@@ -32,6 +33,7 @@ fn main() {
     path::first_packets();
     flows::tables();
     drops::table();
+    block::table(&processors);
     maps::tables(&processors);
     println!("\nat the end: {}", machine::describe());
 }

@@ -201,7 +201,7 @@ impl Active {
                 Ok(true) => self.places.push(place.clone()),
                 Ok(false) => {}
                 Err(error) => {
-                    return Err(format!("{}: {error}", place.name));
+                    return Err(format!("{}: {:#}", place.name, anyhow::Error::from(error)));
                 }
             }
         }

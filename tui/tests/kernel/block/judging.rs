@@ -142,9 +142,9 @@ fn packet(random: &mut Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
         std::net::IpAddr::V4(v4) => v4.octets().to_vec(),
         std::net::IpAddr::V6(v6) => v6.octets().to_vec(),
     };
-    let from = octets(*pick(random, &ADDRESSES));
+    let from = octets(pick::<&str>(random, &ADDRESSES));
     let to = loop {
-        let to = octets(*pick(random, &ADDRESSES));
+        let to = octets(pick::<&str>(random, &ADDRESSES));
         if to.len() == from.len() {
             break to;
         }
