@@ -210,6 +210,7 @@ async fn drop_packets(plan: Plan, mut signals: Signals) -> anyhow::Result<ExitCo
         create: None,
         interval: Duration::from_secs(1),
         cover_redirect: false,
+        uplink: false,
         trace: false,
         events: Events::PerSecond(0),
         sizes: Sizes {

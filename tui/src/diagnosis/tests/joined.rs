@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::*;
+use crate::diagnosis::decode::Endpoint;
 
 const SERVER_V6: [u16; 8] = [0xfd00, 0, 0, 0, 0, 0, 0, 2];
 

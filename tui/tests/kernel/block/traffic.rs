@@ -288,6 +288,7 @@ async fn count(lab: &Lab) -> [Sums; 2] {
         create: None,
         interval: Duration::from_millis(200),
         cover_redirect: false,
+        uplink: false,
         trace: false,
         events: Events::PerSecond(0),
         sizes: Sizes {
