@@ -302,6 +302,7 @@ const PROBE: &[(&str, Names)] = &[
             "object",
         ]),
     ),
+    ("uplink", Only(&[])),
     ("rules", Only(&["attach", "block", "preflight"])),
     (
         "trace",
@@ -337,6 +338,7 @@ const PROBE: &[(&str, Names)] = &[
     (
         "live",
         Only(&[
+            "block",
             "change",
             "clsact",
             "collect",
@@ -349,7 +351,9 @@ const PROBE: &[(&str, Names)] = &[
             "pair",
             "preflight",
             "privileges",
+            "rules",
             "trace",
+            "uplink",
             "watch",
         ]),
     ),
