@@ -48,7 +48,7 @@ const KERNELS: [Kernel; 2] = [Kernel::V6_12, Kernel::V7_3];
 const FUZZING: Duration = Duration::from_secs(20);
 
 /// After this time the tests under an emulated kernel hang.
-const PATIENCE: Duration = Duration::from_secs(1200);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// The options of `cargo xtask test`.
 #[derive(clap::Args)]

@@ -9,7 +9,7 @@ use crate::need::Need;
 use crate::report::Report;
 use crate::stream::{self, Stream};
 use crate::tty::{self, Tty};
-use crate::{Test, traffic, wait};
+use crate::{Test, screen, traffic, wait};
 
 const LAYOUTS: [Layout; 2] = [Layout::apart(Kind::Veth), Layout::apart(Kind::NetkitL3)];
 
@@ -138,10 +138,7 @@ fn goes_on_the_screen(layout: Layout) {
     let near = lab.namespace(End::Near);
     let mut tty = Tty::start(near, tty::LARGE, &[NEAR]);
     tty.until_shown("Flows");
-    tty.until("it shows a ping", |picture| {
-        traffic::ping(&lab, End::Near, Family::V4, 1);
-        picture.contains("10.9.0.2")
-    });
+    screen::ping_until_shown(&mut tty, &lab, "10.9.0.2");
     near.ip(&format!("link delete {NEAR}"));
     tty.press_until("4", "it is shown as gone", |picture| {
         let mut lines = picture.lines();

@@ -1,9 +1,10 @@
 //! The screen, on real traffic: keys are typed and the picture is read.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -12,6 +13,8 @@ use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::traffic;
 use crate::tty::{self, Tty};
 
+/// Half of the time for which an idle flow is remembered.
+const AGAIN: Duration = Duration::from_secs(30);
 const VETH: Layout = Layout::apart(Kind::Veth);
 const NETKIT: Layout = Layout::apart(Kind::NetkitL2);
 
@@ -124,15 +127,25 @@ impl Drop for Chatter {
     }
 }
 
+/// Sends a ping and waits until the screen shows a text. Another one follows every
+/// half minute, since its flow may expire before a slow machine shows it; each is a
+/// flow of its own.
+pub fn ping_until_shown(tty: &mut Tty, lab: &Lab, text: &str) {
+    let last = Cell::new(None::<Instant>);
+    tty.until(&format!("it shows {text:?}"), |picture| {
+        if last.get().is_none_or(|last| last.elapsed() > AGAIN) {
+            traffic::ping(lab, End::Near, Family::V4, 1);
+            last.set(Some(Instant::now()));
+        }
+        picture.contains(text)
+    });
+}
+
 fn keys(layout: Layout, size: (u16, u16)) {
     let lab = Lab::up(layout);
     let mut tty = Tty::start(lab.namespace(End::Near), size, &[NEAR]);
     tty.until_shown("Flows");
-    // Again and again, since a flow may leave before a slow machine shows it.
-    tty.until("it shows a ping", |picture| {
-        traffic::ping(&lab, End::Near, Family::V4, 1);
-        picture.contains("icmp ")
-    });
+    ping_until_shown(&mut tty, &lab, "icmp ");
     let _chatter = Chatter::start(&lab);
     for what in ["tcp", "udp", "fd09::2", "10.9.0.2"] {
         tty.until_shown(what);
