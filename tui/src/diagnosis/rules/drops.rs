@@ -229,12 +229,12 @@ fn claim(
     let (kind, sentence, advice) = match reason.as_str() {
         "NETFILTER_DROP" if *is_partial => (
             Kind::PACKET_LOSS,
-            format!("{what} are lost in part: a firewall on {node} drops them"),
+            format!("{what} are lost in part: a firewall of {node} drops them"),
             "`nft list ruleset` or `iptables-save -c` there: rules with limits or chance".to_owned(),
         ),
         "NETFILTER_DROP" => (
             Kind::FIREWALL_DROP,
-            format!("a firewall on {node} drops {what}"),
+            format!("a firewall of {node} drops {what}"),
             "`nft list ruleset` or `iptables-save -c` there".to_owned(),
         ),
         "IP_RPFILTER" => (
@@ -251,12 +251,12 @@ fn claim(
         ),
         "SOCKET_FILTER" => (
             Kind::POLICY_DROP,
-            format!("a filter on the socket at {server} on {node} drops {what}"),
+            format!("a filter on the socket at {server} of {node} drops {what}"),
             format!("`ss -lbn 'sport = :{}'` there shows it (SO_ATTACH_FILTER)", server.port),
         ),
         "TC_INGRESS" | "TC_EGRESS" => (
             Kind::POLICY_DROP,
-            format!("a tc program or filter on {node} drops {what}"),
+            format!("a tc program or filter of {node} drops {what}"),
             "`bpftool net` and `tc filter show dev DEVICE ingress` (and egress) there".to_owned(),
         ),
         "NOT_SPECIFIED" if place.function.starts_with("netkit") => (
