@@ -27,9 +27,10 @@ use report::{Layer, Outcome};
 const KERNEL_TESTS: &str = "kernel";
 
 /// What the kernel tests call, and the Debian packages that have it.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("capinfos", "wireshark-common"),
     ("ip", "iproute2"),
+    ("nft", "nftables"),
     ("ping", "iputils-ping"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
