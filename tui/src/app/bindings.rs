@@ -157,7 +157,7 @@ pub const DETAIL: &[Row] = &[
 const MAIN: &[Row] = &[
     row("/", "edit-filter", A::EditFilter, "filter", "Edit the filter; the table follows while you type"),
     row("d", "direction", A::Direction, "direction", "Both directions, only in, only out"),
-    row("x", "remove-part", A::RemovePart, "remove filter", "Remove a part of the filter"),
+    row("Backspace", "remove-part", A::RemovePart, "remove filter", "Remove a part of the filter"),
     row("X", "clear-filter", A::ClearFilter, "", "Remove the whole filter"),
     row("Space", "pause", A::Pause, "pause", "Pause the display; counting continues"),
     row("[", "time-back", A::Step(Step::Back), "", "A second back in time; Esc returns to now"),
@@ -170,7 +170,7 @@ const MAIN: &[Row] = &[
     row(".", "faster", A::Faster, "", "Play a recording faster"),
     row(",", "slower", A::Slower, "", "Play a recording more slowly"),
     row("R", "record", A::Record, "", "Start or stop recording to a file in the working directory"),
-    row("B", "bundle", A::Bundle, "", "Write what is remembered to an archive: recording, packets, devices, doctor, problems"),
+    row("x", "bundle", A::Bundle, "", "Write what is remembered to an archive: recording, packets, devices, doctor, problems"),
     row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
     row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),
@@ -238,7 +238,7 @@ const PART: &[Row] = &[
     row("7", "remove-part-at-6", A::RemovePartAt(6), "", "Remove the part with this number"),
     row("8", "remove-part-at-7", A::RemovePartAt(7), "", "Remove the part with this number"),
     row("9", "remove-part-at-8", A::RemovePartAt(8), "", "Remove the part with this number"),
-    row("x X", "clear-filter", A::ClearFilter, "remove all", "Remove the whole filter"),
+    row("Backspace X", "clear-filter", A::ClearFilter, "remove all", "Remove the whole filter"),
     row("Esc q", "back", A::Back, "keep", "Keep the filter as it is"),
 ];
 

@@ -223,7 +223,7 @@ fn keys(layout: Layout, size: (u16, u16)) {
     tty.press_until("a", "the flow's address filters", |picture| {
         picture.contains(&format!("{remote} ×")) && all_contain(picture, &remote)
     });
-    tty.press_until("x1", "its protocol filters no more", |picture| {
+    tty.press_until("\x7f1", "its protocol filters no more", |picture| {
         !picture.contains("tcp ×") && all_contain(picture, &remote)
     });
     tty.press_until("t", "its protocol filters again", |picture| {

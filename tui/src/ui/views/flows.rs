@@ -265,7 +265,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     let (matter, cure) = if all > 0 {
         (
             format!("None of {} passes the filter.", format::plural(all, "flow")),
-            "/ edits the filter, x removes a part of it.",
+            "/ edits the filter, Backspace removes a part of it.",
         )
     } else if let Some((done, all)) = state.known_devices().progress() {
         (

@@ -77,7 +77,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area
                 canvas,
                 area,
                 "No packet passes the filter.",
-                "/ edits the filter, x removes a part of it.",
+                "/ edits the filter, Backspace removes a part of it.",
             );
         }
     }
