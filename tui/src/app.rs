@@ -25,6 +25,7 @@ pub mod own;
 pub mod past;
 mod preferences;
 pub mod push_down;
+pub mod search;
 pub mod state;
 pub mod tab;
 mod time;
@@ -165,6 +166,7 @@ impl App {
             Some(Overlay::Part) => Context::Part,
             Some(Overlay::Columns) => Context::Columns,
             None if self.state.time_entry.is_some() => Context::Time,
+            None if self.state.search.typing.is_some() => Context::Find,
             None if self.state.filtering.typing().is_some() => Context::Filter,
             None => Context::View(self.tab),
         }

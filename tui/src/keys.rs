@@ -132,7 +132,7 @@ impl Keymap {
         match (bound, event.code) {
             (Some(binding), _) => Some(binding.action.clone()),
             (None, KeyCode::Char(character))
-                if matches!(context, Context::Filter | Context::Time)
+                if matches!(context, Context::Filter | Context::Time | Context::Find)
                     && !event
                         .modifiers
                         .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>

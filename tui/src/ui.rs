@@ -13,6 +13,7 @@ mod help;
 pub mod palette;
 mod pane;
 mod plot;
+mod search;
 mod table;
 mod timeline;
 mod views;
@@ -55,6 +56,7 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
     let cursor = timeline::draw(&mut canvas, app, &mut area).or(cursor);
+    let cursor = search::draw(&mut canvas, &app.state.search, &mut area).or(cursor);
     if app.whole {
         let lines = whole::lines(area.height);
         let place = canvas::bottom(&mut area, lines);

@@ -7,7 +7,7 @@ use super::filtering::Subject;
 use super::host_column::HostColumn;
 use super::item::Item;
 use super::line::Edit;
-use super::list::{Extent, Motion};
+use super::list::{Extent, Find, Motion};
 use super::past::Past;
 use super::tab::Tab;
 use super::timeline::Step;
@@ -52,6 +52,10 @@ pub enum Action {
     Faster,
     /// Play a recording more slowly.
     Slower,
+    /// Open the line in which is typed what to search for.
+    EditSearch,
+    /// Select a row that has what was searched for.
+    Find(Find),
     /// Open the line in which a time is typed.
     EditTime,
     /// Show a view.

@@ -6,7 +6,7 @@ use super::columns::{ColumnEdit, Shift};
 use super::ends::Side;
 use super::filtering::Subject;
 use super::line::Edit;
-use super::list::Motion;
+use super::list::{Find, Motion};
 use super::tab::Tab;
 use super::timeline::Step;
 
@@ -23,6 +23,8 @@ pub enum Context {
     Filter,
     /// While a time is typed.
     Time,
+    /// While is typed what to search for.
+    Find,
     /// While the user is asked which part of the filter to remove.
     Part,
     /// While the columns are chosen.
@@ -37,6 +39,7 @@ impl Context {
         let others = [
             Self::Filter,
             Self::Time,
+            Self::Find,
             Self::Part,
             Self::Columns,
             Self::Help,
@@ -56,6 +59,7 @@ impl Context {
             Self::View(tab) => tab.name(),
             Self::Filter => "While typing a filter",
             Self::Time => "While typing a time",
+            Self::Find => "While searching",
             Self::Part => "While removing a part of the filter",
             Self::Columns => "While choosing columns",
             Self::Help => "In this help",
@@ -71,6 +75,7 @@ impl Context {
             Self::View(tab) => tab.key(),
             Self::Filter => "filter",
             Self::Time => "time",
+            Self::Find => "find",
             Self::Part => "part",
             Self::Columns => "columns",
             Self::Help => "help",
@@ -96,6 +101,7 @@ impl Context {
             Self::View(_) => &[],
             Self::Filter => FILTER,
             Self::Time => TIME,
+            Self::Find => FIND,
             Self::Part => PART,
             Self::Columns => COLUMNS,
             Self::Help => HELP,
@@ -156,6 +162,9 @@ pub const DETAIL: &[Row] = &[
 #[rustfmt::skip]
 const MAIN: &[Row] = &[
     row("/", "edit-filter", A::EditFilter, "filter", "Edit the filter; the table follows while you type"),
+    row("Ctrl-F", "edit-search", A::EditSearch, "", "Search for text in the rows"),
+    row("F3", "find-next", A::Find(Find::Next), "", "To the next row with the text that was searched for"),
+    row("F4", "find-previous", A::Find(Find::Previous), "", "To the previous row with that text"),
     row("d", "direction", A::Direction, "direction", "Both directions, only in, only out"),
     row("Backspace", "remove-part", A::RemovePart, "remove filter", "Remove a part of the filter"),
     row("X", "clear-filter", A::ClearFilter, "", "Remove the whole filter"),
@@ -183,12 +192,12 @@ const MAIN: &[Row] = &[
     row("-", "zoom-out", A::ZoomOut, "", "Zoom out: graphs of ten minutes; totals and devices also of an hour"),
     row("v", "whole", A::Whole, "", "Open or close the graph of all watched devices"),
     row("b", "units", A::Units, "", "Rates in bytes, in bits, or either with binary prefixes (KiB, Kibit)"),
-    row("?", "help", A::Help, "help", "This help"),
+    row("? F1", "help", A::Help, "help", "This help"),
     row("q", "quit", A::Quit, "quit", "Quit; nothing is left behind"),
     row("Up k", "move-up", A::Move(Motion::Up), "", "Up"),
     row("Down j", "move-down", A::Move(Motion::Down), "", "Down"),
-    row("PgUp", "move-page-up", A::Move(Motion::PageUp), "", "Page up"),
-    row("PgDn", "move-page-down", A::Move(Motion::PageDown), "", "Page down"),
+    row("PgUp Ctrl-B Ctrl-U", "move-page-up", A::Move(Motion::PageUp), "", "Page up"),
+    row("PgDn Ctrl-D", "move-page-down", A::Move(Motion::PageDown), "", "Page down"),
     row("Home g", "move-first", A::Move(Motion::First), "", "To the first row"),
     row("End G", "move-last", A::Move(Motion::Last), "", "To the last row"),
     row("Esc", "back", A::Back, "", "Close what is open, then clear the selection"),
@@ -218,6 +227,21 @@ const FILTER: &[Row] = &[
 const TIME: &[Row] = &[
     row("Enter", "accept", A::Accept, "go there", "Go to this time"),
     row("Esc", "back", A::Back, "stay", "Stay at the time that is shown"),
+    row("Left", "edit-left", A::Edit(Edit::Left), "", "Left"),
+    row("Right", "edit-right", A::Edit(Edit::Right), "", "Right"),
+    row("Home Ctrl-A", "edit-start", A::Edit(Edit::Start), "", "To the start"),
+    row("End Ctrl-E", "edit-end", A::Edit(Edit::End), "", "To the end"),
+    row("Backspace Ctrl-H", "edit-backspace", A::Edit(Edit::Backspace), "", "Delete the character before the cursor"),
+    row("Del Ctrl-D", "edit-delete", A::Edit(Edit::Delete), "", "Delete the character under the cursor"),
+    row("Ctrl-U", "edit-delete-to-start", A::Edit(Edit::DeleteToStart), "clear", "Delete to the start"),
+];
+
+#[rustfmt::skip]
+const FIND: &[Row] = &[
+    row("Down F3 Ctrl-F", "find-next", A::Find(Find::Next), "next", "To the next row with this text"),
+    row("Up F4", "find-previous", A::Find(Find::Previous), "previous", "To the previous row with this text"),
+    row("Enter", "accept", A::Accept, "done", "Close the line; the row stays selected"),
+    row("Esc", "back", A::Back, "close", "Close the line"),
     row("Left", "edit-left", A::Edit(Edit::Left), "", "Left"),
     row("Right", "edit-right", A::Edit(Edit::Right), "", "Right"),
     row("Home Ctrl-A", "edit-start", A::Edit(Edit::Start), "", "To the start"),

@@ -21,6 +21,17 @@ pub enum Motion {
     Last,
 }
 
+/// Where a search goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// At the selected row.
+    Here,
+    /// Behind it.
+    Next,
+    /// Before it.
+    Previous,
+}
+
 /// A list, whatever its rows are.
 pub trait Rows {
     /// Moves the selection.
@@ -137,6 +148,28 @@ impl<I: Copy + PartialEq> List<I> {
             self.offset + by
         };
         self.clamp();
+    }
+
+    /// Selects a row that is wanted; behind the last one the search goes on with the
+    /// first. Returns whether there is one.
+    pub fn find(&mut self, from: Find, is_wanted: impl Fn(I) -> bool) -> bool {
+        let rows = self.rows.len();
+        let start = match self.selected {
+            Some(_) => self.index.min(rows.saturating_sub(1)),
+            None => self.offset,
+        };
+        let place = |step: usize| match from {
+            Find::Here => (start + step) % rows,
+            Find::Next => (start + step + 1) % rows,
+            Find::Previous => (start + rows - 1 - step) % rows,
+        };
+        let found = (0..rows).map(place).find(|at| is_wanted(self.rows[*at]));
+        if let Some(at) = found {
+            self.index = at;
+            self.selected = Some(self.rows[at]);
+            self.reveal();
+        }
+        found.is_some()
     }
 
     /// Selects an item that is among the rows.

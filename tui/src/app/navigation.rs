@@ -4,7 +4,8 @@ use super::App;
 use super::effect::Effect;
 use super::filtering::Filtering;
 use super::item::Item;
-use super::list::{Extent, Motion};
+use super::line::Edit;
+use super::list::{Extent, Find, Motion};
 use super::tab::Tab;
 use super::views::{Outcome, View};
 use crate::model::Level;
@@ -22,7 +23,7 @@ impl App {
         if self.overlay.take().is_some() {
             return;
         }
-        if self.state.time_entry.take().is_some() {
+        if self.state.time_entry.take().is_some() || self.state.search.typing.take().is_some() {
             return;
         }
         if self.state.filtering.typing().is_some() {
@@ -33,6 +34,32 @@ impl App {
         }
         if !self.return_to_now() && !self.state.notices.dismiss() {
             self.views.get_mut(self.tab).deselect(&self.state);
+        }
+    }
+
+    /// Searches for what is typed, from the selected row on.
+    pub(super) fn type_search(&mut self, edit: Edit) {
+        if let Some(line) = &mut self.state.search.typing
+            && line.edit(edit)
+        {
+            self.state.search.text = line.text().to_owned();
+            self.find(Find::Here);
+        }
+    }
+
+    /// Selects a row with what was searched for.
+    pub(super) fn find(&mut self, from: Find) {
+        let wanted = self.state.search.text.to_lowercase();
+        if wanted.is_empty() {
+            self.state.search.is_missing = false;
+            return;
+        }
+        let view = self.views.get_mut(self.tab);
+        let is_found = view.find(&wanted, from, &self.state);
+        self.state.search.is_missing = !is_found;
+        if !is_found && self.state.search.typing.is_none() {
+            let text = format!("No row has \"{}\".", self.state.search.text);
+            self.state.notify(Level::Info, text);
         }
     }
 

@@ -15,6 +15,7 @@ use super::own::OwnSession;
 use super::past::Past;
 use super::preferences::Appearance;
 use super::push_down::PushDown;
+use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::Known;
@@ -69,6 +70,8 @@ pub struct State {
     pub playback: Option<Playback>,
     /// A time that is being typed.
     pub time_entry: Option<TimeEntry>,
+    /// What is searched for in the rows.
+    pub search: Search,
     /// The moment that was asked for last, until the source is there.
     pub(super) wanted: Option<Moment>,
     /// What was known at the earlier moment that is shown, if one is.
@@ -112,6 +115,7 @@ impl State {
             silenced: Vec::new(),
             playback: None,
             time_entry: None,
+            search: Search::default(),
             wanted: None,
             past: None,
             remembered: None,

@@ -663,3 +663,26 @@ fn the_selected_flow_stays_when_it_has_left_the_table() {
     assert!(app.views.flows.selected(&app.state).is_none());
     assert!(app.views.flows.list.rows().is_empty());
 }
+
+#[test]
+fn text_is_searched_for_in_the_rows() {
+    let (mut app, _) = told(20);
+    let rows = app.views.flows.list.rows().to_vec();
+    let text = ends::text(&rows[5], Side::Remote);
+    app.update(Action::EditSearch);
+    assert_eq!(app.context(), Context::Find);
+    for character in text.chars() {
+        app.update(Action::Edit(Edit::Insert(character)));
+    }
+    let first = app.views.flows.list.selected().unwrap();
+    assert!(
+        Side::BOTH
+            .iter()
+            .any(|side| ends::text(&first, *side).contains(&text))
+    );
+    app.update(Action::Edit(Edit::Insert('#')));
+    assert!(app.state.search.is_missing);
+    assert_eq!(app.views.flows.list.selected(), Some(first));
+    app.update(Action::Back);
+    assert_eq!(app.context(), Context::View(Tab::Flows));
+}

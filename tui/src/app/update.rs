@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::effect::Effect;
 use super::filtering::Filtering;
+use super::line::Line;
 use super::list::Motion;
 use super::tab::Tab;
 use super::views::View;
@@ -83,6 +84,12 @@ impl App {
             Action::EditTime => self.edit_time(),
             Action::Record => effects.push(Effect::Record),
             Action::Bundle => effects.push(self.bundle()),
+            Action::EditSearch => self.state.search.typing = Some(Line::default()),
+            Action::Find(from) => self.find(from),
+            Action::Edit(edit) if self.state.search.typing.is_some() => self.type_search(edit),
+            Action::Accept if self.state.search.typing.is_some() => {
+                self.state.search.typing = None;
+            }
             Action::Edit(edit) if self.state.time_entry.is_some() => {
                 if let Some(entry) = &mut self.state.time_entry {
                     entry.is_wrong = false;
@@ -122,7 +129,15 @@ impl App {
                  that started nkview.",
             ),
             Action::OwnSession => self.filter(Filtering::toggle_own),
-            Action::Names => self.state.hostnames.toggle(),
+            Action::Names => {
+                self.state.hostnames.toggle();
+                let text = if self.state.hostnames.shown() {
+                    "Host names from DNS, as the answers come."
+                } else {
+                    "Addresses instead of host names."
+                };
+                self.state.notify(Level::Info, text);
+            }
             Action::Services => self.state.hostnames.toggle_services(),
             Action::CopySelected => {
                 let text = self.view().copy(&self.state);

@@ -18,7 +18,7 @@ use super::action::Action;
 use super::bindings::Row;
 use super::filtering::Subject;
 use super::item::Item;
-use super::list::{Extent, List, Motion, Rows, Scroll};
+use super::list::{Extent, Find, List, Motion, Rows, Scroll};
 use super::state::State;
 use super::tab::{Tab, each_view};
 use crate::diagnosis::Kind;
@@ -100,6 +100,12 @@ pub trait View {
             *browsed.detail_scroll = Scroll::default();
             browsed.list.step(motion);
         }
+    }
+
+    /// Selects a row whose text has `wanted`, which is in lower case. Returns whether
+    /// there is one.
+    fn find(&mut self, _wanted: &str, _: Find, _: &State) -> bool {
+        false
     }
 
     /// Scrolls by rows; the selection stays where it is.

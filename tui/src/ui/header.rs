@@ -76,7 +76,8 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         (false, false) => ["↓", "↑"],
         (_, true) => ["in", "out"],
     };
-    let packets = if place.width >= 120 { 10 } else { 0 };
+    let is_rate = matches!(app.state.measure(), Measure::Rate(_));
+    let packets = if place.width >= 120 && is_rate { 10 } else { 0 };
     let rate_width = format::rate_width(app.state.appearance.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
     // Of how much, beside what is shown.

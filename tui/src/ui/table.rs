@@ -146,6 +146,12 @@ pub fn draw<C, I>(
         page,
         rows: list.rows().len(),
     };
+    if list.selected().is_some() && list.rows().len() > page && page > 0 {
+        let row = (list.place() + 1).min(list.rows().len());
+        let text = format!("row {row} of {} ", list.rows().len());
+        let note = canvas.note.take().unwrap_or_default();
+        canvas.note = Some(format!("{note}{text}"));
+    }
     for row in list.visible(page) {
         let place = line(&mut area);
         canvas

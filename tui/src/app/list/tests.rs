@@ -97,3 +97,26 @@ fn a_smaller_screen_keeps_the_selection_in_sight() {
     list.settle(Vec::new());
     assert_eq!(top(&list, 5), 0);
 }
+
+#[test]
+fn a_search_goes_round() {
+    let mut list = List::default();
+    assert!(!list.find(Find::Here, |_: i32| true));
+    list.settle(vec![1, 2, 3, 4, 5]);
+    let odd = |row: i32| row % 2 == 1;
+    let mut found = Vec::new();
+    for from in [
+        Find::Here,
+        Find::Here,
+        Find::Next,
+        Find::Next,
+        Find::Next,
+        Find::Previous,
+    ] {
+        assert!(list.find(from, odd));
+        found.extend(list.selected());
+    }
+    assert_eq!(found, [1, 1, 3, 5, 1, 5]);
+    assert!(!list.find(Find::Next, |row| row > 5));
+    assert_eq!(list.selected(), Some(5));
+}

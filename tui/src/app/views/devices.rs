@@ -4,7 +4,7 @@ use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::item::Item;
-use crate::app::list::{List, Motion, Scroll};
+use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
 use crate::model::{Command, Device, Watch};
 
@@ -81,6 +81,21 @@ impl View for DevicesView {
     }
 
     fn advance(&mut self, _: &State) {}
+
+    fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
+        let devices = state.known_devices().all();
+        self.list.find(from, |index| {
+            let device = devices.iter().find(|device| device.index == index);
+            let names = device.into_iter().flat_map(|device| {
+                let names = [Some(device.name.as_str()), device.leads_to()];
+                let altnames = device.altnames.iter().map(String::as_str);
+                names.into_iter().flatten().chain(altnames)
+            });
+            names
+                .into_iter()
+                .any(|name| name.to_lowercase().contains(wanted))
+        })
+    }
 
     fn browsed(&mut self) -> Option<Browsed<'_>> {
         Some(Browsed {

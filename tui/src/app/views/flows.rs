@@ -12,7 +12,7 @@ use crate::app::criteria::{Criteria, count};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
-use crate::app::list::{List, Motion, Scroll};
+use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::measure::{Measure, ordered};
 use crate::app::names;
 use crate::app::order::Order;
@@ -342,6 +342,29 @@ impl View for FlowsView {
         self.detail_scroll = Scroll::default();
         self.list.step(motion);
         self.keep_selected(&state.picture().flows);
+    }
+
+    fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
+        const TEXTS: [Column; 8] = [
+            Column::Device,
+            Column::Protocol,
+            Column::Local,
+            Column::Remote,
+            Column::State,
+            Column::Process,
+            Column::Pod,
+            Column::Container,
+        ];
+        let flows = &state.picture().flows;
+        let has = |flow: &Flow| {
+            let texts = TEXTS.iter().filter_map(|column| cell(state, flow, *column));
+            texts
+                .into_iter()
+                .any(|text| text.to_lowercase().contains(wanted))
+        };
+        let found = self.list.find(from, |key| flows.get(&key).is_some_and(has));
+        self.keep_selected(flows);
+        found
     }
 
     fn select(&mut self, item: Item, state: &State) -> bool {

@@ -14,7 +14,7 @@ use crate::app::filtering::Subject;
 use crate::app::group::{Grouping, HostGroup, Labels};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
-use crate::app::list::{Extent, List, Motion};
+use crate::app::list::{Extent, Find, List, Motion};
 use crate::app::measure::ordered;
 use crate::app::order::Order;
 use crate::app::state::State;
@@ -308,6 +308,29 @@ impl View for HostsView {
         if self.detail {
             self.group(state);
         }
+    }
+
+    fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(wanted);
+        let labels = &self.labels;
+        self.list.find(from, |group| match group {
+            HostGroup::Prefix(prefix) => {
+                let name = group.address().and_then(|it| state.hostnames.name(it));
+                has(&prefix.to_string()) || name.is_some_and(has)
+            }
+            HostGroup::Service {
+                client,
+                server,
+                port,
+                ..
+            } => has(&format!(
+                "{client} {}",
+                std::net::SocketAddr::new(server, port)
+            )),
+            HostGroup::Process(number) => has(labels.name(number)),
+            HostGroup::Device(slot) => has(state.picture().devices.names().label(slot)),
+            HostGroup::EtherType(_) | HostGroup::Other => false,
+        })
     }
 
     fn scroll(&mut self, rows: i32) {

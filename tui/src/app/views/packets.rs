@@ -10,7 +10,7 @@ use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
-use crate::app::list::{List, Motion, Scroll};
+use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
 use crate::dissect::summary;
 use crate::filter::Filter;
@@ -84,6 +84,16 @@ impl View for PacketsView {
         self.list.step(motion);
         self.detail_scroll = Scroll::default();
         self.follow = self.list.selected() == self.list.rows().last().copied();
+    }
+
+    fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
+        let packets = &state.picture().packets;
+        let has = |packet: &Packet| summary(packet).to_lowercase().contains(wanted);
+        let found = self
+            .list
+            .find(from, |number| packets.get(number).is_some_and(has));
+        self.follow &= !found;
+        found
     }
 
     /// Away from the last packet, it is not followed any more.

@@ -7,7 +7,7 @@ use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::item::Item;
-use crate::app::list::{List, Motion, Scroll};
+use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
 use crate::diagnosis::{Finding, Severity};
 use crate::filter::Filter;
@@ -84,6 +84,14 @@ impl View for ProblemsView {
 
     fn refresh(&mut self, state: &State) {
         self.list.settle(state.problems.iter().map(key).collect());
+    }
+
+    fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
+        self.list.find(from, |row| {
+            let mut problems = state.problems.iter();
+            let finding = problems.find(|finding| key(finding) == row);
+            finding.is_some_and(|finding| finding.sentence.to_lowercase().contains(wanted))
+        })
     }
 
     fn browsed(&mut self) -> Option<Browsed<'_>> {
