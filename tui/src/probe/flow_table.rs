@@ -17,6 +17,8 @@ use probe_common::table::protocol::{self, OwnerWords};
 use probe_common::table::{Geometry, SLOTS, slot, tcp, unpack_counts};
 use probe_common::{Counters, Direction, FlowKey, SocketRecord};
 
+use fit::Fit;
+
 use super::sys::{self, MappedArray};
 use crate::model::{FlowCounts, Socket, TcpCounts, TcpSocket};
 
@@ -42,8 +44,7 @@ pub struct FlowTable {
     tcp: MappedArray,
     dirty: MappedArray,
     seeds: [u64; probe_common::table::SEEDS],
-    /// Pages in which flows are looked for first.
-    pages: usize,
+    fit: Fit,
     /// Of each slot: [`FREE`], [`RETIRED`], or when its flow last had a packet.
     last: Vec<u16>,
     in_use: usize,
@@ -110,7 +111,7 @@ impl FlowTable {
             tcp: MappedArray::new(tcp_lines, SLOTS * tcp::WORDS)?,
             dirty: MappedArray::new(dirty, 1)?,
             seeds: std::array::from_fn(|index| random.hash_one(index)),
-            pages: total.min(LEAST_PAGES),
+            fit: Fit::new(total),
             last: vec![FREE; total * SLOTS],
             in_use: 0,
             retired: Vec::new(),
@@ -125,7 +126,7 @@ impl FlowTable {
     #[must_use]
     pub fn geometry(&self) -> Geometry {
         Geometry {
-            pages: u32::try_from(self.pages).unwrap_or(u32::MAX),
+            pages: u32::try_from(self.fit.pages()).unwrap_or(u32::MAX),
             total: u32::try_from(self.slots.len()).unwrap_or(u32::MAX),
             seeds: self.seeds,
         }
@@ -162,11 +163,16 @@ impl FlowTable {
             }
             let number = self.found[place];
             let last = &mut self.last[number as usize];
-            if *last == FREE {
-                self.in_use += 1;
-            }
-            if *last != RETIRED {
-                *last = now;
+            match *last {
+                RETIRED => {}
+                FREE => {
+                    self.in_use += 1;
+                    *last = now;
+                }
+                _ => {
+                    self.fit.touched(*last, now);
+                    *last = now;
+                }
             }
             let (tag, counts) = self.take(number, epoch)?;
             let position = match self.by_tag.find(spread(tag), |&(other, position)| {
@@ -209,7 +215,8 @@ impl FlowTable {
     pub fn tidy(&mut self, epoch: u32) -> io::Result<bool> {
         self.free()?;
         self.retire(epoch)?;
-        Ok(self.fit())
+        let kept = self.in_use - self.retired.len();
+        Ok(self.fit.change(kept, moment(epoch)))
     }
 
     /// The slots with counts in the epoch, ascending.
@@ -369,33 +376,13 @@ impl FlowTable {
             }
             let number = number as u32;
             protocol::retire(Words(self.words(number)?));
+            self.fit.touched(last, now);
             self.last[number as usize] = RETIRED;
             self.retired.push(number);
         }
         Ok(())
     }
-
-    /// Keeps two to eight slots a flow in the pages that are looked at first, so
-    /// that few flows share few pages of memory.
-    fn fit(&mut self) -> bool {
-        let total = self.slots.len();
-        let wanted = |slots: usize| {
-            (self.in_use * slots)
-                .div_ceil(SLOTS)
-                .max(LEAST_PAGES)
-                .min(total)
-        };
-        let is_snug = (wanted(2)..=wanted(8)).contains(&self.pages);
-        if is_snug {
-            return false;
-        }
-        self.pages = wanted(4);
-        true
-    }
 }
-
-/// Pages that are never given up: two thousand flows fit well.
-const LEAST_PAGES: usize = 128;
 
 /// What is remembered of an epoch.
 const fn moment(epoch: u32) -> u16 {
@@ -458,5 +445,6 @@ fn socket(record: &SocketRecord) -> Socket {
     }
 }
 
+mod fit;
 #[cfg(test)]
 mod tests;
