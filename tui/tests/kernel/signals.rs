@@ -132,12 +132,15 @@ impl Observer {
         sum(self)
     }
 
-    fn owner_of(&mut self, cookie: u64) -> Owner {
-        self.tracer.ask(cookie);
-        wait::until("the owner", || {
+    /// Waits until the socket's owner is this process, with so many others. Children
+    /// of other tests have each descriptor, too, between their fork and their exec.
+    fn wait_for_owner(&mut self, cookie: u64, pid: u32, others: u32) -> Owner {
+        wait::until(&format!("{pid} and {others} others own it"), || {
+            self.tracer.ask(cookie);
             self.read();
             let mut owners = self.seen.owners.iter().rev();
-            owners.find(|owner| owner.cookie == cookie).cloned()
+            let last = owners.find(|owner| owner.cookie == cookie)?;
+            ((last.pid, last.others) == (pid, others)).then(|| last.clone())
         })
     }
 }
@@ -374,10 +377,8 @@ fn a_socket_has_its_owner() {
     let mut observer = Observer::new();
     let socket = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
     let cookie = sockopt::socket_cookie(&socket).unwrap();
-    let owner = observer.owner_of(cookie);
-    assert_eq!(owner.pid, process::id());
+    let owner = observer.wait_for_owner(cookie, process::id(), 0);
     assert_eq!(owner.namespace, inode(&namespace));
-    assert_eq!(owner.others, 0);
     let own = std::env::current_exe().unwrap();
     let name = own.file_name().unwrap().to_str().unwrap();
     assert_eq!(owner.command, name[..name.len().min(15)]);
@@ -437,15 +438,9 @@ fn a_passed_socket() {
     let mut observer = Observer::new();
     let socket = namespace.enter(|| UdpSocket::bind("0.0.0.0:0").unwrap());
     let cookie = sockopt::socket_cookie(&socket).unwrap();
-    assert_eq!(observer.owner_of(cookie).pid, process::id());
+    observer.wait_for_owner(cookie, process::id(), 0);
     let holder = Holder::of(socket.into());
-    wait::until_true("the other process owns it", || {
-        observer.tracer.ask(cookie);
-        observer.read();
-        let mut owners = observer.seen.owners.iter().rev();
-        let last = owners.find(|owner| owner.cookie == cookie);
-        last.is_some_and(|owner| (owner.pid, owner.others) == (holder.pid(), 0))
-    });
+    observer.wait_for_owner(cookie, holder.pid(), 0);
 }
 
 fn several_owners() {
@@ -460,15 +455,8 @@ fn several_owners() {
         .stdin(input)
         .spawn()
         .unwrap();
-    // This process has let go of it; between the fork and the exec both had it.
-    let owner = wait::until("the child owns it", || {
-        observer.tracer.ask(cookie);
-        observer.read();
-        let mut owners = observer.seen.owners.iter().rev();
-        let last = owners.find(|owner| owner.cookie == cookie)?;
-        (last.pid == child.id() && last.command == "sleep").then(|| last.clone())
-    });
-    assert_eq!(owner.others, 0);
+    // This process has let go of it.
+    observer.wait_for_owner(cookie, child.id(), 0);
     child.kill().unwrap();
     child.wait().unwrap();
 
@@ -480,14 +468,7 @@ fn several_owners() {
         .stdin(input)
         .spawn()
         .unwrap();
-    // Children of other tests hold it, too, between their fork and their exec.
-    wait::until_true("both own it", || {
-        observer.tracer.ask(cookie);
-        observer.read();
-        let mut owners = observer.seen.owners.iter().rev();
-        let last = owners.find(|owner| owner.cookie == cookie);
-        last.is_some_and(|owner| (owner.pid, owner.others) == (process::id(), 1))
-    });
+    observer.wait_for_owner(cookie, process::id(), 1);
     child.kill().unwrap();
     child.wait().unwrap();
 }
