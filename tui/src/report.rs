@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::diagnosis::{Finding, Severity, Subject};
+use crate::text::plural;
 
 #[cfg(test)]
 mod tests;
@@ -144,16 +145,15 @@ pub fn write_text(
     }
     let found = match findings.len() {
         0 => "No problems found".to_owned(),
-        1 => "1 finding".to_owned(),
-        number => format!("{number} findings"),
+        number => plural(number as u64, "finding"),
     };
     writeln!(
         writer,
-        "{found} in {:.0} s on {}: {} packets of {} flows on {}.",
+        "{found} in {:.0} s on {}: {} of {} on {}.",
         summary.seconds,
         summary.host,
-        summary.packets,
-        summary.flows,
+        plural(summary.packets, "packet"),
+        plural(summary.flows as u64, "flow"),
         match summary.devices.as_slice() {
             [] => "no device".to_owned(),
             devices => devices.join(", "),

@@ -58,8 +58,8 @@ const RULES: &[(&str, Names)] = &[
     ("flow", Only(&["model"])),
     ("text", Only(&[])),
     ("traffic", Only(&["flow", "model", "text"])),
-    ("diagnosis", Only(&["flow", "model"])),
-    ("report", Only(&["diagnosis"])),
+    ("diagnosis", Only(&["flow", "model", "text"])),
+    ("report", Only(&["diagnosis", "text"])),
     ("filter", Only(&["model", "text"])),
     (
         "about",

@@ -110,7 +110,7 @@ impl<'a> Criteria<'a> {
 
 /// What was counted in these directions.
 #[must_use]
-pub fn count(flow: &Flow, shows: [bool; 2]) -> Count {
+pub fn counted(flow: &Flow, shows: [bool; 2]) -> Count {
     let mut sum = Count::default();
     for direction in Direction::BOTH {
         if shows[direction as usize] {

@@ -41,14 +41,6 @@ pub const ALL: &[Rule] = &[
     transfer::rule,
 ];
 
-/// `1 SYN`, `14 SYNs`.
-fn count(number: u64, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
-    }
-}
-
 /// `10.0.0.1, 10.0.0.2 and 3 more`.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     const NAMED: usize = 3;

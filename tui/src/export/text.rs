@@ -23,7 +23,7 @@ use crate::model::{
     Envelope, Event, HostId, Interval, KeyFields, Level, Moment, Packet, Session, Side, Totals,
     WallClock, Watch,
 };
-use crate::text::clean;
+use crate::text::{clean, plural};
 
 #[cfg(test)]
 mod tests;
@@ -115,8 +115,11 @@ impl<W: Write> Text<W> {
             }
             writeln!(
                 self.writer,
-                ": in {} packets, {} bytes; out {} packets, {} bytes",
-                r#in.packets, r#in.bytes, out.packets, out.bytes
+                ": in {}, {}; out {}, {}",
+                plural(r#in.packets, "packet"),
+                plural(r#in.bytes, "byte"),
+                plural(out.packets, "packet"),
+                plural(out.bytes, "byte"),
             )?;
         }
         Ok(())
@@ -163,7 +166,8 @@ impl<W: Write + Send> Sink for Text<W> {
     fn lost(&mut self, packets: u64) -> io::Result<()> {
         writeln!(
             self.writer,
-            "-- {packets} packets are missing here: the output was too slow"
+            "-- missing here: {}, as the output was too slow",
+            plural(packets, "packet")
         )
     }
 
@@ -176,9 +180,9 @@ impl<W: Write + Send> Sink for Text<W> {
         for (device, sum) in self.slots.devices().iter().zip(&self.sums) {
             writeln!(
                 self.writer,
-                "-- {}: {} packets seen, {} captured, {} lost in the ring buffer",
+                "-- {}: {} seen, {} captured, {} lost in the ring buffer",
                 clean(&device.name),
-                sum.packets,
+                plural(sum.packets, "packet"),
                 sum.events,
                 sum.lost
             )?;

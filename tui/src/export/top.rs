@@ -101,7 +101,7 @@ impl<W: Write> Top<W> {
             self.writer,
             "{time:.0} {}: {} in {seconds:.1} s",
             self.host,
-            plural(number, "flow")
+            plural(number as u64, "flow")
         )?;
         write_table(&mut self.writer, &rows)?;
         writeln!(self.writer)

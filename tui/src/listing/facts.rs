@@ -3,7 +3,7 @@
 use crate::model::{
     Container, Device, DeviceKind, HookProgram, LinkCounters, LinkSide, Namespace, Peer, PeerDevice,
 };
-use crate::text::{clean, grouped};
+use crate::text::{clean, grouped, plural};
 
 #[cfg(test)]
 mod tests;
@@ -123,8 +123,12 @@ fn counters(counters: &LinkCounters) -> String {
             bytes,
             dropped,
         } = side;
-        let [packets, bytes, dropped] = [packets, bytes, dropped].map(grouped);
-        format!("{packets} packets, {bytes} bytes, {dropped} dropped")
+        format!(
+            "{}, {}, {} dropped",
+            plural(packets, "packet"),
+            plural(bytes, "byte"),
+            grouped(dropped)
+        )
     };
     let [rx, tx] = [counters.rx, counters.tx].map(side);
     format!("received {rx}; sent {tx}")

@@ -25,7 +25,7 @@ use crate::probe::block::{Standing, elsewhere};
 use crate::probe::live::{Events, Options};
 use crate::probe::preflight;
 use crate::source::Source;
-use crate::text::{clean, duration, grouped, is_glob};
+use crate::text::{clean, duration, is_glob, plural};
 
 mod journal;
 mod refusal;
@@ -123,13 +123,13 @@ fn list() -> io::Result<()> {
             Standing::Over => "over".to_owned(),
             Standing::Lifted => "lifted".to_owned(),
         };
-        let [inward, outward] = rule.dropped.map(|it| grouped(it.packets));
+        let [inward, outward] = rule.dropped.map(|it| plural(it.packets, "packet"));
         text += &format!(
-            "{}  {}\n    {state}; on {} hooks; dropped: {inward} packets in, {outward} out; \
+            "{}  {}\n    {state}; on {}; dropped: {inward} in, {outward} out; \
              process {}, user {}\n",
             rule.number,
             clean(&rule.rule),
-            rule.hooks,
+            plural(rule.hooks as u64, "hook"),
             rule.pid,
             rule.uid
         );
@@ -413,9 +413,9 @@ async fn follow(
 fn summary(text: &str, block: Option<&Block>) -> String {
     let packets: u64 = block.map_or(0, |block| block.dropped.iter().map(|it| it.packets).sum());
     format!(
-        "{}; at least {} packets were dropped",
+        "{}; at least {} dropped",
         clean(text),
-        grouped(packets)
+        plural(packets, "packet")
     )
 }
 
@@ -429,9 +429,9 @@ struct Progress {
 impl Progress {
     fn show(&mut self, block: &Block) {
         let left = block.left.unwrap_or_default();
-        let [inward, outward] = block.dropped.map(|it| grouped(it.packets));
+        let [inward, outward] = block.dropped.map(|it| plural(it.packets, "packet"));
         let text = format!(
-            "blocking for {} more; dropped {inward} packets in, {outward} out; Ctrl-C lifts it",
+            "blocking for {} more; dropped {inward} in, {outward} out; Ctrl-C lifts it",
             duration(left)
         );
         let mut stderr = io::stderr();

@@ -39,17 +39,26 @@ pub fn short_count(number: u64) -> String {
     format!("{scaled:.decimals$} {unit}")
 }
 
-/// `1 flow`, `1,208 flows`.
+/// A number of things, with the noun's regular plural: `1 flow`, `1,208 flows`,
+/// `2 queries`, `3 addresses`.
 #[must_use]
-pub fn plural(number: usize, word: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {word}{s}", grouped(number as u64))
+pub fn plural(number: u64, noun: &str) -> String {
+    if number == 1 {
+        return format!("1 {noun}");
+    }
+    let number = grouped(number);
+    let ends = |endings: &[&str]| endings.iter().any(|it| noun.ends_with(it));
+    match noun.strip_suffix('y') {
+        Some(stem) if !ends(&["ay", "ey", "oy", "uy"]) => format!("{number} {stem}ies"),
+        _ if ends(&["s", "x", "z", "ch", "sh"]) => format!("{number} {noun}es"),
+        _ => format!("{number} {noun}s"),
+    }
 }
 
 /// How many lines there are further down: `5 lines below`.
 #[must_use]
 pub fn below(lines: usize) -> String {
-    format!("{} below", plural(lines, "line"))
+    format!("{} below", plural(lines as u64, "line"))
 }
 
 /// A time in one unit: `9s`, `40s`, `12m`.

@@ -26,6 +26,12 @@ fn counts() {
     }
     assert_eq!(plural(1, "flow"), "1 flow");
     assert_eq!(plural(1208, "flow"), "1,208 flows");
+    assert_eq!(plural(0, "query"), "0 queries");
+    assert_eq!(plural(1, "query"), "1 query");
+    assert_eq!(plural(2, "key"), "2 keys");
+    assert_eq!(plural(2, "address"), "2 addresses");
+    assert_eq!(plural(2, "match"), "2 matches");
+    assert_eq!(plural(2, "SYN-ACK"), "2 SYN-ACKs");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, bottom, line};
-use super::format::count;
+use super::format::grouped;
 use crate::app::App;
 use crate::app::action::Action;
 use crate::keys::Binding;
@@ -70,8 +70,8 @@ fn sum(canvas: &Canvas<'_>, trust: &Accounting, width: usize) -> Vec<Vec<(String
 fn repeated(packets: u64, full: bool) -> String {
     match packets {
         0 => String::new(),
-        _ if full => format!(" ({} again on another device)", count(packets)),
-        _ => format!(" ({} again)", count(packets)),
+        _ if full => format!(" ({} again on another device)", grouped(packets)),
+        _ => format!(" ({} again)", grouped(packets)),
     }
 }
 
@@ -88,9 +88,9 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
     };
     let mut parts = vec![
         (mark.to_owned(), style),
-        (format!(" seen {}", count(trust.seen)), palette.strong),
+        (format!(" seen {}", grouped(trust.seen)), palette.strong),
         (repeated(trust.repeated, all), palette.dim),
-        (format!(" = shown {}", count(trust.shown)), palette.text),
+        (format!(" = shown {}", grouped(trust.shown)), palette.text),
     ];
     let others = [
         ("filtered", trust.filtered, palette.text),
@@ -100,7 +100,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
     for (word, number, style) in others {
         if all || number > 0 {
             let style = if number == 0 { palette.dim } else { style };
-            parts.push((format!(" + {word} {}", count(number)), style));
+            parts.push((format!(" + {word} {}", grouped(number)), style));
         }
     }
     if trust.unaccounted != 0 {
@@ -113,7 +113,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
     if trust.blocked > 0 {
         let dot = canvas.glyph("·", "-");
         parts.push((
-            format!(" {dot} blocked {}", count(trust.blocked)),
+            format!(" {dot} blocked {}", grouped(trust.blocked)),
             palette.warn,
         ));
     }
@@ -124,7 +124,7 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
             palette.dim
         };
         let dot = canvas.glyph("·", "-");
-        parts.push((format!(" {dot} ring lost {}", count(trust.lost)), style));
+        parts.push((format!(" {dot} ring lost {}", grouped(trust.lost)), style));
     }
     parts
 }

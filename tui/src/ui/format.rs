@@ -2,8 +2,8 @@
 //! [`Measure`].
 
 pub use crate::text::{
-    age, below, bytes, bytes_width, duration, grouped as count, mac, plural, rate, rate_width,
-    short_count, shorten, truncate,
+    age, below, bytes, bytes_width, duration, grouped, mac, plural, rate, rate_width, short_count,
+    shorten, truncate,
 };
 
 use std::time::Duration;

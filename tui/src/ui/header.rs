@@ -172,12 +172,12 @@ pub fn note(canvas: &mut Canvas<'_>, place: Rect) {
 /// What a tab shows after its name.
 fn badge(canvas: &mut Canvas<'_>, app: &App, tab: Tab, place: Rect) -> Rect {
     let palette = canvas.palette;
-    let count = |number: usize| format::count(number as u64);
+    let grouped = |number: usize| format::grouped(number as u64);
     let text = match app.views.get(tab).badge(&app.state) {
         Badge::None => return place,
-        Badge::Count(number) => count(number),
-        Badge::Of(part, all) if part == all => count(all),
-        Badge::Of(part, all) => format!("{}/{}", count(part), count(all)),
+        Badge::Count(number) => grouped(number),
+        Badge::Of(part, all) if part == all => grouped(all),
+        Badge::Of(part, all) => format!("{}/{}", grouped(part), grouped(all)),
         Badge::Marks { errors, warnings } => {
             let marks = [
                 (canvas.glyph("✗", "x"), errors, palette.bad),

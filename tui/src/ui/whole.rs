@@ -26,7 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, mut area: Rect) {
         canvas.text(indent(place, 1), title, palette.strong);
         return plot::draw(canvas, state, series, area);
     }
-    let devices = format::plural(state.known_devices().watched().count(), "device");
+    let devices = format::plural(state.known_devices().watched().count() as u64, "device");
     let once = if flows.repeated().is_zero() {
         ""
     } else {

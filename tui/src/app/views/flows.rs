@@ -8,7 +8,7 @@ use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
-use crate::app::criteria::{Criteria, count};
+use crate::app::criteria::{Criteria, counted};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
@@ -163,7 +163,7 @@ impl FlowsView {
         let mut ranked = Vec::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
-            self.shown += count(flow, shows);
+            self.shown += counted(flow, shows);
             if let Some(sums) = &mut self.narrowed
                 && shows != [false; 2]
                 && !criteria.is_copy(flow)
@@ -208,9 +208,9 @@ impl FlowsView {
             Column::Graph => {
                 ordered(rate(Direction::In) + rate(Direction::Out)) << 64 | latest(flow)
             }
-            Column::Packets => count(flow, shows).packets.into(),
-            Column::Segments => count(flow, shows).segments.into(),
-            Column::Bytes => count(flow, shows).bytes.into(),
+            Column::Packets => counted(flow, shows).packets.into(),
+            Column::Segments => counted(flow, shows).segments.into(),
+            Column::Bytes => counted(flow, shows).bytes.into(),
             Column::Age => flow.age(flows.now()).as_nanos(),
             Column::Seen => flow.idle(flows.now()).as_nanos(),
             Column::Rtt => about.round_trip().map_or(0, |it| 1 + it.time().as_nanos()),
@@ -460,7 +460,7 @@ fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
     let flows = &state.picture().flows;
     let key = &flow.key;
     let about = state.known().about(flow);
-    let count = count(flow, state.criteria().shows(flow));
+    let count = counted(flow, state.criteria().shows(flow));
     let amount = |direction| {
         let amount = state.measure().of_flow(flow, direction, flows.clock());
         format!("{amount:.0}")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{count, span};
+use super::span;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::application::Service;
@@ -10,6 +10,7 @@ use crate::diagnosis::evidence::connections::Connection;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Errors before that is more than an accident.
 const ERRORS: u32 = 3;
@@ -128,7 +129,7 @@ fn tls(server: Endpoint, service: &Service, claims: &mut Vec<Claim>) {
             ),
             evidence: vec![format!(
                 "{} (level {}, description {})",
-                count((*times).into(), "alert"),
+                plural((*times).into(), "alert"),
                 alert.level,
                 alert.description
             )],
@@ -177,7 +178,7 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
         ),
         evidence: vec![format!(
             "{} from the last byte of the request seen to the first of the answer: {} to {}",
-            count(times.len() as u64, "answer"),
+            plural(times.len() as u64, "answer"),
             span(times[0]),
             span(times[times.len() - 1])
         )],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{count, list, span};
+use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::connections::Connection;
@@ -12,6 +12,7 @@ use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::model::Moment;
+use crate::text::plural;
 
 /// Refusals of one port before that is more than a probe: a scan asks each port
 /// once, and a client that finds the port closed asks once or twice.
@@ -174,7 +175,7 @@ fn refused(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &mu
     let first = attempts.iter().map(|it| it.first().syn.first).min();
     let mut evidence = vec![format!(
         "{} to {server}, each answered by RST, none by SYN-ACK",
-        count(attempts.len() as u64, "SYN")
+        plural(attempts.len() as u64, "SYN")
     )];
     let (by, advice) = match forged {
         Some((_, ttl)) => {
@@ -205,7 +206,7 @@ fn refused(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &mu
         sentence: format!(
             "{} cannot connect to {server}: connection refused ({} in {}); {by}",
             who(attempts),
-            count(attempts.len() as u64, "attempt"),
+            plural(attempts.len() as u64, "attempt"),
             span(view.now.saturating_sub(first.unwrap_or_default())),
         ),
         since: first.unwrap_or_default(),
@@ -258,8 +259,8 @@ fn unanswered(
     let time = span(view.now.saturating_sub(first));
     let mut evidence = vec![format!(
         "{} of {} to {server}, no SYN-ACK, RST or ICMP error",
-        count(syns, "SYN"),
-        count(attempts.len() as u64, "attempt"),
+        plural(syns, "SYN"),
+        plural(attempts.len() as u64, "attempt"),
     )];
     evidence.extend(path(view, attempts[0]));
     let clients: BTreeSet<_> = attempts
@@ -347,7 +348,7 @@ fn unanswered(
     claims.push(Claim {
         sentence: format!(
             "{who} cannot connect to {server}: {} in {time}, no answer{why}",
-            count(syns, "SYN")
+            plural(syns, "SYN")
         ),
         advice,
         ..claim
@@ -430,8 +431,8 @@ fn half_open(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &
         subjects,
         evidence: vec![format!(
             "{} of {server} for {}, no ACK of the client",
-            count(syn_acks, "SYN-ACK"),
-            count(lost.len() as u64, "connection")
+            plural(syn_acks, "SYN-ACK"),
+            plural(lost.len() as u64, "connection")
         )],
         not_looked_at: Vec::new(),
         advice: format!(

@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{count, list, span};
+use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::model::{Device, DeviceKind};
+use crate::text::plural;
 
 /// Changes of the carrier before it is more than a restart at the other end.
 const FLAPS: usize = 4;
@@ -92,7 +93,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
             count: times,
             sentence: format!(
                 "the link of {name} goes down and up again and again: {} in {}{waiting_for}",
-                count(times, "change"),
+                plural(times, "change"),
                 span(view.now.saturating_sub(link.since))
             ),
             about: waiting,
@@ -162,7 +163,7 @@ fn policy(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) 
         sentence: format!(
             "the policy of the netkit pair {name} is blackhole, and no program lets its packets \
              through: {} dropped",
-            count(dropped, "packet")
+            plural(dropped, "packet")
         ),
         evidence: vec![format!(
             "policy {} of the primary, {} of the peer",
@@ -274,7 +275,7 @@ fn one_cpu(view: &View<'_>, claims: &mut Vec<Claim>) {
              not finish in time {}",
             cpu.cpu,
             cpu.processed as f64 * 100.0 / all.max(1) as f64,
-            count(cpu.squeezed, "time")
+            plural(cpu.squeezed, "time")
         ),
         subjects: Vec::new(),
         evidence: vec![format!(
@@ -296,11 +297,11 @@ fn observer(view: &View<'_>, claims: &mut Vec<Claim>) {
     if probe.untracked > 0 {
         parts.push(format!(
             "{} of flows that the flow table had no room for",
-            count(probe.untracked, "packet")
+            plural(probe.untracked, "packet")
         ));
     }
     if probe.lost > 0 {
-        parts.push(format!("{} lost", count(probe.lost, "captured packet")));
+        parts.push(format!("{} lost", plural(probe.lost, "captured packet")));
     }
     claims.push(Claim {
         key: "nkview".to_owned(),

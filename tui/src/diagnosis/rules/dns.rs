@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::application::{LATENESS, all_are_slow};
-use super::{count, list, span};
+use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::evidence::dns::Exchange;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// How long an answer is waited for: resolvers ask again after five seconds
 /// (resolv.conf(5)), many applications after one or two.
@@ -130,8 +131,8 @@ fn unanswered(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut V
     claim.count = queries.into();
     claim.evidence.push(format!(
         "{} of {} for {} without an answer",
-        count(queries.into(), "message"),
-        count(open.len() as u64, "query").replace("querys", "queries"),
+        plural(queries.into(), "message"),
+        plural(open.len() as u64, "query"),
         names(&open)
     ));
     let only = match kinds.iter().collect::<Vec<_>>().as_slice() {
@@ -143,7 +144,7 @@ fn unanswered(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut V
         format!(
             "the DNS server {server} does not answer {}: {} without an answer in {}",
             clients(&open),
-            count(queries.into(), "query").replace("querys", "queries"),
+            plural(queries.into(), "query"),
             span(view.now.saturating_sub(claim.since)),
         )
     } else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use probe_common::parse::number::ip;
 
-use super::{count, list};
+use super::list;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::ends;
@@ -17,6 +17,7 @@ use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::model::Tuple;
+use crate::text::plural;
 
 /// Drops before that is more than chance.
 const DROPS: u64 = 2;
@@ -323,7 +324,7 @@ fn claim(
             .chain(services.iter().map(|it| it.address))
             .chain(clients.iter().copied())
             .collect(),
-        sentence: format!("{sentence} ({})", count(packets, "packet")),
+        sentence: format!("{sentence} ({})", plural(packets, "packet")),
         since: dropped.first,
         last: dropped.last,
         count: packets,
@@ -343,7 +344,7 @@ fn claim(
         .collect(),
         evidence: vec![format!(
             "the kernel dropped {} of these flows: {reason} in {}{}",
-            count(packets, "packet"),
+            plural(packets, "packet"),
             place.function,
             match place.device.as_str() {
                 "" => String::new(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use probe_common::parse::number::{ip, port};
 
-use super::{count, list};
+use super::list;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::{Endpoint, IcmpKind};
 use crate::diagnosis::evidence::icmp::{Reported, Subject as About};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Errors before that is more than one attempt. Senders limit their rate, one a
 /// second and destination in Linux (`icmp_ratelimit`), so there are no more.
@@ -217,7 +218,7 @@ fn error(
         subjects,
         evidence: vec![format!(
             "{} from {from} about {what} from {who} to {}{}",
-            count(times.into(), "ICMP error"),
+            plural(times.into(), "ICMP error"),
             destination.address,
             match list(ports.iter().filter(|port| **port != 0)) {
                 ports if ports.is_empty() => String::new(),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{count, span};
+use super::span;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Handshakes that make a median.
 const HANDSHAKES: usize = 3;
@@ -74,7 +75,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .collect(),
                 evidence: vec![format!(
                     "{} from SYN to SYN-ACK, half of them over {}",
-                    count(*handshakes as u64, "handshake"),
+                    plural(*handshakes as u64, "handshake"),
                     span(*median)
                 )],
                 not_looked_at: Vec::new(),

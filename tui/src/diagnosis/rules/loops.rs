@@ -1,10 +1,10 @@
 //! Packets that go around in a circle.
 
-use super::count;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for (destination, found) in view.evidence.hops.loops() {
@@ -35,7 +35,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             .collect(),
             evidence: vec![format!(
                 "{} came by up to {} times with falling TTL",
-                count(found.packets.into(), "packet"),
+                plural(found.packets.into(), "packet"),
                 found.rounds + 1
             )],
             not_looked_at: Vec::new(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use probe_common::parse::number::ip;
 
-use super::{count, span};
+use super::span;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::neighbors::Asked;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Questions without an answer: Linux asks three times, a second apart, before it
 /// gives up (`mcast_solicit`, arp(7)).
@@ -81,7 +82,7 @@ fn together(asker: IpAddr, found: Vec<Claim>) -> Option<Claim> {
         subjects: vec![Subject::Host { address: asker }],
         evidence: vec![format!(
             "{} for {} addresses without an answer",
-            count(times, "question"),
+            plural(times, "question"),
             addresses.len()
         )],
         advice: format!(
@@ -136,7 +137,7 @@ fn unanswered(
     let here = answers(address.is_ipv6());
     let wanted = Wanted::of(view, address, asked.by);
     let name = view.device(device);
-    let times = count(asked.unanswered.into(), "question");
+    let times = plural(asked.unanswered.into(), "question");
     let time = span(asked.last.saturating_sub(asked.since));
     let mut evidence = vec![format!(
         "{protocol}: {} asked for {address} on {name}, {times} in {time}, no answer",
@@ -339,7 +340,7 @@ fn moves(view: &View<'_>, claims: &mut Vec<Claim>) {
             sentence: format!(
                 "the hardware address of {address} changes again and again on {name}: {} between \
                  {macs} in {}",
-                count(sender.changes.into(), "change"),
+                plural(sender.changes.into(), "change"),
                 span(last.saturating_sub(first))
             ),
             since: first,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use probe_common::parse::number::port;
 
-use super::{count, span};
+use super::span;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::{Exchange, ends};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Packets without an answer, and for how long.
 const PACKETS: u64 = 3;
@@ -77,7 +78,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 sentence: format!(
                     "{} gets no answer from {server} (UDP): {} in {}, while {why}",
                     client.address,
-                    count(*packets, "packet"),
+                    plural(*packets, "packet"),
                     span(time)
                 ),
                 since: exchange.one_way_since,
@@ -95,7 +96,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .collect(),
                 evidence: vec![format!(
                     "{} from {client} to {server} on {}, none back",
-                    count(*packets, "packet"),
+                    plural(*packets, "packet"),
                     view.device(*device)
                 )],
                 not_looked_at: Vec::new(),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{count, list, span};
+use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::resets::MidReset;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// A flow that was idle for this long was not reset by its own traffic.
 const IDLE: Duration = Duration::from_secs(3);
@@ -82,7 +83,7 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
             Kind::RESET_MIDSTREAM,
             format!(
                 "{} of {} to {server} {} reset by something between the ends",
-                count(flows.len() as u64, "connection"),
+                plural(flows.len() as u64, "connection"),
                 list(&clients),
                 if flows.len() == 1 { "was" } else { "were" },
             ),

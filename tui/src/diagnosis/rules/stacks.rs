@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{count, list, stack_name};
+use super::{list, stack_name};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::evidence::kernel::StackHistory;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::model::stack::StackCounters;
+use crate::text::plural;
 
 /// Events before that is more than an accident.
 const EVENTS: u64 = 3;
@@ -35,7 +36,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             about: Vec::new(),
             sentence: format!(
                 "CPU {cpu} cannot keep up: it dropped {} that came in, as its backlog was full",
-                count(*dropped, "packet")
+                plural(*dropped, "packet")
             ),
             since: *first,
             last: *last,
@@ -117,7 +118,7 @@ fn accept_queue(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) 
         sentence: format!(
             "the accept queue of {whose} on {name} is full: {} dropped; the application accepts too \
              slowly, or its backlog is too small",
-            count(overflows, "connection attempt")
+            plural(overflows, "connection attempt")
         ),
         since,
         last: view.now,
@@ -217,7 +218,7 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
         claims.push(Claim {
             kind: row.kind,
             key: format!("{}", stack.last.namespace),
-            sentence: format!("{} {name}{hosts}: {}", row.sentence, count(sum, "packet")),
+            sentence: format!("{} {name}{hosts}: {}", row.sentence, plural(sum, "packet")),
             since,
             last: view.now,
             count: sum,
@@ -255,7 +256,7 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
                     "{} of {} entries, {} dropped",
                     conntrack.entries,
                     conntrack.capacity.unwrap_or_default(),
-                    count(conntrack.drops, "packet")
+                    plural(conntrack.drops, "packet")
                 )],
                 not_looked_at: Vec::new(),
                 advice: "`sysctl net.netfilter.nf_conntrack_max`, `conntrack -L | wc -l`"
@@ -293,7 +294,7 @@ fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             sentence: format!(
                 "the queueing discipline {} on {device} of {name} drops packets: {}{}",
                 qdisc.kind,
-                count(*drops, "packet"),
+                plural(*drops, "packet"),
                 match about.len() {
                     0 => String::new(),
                     _ => format!(", in traffic of {}", list(&about)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use probe_common::{Direction, FlowKey};
 
-use super::{count, list, span};
+use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::ends;
@@ -16,6 +16,7 @@ use crate::diagnosis::evidence::health::{Health, Side};
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
+use crate::text::plural;
 
 /// Of all bytes: tail loss probes alone make up to 0.5 % on a busy, healthy
 /// machine.
@@ -180,9 +181,9 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
         });
         let mut evidence = vec![format!(
             "{} of {from} to {to} sent again on {name} ({:.1} % of the bytes), {} in the sequence",
-            count(again, "segment"),
+            plural(again, "segment"),
             share * 100.0,
-            count(lost.sum.gaps, "gap"),
+            plural(lost.sum.gaps, "gap"),
         )];
         if let Some((other, it)) = overtaken {
             evidence.push(format!(
@@ -250,7 +251,7 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                     "{:.1} % of what {from} sends to {to} is lost before {name}, or comes there out of \
                      order: {} in the sequence, {again} sent again",
                     share * 100.0,
-                    count(lost.sum.gaps, "gap"),
+                    plural(lost.sum.gaps, "gap"),
                 ),
                 format!(
                     "look at the path from {from} to {name}: `tc -s qdisc`, `ip -s link`, `nstat -az | grep Reorder`"
@@ -262,7 +263,7 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                 format!(
                     "{:.1} % of what {from} sends to {to} is lost behind {behind}: {} sent again",
                     share * 100.0,
-                    count(again, "segment"),
+                    plural(again, "segment"),
                 ),
                 format!(
                     "look at the path from {behind} to {to}: `tc -s qdisc`, `ip -s link`, and the devices beyond"
@@ -401,7 +402,7 @@ fn stalls(view: &View<'_>, claims: &mut Vec<Claim>) {
                     "a connection between {} and {server} is stalled: {} of {} for {time} without an \
                      answer",
                     list(&clients),
-                    count(again, "retransmission"),
+                    plural(again, "retransmission"),
                     from
                 ),
                 format!("`ss -tio dst {}` on {}", to.address, from.address),
@@ -431,7 +432,7 @@ fn stalls(view: &View<'_>, claims: &mut Vec<Claim>) {
             .collect(),
             evidence: vec![format!(
                 "{from} to {to}: {} ({size} bytes each) in {time}, nothing came back",
-                count(stall.retransmitted, "retransmission"),
+                plural(stall.retransmitted, "retransmission"),
             )],
             not_looked_at: Vec::new(),
             advice,
@@ -516,7 +517,7 @@ fn copies(view: &View<'_>, claims: &mut Vec<Claim>) {
             about: vec![*from, *to],
             sentence: format!(
                 "packets from {from} to {to} {way} twice on {name}: {} of {} that were captured",
-                count(copied.copies.into(), "copy").replace("copys", "copies"),
+                plural(copied.copies.into(), "copy"),
                 copied.packets
             ),
             since: first,
@@ -582,7 +583,7 @@ fn keepalives(view: &View<'_>, claims: &mut Vec<Claim>) {
                 "an idle connection of {} to {server} is dead: {to} answers none of {} of {from} in \
                  {time}",
                 list(&clients),
-                count(probing.packets, "keep-alive"),
+                plural(probing.packets, "keep-alive"),
             ),
             since: probing.since,
             last: health.last,
@@ -603,7 +604,7 @@ fn keepalives(view: &View<'_>, claims: &mut Vec<Claim>) {
             .collect(),
             evidence: vec![format!(
                 "{} without data from {from} to {to}, nothing came back",
-                count(probing.packets, "packet")
+                plural(probing.packets, "packet")
             )],
             not_looked_at: Vec::new(),
             advice: format!(
@@ -660,7 +661,7 @@ fn bloat(view: &View<'_>, claims: &mut Vec<Claim>) {
                 "smoothed round-trip time {} against the least {} on {}",
                 micros(socket.srtt),
                 micros(least),
-                count(flows.len() as u64, "connection")
+                plural(flows.len() as u64, "connection")
             )],
             not_looked_at: Vec::new(),
             advice: "`tc -s qdisc` on the way shows a backlog; fq_codel or a smaller queue keeps it short"

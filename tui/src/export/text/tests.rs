@@ -100,7 +100,7 @@ fn packets_are_lines_like_tcpdumps() {
         "03:04:06.678001 lxc1 In  IP 10.0.9.2.51820 > 10.0.1.7.53: UDP, length 5\n\
          03:04:06.678001 lxc1 Out IP 10.0.1.7.53 > 10.0.9.2.51820: UDP, length 5\n\
          -- 03:04:07.678000 warning: odd \u{fffd}[2J\n\
-         -- 3 packets are missing here: the output was too slow\n"
+         -- missing here: 3 packets, as the output was too slow\n"
     );
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::model::{
     Block, Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply, Signals,
 };
-use crate::text::grouped;
+use crate::text::plural;
 
 #[cfg(test)]
 mod tests;
@@ -182,18 +182,17 @@ impl Outbox {
         let lost = match (packets, signals) {
             (0, 0) => return None,
             (_, 0) => format!(
-                "{} captured packets were dropped here; all were counted",
-                grouped(packets)
+                "{} dropped here; all were counted",
+                plural(packets, "captured packet")
             ),
             (0, _) => format!(
-                "{} reports of kernel drops, errors and counters were lost",
-                grouped(signals)
+                "lost {} of kernel drops, errors and counters",
+                plural(signals, "report")
             ),
             _ => format!(
-                "{} captured packets were dropped here, all were counted; {} reports of kernel \
-                 drops, errors and counters were lost",
-                grouped(packets),
-                grouped(signals)
+                "{} dropped here, all were counted; lost {} of kernel drops, errors and counters",
+                plural(packets, "captured packet"),
+                plural(signals, "report")
             ),
         };
         Some(format!("the output was too slow: {lost}"))

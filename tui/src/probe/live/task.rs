@@ -29,7 +29,7 @@ use crate::probe::pair::Pair;
 use crate::probe::rules::Rules;
 use crate::probe::watch::Watched;
 use crate::source::{Pausing, Stopping};
-use crate::text::{duration, grouped};
+use crate::text::{duration, plural};
 
 /// Devices that are attached to before the screen shows how far it is.
 pub const AT_ONCE: usize = 16;
@@ -323,9 +323,9 @@ impl Task {
                     BlockEnded::LiftedByAnother => "another process lifted it",
                 };
                 let text = format!(
-                    "{} is not blocked any more: {why}; {} packets were dropped",
+                    "{} is no longer blocked: {why}; {} dropped",
                     block.rule,
-                    grouped(packets)
+                    plural(packets, "packet")
                 );
                 self.notice(Level::Warning, text);
             }

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::about::RoundTrip;
 use crate::app::action::Action;
 use crate::app::columns::Column;
-use crate::app::criteria::count;
+use crate::app::criteria::counted;
 use crate::app::ends::Side;
 use crate::app::item::Item;
 use crate::app::names;
@@ -164,10 +164,10 @@ fn cell(
         Column::State => tcp_state(canvas, flow, text),
         Column::In => rate(canvas, state, flow, Direction::In, shows, text),
         Column::Out => rate(canvas, state, flow, Direction::Out, shows, text),
-        Column::Packets => Cell::new(format::short_count(count(flow, shows).packets), text),
-        Column::Segments => Cell::new(format::short_count(count(flow, shows).segments), text),
+        Column::Packets => Cell::new(format::short_count(counted(flow, shows).packets), text),
+        Column::Segments => Cell::new(format::short_count(counted(flow, shows).segments), text),
         Column::Bytes => Cell::new(
-            format::bytes(count(flow, shows).bytes, state.appearance.units),
+            format::bytes(counted(flow, shows).bytes, state.appearance.units),
             text,
         ),
         Column::Graph => {
@@ -264,14 +264,17 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     let all = state.picture().flows.len();
     let (matter, cure) = if all > 0 {
         (
-            format!("None of {} passes the filter.", format::plural(all, "flow")),
+            format!(
+                "None of {} passes the filter.",
+                format::plural(all as u64, "flow")
+            ),
             "/ edits the filter, Backspace removes a part of it.",
         )
     } else if let Some((done, all)) = state.known_devices().progress() {
         (
             format!(
                 "Attaching: {done} of {} so far.",
-                format::plural(all, "device")
+                format::plural(all as u64, "device")
             ),
             "Each takes the kernel some 20 ms; those that are attached are counted already.",
         )

@@ -89,9 +89,9 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
     let sums = view.branch(&group).sums;
     let title = format!(" {} ", name(state, view, group));
     let facts = format!(
-        "{}, {} packets, {} ",
-        format::plural(sums.flows, "flow"),
-        format::count(sums.counts.packets),
+        "{}, {}, {} ",
+        format::plural(sums.flows as u64, "flow"),
+        format::plural(sums.counts.packets, "packet"),
         format::bytes(sums.counts.bytes, state.appearance.units)
     );
     canvas.texts(
@@ -153,7 +153,7 @@ fn cell(
             };
             Cell::new(format!("{indent}{mark}{name}"), style)
         }
-        HostColumn::Flows => Cell::new(format::count(sums.flows as u64), palette.text),
+        HostColumn::Flows => Cell::new(format::grouped(sums.flows as u64), palette.text),
         HostColumn::In => rate(sums.rates[0]),
         HostColumn::Out => rate(sums.rates[1]),
         HostColumn::Packets => Cell::new(format::short_count(sums.counts.packets), palette.text),

@@ -96,8 +96,8 @@ fn about(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, place: Rect
         0 => String::new(),
         left => format!(
             "last {} kept, {} older packets dropped ",
-            format::count(KEPT as u64),
-            format::count(left)
+            format::grouped(KEPT as u64),
+            format::grouped(left)
         ),
     };
     let rest = canvas.right(place, &left, palette.dim);
@@ -163,7 +163,7 @@ fn cell(canvas: &Canvas<'_>, state: &State, packet: &Packet, field: Field, width
         Field::Protocol => Cell::new(names::protocol(&packet.key), text),
         Field::Source => Cell::new(end(from), text),
         Field::Destination => Cell::new(end(to), text),
-        Field::Length => Cell::new(format::count(u64::from(packet.len)), text),
+        Field::Length => Cell::new(format::grouped(u64::from(packet.len)), text),
         Field::Segments => match packet.segments {
             0 | 1 => Cell::default(),
             number => Cell::new(number.to_string(), text),
@@ -186,7 +186,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area: 
     let title = format!(
         " {} of {} bytes ",
         packet.data.len(),
-        format::count(u64::from(packet.len))
+        format::grouped(u64::from(packet.len))
     );
     canvas.text(indent(place, 2), &title, palette.strong);
     let mut lines = Vec::new();

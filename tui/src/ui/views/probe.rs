@@ -10,7 +10,7 @@ use crate::flow::Ledger;
 use crate::model::signal::Trace;
 use crate::model::{Cost, Level};
 use crate::ui::canvas::{Canvas, bottom, indent};
-use crate::ui::format::{self, count};
+use crate::ui::format::{self, grouped};
 use crate::ui::graph;
 use crate::ui::pane::{self, Line};
 
@@ -83,7 +83,7 @@ fn sums(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     let number = if size < 11 {
         format::short_count
     } else {
-        count
+        grouped
     };
     let title = |title| format::truncate(title, size - 1, canvas.ellipsis());
     let head = titles.map(|it| (title(it), palette.dim)).to_vec();
@@ -115,7 +115,8 @@ fn sums(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             lines.push(row(name, way, cells(canvas, ledger, direction, number)));
             let unaccounted = ledger.sums(direction).unaccounted();
             if unaccounted != 0 {
-                let text = format!(" {unaccounted} packets unaccounted for: a bug, please report ");
+                let text =
+                    format!(" packets unaccounted for: {unaccounted}; a bug, please report ");
                 lines.push(vec![(text, palette.alarm)]);
             }
         }
@@ -183,8 +184,8 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     if probe.map_capacity > 0 {
         let text = format!(
             "{} of {} flows",
-            count(probe.map_entries),
-            count(probe.map_capacity)
+            grouped(probe.map_entries),
+            grouped(probe.map_capacity)
         );
         lines.push(gauge(
             "kernel's flow map",
@@ -198,13 +199,13 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
         let lost = Direction::BOTH.map(|direction| total.totals(direction).lost);
         let by_cpu = probe.lost.iter().enumerate().filter(|(_, lost)| **lost > 0);
         let by_cpu: Vec<_> = by_cpu
-            .map(|(cpu, &lost)| format!("CPU {cpu}: {}", count(lost)))
+            .map(|(cpu, &lost)| format!("CPU {cpu}: {}", grouped(lost)))
             .collect();
         let mut text = format!(
             "{} of {}, {} events lost",
             format::bytes(probe.ring_bytes, state.appearance.units),
             format::bytes(probe.ring_capacity, state.appearance.units),
-            count(lost.iter().sum())
+            grouped(lost.iter().sum())
         );
         if !by_cpu.is_empty() {
             text = format!("{text} ({})", by_cpu.join(", "));
@@ -219,7 +220,7 @@ fn probe(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     if state.picture().late > 0 {
         let text = format!(
             "{} events since the start: nkview was too slow to take them",
-            count(state.picture().late)
+            grouped(state.picture().late)
         );
         lines.push(vec![
             (format!("{:<21}", "not shown in time"), palette.dim),
@@ -316,9 +317,9 @@ fn kernel(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
             }
             let missed = format!(
                 "{} events, {} runs, {} places of drops",
-                count(status.lost),
-                count(status.skipped),
-                count(status.unplaced)
+                grouped(status.lost),
+                grouped(status.skipped),
+                grouped(status.unplaced)
             );
             if status.lost + status.skipped + status.unplaced > 0 {
                 lines.extend(fact("missed", &missed, palette.warn));
@@ -342,7 +343,7 @@ fn kernel(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
         let noise = if place.noise { ", harmless" } else { "" };
         let text = format!(
             "{:>7}  {} in {}{device}{noise}",
-            count(*packets),
+            grouped(*packets),
             place.reason,
             place.function
         );
@@ -354,7 +355,7 @@ fn kernel(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
         lines.extend(fact(label, &text, style));
     }
     if let Some(more) = drops.len().checked_sub(PLACES).filter(|more| *more > 0) {
-        let text = format!("and {}", format::plural(more, "further place"));
+        let text = format!("and {}", format::plural(more as u64, "further place"));
         lines.extend(fact("", &text, palette.dim));
     }
     lines.push(Vec::new());
@@ -394,7 +395,7 @@ fn notices(canvas: &Canvas<'_>, state: &State, width: usize) -> Vec<Line> {
     if state.notices.dropped() > 0 {
         let text = format!(
             "{} older notices dropped",
-            count(state.notices.dropped() as u64)
+            grouped(state.notices.dropped() as u64)
         );
         lines.push(vec![(text, palette.dim)]);
     }

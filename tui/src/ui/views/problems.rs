@@ -88,11 +88,11 @@ fn about(canvas: &mut Canvas<'_>, state: &State, place: Rect) {
     ]
     .into_iter()
     .filter(|(severity, _)| count(*severity) > 0)
-    .map(|(severity, word)| format::plural(count(severity), word))
+    .map(|(severity, word)| format::plural(count(severity) as u64, word))
     .collect();
     let past = state.problems.iter().filter(|finding| finding.past).count();
     if past > 0 {
-        parts.push(format!("{} past", format::count(past as u64)));
+        parts.push(format!("{} past", format::grouped(past as u64)));
     }
     if !state.silenced.is_empty() {
         let kinds: Vec<&str> = state.silenced.iter().map(|kind| kind.slug()).collect();
@@ -183,7 +183,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     } else {
         format!(
             "Connections, DNS, ICMP and neighbors of {} are checked as traffic arrives; {} so far.",
-            format::plural(watched, "device"),
+            format::plural(watched as u64, "device"),
             format::duration(state.picture().flows.now())
         )
     };

@@ -84,7 +84,8 @@ impl Blocking {
         let mut said = std::mem::take(&mut self.said);
         said.extend(self.lines.iter());
         let dropped = said.iter().rev().find_map(|line| {
-            let (start, _) = line.split_once(" packets were dropped")?;
+            let start = line.strip_suffix(" dropped")?;
+            let start = start.trim_end_matches('s').strip_suffix(" packet")?;
             let number = start.rsplit(' ').next()?.replace(',', "");
             number.parse().ok()
         });

@@ -6,7 +6,7 @@ use probe_common::Direction;
 use std::net::IpAddr;
 
 use super::HostSums;
-use crate::app::criteria::{Criteria, count};
+use crate::app::criteria::{Criteria, counted};
 use crate::app::ends::{self, Side};
 use crate::app::group::HostGroup;
 use crate::app::measure::Measure;
@@ -179,6 +179,6 @@ fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, measure: Measure) -
     HostSums {
         flows: 1,
         rates: Direction::BOTH.map(rate),
-        counts: count(flow, shows),
+        counts: counted(flow, shows),
     }
 }

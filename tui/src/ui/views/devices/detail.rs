@@ -90,7 +90,7 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
     ] {
         let place = indent(line(&mut area), 1);
         let rest = canvas.text(place, &format!("{label:<22}"), palette.dim);
-        let [inward, outward] = values.map(format::count);
+        let [inward, outward] = values.map(format::grouped);
         canvas.text(rest, &format!("{inward:>15}{outward:>15}"), palette.text);
     }
     let Some(fates) = fates(ledger) else {
@@ -101,12 +101,12 @@ fn counters(canvas: &mut Canvas<'_>, ledger: &Ledger, mut area: Rect) {
         Some(Fate {
             diverted: Some(diverted),
             bypassed: 0,
-        }) => format::count(diverted),
+        }) => format::grouped(diverted),
         _ => "unknown".to_owned(),
     });
     let bypassed = fates.map(|fate| fate.map(|fate| fate.bypassed));
     let warns = bypassed.iter().flatten().any(|packets| *packets > 0);
-    let bypassed = bypassed.map(|it| it.map_or_else(|| "unknown".to_owned(), format::count));
+    let bypassed = bypassed.map(|it| it.map_or_else(|| "unknown".to_owned(), format::grouped));
     let style = if warns { palette.warn } else { palette.text };
     for (label, values, style) in [
         ("dropped or redirected", diverted, palette.text),

@@ -11,7 +11,7 @@ use crate::diagnosis::Severity;
 use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
 use crate::ui::canvas::{Canvas, indent, line};
-use crate::ui::format::{self, count};
+use crate::ui::format::{self, grouped};
 use crate::ui::{pane, plot};
 
 mod health;
@@ -180,7 +180,7 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
         Values::Each(Direction::BOTH.map(|d| value(d).filter(|text| !text.is_empty())))
     };
     let counts = |direction: Direction| flow.counts[direction as usize];
-    let bytes = |bytes: u64| format!("{} B", count(bytes));
+    let bytes = |bytes: u64| format!("{} B", grouped(bytes));
     let rate = |d| format::rate(flow.rate(d, state.window(), clock), state.appearance.units);
     let mean = |d| counts(d).bytes.checked_div(counts(d).packets).map(bytes);
     let largest = |d: Direction| Some(u64::from(flow.largest[d as usize])).filter(|b| *b > 0);
@@ -191,13 +191,16 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
         (rate_label, each(&|d| Some(rate(d)))),
         (
             "packets".to_owned(),
-            each(&|d| Some(count(counts(d).packets))),
+            each(&|d| Some(grouped(counts(d).packets))),
         ),
         (
             "segments".to_owned(),
-            each(&|d| Some(count(counts(d).segments))),
+            each(&|d| Some(grouped(counts(d).segments))),
         ),
-        ("bytes".to_owned(), each(&|d| Some(count(counts(d).bytes)))),
+        (
+            "bytes".to_owned(),
+            each(&|d| Some(grouped(counts(d).bytes))),
+        ),
         ("mean size".to_owned(), each(&mean)),
         ("largest".to_owned(), each(&|d| largest(d).map(bytes))),
         (

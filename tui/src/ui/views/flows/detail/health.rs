@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::flow::Flow;
 use crate::model::signal::Trace;
 use crate::model::{FlowFacts, Socket};
-use crate::ui::format::{count, millis};
+use crate::ui::format::{grouped, millis};
 
 /// All of it, in lines.
 pub fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
@@ -33,7 +33,7 @@ fn tcp(state: &State, flow: &Flow, known: &FlowFacts) -> Vec<Fact> {
         (label.to_owned(), Values::Each(Direction::BOTH.map(value)))
     };
     let counts = |d: Direction| known.tcp[d as usize];
-    let number = |number: u32| (number > 0).then(|| count(number.into()));
+    let number = |number: u32| (number > 0).then(|| grouped(number.into()));
     let retransmits = |d: Direction| {
         let again = counts(d).retransmitted;
         let all = flow.counts[d as usize].segments.max(1);
@@ -52,10 +52,10 @@ fn tcp(state: &State, flow: &Flow, known: &FlowFacts) -> Vec<Fact> {
             each("RTT", &|d| Some(millis(micros(socket(d)?.srtt)))),
             each("least RTT", &|d| Some(millis(micros(socket(d)?.min_rtt?)))),
             each("cong. window", &|d| {
-                Some(format!("{} segments", count(socket(d)?.cwnd.into())))
+                Some(format!("{} segments", grouped(socket(d)?.cwnd.into())))
             }),
             each("MSS", &|d| {
-                Some(format!("{} B", count(socket(d)?.mss.into())))
+                Some(format!("{} B", grouped(socket(d)?.mss.into())))
             }),
         ]);
     } else {
