@@ -283,6 +283,9 @@ pub struct OutputArgs {
     /// Stop after this many packets; if no packets are written, flows, or tables
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+    /// Stop when stdin ends
+    #[arg(long)]
+    pub until_eof: bool,
 }
 
 /// The format of `nkview stream`; NDJSON if none is named.
@@ -299,6 +302,9 @@ pub struct FormatArgs {
     /// --every-packet
     #[arg(long)]
     pub pcapng: bool,
+    /// Write everything as a recording, as it happens, for another nkview to read
+    #[arg(long, conflicts_with_all = ["packets", "flows", "filter", "count"])]
+    pub wire: bool,
     /// Write a table of the busiest flows for each interval
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub top: Option<u32>,

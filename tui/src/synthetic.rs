@@ -73,6 +73,7 @@ struct Traffic {
 pub fn session() -> Session {
     Session {
         host: "node-3".to_owned(),
+        hosts: Vec::new(),
         started: "2026-03-04T05:06:07Z".parse().unwrap(),
         remark: None,
         privileges: Some("CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN; no more can be gained".to_owned()),

@@ -21,7 +21,7 @@ pub use packets::{KEPT, Packets};
 
 use crate::{
     flow::FlowTable,
-    model::{Envelope, Event, HostId, Interval, ProbeCounts},
+    model::{Envelope, Event, HostId, Interval, ProbeCounts, Reach},
 };
 
 #[cfg(test)]
@@ -55,6 +55,8 @@ pub struct Host {
     pub kernel: Kernel,
     /// The length of the last interval.
     pub interval: Duration,
+    /// Whether it can be reached; nothing for the host that nkview runs on.
+    pub reach: Option<Reach>,
 }
 
 impl Traffic {
@@ -109,6 +111,7 @@ impl Host {
             Event::Blocks(_) => {}
             Event::Packets(packets) => self.packets.extend(packets),
             Event::Signals(signals) => self.kernel.apply(signals),
+            Event::Reach(reach) => self.reach = Some(reach.clone()),
             Event::Notice(_)
             | Event::Reply(_)
             | Event::Ended(_)

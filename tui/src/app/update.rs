@@ -217,6 +217,7 @@ impl App {
                 self.views.get_mut(self.tab).refresh(&self.state);
             }
             Event::Notice(notice) => self.state.notices.push(notice),
+            Event::Reach(_) => self.refresh(),
             Event::Blocks(_) | Event::Reply(_) | Event::Signals(_) => return Vec::new(),
             Event::Ended(reason) => {
                 self.state.notify(Level::Warning, reason.clone());

@@ -40,6 +40,12 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         ("nkview stream --count 0 lab0", "not in 1.."),
         ("nkview stream --text --top 3 lab0", "cannot be used with"),
         ("nkview stream --pcapng --flows lab0", "cannot be used with"),
+        ("nkview stream --wire --top 3 lab0", "cannot be used with"),
+        ("nkview stream --wire --flows lab0", "cannot be used with"),
+        (
+            "nkview stream --wire --filter udp lab0",
+            "cannot be used with",
+        ),
         ("nkview stream --filter nonsense( lab0", "nonsense"),
     ] {
         let error = parse(line).unwrap_err();

@@ -129,6 +129,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
             | Event::Signals(_)
             | Event::Blocks(_)
             | Event::Playback(_)
+            | Event::Reach(_)
             | Event::Marks { .. } => {}
             Event::Ended(text) => {
                 self.start(&[])?;

@@ -185,6 +185,7 @@ fn weight(event: &Event) -> usize {
         | Event::Ended(_)
         | Event::Blocks(_)
         | Event::Playback(_)
+        | Event::Reach(_)
         | Event::Marks { .. } => 0,
     };
     parts + PIECE

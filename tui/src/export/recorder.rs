@@ -22,6 +22,15 @@ pub struct Limits {
     pub time: Duration,
 }
 
+impl Limits {
+    /// Everything, without an end.
+    pub const NONE: Self = Self {
+        snapshot: usize::MAX,
+        bytes: u64::MAX,
+        time: Duration::MAX,
+    };
+}
+
 /// Opens the next file.
 pub type Next<W> = Box<dyn FnMut() -> io::Result<W> + Send>;
 

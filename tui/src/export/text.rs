@@ -158,6 +158,7 @@ impl<W: Write + Send> Sink for Text<W> {
             | Event::Blocks(_)
             | Event::Reply(_)
             | Event::Playback(_)
+            | Event::Reach(_)
             | Event::Marks { .. } => {}
         }
         self.writer.flush()

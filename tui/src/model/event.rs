@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Block, Device, Interval, Mark, Moment, Notice, Packet, Playback, Reply, Signals};
+use super::{
+    Block, Device, Interval, Mark, Moment, Notice, Packet, Playback, Reach, Reply, Signals,
+};
 
 /// A host, by its number in this run: 0 is the first source. A merged source
 /// numbers its hosts from 0 on.
@@ -59,6 +61,8 @@ pub enum Event {
         /// Up to here the recording has been searched.
         until: Moment,
     },
+    /// Whether the host can be reached, where that is not this one.
+    Reach(Reach),
 }
 
 impl Event {
@@ -75,7 +79,8 @@ impl Event {
             | Self::Reply(_)
             | Self::Ended(_)
             | Self::Playback(_)
-            | Self::Marks { .. } => None,
+            | Self::Marks { .. }
+            | Self::Reach(_) => None,
         }
     }
 }

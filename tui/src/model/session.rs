@@ -7,8 +7,11 @@ use super::{Anchor, Moment, WallClock};
 /// What a session watches, known before its first event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// The host's name.
+    /// The host's name, or what several are called together.
     pub host: String,
+    /// The names of the hosts by their numbers, where there are several; otherwise
+    /// empty.
+    pub hosts: Vec<String>,
     /// The wall clock at moment 0. Later readings come with each interval:
     /// [`WallClock`] converts moments.
     #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]

@@ -195,6 +195,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
             .nodename()
             .to_string_lossy()
             .into_owned(),
+        hosts: Vec::new(),
         started,
         remark,
         privileges: Held::now().ok().map(|held| held.to_string()),

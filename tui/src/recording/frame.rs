@@ -211,16 +211,25 @@ impl<R: Read> Frames<R> {
         }))
     }
 
-    /// The next bytes: `wanted` or more, less only at the end.
+    /// The next bytes: `wanted` or more, less only at the end. It does not wait for
+    /// more than these, as a pipe may have no more for now.
     fn peek(&mut self, wanted: usize) -> io::Result<&[u8]> {
         if self.buffer.len() - self.done < wanted {
             self.buffer.drain(..self.done);
             self.offset += self.done as u64;
             self.done = 0;
-            let missing = (wanted - self.buffer.len()).max(READ) as u64;
-            (&mut self.reader)
-                .take(missing)
-                .read_to_end(&mut self.buffer)?;
+        }
+        while self.buffer.len() - self.done < wanted {
+            let filled = self.buffer.len();
+            self.buffer.resize(filled + READ, 0);
+            let read = self.reader.read(&mut self.buffer[filled..]);
+            self.buffer.truncate(filled + read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(&self.buffer[self.done..])
     }

@@ -58,6 +58,45 @@ fn frames(bytes: &[u8]) -> Vec<usize> {
     places
 }
 
+/// A pipe whose writer hands over one piece at a time, and is not to be waited for
+/// while what it has written is not read.
+struct Pipe<'a> {
+    pieces: std::slice::ChunksExact<'a, u8>,
+    may_wait: std::rc::Rc<std::cell::Cell<bool>>,
+}
+
+impl io::Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(self.may_wait.get(), "waits although there is an event");
+        let piece = self.pieces.next().unwrap_or_default();
+        buffer[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+}
+
+#[test]
+fn events_are_read_from_a_pipe_as_soon_as_they_are_written() {
+    let events = story(3);
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, &head()).unwrap();
+    writer.event(&events[0]).unwrap();
+    let first = writer.bytes() as usize;
+    writer.event(&events[1]).unwrap();
+    let may_wait = std::rc::Rc::new(std::cell::Cell::new(true));
+    let pipe = Pipe {
+        pieces: bytes[..first].chunks_exact(1),
+        may_wait: may_wait.clone(),
+    };
+    let mut reader = Reader::open(pipe).unwrap();
+    assert_eq!(
+        reader.next_item().unwrap(),
+        Some(Item::Event(events[0].clone()))
+    );
+    // The last byte was the last of the event: nothing was asked for beyond it.
+    may_wait.set(false);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.next_item())).is_err());
+}
+
 /// An event of each kind, with keyframes in between.
 fn story(seconds: usize) -> Vec<Envelope> {
     let mut events = Synthetic::new(7, 6).story(seconds);

@@ -1,14 +1,18 @@
 //! `nkview stream`: what a live source reports, on stdout.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::stdio;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::options;
+use super::record;
 use super::signals::Signals;
 use super::start::{finish, start};
 use super::variable;
@@ -16,7 +20,8 @@ use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
 use crate::diagnosis::Kind;
 use crate::export::{
-    Ndjson, Output, Pcapng, Queue, Selection, Sink, Stdout, Text, Top, is_stuck, reader_gone,
+    Limits, Ndjson, Output, Pcapng, Queue, Recorder, Selection, Sink, Stdout, Text, Top, is_stuck,
+    reader_gone,
 };
 use crate::model::{Device, Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
@@ -57,9 +62,18 @@ pub async fn stream(
     }
     let no_reader = reader_gone().context("cannot start a thread for stdout")?;
     let format = args.output.format;
-    if format.pcapng && io::stdout().is_terminal() {
-        bail!("pcapng is binary and stdout is a terminal: redirect it to a file or a pipe");
+    let binary = [(format.pcapng, "pcapng"), (format.wire, "a recording")];
+    if let Some((_, name)) = binary.iter().find(|(is_asked, _)| *is_asked)
+        && io::stdout().is_terminal()
+    {
+        bail!("{name} is binary and stdout is a terminal: redirect it to a file or a pipe");
     }
+    let no_writer = async {
+        match args.output.until_eof {
+            true => stdin_ended().await,
+            false => std::future::pending().await,
+        }
+    };
     let (config, notice) = Config::load(variable)?;
     let selection = Selection {
         filter: args.output.filter.resolve(&config.named_filters())?,
@@ -115,6 +129,7 @@ pub async fn stream(
             "a signal has come"
         }
         () = no_reader => "the reader has gone",
+        () = no_writer => "stdin has ended",
         () = output.complete() => "enough is written",
         () = elapsed(is_attached, duration) => "the time is over",
         ended = &mut pump => {
@@ -203,11 +218,44 @@ fn sink(
         Box::new(Text::new(&session, Stdout, selection, zone))
     } else if format.pcapng {
         Box::new(Pcapng::new(&session, Stdout, selection)?)
+    } else if format.wire {
+        Box::new(Recorder::new(
+            BufWriter::new(Stdout),
+            record::head(session),
+            Limits::NONE,
+        )?)
     } else if let Some(rows) = format.top {
         Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
     } else {
         Box::new(Ndjson::new(session, Stdout, selection).without(silenced))
     })
+}
+
+/// Waits until whoever writes to stdin has gone, or there is none.
+async fn stdin_ended() {
+    let (ended, has_ended) = oneshot::channel();
+    let read = move || {
+        let mut ignored = [0; 512];
+        loop {
+            match rustix::io::read(stdio::stdin(), &mut ignored) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let stdin = stdio::stdin();
+                    // If that fails, so will reading.
+                    let _ = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None);
+                }
+                Err(_) => break,
+            }
+        }
+        // Nobody may be waiting any more.
+        let _ = ended.send(());
+    };
+    let thread = std::thread::Builder::new().name("stdin".to_owned());
+    if thread.spawn(read).is_ok() {
+        // The thread ends by sending.
+        let _ = has_ended.await;
+    }
 }
 
 /// Hands events to the output until either side ends. Tells when all devices of the

@@ -6,6 +6,7 @@ use crate::model::DeviceTotals;
 fn session() -> Session {
     Session {
         host: "node".to_owned(),
+        hosts: Vec::new(),
         started: jiff::Timestamp::UNIX_EPOCH,
         remark: None,
         privileges: None,

@@ -11,6 +11,7 @@ use crate::model::{Device, FlowCounts, Hooks, Notice, Watch};
 fn session() -> Session {
     Session {
         host: "node-3".to_owned(),
+        hosts: Vec::new(),
         started: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         remark: None,
         privileges: None,

@@ -92,8 +92,8 @@ impl Outbox {
             Event::Blocks(blocks) => self.blocks = Some(blocks),
             Event::Reply(reply) => self.replies.push_back(reply),
             Event::Ended(text) => self.ended = Some(text),
-            // Those of a replay alone.
-            Event::Playback(_) | Event::Marks { .. } => {}
+            // Those of a replay or another host alone.
+            Event::Playback(_) | Event::Marks { .. } | Event::Reach(_) => {}
         }
     }
 
