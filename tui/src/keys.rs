@@ -69,25 +69,43 @@ impl Default for Keymap {
 
 impl Keymap {
     /// The bindings with other keys for some actions, by the names of contexts
-    /// and actions.
+    /// and actions. Where a default has one of these keys, it loses it: what the user
+    /// has chosen holds, also when a later version has new defaults.
     ///
     /// # Errors
-    /// When no such action or key, or a key has two meanings in one
+    /// There is no such action or key, or the user gave a key two meanings in one
     /// place.
     pub fn rebound(
         mut self,
         changes: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
     ) -> Result<Self, String> {
+        // Those that are set to their defaults are not the user's: a configuration may
+        // have been copied as a whole.
+        let mut chosen: Vec<(Context, Key)> = Vec::new();
+        let mut defaults: Vec<bool> = vec![true; self.bindings.len()];
         for (context, actions) in changes {
             for (action, keys) in actions {
-                let binding = self
+                let place = self
                     .bindings
-                    .iter_mut()
-                    .find(|b| b.context.name() == context && b.name == action)
+                    .iter()
+                    .position(|b| b.context.name() == context && b.name == action)
                     .ok_or_else(|| format!("{context}.{action}: no such action"))?;
                 let keys: Result<Vec<Key>, String> = keys.iter().map(|key| key.parse()).collect();
-                binding.keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;
+                let keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;
+                let binding = &mut self.bindings[place];
+                if binding.keys != keys {
+                    defaults[place] = false;
+                    chosen.extend(keys.iter().map(|key| (binding.context, *key)));
+                    binding.keys = keys;
+                }
             }
+        }
+        for (binding, _) in self.bindings.iter_mut().zip(defaults).filter(|it| it.1) {
+            let context = binding.context;
+            binding.keys.retain(|key| {
+                let mut chosen = chosen.iter();
+                !chosen.any(|(other, taken)| taken == key && context.meets(*other))
+            });
         }
         match self.conflict() {
             Some((key, [one, other])) => Err(format!(

@@ -93,6 +93,15 @@ impl Context {
         }
     }
 
+    /// Whether there is a place where the keys of both work.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        Self::all().any(|place| {
+            let chain = place.chain();
+            chain.contains(&self) && chain.contains(&other)
+        })
+    }
+
     /// The default keys; those of a view are its own.
     #[must_use]
     pub(super) const fn rows(self) -> &'static [Row] {

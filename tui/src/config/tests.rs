@@ -75,8 +75,14 @@ fn what_cannot_be_meant_is_an_error_that_helps() {
             "[keys.main]\npause = ['Hyper-X']",
             "keys.main.pause: no such key: \"Hyper-X\"",
         ),
-        ("[keys.main]\npause = ['q']", "both pause and quit"),
-        ("[keys.flows]\nopen = ['q']", "both open and quit"),
+        (
+            "[keys.main]\npause = ['q']\nwindow = ['q']",
+            "main: q is both pause and window",
+        ),
+        (
+            "[keys.flows]\nopen = ['F9']\n[keys.main]\npause = ['F9']",
+            "flows: F9 is both open and pause",
+        ),
         ("[screen", "line 1"),
     ] {
         let error = error(text);

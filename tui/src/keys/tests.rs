@@ -139,3 +139,55 @@ fn a_name_is_read_as_the_key_that_has_it() {
         assert!(nothing.parse::<Key>().is_err(), "{nothing}");
     }
 }
+
+fn rebound(changes: &[(&str, &str, &[&str])]) -> Result<Keymap, String> {
+    let mut table: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    for (context, action, keys) in changes {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        let context = table.entry((*context).to_owned()).or_default();
+        context.insert((*action).to_owned(), keys);
+    }
+    Keymap::default().rebound(&table)
+}
+
+fn keys_of(keymap: &Keymap, context: Context, name: &str) -> Vec<String> {
+    let mut bindings = keymap.of(context);
+    let binding = bindings.find(|binding| binding.name == name).unwrap();
+    binding.keys.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_the_user_has_chosen_takes_the_key_from_a_default() {
+    let flows = Context::View(Tab::Flows);
+    // In the same place, in one that is nearer, and in one that is farther.
+    let keymap = rebound(&[
+        ("main", "pause", &["F1", "F9"]),
+        ("flows", "open", &["q"]),
+        ("main", "window", &["s"]),
+    ])
+    .unwrap();
+    assert_eq!(keys_of(&keymap, Context::Main, "help"), ["?"]);
+    assert_eq!(keys_of(&keymap, Context::Main, "quit"), [""; 0]);
+    assert_eq!(keys_of(&keymap, flows, "sort-next"), [""; 0]);
+    assert_eq!(keys_of(&keymap, Context::Main, "pause"), ["F1", "F9"]);
+    // Where the user's key does nothing, the default stays.
+    assert_eq!(
+        keys_of(&keymap, Context::Columns, "column-sort"),
+        ["s"],
+        "columns are chosen in a place of their own"
+    );
+    let f1 = press(KeyCode::F(1), KeyModifiers::NONE);
+    assert_eq!(keymap.action(flows, f1), Some(Action::Pause));
+}
+
+#[test]
+fn a_default_that_is_written_down_is_still_a_default() {
+    let keymap = rebound(&[("main", "help", &["?", "F1"]), ("main", "pause", &["F1"])]);
+    assert_eq!(keys_of(&keymap.unwrap(), Context::Main, "help"), ["?"]);
+}
+
+#[test]
+fn a_key_that_the_user_gives_two_meanings_is_refused() {
+    let refused = rebound(&[("main", "pause", &["F9"]), ("flows", "open", &["F9"])]);
+    assert_eq!(refused.unwrap_err(), "flows: F9 is both open and pause");
+}

@@ -129,12 +129,18 @@ fn bindings(canvas: &Canvas<'_>, context: Context) -> Vec<(String, String)> {
             .collect();
         let names = names.join("  ");
         match rows.last_mut() {
+            Some((_, long)) if long == binding.long && names.is_empty() => (),
             Some((keys, long)) if long == binding.long => {
-                keys.push(' ');
+                if !keys.is_empty() {
+                    keys.push(' ');
+                }
                 keys.push_str(&names);
             }
             _ => rows.push((names, binding.long.to_owned())),
         }
+    }
+    for (keys, _) in rows.iter_mut().filter(|(keys, _)| keys.is_empty()) {
+        keys.push_str("(no key)");
     }
     rows
 }

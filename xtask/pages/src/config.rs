@@ -9,6 +9,12 @@ pub fn page(date: &str) -> Roff {
     page.section("DESCRIPTION");
     page.paragraph("The file is in TOML. Below are all settings with their defaults.");
     settings(&mut page, &nkview::config::text_of_defaults());
+    page.section("KEYS");
+    page.paragraph(
+        "A key that you give to an action is taken from the default that has it. An action can so \
+         be left without a key: the help (?) shows (no key), and a line here gives it another. \
+         A key that the file gives to two actions of one place is an error.",
+    );
     page.section("FILES");
     page.term(
         "$XDG_CONFIG_HOME/nkview/config.toml, ~/.config/nkview/config.toml",
