@@ -81,6 +81,15 @@ impl Subject {
         }
     }
 
+    /// Hosts, of many only the first: a finding names examples.
+    pub fn hosts<'a>(
+        addresses: impl IntoIterator<Item = &'a IpAddr>,
+    ) -> impl Iterator<Item = Self> {
+        const NAMED: usize = 8;
+        let addresses = addresses.into_iter().take(NAMED);
+        addresses.map(|address| Self::Host { address: *address })
+    }
+
     /// The filter that shows its flows.
     #[must_use]
     pub fn filter(&self) -> Option<String> {

@@ -272,12 +272,7 @@ fn unanswered(
         number => format!("{number} clients"),
     };
     let mut subjects = vec![Subject::tcp(server)];
-    subjects.extend(
-        clients
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&clients));
     subjects.extend(view.device_subject(attempts[0].first().key.device));
     let claim = Claim {
         kind: Kind::SYN_UNANSWERED,
@@ -408,12 +403,7 @@ fn half_open(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &
         format!("they came by {} and not by {}", name(&with), name(&without))
     };
     let mut subjects = vec![Subject::tcp(server)];
-    subjects.extend(
-        clients
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&clients));
     claims.push(Claim {
         kind: Kind::SYN_ACK_LOST,
         key: server.to_string(),
@@ -471,12 +461,7 @@ fn beyond(view: &View<'_>) -> Vec<String> {
 
 fn subjects(view: &View<'_>, server: Endpoint, attempts: &[Attempt<'_>]) -> Vec<Subject> {
     let mut subjects = vec![Subject::tcp(server)];
-    subjects.extend(
-        clients(attempts)
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&clients(attempts)));
     if let Some(attempt) = attempts.first() {
         subjects.extend(view.device_subject(attempt.first().key.device));
     }

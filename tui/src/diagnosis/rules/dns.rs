@@ -76,12 +76,7 @@ fn about(view: &View<'_>, kind: Kind, server: IpAddr, of: &[&Exchange]) -> Claim
         port: 53,
         protocol: "udp",
     }];
-    subjects.extend(
-        clients
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&clients));
     let since = of.iter().map(|it| it.asked).min().unwrap_or(view.now);
     let last = of
         .iter()

@@ -332,12 +332,7 @@ fn claim(
             ip::UDP => Subject::udp(server),
             _ => Subject::tcp(server),
         })
-        .chain(
-            clients
-                .iter()
-                .take(8)
-                .map(|address| Subject::Host { address: *address }),
-        )
+        .chain(Subject::hosts(clients))
         .chain((!place.device.is_empty()).then(|| Subject::Device {
             name: place.device.clone(),
         }))

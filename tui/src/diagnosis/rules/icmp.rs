@@ -201,12 +201,7 @@ fn error(
     if from != destination.address {
         subjects.push(Subject::Host { address: from });
     }
-    subjects.extend(
-        sources
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&sources));
     claims.push(Claim {
         kind,
         key: format!("{destination}/{from}"),

@@ -58,12 +58,7 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
     let idle = resets.iter().map(|it| it.idle).max().unwrap_or_default();
     let is_old = idle >= IDLE;
     let mut subjects = vec![Subject::tcp(server)];
-    subjects.extend(
-        clients
-            .iter()
-            .take(8)
-            .map(|address| Subject::Host { address: *address }),
-    );
+    subjects.extend(Subject::hosts(&clients));
     subjects.extend(view.device_subject(first.key.device));
     let (kind, sentence, advice) = if is_old {
         (

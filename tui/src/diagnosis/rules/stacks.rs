@@ -51,8 +51,16 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     }
 }
 
-/// The addresses that watched devices show behind a namespace, as those of
-/// connections and exchanges there.
+/// The watched devices that lead to a namespace, as slots.
+fn slots(view: &View<'_>, stack: &StackHistory) -> BTreeSet<u32> {
+    view.devices
+        .iter()
+        .filter(|(_, device)| stack.last.devices.contains(&device.index))
+        .map(|(slot, _)| *slot)
+        .collect()
+}
+
+/// The watched devices that lead to a namespace, to go to.
 fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
     view.devices
         .values()
@@ -77,12 +85,7 @@ fn accept_queue(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) 
         .collect();
     // Its addresses here are those of connections to its ports.
     let ports: BTreeSet<u16> = full.iter().map(|it| it.address.port()).collect();
-    let slots: BTreeSet<u32> = view
-        .devices
-        .iter()
-        .filter(|(_, device)| stack.last.devices.contains(&device.index))
-        .map(|(slot, _)| *slot)
-        .collect();
+    let slots = slots(view, stack);
     let servers: BTreeSet<_> = view
         .evidence
         .connections
@@ -186,12 +189,7 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
         if sum < row.least {
             continue;
         }
-        let slots: BTreeSet<u32> = view
-            .devices
-            .iter()
-            .filter(|(_, device)| stack.last.devices.contains(&device.index))
-            .map(|(slot, _)| *slot)
-            .collect();
+        let slots = slots(view, stack);
         // Those who do badly there are concerned.
         let about: BTreeSet<IpAddr> = view
             .evidence
@@ -222,12 +220,7 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             since,
             last: view.now,
             count: sum,
-            subjects: about
-                .iter()
-                .take(8)
-                .map(|address| Subject::Host { address: *address })
-                .chain(devices(view, stack))
-                .collect(),
+            subjects: Subject::hosts(&about).chain(devices(view, stack)).collect(),
             about: about.into_iter().collect(),
             evidence: vec![format!("{} of {name} grew by {sum}", row.name)],
             not_looked_at: Vec::new(),
@@ -306,12 +299,7 @@ fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             subjects: std::iter::once(Subject::Device {
                 name: device.clone(),
             })
-            .chain(
-                about
-                    .iter()
-                    .take(8)
-                    .map(|address| Subject::Host { address: *address }),
-            )
+            .chain(Subject::hosts(&about))
             .collect(),
             about: about.into_iter().collect(),
             evidence: vec![format!(
