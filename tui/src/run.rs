@@ -30,6 +30,7 @@ mod serve;
 mod signals;
 mod start;
 mod stream;
+mod writing;
 
 /// Carries out what the command line asks for.
 ///

@@ -177,7 +177,10 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
                 );
             } else {
                 remark = Some("this kernel has no netkit: choose devices".to_owned());
-                notices.push(preflight::NO_NETKIT.to_owned());
+                notices.push(format!(
+                    "{}; any device can be watched: choose some here",
+                    preflight::NO_NETKIT
+                ));
                 None
             }
         }

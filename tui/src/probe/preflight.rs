@@ -12,9 +12,8 @@ use super::sys::{self, HookPoint};
 /// The loopback device, which every namespace has, by its index.
 const LOOPBACK: u32 = 1;
 
-/// What to do where there is no netkit.
-pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); \
-                             any device can be watched: choose some here";
+/// What netkit takes, where there is none.
+pub const NO_NETKIT: &str = "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT)";
 
 /// Whether the kernel has the netkit hooks, as far as can be determined.
 #[must_use]

@@ -23,7 +23,7 @@ use crate::model::{
 use crate::probe::Sizes;
 use crate::probe::block::{Standing, elsewhere};
 use crate::probe::live::{Events, Options};
-use crate::probe::preflight;
+use crate::probe::preflight::{self, NO_NETKIT};
 use crate::source::Source;
 use crate::text::{clean, duration, is_glob, plural};
 
@@ -196,8 +196,7 @@ impl Looked {
 async fn drop_packets(plan: Plan, mut signals: Signals) -> anyhow::Result<ExitCode> {
     if plan.rule.devices.is_empty() && !preflight::has_netkit() {
         bail!(
-            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name a device, \
-             as in 'eth0: {}'",
+            "{NO_NETKIT}; name a device, as in 'eth0: {}'",
             plan.rule.text
         );
     }

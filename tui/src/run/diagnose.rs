@@ -11,14 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use super::options;
 use super::print::unless_closed;
 use super::signals::Signals;
-use super::start::{finish, start};
+use super::start::{finish, open};
 use super::variable;
 use crate::cli::DiagnoseArgs;
 use crate::config::Config;
 use crate::diagnosis::{Diagnosis, Severity};
 use crate::model::{Device, Event, Level, Watch};
 use crate::probe::live::Options;
-use crate::probe::preflight;
 use crate::replay::Recording;
 use crate::report::{self, Summary};
 use crate::source::Source;
@@ -41,12 +40,6 @@ pub async fn diagnose(
 ) -> anyhow::Result<ExitCode> {
     let is_live = recording.is_none();
     let duration = args.duration.unwrap_or(DURATION);
-    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
-        bail!(
-            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
-             devices to look at"
-        );
-    }
     let (config, notice) = Config::load(variable)?;
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
@@ -58,11 +51,8 @@ pub async fn diagnose(
         attach_first: true,
         ..options::live(&args.probe, &args.events)
     };
-    let started = match recording {
-        Some(recording) => Some(recording.start(args.duration)?),
-        None => start(options, &mut signals).await?,
-    };
-    let Some(source) = started else {
+    let source = open(recording, args.duration, options, &mut signals).await?;
+    let Some(source) = source else {
         bail!("ended by a signal before all devices were attached");
     };
     let Source {

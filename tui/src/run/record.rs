@@ -8,19 +8,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::options;
 use super::signals::Signals;
-use super::start::{finish, start};
-use super::stream::{Pumped, WAITING, elapsed, pump};
+use super::start::open;
+use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::RecordArgs;
 use crate::export::{Limits, Next, Output, Recorder};
 use crate::files::{self, Files};
 use crate::model::Session;
 use crate::probe::live::Options;
-use crate::probe::preflight;
 use crate::recording::Head;
 use crate::source::Source;
 
@@ -129,19 +127,13 @@ pub fn head(session: Session) -> Head {
 /// # Errors
 /// When nothing can be watched, or the file cannot be written.
 pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> anyhow::Result<()> {
-    if args.devices.is_empty() && !preflight::has_netkit() {
-        bail!(
-            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
-             devices to watch through other hooks"
-        );
-    }
     let options = Options {
         devices: args.devices.clone(),
         // From its first interval on all is counted.
         attach_first: true,
         ..options::live(&args.probe, &args.events)
     };
-    let Some(source) = start(options, &mut signals).await? else {
+    let Some(source) = open(None, None, options, &mut signals).await? else {
         return Ok(());
     };
     let Source {
@@ -171,54 +163,14 @@ pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> a
     if let Some((series, files)) = series {
         sink = sink.followed_by(series.opener(files));
     }
-    let (queue, mut output) =
+    let (queue, output) =
         Output::start(Box::new(sink), WAITING).context("cannot start a thread for the file")?;
     report(&format!("recording to {path}; Ctrl-C ends it"));
-    let (attached, is_attached) = oneshot::channel();
-    let mut pump = tokio::spawn(pump(events, queue, attached));
-    let mut pumped = None;
-    let reason = tokio::select! {
-        biased;
-        () = signals.any() => "a signal has come",
-        () = output.complete() => "the file is complete",
-        () = elapsed(is_attached, args.duration) => "the time is over",
-        ended = &mut pump => {
-            pumped = Some(ended);
-            "the source or the output has ended"
-        }
-    };
-    tracing::info!(reason, "ending");
-    // What was counted up to here is still written, unless a signal came and the disk
-    // is stuck. Nothing is attached any more while it waits for that.
-    let (ended, has_ended) = oneshot::channel();
-    let source = async {
-        let result = finish(stop.ask()).await;
-        // There is no receiver once all is written.
-        let _ = ended.send(());
-        result
-    };
-    let patience = async {
-        signals.any().await;
-        let _ = has_ended.await;
-        sleep(LAST_FRAMES).await;
-    };
-    let written = async {
-        let pumped = match pumped {
-            Some(pumped) => pumped,
-            None => pump.await,
-        };
-        (pumped, output.ended().await)
-    };
-    let written = async {
-        tokio::select! {
-            biased;
-            written = written => Some(written),
-            () = patience => None,
-        }
-    };
-    let (stopped, written) = tokio::join!(source, written);
-    stopped?;
-    let Some((Ok(pumped), written)) = written else {
+    let mut writing = Writing::start(events, queue, output, stop);
+    let never = std::future::pending();
+    writing.until_over(&mut signals, args.duration, never).await;
+    let Outcome { written, reason } = writing.end(&mut signals, sleep(LAST_FRAMES)).await?;
+    let Some(written) = written else {
         bail!("the end of {path} is missing: the disk took too long; the rest can be replayed");
     };
     written.with_context(cannot)?;
@@ -227,9 +179,9 @@ pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> a
     {
         report(&format!("{path} has {} bytes", metadata.len()));
     }
-    match pumped {
-        Pumped::Source(Some(reason)) => bail!(reason),
-        Pumped::Source(None) | Pumped::Output => Ok(()),
+    match reason {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
     }
 }
 

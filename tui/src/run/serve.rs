@@ -15,14 +15,13 @@ use tokio::time::{interval, timeout};
 
 use super::options;
 use super::signals::Signals;
-use super::start::{finish, start};
-use super::stream::WAITING;
+use super::start::{finish, open};
+use super::writing::WAITING;
 use crate::cli::ServeArgs;
 use crate::diagnosis::Diagnosis;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
 use crate::model::{Envelope, Event};
 use crate::probe::live::Options;
-use crate::probe::preflight;
 use crate::replay::Recording;
 use crate::source::Source;
 use crate::traffic::Traffic;
@@ -52,12 +51,6 @@ pub async fn serve(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
-    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
-        bail!(
-            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
-             devices to watch"
-        );
-    }
     // Before anything is attached: an address in use is the commonest mistake.
     let (ask, mut questions) = mpsc::channel::<Question>(AT_ONCE);
     let listens = listen(&args, &ask).await?;
@@ -69,11 +62,7 @@ pub async fn serve(
         devices: args.devices,
         ..options::live(&args.probe, &args.events)
     };
-    let started = match recording {
-        Some(recording) => Some(recording.start(None)?),
-        None => start(options, &mut signals).await?,
-    };
-    let Some(source) = started else {
+    let Some(source) = open(recording, None, options, &mut signals).await? else {
         return Ok(());
     };
     let Source {

@@ -3,17 +3,35 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
+use anyhow::{Context, bail};
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::signals::{Signals, stop_process};
 use crate::probe::live::{self, Options};
+use crate::probe::preflight::{self, NO_NETKIT};
+use crate::replay::Recording;
 use crate::source::{Ended, Pause, Source};
 
 /// How long detaching may take before the user is informed.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Opens what a command without a screen reads: a recording, of which it wants the
+/// first `duration`, or this machine. Nothing when a signal comes first.
+pub async fn open(
+    recording: Option<Recording>,
+    duration: Option<Duration>,
+    options: Options,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Source>> {
+    if let Some(recording) = recording {
+        return recording.start(duration).map(Some);
+    }
+    if options.devices.is_empty() && !preflight::has_netkit() {
+        bail!("{NO_NETKIT}; name the devices to watch through other hooks");
+    }
+    start(options, signals).await
+}
 
 /// As [`connect`], for a command without a screen: when it is to stop (Ctrl-Z), that
 /// is done when the source is safe.

@@ -8,44 +8,32 @@ use jiff::tz::TimeZone;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::options;
 use super::record;
 use super::signals::Signals;
-use super::start::{finish, start};
+use super::start::open;
 use super::variable;
+use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
 use crate::diagnosis::Kind;
 use crate::export::{
-    Limits, Ndjson, Output, Pcapng, Queue, Recorder, Selection, Sink, Stdout, Text, Top, is_stuck,
+    Limits, Ndjson, Output, Pcapng, Recorder, Selection, Sink, Stdout, Text, Top, is_stuck,
     reader_gone,
 };
-use crate::model::{Device, Envelope, Event, Session, Watch};
+use crate::model::Session;
 use crate::probe::live::Options;
-use crate::probe::preflight;
 use crate::replay::Recording;
 use crate::source::Source;
 
-/// Bytes of events that wait for a slow reader: two intervals of a full flow map.
-pub const WAITING: usize = 32 << 20;
 /// How long the source's last events may wait for room, once a signal has come
 /// and the source has ended.
 const LAST_EVENTS: Duration = Duration::from_millis(400);
-/// How long the output has after that to write what is queued.
-const LAST_LINES: Duration = Duration::from_millis(400);
 /// How long a reader that is slow may take for the last events.
 const AT_MOST: Duration = Duration::from_secs(20);
-
-/// What the task that hands events to the output has seen.
-pub enum Pumped {
-    /// The source has ended, with its reason if it gave one.
-    Source(Option<String>),
-    /// The output takes no more.
-    Output,
-}
 
 /// Prints what a live source or a recording reports, until the time is over or a signal ends it.
 pub async fn stream(
@@ -54,12 +42,6 @@ pub async fn stream(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
-    if is_live && args.devices.is_empty() && !preflight::has_netkit() {
-        bail!(
-            "this kernel has no netkit (it came with Linux 6.7, as CONFIG_NETKIT); name the \
-             devices to watch through other hooks"
-        );
-    }
     let no_reader = reader_gone().context("cannot start a thread for stdout")?;
     let format = args.output.format;
     let binary = [(format.pcapng, "pcapng"), (format.wire, "a recording")];
@@ -98,11 +80,8 @@ pub async fn stream(
         create: options::pair(args.pair),
         ..options::live(&args.probe, &args.events)
     };
-    let started = match recording {
-        Some(recording) => Some(recording.start(args.output.duration)?),
-        None => start(options, &mut signals).await?,
-    };
-    let Some(source) = started else {
+    let source = open(recording, args.output.duration, options, &mut signals).await?;
+    let Some(source) = source else {
         return Ok(());
     };
     let Source {
@@ -114,75 +93,26 @@ pub async fn stream(
         ..
     } = source;
     let sink = sink(session, selection, format, silenced).context("cannot write to stdout")?;
-    let (queue, mut output) =
+    let (queue, output) =
         Output::start(sink, WAITING).context("cannot start a thread for the output")?;
     let queue = if is_live { queue } else { queue.keeping_all() };
-    // Attaching to many devices takes seconds, which do not count.
-    let (attached, is_attached) = oneshot::channel();
-    let mut pump = tokio::spawn(pump(events, queue, attached));
-    let mut pumped = None;
-    let mut has_signal = false;
-    let reason = tokio::select! {
-        biased;
-        () = signals.any() => {
-            has_signal = true;
-            "a signal has come"
-        }
-        () = no_reader => "the reader has gone",
-        () = no_writer => "stdin has ended",
-        () = output.complete() => "enough is written",
-        () = elapsed(is_attached, duration) => "the time is over",
-        ended = &mut pump => {
-            pumped = Some(ended);
-            "the source or the output has ended"
-        }
-    };
-    tracing::info!(reason, "ending");
-
-    // What is counted up to here is still written, unless a signal came and the
-    // reader is stuck.
-    let (ended, has_ended) = oneshot::channel();
-    let source = async {
-        let result = finish(stop.ask()).await;
-        // There is no receiver once all lines are written.
-        let _ = ended.send(());
-        result
-    };
-    let abort = pump.abort_handle();
-    let patience = async {
-        if !has_signal {
-            signals.any().await;
-        }
-        // Its last events come after the programs are detached, which takes
-        // seconds where there are many.
-        let _ = has_ended.await;
-        give_up_reading().await;
-        abort.abort();
-        sleep(LAST_LINES).await;
-    };
-    let lines = async {
-        let pumped = match pumped {
-            Some(pumped) => pumped,
-            None => pump.await,
-        };
-        (pumped, output.ended().await)
-    };
-    let lines = async {
+    let mut writing = Writing::start(events, queue, output, stop);
+    let other = async {
         tokio::select! {
             biased;
-            lines = lines => Some(lines),
-            () = patience => None,
+            () = no_reader => "the reader has gone",
+            () = no_writer => "stdin has ended",
         }
     };
-    let (stopped, lines) = tokio::join!(source, lines);
-    stopped?;
-    let Some((Ok(pumped), written)) = lines else {
+    writing.until_over(&mut signals, duration, other).await;
+    let Outcome { written, reason } = writing.end(&mut signals, give_up_reading()).await?;
+    let Some(written) = written else {
         bail!("the last lines are missing: stdout was not read when nkview had to end");
     };
     written.context("cannot write to stdout")?;
-    match pumped {
-        Pumped::Source(Some(reason)) => bail!(reason),
-        Pumped::Source(None) | Pumped::Output => Ok(()),
+    match reason {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
     }
 }
 
@@ -255,46 +185,5 @@ async fn stdin_ended() {
     if thread.spawn(read).is_ok() {
         // The thread ends by sending.
         let _ = has_ended.await;
-    }
-}
-
-/// Hands events to the output until either side ends. Tells when all devices of the
-/// start are attached to.
-pub async fn pump(
-    mut events: mpsc::Receiver<Envelope>,
-    queue: Queue,
-    attached: oneshot::Sender<()>,
-) -> Pumped {
-    let mut attached = Some(attached);
-    let mut reason = None;
-    while let Some(envelope) = events.recv().await {
-        match &envelope.event {
-            Event::Devices(devices) if !devices.iter().any(is_starting) => {
-                // There may be no time to measure.
-                attached.take().map(|attached| attached.send(()));
-            }
-            Event::Ended(text) => reason = Some(text.clone()),
-            _ => {}
-        }
-        if queue.send(envelope).await.is_err() {
-            return Pumped::Output;
-        }
-    }
-    Pumped::Source(reason)
-}
-
-fn is_starting(device: &Device) -> bool {
-    device.watch == Watch::Starting
-}
-
-/// Waits for the end of the measurement, which begins when all is attached.
-pub async fn elapsed(is_attached: oneshot::Receiver<()>, duration: Option<Duration>) {
-    match duration {
-        Some(duration) => {
-            // An error is that the source has ended, which others notice.
-            let _ = is_attached.await;
-            sleep(duration).await;
-        }
-        None => std::future::pending().await,
     }
 }
