@@ -1,0 +1,37 @@
+//! What this process does about its memory and its signals.
+
+/// Gives memory that has been freed back to the machine: after work that took much
+/// and is not done again.
+pub fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: it only touches what the allocator has free; how much it gave
+        // back does not matter.
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
+}
+
+/// Lets the allocator give large buffers back to the kernel as soon as they are
+/// freed. glibc would do so only until it has seen one freed, and from then on
+/// keep such buffers, which each interval allocates again, in the heap of each thread
+/// (`M_MMAP_THRESHOLD` in mallopt(3)). Other allocators stay as they are.
+pub fn give_back_large_buffers() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE: libc::c_int = 8 << 20;
+        // SAFETY: it sets a parameter of the allocator, under the allocator's own
+        // lock. It refuses no such size, and did it, only memory would be lost.
+        let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+    }
+}
+
+/// Whether this process ignores a signal, as `nohup` arranges it for its children.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a `sigaction` of zeros is a valid value; it is only written to.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action, sigaction(2) only writes the current one to a
+    // place that is large enough for it.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
