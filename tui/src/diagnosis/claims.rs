@@ -1,7 +1,7 @@
 //! What the rules claim now, and what is made of it: findings that
 //! appear, stay, and are over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -60,6 +60,48 @@ struct Entry {
     claimed: Moment,
 }
 
+impl Entry {
+    fn cause(&self) -> Side<'_> {
+        Side {
+            kind: self.finding.kind,
+            about: &self.about,
+            subjects: &self.finding.subjects,
+        }
+    }
+}
+
+/// What tells a cause and its consequence.
+struct Side<'a> {
+    kind: Kind,
+    about: &'a [IpAddr],
+    subjects: &'a [Subject],
+}
+
+impl<'a> Side<'a> {
+    fn of(claim: &'a Claim) -> Self {
+        Self {
+            kind: claim.kind,
+            about: &claim.about,
+            subjects: &claim.subjects,
+        }
+    }
+
+    /// Whether `other` is a consequence: both are about one address, and about one
+    /// port where the cause is at a port.
+    fn explains(&self, other: &Side<'_>) -> bool {
+        let are_apart = || {
+            let [mine, theirs] = [self.subjects, other.subjects].map(ports);
+            self.kind.is_of_a_port()
+                && !mine.is_empty()
+                && !theirs.is_empty()
+                && mine.is_disjoint(&theirs)
+        };
+        self.kind.explains(other.kind)
+            && self.about.iter().any(|it| other.about.contains(it))
+            && !are_apart()
+    }
+}
+
 impl Findings {
     /// Takes over what the rules claim at `now`.
     pub fn update(&mut self, mut claims: Vec<Claim>, now: Moment) {
@@ -68,16 +110,12 @@ impl Findings {
         // end together.
         claims.retain(|claim| {
             !self.current.values().any(|entry| {
-                entry.finding.kind != claim.kind
-                    && entry.finding.kind.explains(claim.kind)
-                    && entry.about.iter().any(|it| claim.about.contains(it))
+                entry.finding.kind != claim.kind && entry.cause().explains(&Side::of(claim))
             })
         });
         let explained = |entry: &Entry| {
             claims.iter().any(|claim| {
-                claim.kind.explains(entry.finding.kind)
-                    && id(claim) != entry.finding.id
-                    && claim.about.iter().any(|it| entry.about.contains(it))
+                id(claim) != entry.finding.id && Side::of(claim).explains(&entry.cause())
             })
         };
         self.current.retain(|_, entry| !explained(entry));
@@ -195,10 +233,18 @@ fn is_less_specific(claim: &Claim, entry: &Entry) -> bool {
 }
 
 fn port(subjects: &[Subject]) -> Option<u16> {
-    subjects.iter().find_map(|it| match it {
+    subjects.iter().find_map(port_of)
+}
+
+fn ports(subjects: &[Subject]) -> BTreeSet<u16> {
+    subjects.iter().filter_map(port_of).collect()
+}
+
+const fn port_of(subject: &Subject) -> Option<u16> {
+    match subject {
         Subject::Service { port, .. } => Some(*port),
         _ => None,
-    })
+    }
 }
 
 /// Joins two claims of one kind that differ in the version of IP only: a client
@@ -270,15 +316,13 @@ pub fn keep_the_first(claims: &mut Vec<Claim>, earlier: usize) {
 /// Removes the claims that another one explains. Of claims of a kind that explains
 /// itself the one with the most evidence stays.
 fn take_in_consequences(claims: &mut Vec<Claim>) {
-    let causes: Vec<(Kind, u64, String, Vec<IpAddr>)> = claims
-        .iter()
-        .map(|claim| (claim.kind, claim.count, id(claim), claim.about.clone()))
-        .collect();
+    let causes = claims.clone();
     claims.retain(|claim| {
         let own = id(claim);
-        !causes.iter().any(|(kind, count, id, about)| {
-            let is_cause = *kind != claim.kind || (*count, id) > (claim.count, &own);
-            is_cause && kind.explains(claim.kind) && about.iter().any(|it| claim.about.contains(it))
+        !causes.iter().any(|cause| {
+            let is_cause =
+                cause.kind != claim.kind || (cause.count, &id(cause)) > (claim.count, &own);
+            is_cause && Side::of(cause).explains(&Side::of(claim))
         })
     });
 }

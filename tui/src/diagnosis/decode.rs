@@ -20,8 +20,31 @@ pub struct Decoded<'a> {
     pub key: FlowKey,
     /// Which hook saw it.
     pub direction: Direction,
+    /// The Ethernet header, where there is one.
+    pub ethernet: Option<Ethernet>,
     /// The network layer.
     pub net: Net<'a>,
+}
+
+/// The addresses of an Ethernet header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ethernet {
+    /// The hardware address that the frame is sent to.
+    pub destination: [u8; 6],
+    /// The hardware address that it is sent from.
+    pub source: [u8; 6],
+}
+
+impl Ethernet {
+    fn of(packet: &Packet) -> Option<Self> {
+        let is_ethernet = packet.link_layer == LinkLayer::Ethernet;
+        let bytes: &[u8; 12] = packet.data.first_chunk().filter(|_| is_ethernet)?;
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *bytes;
+        Some(Self {
+            destination: [d0, d1, d2, d3, d4, d5],
+            source: [s0, s1, s2, s3, s4, s5],
+        })
+    }
 }
 
 /// The network layer of a packet.
@@ -194,6 +217,7 @@ pub fn decode(packet: &Packet) -> Decoded<'_> {
         at: packet.at,
         key: packet.key,
         direction: packet.direction,
+        ethernet: Ethernet::of(packet),
         net: sliced.map_or(Net::Other, |sliced| net(&sliced, packet)),
     }
 }

@@ -7,6 +7,7 @@ pub mod copies;
 pub mod datagrams;
 pub mod dns;
 pub mod floods;
+pub mod frames;
 pub mod health;
 pub mod hops;
 pub mod icmp;
@@ -33,6 +34,8 @@ pub struct Evidence {
     pub neighbors: neighbors::Neighbors,
     /// DNS exchanges.
     pub dns: dns::Dns,
+    /// Hardware addresses that packets are sent to.
+    pub frames: frames::Frames,
     /// ICMP errors.
     pub icmp: icmp::IcmpErrors,
     /// Packets that go around.
@@ -88,6 +91,11 @@ impl Evidence {
         let Decoded {
             at, key, direction, ..
         } = *decoded;
+        if let Some(ethernet) = decoded.ethernet {
+            let pair = (ip.source, ip.destination);
+            self.frames
+                .packet(at, (key.device, direction), ethernet, pair);
+        }
         if !ip.fragment {
             self.hops.packet(at, key.device, direction, ip);
             self.copies.packet(at, key.device, direction, ip);
@@ -189,6 +197,7 @@ impl Evidence {
         self.connections.interval(flows, now);
         self.neighbors.interval(now);
         self.dns.interval(now);
+        self.frames.interval(now);
         self.icmp.interval(now);
         self.hops.interval(now);
         self.application.interval(now);

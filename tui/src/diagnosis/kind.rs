@@ -46,16 +46,18 @@ kinds! {
     DUPLICATE_ADDRESS = "duplicate-address", Error, ["mac-flapping", "packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
     /// Nobody answers ARP or neighbor discovery for an address.
     NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
+    /// Packets are sent to a hardware address that nobody has.
+    NEIGHBOR_STALE = "neighbor-stale", Error, ["syn-unanswered", "syn-partly-unanswered", "syn-ack-lost", "dns-unanswered", "one-way-udp", "kernel-drop", "stalled", "connection-lost", "keepalive-unanswered", "packet-loss", "neighbor-unreachable"];
     /// ARP works for a host and neighbor discovery does not, or the reverse.
     NEIGHBOR_ONE_FAMILY = "neighbor-one-family", Error, ["neighbor-unreachable", "syn-unanswered", "host-unreachable", "kernel-drop"];
     /// Packets go around in a circle.
     ROUTING_LOOP = "routing-loop", Error, ["syn-unanswered", "time-exceeded", "kernel-drop", "dns-unanswered", "one-way-udp", "duplicate-packets", "packet-loss"];
     /// The kernel's reverse-path filter drops packets.
     REVERSE_PATH_FILTER = "reverse-path-filter", Error, ["syn-unanswered", "kernel-drop", "one-way-udp", "syn-ack-lost", "dns-unanswered"];
+    /// The connection tracking table is full.
+    CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered", "one-way-udp", "packet-loss", "syn-ack-lost"];
     /// A firewall of this node drops packets.
     FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "packet-loss", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled", "tcp-refused", "port-unreachable", "keepalive-unanswered"];
-    /// The connection tracking table is full.
-    CONNTRACK_FULL = "conntrack-full", Error, ["firewall-drop", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "dns-unanswered"];
     /// This node does not forward.
     FORWARDING_OFF = "forwarding-off", Error, ["syn-unanswered", "kernel-drop", "no-route"];
     /// The listener's accept queue is full.
@@ -71,9 +73,9 @@ kinds! {
     /// Administratively prohibited, by ICMP.
     PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered", "no-route"];
     /// No route, by ICMP or by the kernel.
-    NO_ROUTE = "no-route", Error, ["host-unreachable", "syn-unanswered", "kernel-drop", "dns-unanswered"];
+    NO_ROUTE = "no-route", Error, ["firewall-drop", "host-unreachable", "syn-unanswered", "syn-partly-unanswered", "kernel-drop", "dns-unanswered", "one-way-udp"];
     /// The last router's neighbor does not answer, by ICMP.
-    HOST_UNREACHABLE = "host-unreachable", Error, ["syn-unanswered", "dns-unanswered", "kernel-drop"];
+    HOST_UNREACHABLE = "host-unreachable", Error, ["firewall-drop", "syn-unanswered", "dns-unanswered", "kernel-drop"];
     /// TTL used up on the way, by ICMP.
     TIME_EXCEEDED = "time-exceeded", Warning, ["syn-unanswered"];
     /// SYN-ACKs do not reach the client.
@@ -91,7 +93,7 @@ kinds! {
     /// A DNS server answers REFUSED.
     DNS_REFUSED = "dns-refused", Error, [];
     /// DNS answers do not fit, and are not fetched over TCP.
-    DNS_TRUNCATED = "dns-truncated", Warning, [];
+    DNS_TRUNCATED = "dns-truncated", Warning, ["tcp-refused", "syn-unanswered"];
     /// Connections are reset in the middle by something between the ends.
     RESET_MIDSTREAM = "reset-midstream", Error, [];
     /// An old connection lost its state on the way.
@@ -127,13 +129,13 @@ kinds! {
     /// UDP goes one way only where answers are expected.
     ONE_WAY_UDP = "one-way-udp", Warning, [];
     /// Fragments never complete.
-    FRAGMENTS = "fragments-incomplete", Warning, [];
+    FRAGMENTS = "fragments-incomplete", Warning, ["one-way-udp", "kernel-drop"];
     /// The kernel drops packets of a flow that fails.
     KERNEL_DROP = "kernel-drop", Warning, [];
     /// A CPU cannot keep up with the packets.
     CPU_OVERLOADED = "cpu-backlog", Warning, [];
     /// The hardware address of an address changes again and again.
-    MAC_FLAPPING = "mac-flapping", Warning, [];
+    MAC_FLAPPING = "mac-flapping", Warning, ["neighbor-stale"];
     /// A link goes down and up again and again.
     LINK_FLAPPING = "link-flapping", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
     /// Packets to everybody flood a device.
@@ -180,6 +182,21 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         TABLE[self.0].severity
+    }
+
+    /// Whether the cause is at one port: what is wrong at another port of the same
+    /// host is no consequence of it.
+    #[must_use]
+    pub const fn is_of_a_port(self) -> bool {
+        matches!(
+            self,
+            Self::POLICY_DROP
+                | Self::FIREWALL_DROP
+                | Self::PROHIBITED
+                | Self::NO_ROUTE
+                | Self::HOST_UNREACHABLE
+                | Self::DNS_TRUNCATED
+        )
     }
 
     /// Whether `other`, about the same address, is a consequence of this kind.

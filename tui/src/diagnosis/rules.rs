@@ -2,10 +2,13 @@
 
 mod application;
 mod connecting;
+mod conntrack;
 mod devices;
 mod dns;
 mod drops;
 mod floods;
+mod fragments;
+mod hardware;
 mod icmp;
 mod latency;
 mod loops;
@@ -14,6 +17,7 @@ mod one_way;
 mod resets;
 mod stacks;
 mod transfer;
+mod way_back;
 
 use super::claims::Claim;
 use super::view::View;
@@ -29,9 +33,12 @@ pub const ALL: &[Rule] = &[
     drops::rule,
     application::rule,
     connecting::rule,
+    conntrack::rule,
     devices::rule,
     dns::rule,
     floods::rule,
+    fragments::rule,
+    hardware::rule,
     icmp::rule,
     latency::rule,
     loops::rule,
@@ -39,6 +46,7 @@ pub const ALL: &[Rule] = &[
     resets::rule,
     stacks::rule,
     transfer::rule,
+    way_back::rule,
 ];
 
 /// `10.0.0.1, 10.0.0.2 and 3 more`.
@@ -71,6 +79,11 @@ fn span(time: std::time::Duration) -> String {
     } else {
         "no time".to_owned()
     }
+}
+
+/// `02:00:00:00:00:01`.
+fn hardware(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 /// Whose network stack it is: this node's, or that of a container behind a device.

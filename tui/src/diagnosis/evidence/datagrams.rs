@@ -1,13 +1,14 @@
 //! UDP exchanges in which only one end sends, from the exact counters.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use probe_common::parse::number::ip;
-use probe_common::{Direction, FlowKey};
+use probe_common::{Direction, FlowKey, KeyFlags};
 
 use crate::diagnosis::decode::Endpoint;
-use crate::model::{Interval, Moment};
+use crate::model::{FlowCounts, Interval, Moment};
 
 /// Flows that are remembered. What comes beyond is not.
 const REMEMBERED: usize = 16_384;
@@ -31,6 +32,8 @@ pub struct Exchange {
 #[derive(Clone, Debug, Default)]
 pub struct Datagrams {
     table: HashMap<FlowKey, Exchange>,
+    /// Fragments without ports, by device, source and destination, with the last.
+    fragments: HashMap<(u32, IpAddr, IpAddr), (u64, Moment)>,
 }
 
 impl Datagrams {
@@ -39,6 +42,10 @@ impl Datagrams {
         let now = interval.at;
         for counts in &interval.flows {
             let key = counts.key;
+            if key.protocol == ip::UDP && key.flags & KeyFlags::FRAGMENT != 0 {
+                self.fragment(counts, now);
+                continue;
+            }
             if key.protocol != ip::UDP || key.local_port == 0 {
                 continue;
             }
@@ -70,6 +77,28 @@ impl Datagrams {
         }
         self.table
             .retain(|_, exchange| now.saturating_sub(exchange.last) < WINDOW);
+        self.fragments
+            .retain(|_, (_, last)| now.saturating_sub(*last) < WINDOW);
+    }
+
+    fn fragment(&mut self, counts: &FlowCounts, now: Moment) {
+        let [local, remote] = ends(&counts.key).map(|it| it.address);
+        let packets = counts.value.directions.map(|it| it.packets);
+        // In is sent by the remote end, out by the local one.
+        for (packets, from, to) in [(packets[0], remote, local), (packets[1], local, remote)] {
+            let id = (counts.key.device, from, to);
+            let has_room = self.fragments.len() < REMEMBERED || self.fragments.contains_key(&id);
+            if packets > 0 && has_room {
+                let entry = self.fragments.entry(id).or_insert((0, now));
+                *entry = (entry.0 + packets, now);
+            }
+        }
+    }
+
+    /// Fragments without ports that a device has seen from one host to another.
+    #[must_use]
+    pub fn fragments(&self, device: u32, from: IpAddr, to: IpAddr) -> u64 {
+        self.fragments.get(&(device, from, to)).map_or(0, |it| it.0)
     }
 
     /// All that are remembered, in no order.

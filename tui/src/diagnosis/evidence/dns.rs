@@ -83,6 +83,8 @@ pub fn message(payload: &[u8]) -> Option<Message> {
 /// A query and its answer.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    /// The slot of the device that saw it.
+    pub device: u32,
     /// Who asked, with the port.
     pub client: Endpoint,
     /// Who was asked.
@@ -186,6 +188,7 @@ impl Dns {
             return;
         }
         let exchange = Exchange {
+            device,
             client: source,
             server: destination,
             name: message.name,

@@ -42,7 +42,7 @@ pub struct Reported {
     /// The next hop's MTU, where that is what they report.
     pub mtu: u32,
     /// The device that saw the first, so that one error is counted once.
-    device: u32,
+    pub device: u32,
 }
 
 /// The errors on all devices of a host.

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(2500);
 const SYNS: u32 = 3;
 /// Attempts without an answer, however few SYNs each has.
 const ATTEMPTS: usize = 3;
+/// Attempts of one client without an answer, where others get one.
+const ATTEMPTS_OF_ONE: usize = 2;
 /// SYN-ACKs that were sent again before that is more than a late packet.
 const SYN_ACKS: u32 = 3;
 
@@ -127,7 +129,7 @@ fn alive(services: &BTreeMap<Endpoint, Service<'_>>) -> BTreeMap<IpAddr, BTreeSe
     alive
 }
 
-fn clients(attempts: &[Attempt<'_>]) -> BTreeSet<IpAddr> {
+fn clients_of(attempts: &[Attempt<'_>]) -> BTreeSet<IpAddr> {
     attempts
         .iter()
         .map(|it| it.first().client.address)
@@ -136,7 +138,7 @@ fn clients(attempts: &[Attempt<'_>]) -> BTreeSet<IpAddr> {
 
 /// Who tries, as the subject of a sentence, and the verb's form for that.
 fn who(attempts: &[Attempt<'_>]) -> String {
-    let clients = clients(attempts);
+    let clients = clients_of(attempts);
     match clients.len() {
         0..=3 => list(clients),
         number => format!("{number} clients"),
@@ -287,13 +289,35 @@ fn unanswered(
         not_looked_at: beyond(view),
         advice: String::new(),
     };
+    let answered: BTreeSet<IpAddr> = clients_of(&service.established);
+    // Those who never get an answer, where each has tried more than once: with one
+    // attempt each it may be one of several backends.
+    let is_of_clients = established > 0
+        && answered.is_disjoint(&clients)
+        && attempts.len() >= clients.len() * ATTEMPTS_OF_ONE;
+    if is_of_clients {
+        let others = list(&answered);
+        claims.push(Claim {
+            about: std::iter::once(server.address).chain(clients).collect(),
+            sentence: format!(
+                "{who} cannot connect to {server}: {} in {time}, no answer, while {others} can",
+                plural(syns, "SYN")
+            ),
+            advice: format!(
+                "look for what is different for {who}: `ip route get` both ways, neighbor entries, \
+                 firewall rules and network policies by source"
+            ),
+            ..claim
+        });
+        return;
+    }
     if established > 0 {
         let all = established + attempts.len() + service.half_open.len();
         claims.push(Claim {
             kind: Kind::SYN_PARTLY_UNANSWERED,
             sentence: format!(
-                "{} of {all} connections to {server} get no answer, the others do: one of several \
-                 backends is dead, or the accept queue is full",
+                "{} of {all} connections of {who} to {server} get no answer, the others do: one of \
+                 several backends is dead, or the accept queue is full",
                 attempts.len(),
             ),
             advice: format!(
@@ -363,7 +387,11 @@ fn half_open(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &
     // A client that sends its SYN again has not seen the answer; one that only
     // leaves the connection half-open may be a scanner.
     let again = lost.iter().filter(|it| it.syns() > 1).count();
-    if again == 0 || lost.len() < service.established.len() {
+    let of_theirs = lost.iter().map(|it| it.first().client.address);
+    let of_theirs: BTreeSet<IpAddr> = of_theirs.collect();
+    let established = service.established.iter();
+    let established = established.filter(|it| of_theirs.contains(&it.first().client.address));
+    if again == 0 || lost.len() < established.count() {
         return;
     }
     let first = lost
@@ -398,9 +426,9 @@ fn half_open(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &
         .collect();
     let name = |slots: &BTreeSet<u32>| list(slots.iter().map(|slot| view.device(*slot)));
     let place = if without.is_empty() {
-        format!("they are lost beyond {}", name(&with))
+        format!("they are lost behind {}", name(&with))
     } else {
-        format!("they came by {} and not by {}", name(&with), name(&without))
+        format!("{} saw them, {} did not", name(&with), name(&without))
     };
     let mut subjects = vec![Subject::tcp(server)];
     subjects.extend(Subject::hosts(&clients));
@@ -461,7 +489,7 @@ fn beyond(view: &View<'_>) -> Vec<String> {
 
 fn subjects(view: &View<'_>, server: Endpoint, attempts: &[Attempt<'_>]) -> Vec<Subject> {
     let mut subjects = vec![Subject::tcp(server)];
-    subjects.extend(Subject::hosts(&clients(attempts)));
+    subjects.extend(Subject::hosts(&clients_of(attempts)));
     if let Some(attempt) = attempts.first() {
         subjects.extend(view.device_subject(attempt.first().key.device));
     }

@@ -34,6 +34,11 @@ const SEARCHED: usize = 18;
 const SLOW: Duration = Duration::from_millis(300);
 /// Answers that make a median.
 const ANSWERS: usize = 4;
+/// How many times slower than slow some answers are where others are fast, how many,
+/// and one of how many: a recursion that takes long is no fault as long as it is rare.
+const LATE: u32 = 3;
+const LATE_ANSWERS: usize = 4;
+const LATE_SHARE: usize = 7;
 
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
@@ -77,6 +82,8 @@ fn about(view: &View<'_>, kind: Kind, server: IpAddr, of: &[&Exchange]) -> Claim
         protocol: "udp",
     }];
     subjects.extend(Subject::hosts(&clients));
+    let slot = of.iter().map(|it| it.device).min();
+    subjects.extend(slot.and_then(|slot| view.device_subject(slot)));
     let since = of.iter().map(|it| it.asked).min().unwrap_or(view.now);
     let last = of
         .iter()
@@ -312,11 +319,43 @@ fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cla
     let median = times[times.len() / 2];
     let slow = SLOW + view.evidence.lateness.most() * LATENESS;
     let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;
+    // Some are fast, as from a cache, and some so late that clients ask again.
+    let late = times.iter().filter(|it| **it >= slow * LATE).count();
+    let are_some_late = late >= LATE_ANSWERS && late * LATE_SHARE >= times.len();
     let endpoint = answered[0].server;
-    if !is_slow || all_are_slow(view, endpoint, median) {
+    let typical = if is_slow { median } else { slow * LATE };
+    if !(is_slow || are_some_late) || all_are_slow(view, endpoint, typical) {
         return;
     }
     let mut claim = about(view, Kind::DNS_SLOW, server, &answered);
+    if !is_slow {
+        let late = &times[times.len() - late..];
+        claim.evidence.push(format!(
+            "{} of {} answers took {} to {}, the others {} to {}",
+            late.len(),
+            times.len(),
+            span(late[0]),
+            span(late[late.len() - 1]),
+            span(times[0]),
+            span(times[times.len() - late.len() - 1])
+        ));
+        claim.sentence = format!(
+            "the DNS server {server} is slow at times: {} of its {} answers to {} take {} or more, \
+             half of all {} or less",
+            late.len(),
+            times.len(),
+            clients(&answered),
+            span(late[0]),
+            span(median)
+        );
+        claim.advice = format!(
+            "`dig @{server} {}` several times: one of several servers behind {server}, or of its \
+             upstreams, is slow or loses queries",
+            first_name(&answered)
+        );
+        claims.push(claim);
+        return;
+    }
     claim.evidence.push(format!(
         "{} answers took {} to {}, half of them over {}",
         times.len(),

@@ -21,12 +21,14 @@ use crate::text::plural;
 
 /// Drops before that is more than chance.
 const DROPS: u64 = 2;
+/// Packets that never left before that is an application which tries again.
+const UNSEEN: u64 = 3;
 /// A SYN that has waited for this long fails.
 const WAITING: Duration = Duration::from_millis(900);
 
 /// Flows that fail: protocol, the end that began, the other end.
 #[derive(Default)]
-struct Failing {
+pub struct Failing {
     services: HashSet<(u8, IpAddr, Endpoint)>,
     /// Those of which a part gets through.
     losing: HashSet<(u8, IpAddr, Endpoint)>,
@@ -36,7 +38,8 @@ struct Failing {
 }
 
 impl Failing {
-    fn of(view: &View<'_>) -> Self {
+    /// The flows of a host that fail.
+    pub fn of(view: &View<'_>) -> Self {
         let mut services = HashSet::new();
         let mut losing = HashSet::new();
         let mut clients: HashMap<(u8, Endpoint), Endpoint> = HashMap::new();
@@ -89,6 +92,35 @@ impl Failing {
             losing,
             clients,
         }
+    }
+
+    /// Whether a flow between two hosts fails, whichever of them began it.
+    pub fn between(&self, one: IpAddr, other: IpAddr) -> bool {
+        self.services.iter().any(|(_, client, server)| {
+            [(one, other), (other, one)].contains(&(*client, server.address))
+        })
+    }
+
+    /// The service that fragments between two hosts belong to: behind the first one
+    /// they have no ports.
+    fn in_fragments(&self, tuple: &Tuple) -> Option<(IpAddr, Endpoint)> {
+        if tuple.protocol != ip::UDP || tuple.source_port != 0 || tuple.destination_port != 0 {
+            return None;
+        }
+        let hosts = (tuple.source(), tuple.destination());
+        let is_between =
+            |client: IpAddr, server: IpAddr| [(client, server), (server, client)].contains(&hosts);
+        let mut services: Vec<_> = self
+            .services
+            .iter()
+            .filter(|(protocol, client, server)| {
+                *protocol == ip::UDP && is_between(*client, server.address)
+            })
+            .collect();
+        services.sort_unstable();
+        services
+            .first()
+            .map(|(_, client, server)| (*client, *server))
     }
 
     /// The failing flow that a dropped packet belongs to: who began it, and the
@@ -144,14 +176,15 @@ struct Cause<'a> {
     protocol: u8,
     /// Whether a part of what is sent gets through.
     is_partial: bool,
+    /// Whether it is fragments that are dropped.
+    are_fragments: bool,
+    /// Whether no device has seen a packet of these flows.
+    never_left: bool,
     dropped: &'a Dropped,
 }
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let failing = Failing::of(view);
-    if failing.services.is_empty() && failing.losing.is_empty() {
-        return;
-    }
     let mut causes: BTreeMap<(Place, Endpoint), Cause<'_>> = BTreeMap::new();
     for (place, dropped) in view.evidence.kernel.drops() {
         // A TTL that is used up is reported by ICMP, and is what traceroute wants.
@@ -168,14 +201,20 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         }
         let mut by_server: HashMap<Endpoint, Cause<'_>> = HashMap::new();
         for (tuple, packets) in &dropped.flows {
-            if let Some((client, server)) = failing.find(tuple) {
+            let fragments = failing.in_fragments(tuple);
+            let leaving = || leaving(place, tuple);
+            let found = failing.find(tuple).or(fragments);
+            if let Some((client, server)) = found.or_else(leaving) {
                 let cause = by_server.entry(server).or_insert(Cause {
                     clients: Vec::new(),
                     packets: 0,
                     protocol: tuple.protocol,
                     is_partial: true,
+                    are_fragments: fragments.is_some(),
+                    never_left: true,
                     dropped,
                 });
+                cause.never_left &= found.is_none();
                 let flow = (tuple.protocol, client, server);
                 cause.is_partial &=
                     failing.losing.contains(&flow) && !failing.services.contains(&flow);
@@ -186,7 +225,8 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             }
         }
         for (server, cause) in by_server {
-            if cause.packets >= DROPS {
+            let least = if cause.never_left { UNSEEN } else { DROPS };
+            if cause.packets >= least {
                 causes.insert((place.clone(), server), cause);
             }
         }
@@ -209,6 +249,8 @@ fn claim(
         packets,
         protocol,
         is_partial,
+        are_fragments,
+        never_left,
         dropped,
     } = cause;
     let (packets, protocol) = (*packets, *protocol);
@@ -228,9 +270,26 @@ fn claim(
     };
     let reason = &place.reason;
     let (kind, sentence, advice) = match reason.as_str() {
+        _ if *are_fragments => (
+            Kind::FRAGMENTS,
+            format!(
+                "fragments never complete: {node} drops fragments of {what} ({reason} in {})",
+                place.function
+            ),
+            "`nft list ruleset` or `iptables-save -c` there: rules about fragments, or about ports, \
+             which only the first fragment has"
+                .to_owned(),
+        ),
+        "NETFILTER_DROP" if *never_left => (
+            Kind::FIREWALL_DROP,
+            format!(
+                "a firewall of {node} drops what {who} sends to {server} ({name}) before it leaves"
+            ),
+            "`nft list ruleset` or `iptables-save -c` there: the output chain".to_owned(),
+        ),
         "NETFILTER_DROP" if *is_partial => (
             Kind::PACKET_LOSS,
-            format!("{what} are lost in part: a firewall of {node} drops them"),
+            format!("a firewall of {node} drops some of the {what}"),
             "`nft list ruleset` or `iptables-save -c` there: rules with limits or chance".to_owned(),
         ),
         "NETFILTER_DROP" => (
@@ -349,6 +408,18 @@ fn claim(
         not_looked_at: Vec::new(),
         advice,
     }
+}
+
+/// A packet that the firewall of its sender drops before it leaves, and who sends it
+/// where: no device sees such a flow. Packets on their way out have no device yet; what
+/// a firewall keeps from coming in may be meant.
+fn leaving(place: &Place, tuple: &Tuple) -> Option<(IpAddr, Endpoint)> {
+    let server = endpoint(tuple.destination(), tuple.destination_port);
+    let is_request = [ip::TCP, ip::UDP].contains(&tuple.protocol)
+        && tuple.destination_port < tuple.source_port
+        && !super::one_way::is_for_many(server.address);
+    (place.reason == "NETFILTER_DROP" && place.device.is_empty() && is_request)
+        .then(|| (tuple.source(), server))
 }
 
 /// What TCP discards by its own rules, such as old data or segments of a connection

@@ -1,6 +1,6 @@
 //! ICMP errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -53,9 +53,17 @@ fn error(
     claims: &mut Vec<Claim>,
 ) {
     let times: u32 = of.iter().map(|(_, reported)| reported.count).sum();
-    let sources: std::collections::BTreeSet<IpAddr> = of.iter().map(|(it, _)| it.source).collect();
-    let ports: std::collections::BTreeSet<u16> =
-        of.iter().map(|(it, _)| it.destination.port).collect();
+    let sources: BTreeSet<IpAddr> = of.iter().map(|(it, _)| it.source).collect();
+    let ports: BTreeSet<u16> = of.iter().map(|(it, _)| it.destination.port).collect();
+    // Errors about one port of a host are about that.
+    let mut destination = destination;
+    if let [port] = ports.iter().collect::<Vec<_>>().as_slice()
+        && [ip::TCP, ip::UDP].contains(&protocol)
+        && !TRACEROUTE.contains(*port)
+    {
+        destination.port = **port;
+    }
+    let firewall = firewall(view, protocol, &sources, destination);
     let last = of.iter().map(|(_, it)| it.last).max().unwrap_or(view.now);
     let first = of.iter().map(|(_, it)| it.first).min().unwrap_or(view.now);
     if view.now.saturating_sub(last) > Duration::from_secs(30) {
@@ -64,7 +72,7 @@ fn error(
     // Who was let through after that, is.
     let works_again = view.evidence.connections.iter().any(|it| {
         it.server.address == destination.address
-            && (destination.port == 0 || it.server.port == destination.port)
+            && ports.contains(&it.server.port)
             && sources.contains(&it.client.address)
             && it.established.is_some_and(|when| when > last)
     });
@@ -118,10 +126,15 @@ fn error(
         ),
         IcmpKind::NoRoute => (
             Kind::NO_ROUTE,
-            format!(
-                "{from} has no route to {}: {who} gets ICMP network unreachable",
-                destination.address
-            ),
+            match &firewall {
+                Some(node) => format!(
+                    "a firewall of {node} rejects packets from {who} to {destination} ({what}) with \
+                     ICMP network unreachable from {from}"
+                ),
+                None => format!(
+                    "{from} has no route to {destination}: {who} gets ICMP network unreachable"
+                ),
+            },
             format!("on {from}: `ip route get {}`", destination.address),
         ),
         IcmpKind::HostUnreachable => {
@@ -130,10 +143,15 @@ fn error(
             }
             (
                 Kind::HOST_UNREACHABLE,
-                format!(
-                    "{who} cannot reach {}: {from} reports host unreachable",
-                    destination.address
-                ),
+                match &firewall {
+                    Some(node) => format!(
+                        "a firewall of {node} rejects packets from {who} to {destination} ({what}) \
+                         with ICMP host unreachable from {from}"
+                    ),
+                    None => format!(
+                        "{who} cannot reach {destination} ({what}): {from} reports host unreachable"
+                    ),
+                },
                 format!("on {from}: `ip neigh show {}`", destination.address),
             )
         }
@@ -202,6 +220,8 @@ fn error(
         subjects.push(Subject::Host { address: from });
     }
     subjects.extend(Subject::hosts(&sources));
+    let slot = of.iter().map(|(_, it)| it.device).min();
+    subjects.extend(slot.and_then(|slot| view.device_subject(slot)));
     claims.push(Claim {
         kind,
         key: format!("{destination}/{from}"),
@@ -223,4 +243,25 @@ fn error(
         not_looked_at: Vec::new(),
         advice,
     });
+}
+
+/// Whose firewall drops the packets that are reported as unreachable, where the kernel
+/// shows it: it rejects them by that very report.
+fn firewall(
+    view: &View<'_>,
+    protocol: u8,
+    sources: &BTreeSet<IpAddr>,
+    destination: Endpoint,
+) -> Option<String> {
+    let (place, _) = view.evidence.kernel.drops().find(|(place, dropped)| {
+        place.reason == "NETFILTER_DROP"
+            && dropped.flows.keys().any(|flow| {
+                flow.protocol == protocol
+                    && sources.contains(&flow.source())
+                    && flow.destination() == destination.address
+                    && flow.destination_port == destination.port
+            })
+    })?;
+    let stack = view.evidence.kernel.namespace(place.namespace)?;
+    Some(super::stack_name(view, &stack.last))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use probe_common::parse::number::ip;
 
-use super::span;
+use super::{hardware, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::neighbors::Asked;
@@ -359,8 +359,4 @@ fn moves(view: &View<'_>, claims: &mut Vec<Claim>) {
             ),
         });
     }
-}
-
-fn hardware(mac: [u8; 6]) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }

@@ -111,14 +111,20 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
 
 /// Multicast, and services that do not answer or have a rule of their own.
 pub fn is_one_way_by_nature(server: Endpoint) -> bool {
-    let to_many = match server.address {
+    // DHCP, syslog, StatsD, sFlow, NetFlow and IPFIX.
+    const ONE_WAY: [u16; 9] = [67, 68, 514, 546, 547, 8125, 6343, 2055, 4739];
+    is_for_many(server.address)
+        || [port::DNS, port::MDNS].contains(&server.port)
+        || ONE_WAY.contains(&server.port)
+}
+
+/// Whether an address is that of a group, or of everybody.
+pub fn is_for_many(address: IpAddr) -> bool {
+    match address {
         IpAddr::V4(address) => {
             // The broadcast address of a network of another size cannot be told.
             address.is_multicast() || address.octets()[3] == 255
         }
         IpAddr::V6(address) => address.is_multicast(),
-    };
-    // DHCP, syslog, StatsD, sFlow, NetFlow and IPFIX.
-    const ONE_WAY: [u16; 9] = [67, 68, 514, 546, 547, 8125, 6343, 2055, 4739];
-    to_many || [port::DNS, port::MDNS].contains(&server.port) || ONE_WAY.contains(&server.port)
+    }
 }

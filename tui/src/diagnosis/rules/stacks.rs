@@ -61,7 +61,7 @@ fn slots(view: &View<'_>, stack: &StackHistory) -> BTreeSet<u32> {
 }
 
 /// The watched devices that lead to a namespace, to go to.
-fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
+pub fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
     view.devices
         .values()
         .filter(|device| stack.last.devices.contains(&device.index))
@@ -226,36 +226,6 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             not_looked_at: Vec::new(),
             advice: row.advice.to_owned(),
         });
-    }
-    if let Some(conntrack) = &stack.last.conntrack {
-        let is_full = conntrack
-            .capacity
-            .is_some_and(|capacity| conntrack.entries * 100 >= capacity * 98);
-        if conntrack.drops > 0 && is_full {
-            claims.push(Claim {
-                kind: Kind::CONNTRACK_FULL,
-                key: format!("{}", stack.last.namespace),
-                about: Vec::new(),
-                sentence: format!(
-                    "the connection tracking table of {name} is full ({} entries): new connections \
-                     are dropped",
-                    conntrack.entries
-                ),
-                since: view.now,
-                last: view.now,
-                count: conntrack.drops,
-                subjects: devices(view, stack),
-                evidence: vec![format!(
-                    "{} of {} entries, {} dropped",
-                    conntrack.entries,
-                    conntrack.capacity.unwrap_or_default(),
-                    plural(conntrack.drops, "packet")
-                )],
-                not_looked_at: Vec::new(),
-                advice: "`sysctl net.netfilter.nf_conntrack_max`, `conntrack -L | wc -l`"
-                    .to_owned(),
-            });
-        }
     }
 }
 

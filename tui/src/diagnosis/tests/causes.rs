@@ -1,0 +1,309 @@
+//! The cause is named where something beside the packets of a flow shows it.
+
+use std::net::SocketAddr;
+
+use probe_common::parse::number::{ether, ip as protocol};
+use probe_common::{FlowKey, FlowValue, KeyFlags};
+
+use super::*;
+use crate::model::signal::{DropCount, DroppedFlow, Signals, Where};
+use crate::model::stack::{Conntrack, Stack, StackCounters};
+use crate::model::{DeviceKind, Hooks, NamespaceInode, Peer, PeerDevice, Tuple};
+
+const POD: NamespaceInode = 9;
+const OTHER: [u8; 4] = [10, 0, 0, 3];
+const NODE_MAC: [u8; 6] = [1, 1, 1, 1, 1, 1];
+const POD_MAC: [u8; 6] = [2, 2, 2, 2, 2, 2];
+const NOBODY: [u8; 6] = [2, 0, 0, 0, 0, 9];
+
+/// A device that leads to a pod.
+fn device() -> Device {
+    Device {
+        name: "veth0".to_owned(),
+        index: 3,
+        kind: DeviceKind::Other("veth".to_owned()),
+        up: true,
+        carrier: true,
+        mtu: 1500,
+        mac: NODE_MAC.to_vec(),
+        peer: Some(Peer {
+            index: 2,
+            namespace: None,
+            device: Some(PeerDevice {
+                name: "eth0".to_owned(),
+                mac: POD_MAC.to_vec(),
+                mtu: 1500,
+                up: true,
+                counters: Default::default(),
+            }),
+        }),
+        watch: Watch::Yes {
+            slot: 0,
+            hooks: Hooks::Tcx,
+        },
+        ..Device::default()
+    }
+}
+
+/// The stack of the pod behind the device.
+fn stack() -> Stack {
+    Stack {
+        namespace: POD,
+        devices: vec![3],
+        period: Some(Duration::from_secs(1)),
+        ..Stack::default()
+    }
+}
+
+fn tuple(from: ([u8; 4], u16), to: ([u8; 4], u16), protocol: u8) -> Tuple {
+    Tuple::between(SocketAddr::from(from), SocketAddr::from(to), protocol)
+}
+
+/// Packets that a firewall of the pod drops, seen at a device or before any.
+fn dropped(device: &str, packets: u64, tuple: Tuple) -> DropCount {
+    DropCount {
+        at: Where {
+            namespace: POD,
+            index: 0,
+            device: device.to_owned(),
+        },
+        reason: "NETFILTER_DROP".to_owned(),
+        place: "nft_do_chain".to_owned(),
+        packets,
+        noise: false,
+        flows: vec![DroppedFlow { tuple, packets }],
+    }
+}
+
+impl Lab {
+    fn signals(&mut self, signals: Signals) {
+        let signals = Signals {
+            at: self.now,
+            ..signals
+        };
+        self.diagnosis
+            .observe(&Event::Signals(Box::new(signals)), &self.flows);
+    }
+
+    /// A SYN between two hosts and hardware addresses.
+    fn syn_of(&mut self, from: ([u8; 4], u16), macs: [[u8; 6]; 2], direction: Direction) {
+        let builder = PacketBuilder::ethernet2(macs[0], macs[1])
+            .ipv4(from.0, SERVER, 64)
+            .tcp(from.1, 5432, 7, 64240)
+            .syn();
+        self.send(written(builder, &[]), direction);
+    }
+
+    fn answer(&mut self, to: ([u8; 4], u16)) {
+        let builder = ip(SERVER, to.0, 64).tcp(5432, to.1, 9, 64240).syn().ack(8);
+        self.send(written(builder, &[]), Direction::Out);
+        let builder = ip(to.0, SERVER, 64).tcp(to.1, 5432, 8, 64240).ack(10).fin();
+        self.send(written(builder, &[]), Direction::In);
+    }
+}
+
+#[test]
+fn packets_to_a_hardware_address_that_nobody_has_are_a_stale_neighbor() {
+    let mut lab = Lab::new();
+    lab.device(device());
+    for _ in 0..4 {
+        lab.syn_of((CLIENT, 40000), [POD_MAC, NOBODY], Direction::In);
+        lab.pass(1);
+    }
+    assert_eq!(lab.kinds(), ["neighbor-stale"]);
+    let sentence = lab.sentence();
+    for name in ["10.0.0.1", "10.0.0.2", "02:00:00:00:00:09", "veth0"] {
+        assert!(sentence.contains(name), "{sentence}");
+    }
+}
+
+#[test]
+fn unanswered_packets_to_the_right_hardware_address_or_over_a_bridge_are_none() {
+    for (to, bridged) in [(NODE_MAC, NODE_MAC), (NOBODY, [2, 0, 0, 0, 0, 8])] {
+        let mut lab = Lab::new();
+        lab.device(device());
+        for _ in 0..4 {
+            lab.syn_of((CLIENT, 40000), [POD_MAC, to], Direction::In);
+            // What comes from other hosts shows that the device is a bridge's port.
+            lab.syn_of((OTHER, 50000), [bridged, POD_MAC], Direction::Out);
+            lab.pass(1);
+        }
+        assert!(
+            !lab.kinds().contains(&"neighbor-stale"),
+            "{:?}",
+            lab.kinds()
+        );
+    }
+}
+
+#[test]
+fn a_client_that_alone_gets_no_answer_is_named() {
+    let mut lab = Lab::new();
+    for attempt in 0..3 {
+        lab.syn_of(
+            (CLIENT, 40000 + attempt),
+            [POD_MAC, NODE_MAC],
+            Direction::In,
+        );
+        lab.syn_of((OTHER, 50000 + attempt), [POD_MAC, NODE_MAC], Direction::In);
+        lab.answer((OTHER, 50000 + attempt));
+        lab.pass(1);
+    }
+    lab.pass(2);
+    assert_eq!(lab.kinds(), ["syn-unanswered"]);
+    assert!(
+        lab.sentence().contains("while 10.0.0.3 can"),
+        "{}",
+        lab.sentence()
+    );
+}
+
+#[test]
+fn what_a_firewall_drops_before_it_leaves_is_a_finding_and_what_it_keeps_out_is_none() {
+    let leaving = tuple((CLIENT, 40000), (SERVER, 5432), protocol::TCP);
+    for (device, kinds) in [("", vec!["firewall-drop"]), ("eth0", vec![])] {
+        let mut lab = Lab::new();
+        lab.signals(Signals {
+            drops: vec![dropped(device, 3, leaving)],
+            stacks: vec![stack()],
+            ..Signals::default()
+        });
+        lab.pass(1);
+        assert_eq!(lab.kinds(), kinds);
+    }
+}
+
+#[test]
+fn a_full_connection_tracking_table_explains_what_the_firewall_drops() {
+    let mut lab = Lab::new();
+    for _ in 0..3 {
+        lab.syn(40000, 7);
+        lab.pass(1);
+    }
+    let syn = tuple((CLIENT, 40000), (SERVER, 5432), protocol::TCP);
+    lab.signals(Signals {
+        drops: vec![dropped("eth0", 3, syn)],
+        stacks: vec![Stack {
+            conntrack: Some(Conntrack {
+                entries: 60,
+                capacity: Some(64),
+                drops: 3,
+                ..Conntrack::default()
+            }),
+            ..stack()
+        }],
+        ..Signals::default()
+    });
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["conntrack-full"]);
+    let sentence = lab.sentence();
+    assert!(sentence.contains("10.0.0.1 to 10.0.0.2:5432"), "{sentence}");
+}
+
+#[test]
+fn a_host_without_a_route_for_its_answers_is_named() {
+    let mut lab = Lab::new();
+    lab.device(device());
+    for _ in 0..3 {
+        lab.syn(40000, 7);
+        lab.pass(1);
+    }
+    assert_eq!(lab.kinds(), ["syn-unanswered"]);
+    lab.signals(Signals {
+        stacks: vec![Stack {
+            counters: StackCounters {
+                ip_out_no_routes: 3,
+                ..StackCounters::default()
+            },
+            ..stack()
+        }],
+        ..Signals::default()
+    });
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["no-route"]);
+    let sentence = lab.sentence();
+    assert!(sentence.contains("no route back to 10.0.0.1"), "{sentence}");
+}
+
+/// The counters of a UDP flow from the client to the server, and back.
+fn udp(port: u16, flags: u8, packets: [u64; 2]) -> FlowCounts {
+    let mut value = FlowValue::default();
+    for (counters, packets) in value.directions.iter_mut().zip(packets) {
+        counters.packets = packets;
+    }
+    let address = |octets: [u8; 4]| std::net::Ipv4Addr::from(octets).to_ipv6_mapped().octets();
+    FlowCounts {
+        key: FlowKey {
+            local: address(CLIENT),
+            remote: address(SERVER),
+            ether_type: ether::IPV4,
+            local_port: port,
+            remote_port: if port == 0 { 0 } else { 7000 },
+            protocol: protocol::UDP,
+            flags,
+            ..FlowKey::default()
+        },
+        value,
+        ..FlowCounts::default()
+    }
+}
+
+#[test]
+fn datagrams_in_fragments_that_get_no_answer_are_told_from_small_ones() {
+    for (fragments, kind) in [(4, "fragments-incomplete"), (0, "one-way-udp")] {
+        let mut lab = Lab::new();
+        for second in 0..6 {
+            let mut flows = vec![
+                // It was answered at first.
+                udp(40000, 0, [u64::from(second == 0), 2]),
+                udp(40001, 0, [1, 1]),
+            ];
+            if fragments > 0 {
+                flows.push(udp(0, KeyFlags::FRAGMENT, [0, fragments]));
+            }
+            lab.count(flows);
+        }
+        assert_eq!(lab.kinds(), [kind]);
+        let sentence = lab.sentence();
+        assert!(sentence.contains("10.0.0.2:7000"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_dns_server_of_which_some_answers_are_late_is_slow_at_times() {
+    let mut lab = Lab::new();
+    let mut id = 0;
+    for number in 0..20 {
+        id += 1;
+        let name = format!("n{number}.example.com");
+        dns(&mut lab, id, &name, None);
+        if number % 4 == 0 {
+            lab.now += Duration::from_millis(1500);
+        }
+        dns(&mut lab, id, &name, Some(0));
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["dns-slow"]);
+    assert!(lab.sentence().contains("at times"), "{}", lab.sentence());
+}
+
+#[test]
+fn a_cause_at_one_port_does_not_explain_what_is_wrong_at_another() {
+    let at = |kind, port| Claim {
+        subjects: vec![Subject::Service {
+            address: SERVER.into(),
+            port,
+            protocol: "tcp",
+        }],
+        ..claim(kind, &format!("{port}"), &[SERVER])
+    };
+    let mut findings = Findings::default();
+    let claims = vec![
+        at(Kind::FIREWALL_DROP, 80),
+        at(Kind::SYN_UNANSWERED, 80),
+        at(Kind::SYN_UNANSWERED, 443),
+    ];
+    findings.update(claims, Duration::from_secs(1));
+    let ids: Vec<_> = findings.list().into_iter().map(|it| it.id).collect();
+    assert_eq!(ids, ["firewall-drop/80", "syn-unanswered/443"]);
+}
