@@ -133,7 +133,7 @@ kinds! {
     /// The kernel drops packets of a flow that fails.
     KERNEL_DROP = "kernel-drop", Warning, [];
     /// A CPU cannot keep up with the packets.
-    CPU_OVERLOADED = "cpu-backlog", Warning, [];
+    CPU_OVERLOADED = "cpu-backlog", Warning, ["cpu-backlog", "kernel-drop", "packet-loss", "syn-unanswered", "dns-unanswered", "one-way-udp"];
     /// The hardware address of an address changes again and again.
     MAC_FLAPPING = "mac-flapping", Warning, ["neighbor-stale"];
     /// A link goes down and up again and again.

@@ -98,8 +98,8 @@ fn stack_name(view: &View<'_>, stack: &crate::model::stack::Stack) -> String {
     match device {
         Some(device) => match device.leads_to() {
             Some(name) => format!("{name} (behind {})", device.name),
-            None => format!("the namespace behind {}", device.name),
+            None => format!("the host behind {}", device.name),
         },
-        None => format!("the namespace {}", stack.namespace),
+        None => format!("the host in network namespace {}", stack.namespace),
     }
 }

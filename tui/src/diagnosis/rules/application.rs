@@ -91,8 +91,9 @@ fn http(server: Endpoint, service: &Service, claims: &mut Vec<Claim>) {
         last,
         count: service.http_errors.into(),
         sentence: format!(
-            "{server} answers HTTP requests with errors: {} of {} first answers, last \"{}\"",
-            service.http_errors, service.http, service.status
+            "{server} answers HTTP requests of clients such as {} with errors: {} of {} first \
+             answers, last \"{}\"",
+            service.client.address, service.http_errors, service.http, service.status
         ),
         evidence: vec![format!(
             "{} of {} connections whose first answer was read began with a 5xx status",
@@ -171,8 +172,9 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
     claims.push(Claim {
         count: times.len() as u64,
         sentence: format!(
-            "{server} answers late though the network is fast: half of its answers take over {}, \
-             a handshake {}",
+            "{server} answers slowly although the network is fast: half of its answers to clients \
+             such as {} take {} or more, a handshake {}",
+            service.client.address,
             span(median),
             span(round_trip)
         ),

@@ -77,12 +77,7 @@ fn claim(view: &View<'_>, stack: &StackHistory, conntrack: &Conntrack) -> Claim 
             .map(|it| Subject::Host {
                 address: it.address,
             })
-            .chain(
-                clients
-                    .iter()
-                    .take(4)
-                    .map(|address| Subject::Host { address: *address }),
-            )
+            .chain(Subject::hosts(&clients))
             .chain(devices(view, stack))
             .collect(),
         about: servers

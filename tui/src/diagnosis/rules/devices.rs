@@ -92,7 +92,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
             last: link.last,
             count: times,
             sentence: format!(
-                "the link of {name} goes down and up again and again: {} in {}{waiting_for}",
+                "the link of {name} is flapping: its carrier had {} in {}{waiting_for}",
                 plural(times, "change"),
                 span(view.now.saturating_sub(link.since))
             ),
@@ -114,8 +114,8 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
         view.now.saturating_sub(*since) >= DOWN
     }) {
         let what = match (device.up, device.carrier) {
-            (false, _) => "has been switched off",
-            _ => "has had no carrier, as its other end is down or gone,",
+            (false, _) => "has been administratively down",
+            _ => "has had no carrier (its other end is down or gone)",
         };
         claims.push(Claim {
             since,
@@ -191,8 +191,8 @@ fn mtu(view: &View<'_>, device: &Device, claims: &mut Vec<Claim>) {
     }
     claims.push(Claim {
         sentence: format!(
-            "the ends of a pair have different MTUs: {} {}, {} {}; larger packets are dropped \
-             without a word",
+            "the ends of the pair have different MTUs: {} has {}, {} has {}; larger packets are \
+             dropped silently",
             device.name, device.mtu, end.name, end.mtu
         ),
         evidence: vec![format!(
@@ -229,7 +229,7 @@ fn storms(view: &View<'_>, claims: &mut Vec<Claim>) {
             since: *since,
             count: packets,
             sentence: format!(
-                "broadcast storm on {name}: {:.0} packets a second to everybody{}",
+                "broadcast storm on {name}: {:.0} broadcast and multicast packets a second{}",
                 rate(packets, *length),
                 from.map_or_else(String::new, |from| format!(", most of them from {from}"))
             ),
@@ -271,8 +271,8 @@ fn one_cpu(view: &View<'_>, claims: &mut Vec<Claim>) {
         key: format!("cpu{}", cpu.cpu),
         count: cpu.processed,
         sentence: format!(
-            "CPU {} does all the work for the network: {:.0} % of {rate:.0} packets a second, and did \
-             not finish in time {}",
+            "CPU {} processes {:.0} % of all packets ({rate:.0} a second), and ran out of its \
+             budget {}",
             cpu.cpu,
             cpu.processed as f64 * 100.0 / all.max(1) as f64,
             plural(cpu.squeezed, "time")
@@ -309,7 +309,7 @@ fn observer(view: &View<'_>, claims: &mut Vec<Claim>) {
         last,
         count: probe.untracked + probe.lost,
         sentence: format!(
-            "nkview has not seen everything: {}; problems may be missing",
+            "nkview missed a part of the traffic ({}): problems may be missing",
             list(&parts)
         ),
         subjects: Vec::new(),

@@ -281,8 +281,8 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
             list(&suffixes)
         ));
         format!(
-            "{} searches names in vain: {} of {total} answers of the DNS server {server} are \
-             NXDOMAIN, as search domains ({}) are tried first",
+            "DNS lookups of {} fail before they succeed: {} of {total} answers of the DNS server {server} are \
+             NXDOMAIN, because search domains ({}) are tried first",
             clients(&vain),
             vain.len(),
             list(&suffixes)
@@ -290,7 +290,7 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
     } else {
         format!(
             "{} asks for names that do not exist: {} of {total} answers of the DNS server \
-             {server} are NXDOMAIN, such as {}",
+             {server} are NXDOMAIN, such as those for {}",
             clients(&vain),
             vain.len(),
             names(&vain)
@@ -364,7 +364,7 @@ fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cla
         span(median)
     ));
     claim.sentence = format!(
-        "the DNS server {server} is slow: half of its answers to {} take over {}",
+        "the DNS server {server} is slow: half of its answers to {} take {} or more",
         clients(&answered),
         span(median)
     );
@@ -393,16 +393,25 @@ fn truncated(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Ve
         return;
     }
     let mut claim = about(view, Kind::DNS_TRUNCATED, server, &cut);
+    let tries = view.evidence.connections.iter().filter(|tcp| {
+        cut.iter()
+            .any(|it| tcp.server == it.server && tcp.client.address == it.client.address)
+    });
+    let outcome = match tries.map(|it| it.is_refused()).max() {
+        None => "they are not asked for again over TCP",
+        Some(true) => "TCP connections to port 53 are refused",
+        Some(false) => "TCP connections to port 53 get no answer",
+    };
     claim.sentence = format!(
-        "answers of the DNS server {server} are too long for UDP, and {} does not get them over TCP \
-         ({} answers, such as {})",
+        "answers of the DNS server {server} to {} are truncated, and {outcome} ({}, such as those \
+         for {})",
         clients(&cut),
-        cut.len(),
+        plural(cut.len() as u64, "answer"),
         names(&cut)
     );
     claim.evidence.push(format!(
-        "{} truncated answers, no TCP connection of the client to port 53 that was answered",
-        cut.len()
+        "{} with the TC bit, no TCP connection of the client to port 53 that was answered",
+        plural(cut.len() as u64, "answer")
     ));
     claim.advice = format!(
         "`dig +tcp @{server} {}`: port 53 over TCP must be open",

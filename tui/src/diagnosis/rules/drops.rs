@@ -311,7 +311,7 @@ fn claim(
         ),
         "SOCKET_FILTER" => (
             Kind::POLICY_DROP,
-            format!("a filter on the socket at {server} of {node} drops {what}"),
+            format!("a filter on the socket {server} on {node} drops {what}"),
             format!("`ss -lbn 'sport = :{}'` there shows it (SO_ATTACH_FILTER)", server.port),
         ),
         "TC_INGRESS" | "TC_EGRESS" => (
@@ -321,7 +321,7 @@ fn claim(
         ),
         "NOT_SPECIFIED" if place.function.starts_with("netkit") => (
             Kind::POLICY_DROP,
-            format!("a program on the netkit pair of {node} drops {what}"),
+            format!("a program on the netkit pair to {node} drops {what}"),
             "`bpftool net` shows the programs; with Cilium: `cilium-dbg monitor -t drop`".to_owned(),
         ),
         "QDISC_DROP" | "QDISC_OVERLIMIT" | "QDISC_CONGESTED" | "FULL_RING" => (
@@ -331,7 +331,7 @@ fn claim(
         ),
         "TCP_CSUM" | "UDP_CSUM" | "IP_CSUM" | "ICMP_CSUM" => (
             Kind::CHECKSUM_ERRORS,
-            format!("{what} arrive damaged on {node}: wrong checksums"),
+            format!("{what} arrive damaged at {node}: their checksums are wrong"),
             "look at the link and its offloads: `ethtool -k`, `ethtool -S`".to_owned(),
         ),
         "IP_INNOROUTES" | "IP_OUTNOROUTES" | "IPV6_NOROUTES" => (
@@ -346,7 +346,7 @@ fn claim(
         ),
         "PKT_TOO_BIG" => (
             Kind::MTU_BLACK_HOLE,
-            format!("{what} are too big for the next link of {node}, and their sender does not learn of it"),
+            format!("{what} are too big for the next link of {node}, and the sender does not learn of it"),
             "`ip link` there shows the MTUs; ICMP \"fragmentation needed\" must reach the sender".to_owned(),
         ),
         "IP_INADDRERRORS" => (
@@ -356,18 +356,19 @@ fn claim(
         ),
         "SOCKET_RCVBUFF" | "PROTO_MEM" => (
             Kind::SOCKET_BUFFER,
-            format!("the receive buffer of the socket at {server} on {node} is full: it loses datagrams"),
+            format!("the receive buffer of the UDP socket {server} on {node} overflows: it drops datagrams of {who}"),
             format!("`ss -unmp 'sport = :{}'` there: the application reads too slowly", server.port),
         ),
         "TCP_LISTEN_OVERFLOW" => (
             Kind::ACCEPT_QUEUE_FULL,
-            format!("the accept queue of {server} on {node} is full: it drops connection attempts of {who}"),
+            format!("the accept queue of {server} on {node} is full: connection attempts of {who} are dropped"),
             format!("`ss -ltnp 'sport = :{}'` there: Recv-Q above Send-Q", server.port),
         ),
         "CPU_BACKLOG" => (
             Kind::CPU_OVERLOADED,
             format!("a CPU of {node} drops {what}: its backlog is full"),
-            "`cat /proc/net/softnet_stat`; spread the load (RPS) or raise `net.core.netdev_max_backlog`"
+            "`cat /proc/net/softnet_stat`; spread the load (RPS) or raise \
+             `net.core.netdev_max_backlog`"
                 .to_owned(),
         ),
         _ => (

@@ -80,7 +80,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 Kind::SYN_FLOOD,
                 format!(
                     "SYN flood against {server}: {half:.0} connections a second from {from} are \
-                     begun and never completed"
+                     never completed"
                 ),
                 format!(
                     "{} half-open and {} completed in {}; {} had a SYN-ACK",
@@ -103,7 +103,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 Kind::CONNECTION_CHURN,
                 format!(
                     "{} opens {completed:.0} short connections a second to {server}: its source \
-                     ports run out in TIME-WAIT",
+                     ports run out, held by TIME-WAIT",
                     list(&begun.clients)
                 ),
                 format!(

@@ -115,11 +115,7 @@ fn claim(
         since: sent.first,
         last: sent.last,
         count: sent.packets,
-        subjects: destinations
-            .iter()
-            .chain(&sources)
-            .take(8)
-            .map(|address| Subject::Host { address: *address })
+        subjects: Subject::hosts(destinations.iter().chain(&sources))
             .chain(view.device_subject(slot))
             .collect(),
         evidence: vec![format!(

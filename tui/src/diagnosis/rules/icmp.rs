@@ -167,8 +167,8 @@ fn error(
             (
                 Kind::TIME_EXCEEDED,
                 format!(
-                    "packets of {who} to {} run out of TTL at {from}: probably a routing loop \
-                     beyond it",
+                    "packets from {who} to {} exceed their TTL at {from}: probably a routing loop \
+                     behind it",
                     destination.address
                 ),
                 format!(
@@ -182,8 +182,7 @@ fn error(
             (
                 Kind::PATH_MTU,
                 format!(
-                    "the path from {who} to {} takes packets of up to {mtu} bytes only, as {from} \
-                     reports",
+                    "the path MTU from {who} to {} is {mtu} bytes, as {from} reports",
                     destination.address
                 ),
                 format!(
@@ -195,7 +194,8 @@ fn error(
         IcmpKind::ReassemblyTimeout => (
             Kind::FRAGMENTS,
             format!(
-                "fragments of {who} to {} never complete, as {from} reports",
+                "fragmented packets from {who} to {} are never complete: {from} reports that \
+                 reassembly timed out",
                 destination.address
             ),
             "look for loss or a filter that drops fragments on the way".to_owned(),

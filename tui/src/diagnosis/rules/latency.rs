@@ -57,8 +57,8 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 key: host.to_string(),
                 about: vec![*host],
                 sentence: format!(
-                    "the round trip to {host} takes {}, to {other} {}, both over {name}: the way to \
-                     {host} is slow",
+                    "the path to {host} is slow: a round trip takes {}, while one to {other} \
+                     takes {}, both over {name}",
                     span(*median),
                     span(*fast)
                 ),

@@ -14,8 +14,8 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             key: destination.to_string(),
             about: vec![destination],
             sentence: format!(
-                "routing loop: packets from {} to {destination} go in and out on {device} again \
-                 and again, each time with a smaller TTL",
+                "routing loop: packets from {} to {destination} pass {device} again and again, \
+                 each time with a smaller TTL",
                 found.source
             ),
             since: found.first,

@@ -71,8 +71,8 @@ fn together(asker: IpAddr, found: Vec<Claim>) -> Option<Claim> {
         kind: Kind::NEIGHBOR_UNREACHABLE,
         key: format!("by/{asker}"),
         sentence: format!(
-            "{asker} looks for {} addresses that nobody answers for: {}; it scans, or answers packets \
-             with forged sources",
+            "{asker} asks for {} addresses that nobody answers for: {}; it scans, or it answers \
+             packets with forged sources",
             addresses.len(),
             super::list(&addresses)
         ),
@@ -82,7 +82,7 @@ fn together(asker: IpAddr, found: Vec<Claim>) -> Option<Claim> {
         subjects: vec![Subject::Host { address: asker }],
         evidence: vec![format!(
             "{} for {} addresses without an answer",
-            plural(times, "question"),
+            plural(times, "request"),
             addresses.len()
         )],
         advice: format!(
@@ -137,10 +137,10 @@ fn unanswered(
     let here = answers(address.is_ipv6());
     let wanted = Wanted::of(view, address, asked.by);
     let name = view.device(device);
-    let times = plural(asked.unanswered.into(), "question");
+    let times = plural(asked.unanswered.into(), "request");
     let time = span(asked.last.saturating_sub(asked.since));
     let mut evidence = vec![format!(
-        "{protocol}: {} asked for {address} on {name}, {times} in {time}, no answer",
+        "{protocol}: {times} of {} for {address} on {name} in {time}, no answer",
         asked.by
     )];
     let (kind, sentence) = match (elsewhere, here) {
@@ -162,7 +162,7 @@ fn unanswered(
             (
                 Kind::NEIGHBOR_UNREACHABLE,
                 format!(
-                    "nobody answers {protocol} for {address}: {} asked {times} in {time} on \
+                    "nobody answers {protocol} for {address}: {} sent {times} in {time} on \
                      {name}; {role}{}",
                     asked.by,
                     wanted.waiting(address)
@@ -305,7 +305,7 @@ fn duplicates(view: &View<'_>, claims: &mut Vec<Claim>) {
             key: address.to_string(),
             about: vec![address],
             sentence: format!(
-                "two machines use the address {address}: {} both answer {asker} for it",
+                "two hosts use the address {address}: {} both answer the ARP requests of {asker}",
                 macs.join(" and ")
             ),
             since: replies.macs.iter().map(|it| it.1).min().unwrap_or(at),
@@ -313,7 +313,7 @@ fn duplicates(view: &View<'_>, claims: &mut Vec<Claim>) {
             count: times.into(),
             subjects: vec![Subject::Host { address }, Subject::Host { address: asker }],
             evidence: vec![format!(
-                "{times} times answers from different hardware addresses came within seconds"
+                "answers from different hardware addresses came within seconds, {times} times"
             )],
             not_looked_at: Vec::new(),
             advice: format!("find both: `ip neigh show {address}`, `arping -D {address}`"),
@@ -338,8 +338,8 @@ fn moves(view: &View<'_>, claims: &mut Vec<Claim>) {
             key: address.to_string(),
             about: vec![address],
             sentence: format!(
-                "the hardware address of {address} changes again and again on {name}: {} between \
-                 {macs} in {}",
+                "the hardware address of {address} keeps changing on {name}: {} between {macs} in \
+                 {}",
                 plural(sender.changes.into(), "change"),
                 span(last.saturating_sub(first))
             ),

@@ -64,8 +64,8 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
         (
             Kind::CONNECTION_LOST,
             format!(
-                "idle connections of {} to {server} are reset by something on the way after {}: it \
-                 has forgotten them",
+                "connections of {} to {server} that were idle for {} are reset by a firewall or \
+                 NAT on the path, which has forgotten them",
                 list(&clients),
                 span(idle)
             ),
@@ -77,7 +77,7 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
         (
             Kind::RESET_MIDSTREAM,
             format!(
-                "{} of {} to {server} {} reset by something between the ends",
+                "{} from {} to {server} {} reset by something on the path between them",
                 plural(flows.len() as u64, "connection"),
                 list(&clients),
                 if flows.len() == 1 { "was" } else { "were" },

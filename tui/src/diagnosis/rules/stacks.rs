@@ -19,6 +19,8 @@ const DAMAGED: u64 = 3;
 /// Packets that a queueing discipline drops: TCP's own way to find the rate
 /// drops one now and then.
 const QDISC_DROPS: u64 = 10;
+/// Packets that a CPU drops: a burst that ends at once is none that anybody notices.
+const BACKLOG_DROPS: u64 = 10;
 /// Addresses that a counter is about.
 const HOSTS: usize = 16;
 
@@ -29,19 +31,39 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         qdiscs(view, stack, claims);
         duplicates(view, stack, claims);
     }
+    backlogs(view, claims);
+}
+
+/// CPUs whose backlog of incoming packets is full.
+fn backlogs(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let drops = view.evidence.kernel.drops();
+    let flows = drops
+        .filter(|(place, _)| place.reason == "CPU_BACKLOG")
+        .flat_map(|(_, dropped)| dropped.flows.keys());
+    let hosts: BTreeSet<IpAddr> = flows
+        .flat_map(|flow| [flow.source(), flow.destination()])
+        .take(HOSTS)
+        .collect();
+    let whose = match hosts.is_empty() {
+        true => String::new(),
+        false => format!(", in traffic of {}", list(&hosts)),
+    };
     for (cpu, (first, last, dropped)) in &view.evidence.kernel.softnet {
+        if *dropped < BACKLOG_DROPS {
+            continue;
+        }
         claims.push(Claim {
             kind: Kind::CPU_OVERLOADED,
             key: format!("cpu{cpu}"),
-            about: Vec::new(),
+            about: hosts.iter().copied().collect(),
             sentence: format!(
-                "CPU {cpu} cannot keep up: it dropped {} that came in, as its backlog was full",
-                plural(*dropped, "packet")
+                "CPU {cpu} cannot keep up: its backlog is full, and it has dropped {}{whose}",
+                plural(*dropped, "incoming packet")
             ),
             since: *first,
             last: *last,
             count: *dropped,
-            subjects: Vec::new(),
+            subjects: Subject::hosts(&hosts).collect(),
             evidence: vec![format!(
                 "/proc/net/softnet_stat: {dropped} drops on CPU {cpu}"
             )],
@@ -177,7 +199,7 @@ const ROWS: &[Row] = &[
         least: EVENTS,
         name: "ReasmFails",
         reasons: &["FRAG_REASM_TIMEOUT", "FRAG_TOO_FAR", "DUP_FRAG"],
-        sentence: "fragments never complete at",
+        sentence: "fragmented packets are never complete at",
         advice: "look for loss on the way, or a filter that drops fragments",
     },
 ];
@@ -255,7 +277,7 @@ fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             kind: Kind::QDISC_DROPS,
             key: format!("{}/{device}", stack.last.namespace),
             sentence: format!(
-                "the queueing discipline {} on {device} of {name} drops packets: {}{}",
+                "the queueing discipline {} on {device} of {name} has dropped {}{}",
                 qdisc.kind,
                 plural(*drops, "packet"),
                 match about.len() {
@@ -291,8 +313,8 @@ fn duplicates(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             key: address.to_string(),
             about: vec![address],
             sentence: format!(
-                "another host has the address {address} of {name}, too: duplicate address detection \
-                 failed"
+                "another host uses the address {address} of {name} as well: duplicate address \
+                 detection failed"
             ),
             since: view.now,
             last: view.now,

@@ -85,12 +85,7 @@ fn claim(
             .map(|it| Subject::Host {
                 address: it.address,
             })
-            .chain(
-                clients
-                    .iter()
-                    .take(4)
-                    .map(|address| Subject::Host { address: *address }),
-            )
+            .chain(Subject::hosts(&clients))
             .chain(devices(view, stack))
             .collect(),
         evidence: vec![format!(

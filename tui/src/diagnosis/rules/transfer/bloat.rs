@@ -47,7 +47,7 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             key: to.to_string(),
             about: vec![to],
             sentence: format!(
-                "the round trip from {} to {to} takes {}, at best {}: a queue on the way is full",
+                "the round trip from {} to {to} takes {}, at best {}: a queue on the path is full",
                 from.address,
                 micros(socket.srtt),
                 micros(least)

@@ -113,7 +113,8 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
             it.sum.retransmitted * 4 < again && it.sum.packets * 2 > lost.sum.packets
         });
         let mut evidence = vec![format!(
-            "{} of {from} to {to} sent again on {name} ({:.1} % of the bytes), {} in the sequence",
+            "{} from {from} to {to} retransmitted on {name} ({:.1} % of the bytes), {} in the \
+             sequence numbers",
             plural(again, "segment"),
             share * 100.0,
             plural(lost.sum.gaps, "gap"),
@@ -149,7 +150,7 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
         let spurious = spurious(view);
         let (kind, sentence, advice) = if spurious * 3 > again {
             evidence.push(format!(
-                "{} duplicate SACKs: what was sent again had arrived",
+                "{} duplicate SACKs: what was retransmitted had arrived",
                 spurious
             ));
             let place = if lost.sum.gaps * 2 > again || lost.sum.gaps > RETRANSMISSIONS {
@@ -160,8 +161,8 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
             (
                 Kind::REORDERING,
                 format!(
-                    "segments from {from} to {to} are reordered or duplicated {place}: {again} sent \
-                     again ({:.1} % of the bytes), although they had arrived",
+                    "segments from {from} to {to} are reordered or duplicated {place}: {again} \
+                     retransmitted ({:.1} % of the bytes) although they had arrived",
                     share * 100.0
                 ),
                 "look for parallel paths (bonds, ECMP, several queues) on the way".to_owned(),
@@ -181,25 +182,28 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
             (
                 Kind::PACKET_LOSS,
                 format!(
-                    "{:.1} % of what {from} sends to {to} is lost before {name}, or comes there out of \
-                     order: {} in the sequence, {again} sent again",
+                    "{:.1} % of what {from} sends to {to} is lost before {name}, or arrives there out \
+                     of order: {} in the sequence numbers, {again} retransmitted",
                     share * 100.0,
                     plural(lost.sum.gaps, "gap"),
                 ),
                 format!(
-                    "look at the path from {from} to {name}: `tc -s qdisc`, `ip -s link`, `nstat -az | grep Reorder`"
+                    "look at the path from {from} to {name}: `tc -s qdisc`, `ip -s link`, `nstat \
+                     -az | grep Reorder`"
                 ),
             )
         } else {
             (
                 Kind::PACKET_LOSS,
                 format!(
-                    "{:.1} % of what {from} sends to {to} is lost behind {behind}: {} sent again",
+                    "{:.1} % of what {from} sends to {to} is lost behind {behind}: {} \
+                     retransmitted",
                     share * 100.0,
                     plural(again, "segment"),
                 ),
                 format!(
-                    "look at the path from {behind} to {to}: `tc -s qdisc`, `ip -s link`, and the devices beyond"
+                    "look at the path from {behind} to {to}: `tc -s qdisc`, `ip -s link`, and the \
+                     devices beyond"
                 ),
             )
         };

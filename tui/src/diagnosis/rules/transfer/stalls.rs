@@ -77,8 +77,8 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 };
                 (
                     format!(
-                        "a connection of {} to {server} is dead after {} of idleness{fresh}: something \
-                         on the way has probably forgotten it",
+                        "a connection of {} to {server} no longer works after it was idle for \
+                         {}{fresh}: a firewall or NAT on the path has probably forgotten it",
                         list(&clients),
                         span(stall.idle_before),
                     ),
@@ -89,9 +89,9 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             }
             Kind::MTU_BLACK_HOLE => (
                 format!(
-                    "packets of full size from {} to {} vanish: segments of {size} bytes are sent \
-                     again and again without an answer, small packets pass; probably an MTU black \
-                     hole",
+                    "full-size packets from {} to {} are lost: segments of {size} bytes are \
+                     retransmitted again and again without an answer, while small packets pass; \
+                     probably an MTU black hole",
                     from.address, to.address
                 ),
                 format!(
@@ -103,7 +103,7 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             ),
             _ => (
                 format!(
-                    "a connection between {} and {server} is stalled: {} of {} for {time} without an \
+                    "a connection between {} and {server} is stalled: {} by {} in {time}, no \
                      answer",
                     list(&clients),
                     plural(again, "retransmission"),

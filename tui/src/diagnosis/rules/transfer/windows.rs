@@ -44,8 +44,8 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 key: format!("{reader}<{writer}"),
                 about: vec![reader.address],
                 sentence: format!(
-                    "{who} does not read: its receive window is closed for {}, and {writer} waits to \
-                     send",
+                    "{who} does not read: its receive window has been closed for {}, and {writer} \
+                     waits to send",
                     span(time)
                 ),
                 since: closed,
@@ -53,7 +53,9 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 count: health.sums(Duration::ZERO)[at].zero_windows,
                 subjects: [
                     Some(Subject::flow(writer, reader, "tcp")),
-                    Some(Subject::Host { address: reader.address }),
+                    Some(Subject::Host {
+                        address: reader.address,
+                    }),
                     process,
                     view.device_subject(key.device),
                 ]
@@ -65,7 +67,10 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     span(time)
                 )],
                 not_looked_at: Vec::new(),
-                advice: format!("`ss -tmp dst {}` where {} lives: Recv-Q is full", writer.address, reader.address),
+                advice: format!(
+                    "`ss -tmp dst {}` where {} lives: Recv-Q is full",
+                    writer.address, reader.address
+                ),
             });
         }
     }
