@@ -4,6 +4,8 @@
 
 pub mod action;
 pub mod bindings;
+mod block;
+pub mod blocking;
 pub mod columns;
 pub mod criteria;
 pub mod effect;
@@ -41,6 +43,7 @@ use crate::traffic::Accounting;
 
 use action::Action;
 use bindings::{Context, Row};
+use blocking::Dialog;
 use columns::Columns;
 use filtering::Closed;
 use list::Scroll;
@@ -63,6 +66,10 @@ enum Overlay {
     Part,
     /// The columns of the flow table, to be chosen.
     Columns,
+    /// What is asked before packets are dropped.
+    Block,
+    /// The rules in force, to be lifted.
+    Lift,
 }
 
 /// The application.
@@ -145,6 +152,19 @@ impl App {
         self.overlay == Some(Overlay::Columns)
     }
 
+    /// What is asked before packets are dropped.
+    #[must_use]
+    pub fn dialog(&self) -> Option<&Dialog> {
+        let is_open = self.overlay == Some(Overlay::Block);
+        self.state.blocking.dialog.as_ref().filter(|_| is_open)
+    }
+
+    /// Whether it is asked which rule to lift.
+    #[must_use]
+    pub fn asks_lift(&self) -> bool {
+        self.overlay == Some(Overlay::Lift)
+    }
+
     /// Where all packets are.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
@@ -165,6 +185,8 @@ impl App {
             Some(Overlay::Help) => Context::Help,
             Some(Overlay::Part) => Context::Part,
             Some(Overlay::Columns) => Context::Columns,
+            Some(Overlay::Block) => Context::Block,
+            Some(Overlay::Lift) => Context::Lift,
             None if self.state.time_entry.is_some() => Context::Time,
             None if self.state.search.typing.is_some() => Context::Find,
             None if self.state.filtering.typing().is_some() => Context::Filter,

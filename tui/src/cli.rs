@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
+use crate::app::blocking::time;
 use crate::filter::{Filter, NamedFilters};
 
 pub mod completion;
@@ -142,9 +143,22 @@ pub struct WatchArgs {
     /// Going back in time.
     #[command(flatten)]
     pub history: HistoryArgs,
+    /// Dropping packets.
+    #[command(flatten)]
+    pub blocking: BlockingArgs,
     /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,
+}
+
+/// Whether packets may be dropped from the screen.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Blocking")]
+pub struct BlockingArgs {
+    /// Let the key B drop the packets of what is selected, after asking, for a limited
+    /// time (see nkview-block(1))
+    #[arg(long)]
+    pub allow_block: bool,
 }
 
 /// How much is remembered on the screen.
@@ -175,6 +189,9 @@ pub struct DemoArgs {
     /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
+    /// Dropping packets.
+    #[command(flatten)]
+    pub blocking: BlockingArgs,
 }
 
 /// Arguments of `nkview record`.
@@ -633,24 +650,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| (0.1..=86_400.0).contains(seconds))
         .map(Duration::from_secs_f64)
         .ok_or_else(|| "expected a number of seconds from 0.1 to 86400".to_owned())
-}
-
-/// From a second to a day: a number with its unit.
-fn time(text: &str) -> Result<Duration, String> {
-    let split = text.find(|it: char| !it.is_ascii_digit());
-    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
-    let scale = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let seconds = scale.zip(number.parse::<u64>().ok());
-    seconds
-        .and_then(|(scale, number)| number.checked_mul(scale))
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| "expected a time from 1s to 24h, such as 90s or 10m".to_owned())
 }
 
 fn lift(text: &str) -> Result<Lift, String> {

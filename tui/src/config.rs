@@ -59,6 +59,8 @@ pub struct Screen {
     pub window: u64,
     /// Bytes per second that are written for what moves by itself.
     pub max_draw_rate: NonZero<u32>,
+    /// Whether packets may be dropped, after asking.
+    pub allow_block: bool,
 }
 
 /// The terminal's background.

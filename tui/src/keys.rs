@@ -150,10 +150,12 @@ impl Keymap {
         match (bound, event.code) {
             (Some(binding), _) => Some(binding.action.clone()),
             (None, KeyCode::Char(character))
-                if matches!(context, Context::Filter | Context::Time | Context::Find)
-                    && !event
-                        .modifiers
-                        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+                if matches!(
+                    context,
+                    Context::Filter | Context::Time | Context::Find | Context::Block
+                ) && !event
+                    .modifiers
+                    .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
             {
                 Some(Action::Edit(Edit::Insert(character)))
             }

@@ -51,14 +51,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 ..options::live(&args.probe, &args.events)
             };
             terminal::check()?;
-            let user = User::read()?;
+            let user = User::read(args.blocking.allow_block)?;
             let keeping = Keeping::new(args.history);
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => {
             terminal::check()?;
-            let user = User::read()?;
+            let user = User::read(args.blocking.allow_block)?;
             give_up_all_but(privileges::for_demo())?;
             // Before the runtime's threads, which then live in its namespace.
             let demo = Demo::enter(args.faults)?;
@@ -89,7 +89,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Replay(args)) => {
             terminal::check()?;
-            let user = User::read()?;
+            // Nothing of it can be blocked, whatever the configuration says.
+            let user = User::read(false)?;
             let recording = Recording::open(&args.file)?;
             block_on(|signals| replay::show(recording, args.speed, args.screen, user, signals))
         }

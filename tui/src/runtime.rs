@@ -76,6 +76,8 @@ pub struct Options {
     pub preferences: Option<Preferences>,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
+    /// That packets may be dropped, if they may.
+    pub consent: Option<Consent>,
     /// Makes the source safe while this process is stopped.
     pub pause: Option<Pause>,
     /// Bytes per second that may be written for what nobody asked for.
@@ -86,6 +88,15 @@ pub struct Options {
     pub files: Option<Files>,
     /// What recordings begin with.
     pub head: Option<Head>,
+}
+
+/// The user's consent to drop packets, and whom that must not cut off.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// The SSH sessions through which the user may look.
+    pub sessions: Vec<OwnSession>,
+    /// Finds those that there are later.
+    pub find_sessions: fn() -> Vec<OwnSession>,
 }
 
 /// Shows a session in the terminal until the user leaves or `shutdown` is over,
@@ -112,6 +123,11 @@ pub async fn run(
         app.state.notify(Level::Warning, notice);
     }
     app.state.own = options.own;
+    let find_sessions = options.consent.as_ref().map(|it| it.find_sessions);
+    if let Some(consent) = options.consent {
+        app.state.blocking.is_allowed = true;
+        app.state.blocking.sessions = consent.sessions;
+    }
     app.state.push_down = PushDown::new(options.push_down);
     if let Some(preferences) = options.preferences {
         app.prefer(preferences);
@@ -145,6 +161,7 @@ pub async fn run(
             lookup: Dns::default(),
             keymap: options.keymap.clone(),
             pause: options.pause,
+            find_sessions,
             recall,
             recorders: &mut recorders,
         },
@@ -185,6 +202,8 @@ pub struct Deps<'a, L> {
     pub keymap: Keymap,
     /// Makes the source safe while this process is stopped.
     pub pause: Option<Pause>,
+    /// Finds the SSH sessions through which the user may look.
+    pub find_sessions: Option<fn() -> Vec<OwnSession>>,
     /// Remembers what is reported.
     recall: Recall,
     /// Writes recordings.
@@ -207,6 +226,7 @@ pub async fn drive<B>(
         lookup,
         keymap,
         pause,
+        find_sessions,
         mut recall,
         recorders,
     }: Deps<'_, impl Lookup>,
@@ -333,6 +353,10 @@ where
                     if let Err(reason) = started {
                         effects.extend(app.update(Action::Bundled(Err(reason))));
                     }
+                }
+                Effect::FindSessions => {
+                    let sessions = find_sessions.map_or_else(Vec::new, |find| find());
+                    effects.extend(app.update(Action::Sessions(sessions)));
                 }
                 Effect::Record => {
                     if let Some(state) = recorders.toggle() {

@@ -1,6 +1,7 @@
 //! Drawing: a pure function of the application's state, which returns where
 //! things stand.
 
+mod block;
 mod canvas;
 mod columns;
 mod filter;
@@ -53,6 +54,7 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
         return canvas.geometry;
     }
     let tabs = header::draw(&mut canvas, app, &mut area);
+    block::banner(&mut canvas, app, &mut area);
     let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
     let cursor = timeline::draw(&mut canvas, app, &mut area).or(cursor);
@@ -67,6 +69,7 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     if app.chooses_columns() {
         columns::draw(&mut canvas, app, area);
     }
+    let cursor = block::draw(&mut canvas, app, area).or(cursor);
     if app.helps() {
         help::draw(&mut canvas, app, area);
     }

@@ -142,6 +142,7 @@ const APP: &[(&str, Names)] = &[
     ("hostnames", Only(&["ends"])),
     ("own", Only(&["ends"])),
     ("criteria", Only(&["own"])),
+    ("blocking", Only(&["criteria", "ends", "line", "own"])),
     ("columns", Only(&["list", "order"])),
     ("host_column", Only(&["order"])),
     ("item", Only(&["group"])),
@@ -156,6 +157,7 @@ const APP: &[(&str, Names)] = &[
             "item",
             "line",
             "list",
+            "own",
             "past",
             "tab",
             "timeline",
@@ -179,6 +181,7 @@ const APP: &[(&str, Names)] = &[
     (
         "state",
         Only(&[
+            "blocking",
             "criteria",
             "filtering",
             "hostnames",
@@ -198,6 +201,7 @@ const APP: &[(&str, Names)] = &[
         Only(&[
             "action",
             "bindings",
+            "blocking",
             "columns",
             "criteria",
             "ends",
@@ -214,6 +218,7 @@ const APP: &[(&str, Names)] = &[
         ]),
     ),
     // Parts of the application itself.
+    ("block", All),
     ("narrowing", All),
     ("navigation", All),
     ("time", All),

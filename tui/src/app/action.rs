@@ -8,6 +8,7 @@ use super::host_column::HostColumn;
 use super::item::Item;
 use super::line::Edit;
 use super::list::{Extent, Find, Motion};
+use super::own::OwnSession;
 use super::past::Past;
 use super::tab::Tab;
 use super::timeline::Step;
@@ -46,6 +47,10 @@ pub enum Action {
     Bundle,
     /// A bundle was written to this file, or the reason why not.
     Bundled(Result<String, String>),
+    /// Ask whether to drop what is selected, or to lift what is dropped.
+    Block,
+    /// These are the SSH sessions through which the user may look.
+    Sessions(Vec<OwnSession>),
     /// Start or stop recording to a file.
     Record,
     /// Play a recording faster.

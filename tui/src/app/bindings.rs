@@ -29,6 +29,10 @@ pub enum Context {
     Part,
     /// While the columns are chosen.
     Columns,
+    /// While it is asked whether to drop packets.
+    Block,
+    /// While it is asked whether to lift a rule.
+    Lift,
     /// While the help is open.
     Help,
 }
@@ -42,6 +46,8 @@ impl Context {
             Self::Find,
             Self::Part,
             Self::Columns,
+            Self::Block,
+            Self::Lift,
             Self::Help,
             Self::Always,
         ];
@@ -62,6 +68,8 @@ impl Context {
             Self::Find => "While searching",
             Self::Part => "While removing a part of the filter",
             Self::Columns => "While choosing columns",
+            Self::Block => "Before dropping packets",
+            Self::Lift => "While packets are dropped, after B",
             Self::Help => "In this help",
         }
     }
@@ -78,6 +86,8 @@ impl Context {
             Self::Find => "find",
             Self::Part => "part",
             Self::Columns => "columns",
+            Self::Block => "block",
+            Self::Lift => "lift",
             Self::Help => "help",
         }
     }
@@ -113,6 +123,8 @@ impl Context {
             Self::Find => FIND,
             Self::Part => PART,
             Self::Columns => COLUMNS,
+            Self::Block => BLOCK,
+            Self::Lift => LIFT,
             Self::Help => HELP,
             Self::Always => ALWAYS,
         }
@@ -189,6 +201,7 @@ const MAIN: &[Row] = &[
     row(",", "slower", A::Slower, "", "Play a recording more slowly"),
     row("R", "record", A::Record, "", "Start or stop recording to a file in the working directory"),
     row("x", "bundle", A::Bundle, "", "Write what is remembered to an archive: recording, packets, devices, doctor, problems"),
+    row("B", "block", A::Block, "", "Drop the packets of what is selected, after asking; needs --allow-block. Again: lift"),
     row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
     row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),
@@ -287,6 +300,31 @@ const COLUMNS: &[Row] = &[
     row("Down j", "move-down", A::Move(Motion::Down), "", "Down"),
     row("Home g", "move-first", A::Move(Motion::First), "", "To the first"),
     row("End G", "move-last", A::Move(Motion::Last), "", "To the last"),
+];
+
+#[rustfmt::skip]
+const BLOCK: &[Row] = &[
+    row("Enter", "accept", A::Accept, "next", "Go on to the next question, after the last one drop the packets"),
+    row("Esc", "back", A::Back, "leave", "Leave; nothing is dropped"),
+    row("Up", "previous-rule", A::Edit(Edit::Earlier), "", "The previous rule"),
+    row("Down", "next-rule", A::Edit(Edit::Later), "another rule", "The next rule: of the flow, its service, its remote end"),
+    row("Tab", "next-field", A::Edit(Edit::Complete), "time or word", "Go on to the other line"),
+    row("Left", "edit-left", A::Edit(Edit::Left), "", "Left"),
+    row("Right", "edit-right", A::Edit(Edit::Right), "", "Right"),
+    row("Home Ctrl-A", "edit-start", A::Edit(Edit::Start), "", "To the start"),
+    row("End Ctrl-E", "edit-end", A::Edit(Edit::End), "", "To the end"),
+    row("Backspace Ctrl-H", "edit-backspace", A::Edit(Edit::Backspace), "", "Delete the character before the cursor"),
+    row("Del Ctrl-D", "edit-delete", A::Edit(Edit::Delete), "", "Delete the character under the cursor"),
+    row("Ctrl-U", "edit-delete-to-start", A::Edit(Edit::DeleteToStart), "clear", "Delete to the start"),
+];
+
+#[rustfmt::skip]
+const LIFT: &[Row] = &[
+    row("Enter", "accept", A::Accept, "lift", "Lift the selected rule"),
+    row("Esc q", "back", A::Back, "keep", "Keep the rules as they are"),
+    row("B", "block", A::Block, "block more", "Block what is selected, too"),
+    row("Up k", "move-up", A::Move(Motion::Up), "", "Up"),
+    row("Down j", "move-down", A::Move(Motion::Down), "", "Down"),
 ];
 
 #[rustfmt::skip]

@@ -29,6 +29,9 @@ pub enum Effect {
     },
     /// Write a bundle of what is remembered, with these problems in words.
     Bundle(String),
+    /// Find the SSH sessions through which the user may look;
+    /// [`Action::Sessions`](super::action::Action::Sessions) is the answer.
+    FindSessions,
     /// Start recording to a file, or stop.
     Record,
     /// Stop until the shell continues it.

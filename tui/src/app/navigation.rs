@@ -13,6 +13,7 @@ use crate::model::Level;
 impl App {
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
+        self.close_dialog();
         self.overlay = None;
         self.refresh();
     }
@@ -21,6 +22,7 @@ impl App {
     /// clears the selection.
     pub(super) fn back(&mut self) {
         if self.overlay.take().is_some() {
+            self.close_dialog();
             return;
         }
         if self.state.time_entry.take().is_some() || self.state.search.typing.take().is_some() {
@@ -105,7 +107,12 @@ impl App {
     }
 
     pub(super) fn step(&mut self, motion: Motion) {
-        if self.helps() {
+        if self.dialog().is_some() {
+            return;
+        }
+        if self.asks_lift() {
+            self.choose_block(motion);
+        } else if self.helps() {
             self.help.step(motion);
         } else if self.chooses_columns() {
             self.views.flows.columns.step(motion);
@@ -115,6 +122,9 @@ impl App {
     }
 
     pub(super) fn scroll(&mut self, rows: i32) {
+        if self.dialog().is_some() || self.asks_lift() {
+            return;
+        }
         if self.helps() {
             self.help.scroll(rows);
         } else if self.chooses_columns() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use probe_common::FlowKey;
 
+use super::blocking::Blocking;
 use super::criteria::Criteria;
 use super::filtering::{Closed, Filtering};
 use super::hostnames::HostNames;
@@ -80,6 +81,8 @@ pub struct State {
     pub(super) remembered: Option<Moment>,
     /// The file that is recorded to.
     pub recording: Option<String>,
+    /// Dropping packets.
+    pub blocking: Blocking,
     /// What is worth a look, in the order of time, and up to where it is known.
     pub(super) marks: (Vec<Mark>, Moment),
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
@@ -120,6 +123,7 @@ impl State {
             past: None,
             remembered: None,
             recording: None,
+            blocking: Blocking::default(),
             marks: (Vec::new(), Moment::ZERO),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
@@ -319,6 +323,7 @@ impl State {
         self.live
             .keep_closed(self.filtering.closed() == Closed::Keep);
         self.frozen = None;
+        self.blocking.follow(&[]);
         self.diagnoses.clear();
         self.notices = Notices::default();
         self.clock = self.session.wall_clock();

@@ -51,6 +51,7 @@ impl App {
             }
             Action::Recording(state) => return self.recording(state),
             Action::Bundled(written) => return self.bundled(written),
+            Action::Sessions(sessions) => return self.sessions(sessions),
             Action::Used(usage) => {
                 self.state.usage = Some(usage);
                 return Vec::new();
@@ -90,6 +91,15 @@ impl App {
             Action::Accept if self.state.search.typing.is_some() => {
                 self.state.search.typing = None;
             }
+            Action::Block => effects.extend(self.block()),
+            Action::Edit(edit) if self.dialog().is_some() => {
+                let host = self.state.live.host(self.state.host);
+                if let Some(dialog) = &mut self.state.blocking.dialog {
+                    dialog.edit(edit, host);
+                }
+            }
+            Action::Accept if self.dialog().is_some() => effects.extend(self.accept_block()),
+            Action::Accept if self.asks_lift() => effects.extend(self.accept_lift()),
             Action::Edit(edit) if self.state.time_entry.is_some() => {
                 if let Some(entry) = &mut self.state.time_entry {
                     entry.is_wrong = false;
@@ -205,6 +215,7 @@ impl App {
                 if self.state.past.is_some() {
                     self.state.find_marks();
                 }
+                self.look_at_block();
                 if !self.state.is_still() {
                     self.state.diagnose();
                     self.recompute(|view, state| view.advance(state));
@@ -218,8 +229,17 @@ impl App {
             }
             Event::Notice(notice) => self.state.notices.push(notice),
             Event::Reach(_) => self.refresh(),
-            Event::Blocks(_) | Event::Reply(_) | Event::Signals(_) => return Vec::new(),
+            Event::Blocks(blocks) => {
+                self.state.blocking.follow(&blocks);
+                if self.state.blocking.rules.is_empty() && self.asks_lift() {
+                    self.overlay = None;
+                }
+            }
+            Event::Reply(_) | Event::Signals(_) => return Vec::new(),
             Event::Ended(reason) => {
+                // The kernel lifts the rules of a source that ends.
+                self.state.blocking.follow(&[]);
+                self.close_dialog();
                 self.state.notify(Level::Warning, reason.clone());
                 self.state.ended = Some(reason);
             }

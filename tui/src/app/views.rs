@@ -160,6 +160,12 @@ pub trait View {
         None
     }
 
+    /// The rules that would drop what is selected, the narrowest first; nothing where
+    /// nothing is selected.
+    fn rules(&self, _: &State) -> Option<Vec<String>> {
+        None
+    }
+
     /// The addresses in its visible rows, at most this many.
     fn addresses(&self, _page: usize, _: &State) -> Vec<IpAddr> {
         Vec::new()

@@ -23,6 +23,7 @@ use crate::model::{BLOCK_PROGRAM, BlockId, BlockRule};
 
 pub mod compile;
 pub mod elsewhere;
+pub mod journal;
 pub mod tally;
 
 /// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/src/block/`.

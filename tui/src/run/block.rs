@@ -13,6 +13,7 @@ use super::print::unless_closed;
 use super::signals::Signals;
 use super::start::{finish, start};
 use super::{in_locale, own};
+use crate::app::blocking::{LONG, refusal};
 use crate::cli::{BlockArgs, Lift};
 use crate::export::{Selection, Sink, Top};
 use crate::filter::{self, Filter, FilterError};
@@ -21,17 +22,12 @@ use crate::model::{
     Watch,
 };
 use crate::probe::Sizes;
-use crate::probe::block::{Standing, elsewhere};
+use crate::probe::block::{Standing, elsewhere, journal};
 use crate::probe::live::{Events, Options};
 use crate::probe::preflight::{self, NO_NETKIT};
 use crate::source::Source;
 use crate::text::{clean, duration, is_glob, plural};
 
-mod journal;
-mod refusal;
-
-/// Above this it is asked once more.
-const LONG: Duration = Duration::from_secs(3600);
 /// For how long it looks before it asks.
 const LOOK: Duration = Duration::from_secs(3);
 /// Flows that are shown before it asks.
@@ -369,14 +365,12 @@ async fn follow(
     signals: &mut Signals,
 ) -> anyhow::Result<ExitCode> {
     let mut line = Progress::default();
-    let mut has_begun = false;
     let mut last: Option<Block> = None;
     loop {
         let envelope = tokio::select! {
             biased;
             () = signals.any() => {
                 let text = format!("lifted by a signal: {}", plan.rule.text);
-                journal::write(&text);
                 line.end(&summary(&text, last.as_ref()));
                 return Ok(ExitCode::SUCCESS);
             }
@@ -388,12 +382,8 @@ async fn follow(
                 reply
                     .result
                     .map_err(|reason| anyhow::anyhow!("nothing is blocked: {reason}"))?;
-                has_begun = true;
             }
             Event::Notice(notice) if notice.level == Level::Warning => {
-                if has_begun || notice.text.starts_with("blocking ") {
-                    journal::write(&notice.text);
-                }
                 line.end(&clean(&notice.text));
             }
             Event::Blocks(blocks) => match blocks.into_iter().next() {

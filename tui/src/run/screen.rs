@@ -11,7 +11,7 @@ use crate::cli::{HistoryArgs, ScreenArgs};
 use crate::config::Config;
 use crate::files::Files;
 use crate::probe::live::Options;
-use crate::runtime;
+use crate::runtime::{self, Consent};
 use crate::source::Source;
 
 /// What is known of the user, from files that only privileges that are given up
@@ -21,6 +21,8 @@ pub struct User {
     /// Why the configuration could not be read.
     notice: Option<String>,
     own: Option<OwnSession>,
+    /// That packets may be dropped, if they may.
+    consent: Option<Consent>,
 }
 
 /// What a live screen keeps of what it shows.
@@ -42,16 +44,22 @@ impl Keeping {
 }
 
 impl User {
-    /// Reads it.
+    /// Reads it. `allow_block` is whether packets may be dropped, also where the
+    /// configuration does not say so.
     ///
     /// # Errors
     /// When something in the configuration is wrong.
-    pub fn read() -> anyhow::Result<Self> {
+    pub fn read(allow_block: bool) -> anyhow::Result<Self> {
         let (config, notice) = Config::load(variable)?;
+        let consent = (allow_block || config.screen.allow_block).then(|| Consent {
+            sessions: own::sessions(),
+            find_sessions: own::sessions,
+        });
         Ok(Self {
             config,
             notice,
             own: own::session(),
+            consent,
         })
     }
 }
@@ -77,6 +85,7 @@ pub async fn present(
         config,
         notice,
         own,
+        consent,
     }: User,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
@@ -116,6 +125,7 @@ pub async fn present(
         keymap,
         preferences: Some(preferences),
         own,
+        consent,
         pause,
         history: keeping.as_ref().map_or(0, |keeping| keeping.history),
         files: keeping.and_then(|keeping| keeping.files),

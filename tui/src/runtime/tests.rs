@@ -11,6 +11,7 @@ use crate::model::Command;
 use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
 
+mod block;
 mod bytes;
 
 /// Shows the synthetic source in this terminal: `NKVIEW_LOOK` may hold `ascii`,
@@ -126,6 +127,7 @@ fn deps() -> Deps<'static, Calls> {
         lookup: Calls,
         keymap: Keymap::default(),
         pause: None,
+        find_sessions: None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::model::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
 
+mod block;
 mod views;
 
 fn empty(appearance: Appearance) -> App {

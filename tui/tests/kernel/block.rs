@@ -4,6 +4,7 @@
 mod blocking;
 mod ending;
 mod judging;
+mod screen;
 mod traffic;
 
 use crate::Test;
@@ -12,5 +13,6 @@ pub fn tests() -> Vec<Test> {
     let mut tests = judging::tests();
     tests.extend(traffic::tests());
     tests.extend(ending::tests());
+    tests.extend(screen::tests());
     tests
 }

@@ -131,6 +131,10 @@ impl View for DevicesView {
         Some(self.selected(state)?.name.clone())
     }
 
+    fn rules(&self, state: &State) -> Option<Vec<String>> {
+        Some(vec![format!("{}:", self.selected(state)?.name)])
+    }
+
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
             Action::Watch => self.toggle(state),

@@ -7,6 +7,7 @@ use probe_common::{Direction, FlowKey};
 use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
+use crate::app::blocking::rules_of_flow;
 use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
 use crate::app::criteria::{Criteria, counted};
 use crate::app::ends::{self, Side};
@@ -402,6 +403,12 @@ impl View for FlowsView {
 
     fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
         Some(subject.of_flow(&self.list.selected()?))
+    }
+
+    fn rules(&self, state: &State) -> Option<Vec<String>> {
+        let key = self.list.selected()?;
+        let device = state.picture().devices.names().get(key.device);
+        Some(rules_of_flow(&key, device))
     }
 
     fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {

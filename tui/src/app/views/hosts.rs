@@ -283,6 +283,33 @@ impl HostsView {
         self.list.rewind();
     }
 
+    /// The filter that shows the flows of the selected group.
+    fn words(&self, state: &State) -> Option<String> {
+        Some(match self.list.selected()? {
+            HostGroup::Prefix(prefix) => format!("{} {prefix}", self.by.side().name()),
+            HostGroup::EtherType(number) => format!("ether {number:#06x}"),
+            HostGroup::Service {
+                client,
+                server,
+                port,
+                protocol,
+            } => format!("proto {protocol} and port {port} and host {client} and host {server}"),
+            // Whatever a filter could not read stands for itself.
+            HostGroup::Process(number) => {
+                let plain =
+                    |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
+                let name = self.labels.name(number).chars();
+                let pattern: String = name.map(|c| if plain(c) { c } else { '?' }).collect();
+                format!("process {pattern}")
+            }
+            HostGroup::Device(slot) => {
+                format!("dev {}", state.picture().devices.names().get(slot))
+            }
+            HostGroup::Other if self.by == Grouping::Process => "not process *".to_owned(),
+            HostGroup::Other => "not portrange 0-65535".to_owned(),
+        })
+    }
+
     /// Hides the groups in the selected one, or selects the one that it is in.
     fn fold(&mut self) {
         let selected = self.list.selected();
@@ -355,31 +382,14 @@ impl View for HostsView {
 
     /// Shows the flows of the selected group.
     fn open(&mut self, state: &State) -> Outcome {
-        let text = match self.list.selected() {
-            Some(HostGroup::Prefix(prefix)) => format!("{} {prefix}", self.by.side().name()),
-            Some(HostGroup::EtherType(number)) => format!("ether {number:#06x}"),
-            Some(HostGroup::Service {
-                client,
-                server,
-                port,
-                protocol,
-            }) => format!("proto {protocol} and port {port} and host {client} and host {server}"),
-            // Whatever a filter could not read stands for itself.
-            Some(HostGroup::Process(number)) => {
-                let plain =
-                    |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
-                let name = self.labels.name(number).chars();
-                let pattern: String = name.map(|c| if plain(c) { c } else { '?' }).collect();
-                format!("process {pattern}")
-            }
-            Some(HostGroup::Device(slot)) => {
-                format!("dev {}", state.picture().devices.names().get(slot))
-            }
-            Some(HostGroup::Other) if self.by == Grouping::Process => "not process *".to_owned(),
-            Some(HostGroup::Other) => "not portrange 0-65535".to_owned(),
-            None => return Outcome::Say(NONE_SELECTED),
+        let Some(text) = self.words(state) else {
+            return Outcome::Say(NONE_SELECTED);
         };
         Filter::parse(&text).map_or(Outcome::Done, Outcome::ShowFlows)
+    }
+
+    fn rules(&self, state: &State) -> Option<Vec<String>> {
+        Some(vec![self.words(state)?])
     }
 
     fn close(&mut self) -> bool {

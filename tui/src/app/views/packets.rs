@@ -7,6 +7,7 @@ use probe_common::FlowKey;
 use super::{Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
+use crate::app::blocking::rules_of_flow;
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
@@ -146,6 +147,12 @@ impl View for PacketsView {
 
     fn filters(&self, subject: Subject, state: &State) -> Option<Vec<Filter>> {
         Some(subject.of_flow(&self.selected_flow(state)?))
+    }
+
+    fn rules(&self, state: &State) -> Option<Vec<String>> {
+        let key = self.selected_flow(state)?;
+        let device = state.picture().devices.names().get(key.device);
+        Some(rules_of_flow(&key, device))
     }
 
     fn addresses(&self, page: usize, state: &State) -> Vec<IpAddr> {

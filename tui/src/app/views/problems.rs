@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Badge, Browsed, Outcome, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
+use crate::app::blocking::rules_of_finding;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
@@ -122,6 +123,10 @@ impl View for ProblemsView {
 
     fn copy(&self, state: &State) -> Option<String> {
         Some(self.selected(state)?.to_text())
+    }
+
+    fn rules(&self, state: &State) -> Option<Vec<String>> {
+        Some(rules_of_finding(self.selected(state)?))
     }
 
     fn act(&mut self, action: &Action, state: &State) -> Outcome {

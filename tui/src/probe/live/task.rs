@@ -16,7 +16,7 @@ use super::selection::Selection;
 use crate::model::{
     BlockEnded, Command, Envelope, Event, Level, Moment, Notice, Reply, Request, RequestId, Watch,
 };
-use crate::probe::block::Owner;
+use crate::probe::block::{Owner, journal};
 use crate::probe::change::Change;
 use crate::probe::collect::intervals::Targets;
 use crate::probe::collect::{Schedule, stacks};
@@ -104,6 +104,13 @@ impl Task {
             self.publish();
             // Whatever takes time now: nothing is dropped any more.
             self.rules.lift_all();
+            for block in self.rules.describe() {
+                tracing::info!(rule = block.id.0, "dropped packets by a rule until the end");
+                journal::write(&format!(
+                    "{} is not blocked any more: nkview ends",
+                    block.rule
+                ));
+            }
             self.collectors.before_end();
             self.watched.detach_all();
             for event in self.collectors.finish() {
@@ -249,7 +256,7 @@ impl Task {
                 let places = self.watched.places();
                 let now = self.moment();
                 let begun = block_in_place(|| self.rules.begin(rule, *time, now, &places));
-                if begun.is_ok() {
+                if let Ok(id) = begun {
                     let text = format!(
                         "blocking {} for {}: user {}, process {}",
                         rule.text,
@@ -257,6 +264,8 @@ impl Task {
                         Owner::this().uid,
                         std::process::id()
                     );
+                    tracing::info!(rule = id.0, ?time, "began to drop packets");
+                    journal::write(&text);
                     self.notice(Level::Warning, text);
                 }
                 self.report_blocks();
@@ -327,6 +336,13 @@ impl Task {
                     block.rule,
                     plural(packets, "packet")
                 );
+                tracing::info!(
+                    rule = block.id.0,
+                    packets,
+                    ?end,
+                    "dropped packets by a rule"
+                );
+                journal::write(&text);
                 self.notice(Level::Warning, text);
             }
         }

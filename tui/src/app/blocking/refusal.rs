@@ -12,6 +12,9 @@ mod tests;
 
 /// Refuses a rule that would cut off one of these sessions. Whether they come through
 /// the rule's devices is not asked: routes change.
+///
+/// # Errors
+/// The reason.
 pub fn of_sessions(filter: &Filter, sessions: &[OwnSession]) -> Result<(), String> {
     let is_cut = |session: &OwnSession| {
         session.keys().iter().any(|key| {
@@ -30,6 +33,9 @@ pub fn of_sessions(filter: &Filter, sessions: &[OwnSession]) -> Result<(), Strin
 
 /// Refuses a rule that is about more than certain addresses or ports, or about what
 /// the network itself depends on, unless it is for one container alone.
+///
+/// # Errors
+/// The reason.
 pub fn of_everything(rule: &BlockRule, all: bool, devices: &[&Device]) -> Result<(), String> {
     if let Some(device) = devices.iter().find(|device| is_loopback(device)) {
         return Err(format!(
@@ -51,7 +57,7 @@ pub fn of_everything(rule: &BlockRule, all: bool, devices: &[&Device]) -> Result
     };
     if !all {
         return Err(format!(
-            "{what}; add --all if that is meant, for one container's device"
+            "{what}; if that is meant, `nkview block --all` drops it on one container's device"
         ));
     }
     let is_one = rule.devices.len() == 1 && !crate::text::is_glob(&rule.devices[0]);
@@ -65,6 +71,7 @@ pub fn of_everything(rule: &BlockRule, all: bool, devices: &[&Device]) -> Result
 }
 
 /// Whether it is the machine's device to itself.
+#[must_use]
 pub fn is_loopback(device: &Device) -> bool {
     device.kind == DeviceKind::Other("loopback".to_owned())
 }
