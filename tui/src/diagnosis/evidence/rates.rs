@@ -8,6 +8,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use probe_common::parse::number::{ip, tcp};
 
+use super::connections;
 use super::datagrams::ends;
 use crate::diagnosis::decode::Endpoint;
 use crate::model::{Interval, Moment};
@@ -40,6 +41,8 @@ pub type Services = HashMap<(u32, Endpoint), Begun>;
 /// The connections begun lately.
 #[derive(Clone, Debug, Default)]
 pub struct Rates {
+    /// When a connection to a service was last completed.
+    completed: HashMap<Endpoint, Moment>,
     intervals: VecDeque<(Moment, Duration, Services)>,
 }
 
@@ -74,17 +77,27 @@ impl Rates {
             }
             let begun = services.entry((key.device, to)).or_default();
             let [mine, theirs] = [flags[client], flags[1 - client]];
+            // A reset without a SYN-ACK is a refusal: its client is no attacker.
+            let is_refused = theirs & tcp::RST != 0 && theirs & tcp::SYN == 0;
+            if is_refused {
+                continue;
+            }
             if mine & tcp::ACK == 0 {
                 begun.syn_only += 1;
                 begun.answered += u32::from(theirs & tcp::SYN != 0);
             } else {
                 begun.completed += 1;
+                if self.completed.len() < SERVICES || self.completed.contains_key(&to) {
+                    self.completed.insert(to, interval.at);
+                }
                 begun.short += u32::from((mine | theirs) & (tcp::FIN | tcp::RST) != 0);
             }
             if begun.clients.len() < CLIENTS {
                 begun.clients.insert(from.address);
             }
         }
+        self.completed
+            .retain(|_, at| interval.at.saturating_sub(*at) < connections::WINDOW);
         self.intervals
             .push_back((interval.at, interval.length, services));
         while let Some((at, ..)) = self.intervals.front()
@@ -92,6 +105,12 @@ impl Rates {
         {
             self.intervals.pop_front();
         }
+    }
+
+    /// When a connection to a service was last completed, whether it was captured or not.
+    #[must_use]
+    pub fn completed(&self, server: Endpoint) -> Option<Moment> {
+        self.completed.get(&server).copied()
     }
 
     /// The last intervals, oldest first: end, length, and what was begun by

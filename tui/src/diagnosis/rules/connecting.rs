@@ -153,7 +153,7 @@ fn refused(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &mu
     // A server that was started again in between works.
     let last = attempts.iter().map(Attempt::last).max().unwrap_or_default();
     let works = service.established.iter().any(|it| it.last() > last);
-    if works {
+    if works || view.evidence.rates.completed(server) > Some(last) {
         return;
     }
     let resets: Vec<_> = attempts

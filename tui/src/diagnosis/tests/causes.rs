@@ -307,3 +307,43 @@ fn a_cause_at_one_port_does_not_explain_what_is_wrong_at_another() {
     let ids: Vec<_> = findings.list().into_iter().map(|it| it.id).collect();
     assert_eq!(ids, ["firewall-drop/80", "syn-unanswered/443"]);
 }
+
+/// The counters of connections to the server, by the flags of the client and of the
+/// server.
+fn tcp(ports: std::ops::Range<u16>, flags: [u8; 2]) -> Vec<FlowCounts> {
+    let flow = |port| {
+        let mut flow = udp(port, 0, [1, 1]);
+        flow.key.protocol = protocol::TCP;
+        flow.key.remote_port = 5432;
+        // In is sent by the remote end, the server.
+        flow.value.directions[0].tcp_flags = flags[1];
+        flow.value.directions[1].tcp_flags = flags[0];
+        flow
+    };
+    ports.map(flow).collect()
+}
+
+#[test]
+fn connections_that_are_refused_in_masses_are_no_syn_flood() {
+    use probe_common::parse::number::tcp::{ACK, RST, SYN};
+    for (theirs, kinds) in [(RST | ACK, vec![]), (SYN | ACK, vec!["syn-flood"])] {
+        let mut lab = Lab::new();
+        for second in 0..4 {
+            let ports = 20_000 + second * 100..20_100 + second * 100;
+            lab.count(tcp(ports, [SYN, theirs]));
+        }
+        assert_eq!(lab.kinds(), kinds);
+    }
+}
+
+#[test]
+fn a_port_that_refused_works_again_though_no_packet_of_that_was_captured() {
+    use probe_common::parse::number::tcp::{ACK, SYN};
+    let mut lab = Lab::new();
+    for attempt in 0..3 {
+        lab.syn(40000 + attempt, 7);
+        refuse(&mut lab, 40000 + attempt, 7, 64);
+    }
+    lab.count(tcp(30_000..30_001, [SYN | ACK, SYN | ACK]));
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
