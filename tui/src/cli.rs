@@ -501,6 +501,16 @@ pub enum PairMode {
     L3,
 }
 
+/// Which end of a veth pair is local.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Local {
+    /// What the pair leads to
+    #[default]
+    Container,
+    /// This side
+    Host,
+}
+
 /// How to count.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Counting")]
@@ -517,6 +527,11 @@ pub struct ProbeArgs {
     /// past that hook (bpf_redirect_peer), but not those dropped behind it
     #[arg(long)]
     pub cover_redirect: bool,
+    /// Which end of a veth pair is local whose other end is in another network
+    /// namespace: the container that it leads to, or this host. "In" is towards the local
+    /// end. Of netkit it is always the container
+    #[arg(long, value_enum, value_name = "END", default_value_t)]
+    pub local: Local,
     /// Watch the device of the default route, too. Each packet of the node then runs
     /// the program; a packet of a watched pair that leaves by it is summed once
     #[arg(long)]
@@ -582,21 +597,23 @@ pub struct ScreenArgs {
 }
 
 /// What decides how this machine is watched, which a recording has behind it.
-const WATCHING: [&str; 7] = [
+const WATCHING: [&str; 8] = [
     "devices",
     "interval",
     "max_flows",
     "cover_redirect",
+    "local",
     "no_trace",
     "events_per_second",
     "every_packet",
 ];
 /// As [`WATCHING`], where a pair can be made, too.
-const LIVE: [&str; 11] = [
+const LIVE: [&str; 12] = [
     "devices",
     "interval",
     "max_flows",
     "cover_redirect",
+    "local",
     "no_trace",
     "events_per_second",
     "every_packet",

@@ -23,8 +23,8 @@ mod tuple;
 pub use block::{BLOCK_PROGRAM, Block, BlockEnd, BlockEnded, BlockId, BlockRule, Dropped};
 pub use clock::{Anchor, WallClock};
 pub use device::{
-    Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, Namespace, Netkit, Peer,
-    PeerDevice, Pod, Watch,
+    Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, LocalEnd, Namespace, Netkit,
+    Peer, PeerDevice, Pod, Watch,
 };
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};

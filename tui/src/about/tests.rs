@@ -76,6 +76,7 @@ fn owned_flow() -> (Vec<Device>, Signals, FlowFacts) {
         watch: Watch::Yes {
             slot: 0,
             hooks: crate::model::Hooks::Tcx,
+            local: crate::model::LocalEnd::Here,
         },
         ..Device::default()
     };

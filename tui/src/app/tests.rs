@@ -428,6 +428,7 @@ fn names_of_devices_are_ordered_as_people_count() {
     devices[0].watch = Watch::Yes {
         slot: 3,
         hooks: Hooks::Tcx,
+        local: crate::model::LocalEnd::Here,
     };
     app.update(Action::Source(Event::Devices(devices).into()));
     let names: Vec<&str> = app

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::evidence::Evidence;
 use super::finding::Subject;
-use crate::model::{Device, Moment};
+use crate::model::{Device, LocalEnd, Moment, Watch};
 
 /// What rules read.
 pub struct View<'a> {
@@ -25,6 +25,15 @@ impl View<'_> {
             },
             None => format!("device {slot}"),
         }
+    }
+
+    /// Whether a direction is that of what the device of a slot sends.
+    pub fn is_sent(&self, slot: u32, direction: usize) -> bool {
+        let local = match self.devices.get(&slot).map(|device| &device.watch) {
+            Some(Watch::Yes { local, .. }) => *local,
+            _ => LocalEnd::Here,
+        };
+        direction == local.sent() as usize
     }
 
     /// The device of a slot, to go to.

@@ -28,11 +28,13 @@
 //! A `flow` line has
 //! - `time`, the end of the interval, and `seconds`, its length;
 //! - `device`, and `protocol` by name (`tcp`, `icmp6`, `arp`, `lldp`);
+//! - `container`?, `pod`? (`namespace/name`) and `netns`?: what the device leads to;
 //! - `ether_type` and, for IP, `ip_protocol`: the same as numbers;
 //! - `vlan`? and `inner_vlan`?: the VLAN IDs of the outermost tag and of the one
 //!   behind it;
-//! - `local` and `remote` with `address`? and `port`?; local is the end that the
-//!   device leads to;
+//! - `local` and `remote` with `address`? and `port`?; local is the
+//!   container's end where the device leads to another network namespace (netkit, and
+//!   veth unless `--local host`), else this host's;
 //! - `icmp`? with `type`, `name` and, for echoes, `id`; an echo's reply belongs
 //!   to the flow of its request;
 //! - `fragments`?: `true` for fragments without ports, `malformed`?: `true` where
@@ -333,7 +335,7 @@ impl<W: Write> Ndjson<W> {
             return Ok(());
         }
         let known = self.selector.flow(host, key);
-        let line = line::Flow::new(time, seconds, &device.name, counts, known, self.now);
+        let line = line::Flow::new(time, seconds, device, counts, known, self.now);
         write_line(&mut self.writer, &Line::Flow(line))
     }
 

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use jiff::Timestamp;
-use probe_common::{Direction, LinkLayer, Reason, SNAPSHOT};
+use probe_common::{LinkLayer, Reason, SNAPSHOT};
 
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::model::{
-    Envelope, Event, Hooks, HostId, Interval, Packet, Session, Totals, WallClock, Watch,
+    Envelope, Event, HostId, Interval, LocalEnd, Packet, Session, Totals, WallClock, Watch,
 };
 
 #[cfg(test)]
@@ -81,8 +81,8 @@ pub struct Pcapng<W: Write> {
 
 #[derive(Clone, Copy, Default)]
 struct Device {
-    /// Whether `in`, which is towards the container, is outbound here.
-    is_netkit: bool,
+    /// Which end is local: where that is the peer, `in` is outbound here.
+    local: LocalEnd,
     totals: Totals,
     /// Packet events that were lost in the ring buffer since the last packet.
     lost: u64,
@@ -211,7 +211,7 @@ impl<W: Write> Pcapng<W> {
         let lost = std::mem::take(&mut self.lost);
         let device = self.device(place);
         let dropped = std::mem::take(&mut device.lost) + lost;
-        let is_outbound = (packet.direction == Direction::Out) != device.is_netkit;
+        let is_outbound = packet.direction == device.local.sent();
         let mut options = Options::default();
         options.text(option::COMMENT, &comment);
         let flags = if is_outbound { 2_u32 } else { 1 };
@@ -244,9 +244,9 @@ impl<W: Write + Send> Sink for Pcapng<W> {
             Event::Devices(devices) => {
                 self.slots.update(devices);
                 for device in devices {
-                    if let Watch::Yes { slot, hooks } = device.watch {
+                    if let Watch::Yes { slot, local, .. } = device.watch {
                         let place = self.slots.place(slot);
-                        self.device(place).is_netkit = hooks == Hooks::Netkit;
+                        self.device(place).local = local;
                     }
                 }
             }

@@ -19,6 +19,10 @@ pub struct Watched {
     pub name: String,
     /// The container that it leads to.
     pub container: Option<String>,
+    /// Namespace and name of that container's pod.
+    pub pod: Option<String>,
+    /// The name of the network namespace that it leads to.
+    pub netns: Option<String>,
     /// What it leads to, as filters know it.
     pub leads_to: Option<String>,
 }
@@ -39,9 +43,13 @@ impl Slots {
         for device in devices {
             if let Watch::Yes { slot, .. } = device.watch {
                 let place = self.place_of_name(&device.name);
-                let container = device.container().map(|it| it.label().to_owned());
-                self.devices[place].container = container;
-                self.devices[place].leads_to = device.leads_to().map(ToOwned::to_owned);
+                let container = device.container();
+                let watched = &mut self.devices[place];
+                watched.container = container.map(|it| it.label().to_owned());
+                let pod = container.and_then(|it| it.pod.as_ref());
+                watched.pod = pod.and_then(|pod| pod.name.clone());
+                watched.netns = device.namespace().and_then(|it| it.name.clone());
+                watched.leads_to = device.leads_to().map(ToOwned::to_owned);
                 self.places.insert(slot, place);
             }
         }
@@ -69,6 +77,8 @@ impl Slots {
             self.devices.push(Watched {
                 name: name.to_owned(),
                 container: None,
+                pod: None,
+                netns: None,
                 leads_to: None,
             });
             self.devices.len() - 1

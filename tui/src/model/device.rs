@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use probe_common::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::{HookChain, HookProgram, Hooks};
@@ -232,6 +233,36 @@ pub struct Netkit {
     pub peer_scrub: Option<String>,
 }
 
+/// Which end of a device's flows is the local one: *in* is what goes there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LocalEnd {
+    /// This side of the device: the network namespace that it is in.
+    #[default]
+    Here,
+    /// What the device leads to: the other end of the pair.
+    Peer,
+}
+
+impl LocalEnd {
+    /// The direction of what the device sends.
+    #[must_use]
+    pub const fn sent(self) -> Direction {
+        match self {
+            Self::Here => Direction::Out,
+            Self::Peer => Direction::In,
+        }
+    }
+
+    /// The direction of what it receives.
+    #[must_use]
+    pub const fn received(self) -> Direction {
+        match self {
+            Self::Here => Direction::In,
+            Self::Peer => Direction::Out,
+        }
+    }
+}
+
 /// Whether and how a device is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Watch {
@@ -245,6 +276,8 @@ pub enum Watch {
         slot: u32,
         /// How.
         hooks: Hooks,
+        /// Which end its flows call local.
+        local: LocalEnd,
     },
     /// It was watched and is gone.
     Gone {

@@ -25,7 +25,7 @@ use super::object::{Object, ObjectError, Program};
 use super::policy;
 use super::preflight;
 use super::sys::{self, Chain, HookPoint};
-use crate::model::{BLOCK_PROGRAM, BlockId, DeviceKind, Hooks, PROGRAM};
+use crate::model::{BLOCK_PROGRAM, BlockId, DeviceKind, Hooks, LocalEnd, PROGRAM};
 
 /// How often an attachment is tried while others change the chain.
 const TRIES: usize = 10;
@@ -75,8 +75,8 @@ impl AttachError {
 
 /// A watched device. Dropping it takes the programs off the hooks.
 pub enum Attached {
-    /// Links to hooks that chain programs: towards the local end, and away; of a
-    /// loopback device one for both.
+    /// Links to hooks that chain programs: of what the device sends, and of what it
+    /// receives; of a loopback device one for both.
     Chained(Vec<Hook>),
     /// Filters, where the kernel does not have those. The programs go with them.
     Filters {
@@ -351,19 +351,20 @@ impl Attached {
         link: &Link,
         slot: u32,
         hooks: Hooks,
+        local: LocalEnd,
         far: Option<&PeerLocation>,
     ) -> Result<Self, AttachError> {
         let load = |direction| load(object, link, slot, direction);
         // What leaves a loopback device has arrived. There it still has its socket.
         let is_loopback = is_loopback(link);
-        let (inward, outward) = match hooks {
+        let (sending, receiving) = match hooks {
             Hooks::Netkit => (HookPoint::NetkitPrimary, HookPoint::NetkitPeer),
-            Hooks::Tcx => (HookPoint::TcxIngress, HookPoint::TcxEgress),
+            Hooks::Tcx => (HookPoint::TcxEgress, HookPoint::TcxIngress),
             Hooks::Clsact => {
                 let programs = if is_loopback {
                     vec![load(Attachment::EITHER)?]
                 } else {
-                    vec![load(Direction::Out as u32)?, load(Direction::In as u32)?]
+                    vec![load(local.sent() as u32)?, load(local.received() as u32)?]
                 };
                 let fds: Vec<_> = programs.iter().map(|program| program.as_fd()).collect();
                 return Ok(Self::Filters {
@@ -376,25 +377,17 @@ impl Attached {
         let attach =
             |program, hook| Hook::attach(program, link.index, hook, policy::is_closed(link, hook));
         if is_loopback {
-            let hook = attach(load(Attachment::EITHER)?, outward)?;
+            let hook = attach(load(Attachment::EITHER)?, sending)?;
             return Ok(Self::Chained(vec![hook]));
         }
-        // What the far end receives.
-        let covered = match hooks {
-            Hooks::Netkit => Direction::In,
-            Hooks::Tcx | Hooks::Clsact => Direction::Out,
+        let sent = load(local.sent() as u32)?;
+        let sent = match far {
+            // There it is what the far end receives.
+            Some(far) => Hook::attach_peer(sent, far)?,
+            None => attach(sent, sending)?,
         };
-        let attach = |direction, hook| {
-            let program = load(direction as u32)?;
-            match far {
-                Some(far) if direction == covered => Hook::attach_peer(program, far),
-                _ => attach(program, hook),
-            }
-        };
-        Ok(Self::Chained(vec![
-            attach(Direction::In, inward)?,
-            attach(Direction::Out, outward)?,
-        ]))
+        let received = attach(load(local.received() as u32)?, receiving)?;
+        Ok(Self::Chained(vec![sent, received]))
     }
 
     fn block(&mut self, blocker: &Blocker, index: u32, tally: &Tally) -> Result<(), AttachError> {

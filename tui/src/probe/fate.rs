@@ -133,7 +133,8 @@ impl Fates {
                 let is_at_peer = match comparison {
                     Comparison::None => None,
                     Comparison::Packets => Some(direction == Direction::In),
-                    Comparison::Segments => Some(direction == Direction::Out),
+                    // Of what the device sends alone.
+                    Comparison::Segments => Some(true),
                 };
                 let receiver = |readings: &Readings| {
                     let counters = match is_at_peer? {

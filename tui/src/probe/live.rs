@@ -34,7 +34,7 @@ use super::rules::Rules;
 use super::trace::Tracing;
 use super::uplink;
 use super::watch::Watched;
-use crate::model::Session;
+use crate::model::{LocalEnd, Session};
 use crate::source::{Pause, Source};
 
 mod outbox;
@@ -59,6 +59,8 @@ pub struct Options {
     pub events: Events,
     /// Count what comes in through netkit at the far end.
     pub cover_redirect: bool,
+    /// Which end of a veth pair is local whose other end is in another namespace.
+    pub local: LocalEnd,
     /// Trace drops, errors, resets and the owners of sockets.
     pub trace: bool,
     /// Sizes of the maps.
@@ -120,7 +122,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
 
     let (changes, found) = mpsc::unbounded_channel();
     let guard = Guard::start(changes).context("cannot start a thread")?;
-    let mut watched = Watched::new(object, options.cover_redirect);
+    let mut watched = Watched::new(object, options.cover_redirect, options.local);
     // Devices that are named must be watchable; this also proves that the
     // programs load before the screen is taken.
     let mut named = links.iter().filter(|link| selection.names(link)).cloned();

@@ -16,8 +16,8 @@ use super::guard::Guarded;
 use super::guard::attaching::{Batch, Outcome, Place};
 use super::inventory::Inventory;
 use super::object::Object;
-use super::{policy, preflight, rules};
-use crate::model::{Device, DeviceKind, Hooks, Watch};
+use super::{policy, preflight, rules, uplink};
+use crate::model::{Device, DeviceKind, Hooks, LocalEnd, Watch};
 
 /// How long a removed device is still listed; its flows are idle by then.
 const REMEMBERED: Duration = Duration::from_secs(120);
@@ -32,6 +32,8 @@ pub struct Watched {
     object: Arc<Object>,
     /// Whether what comes in through netkit is counted at the far end.
     covers: bool,
+    /// Which end of a veth pair is local whose other end is in another namespace.
+    of_veth: LocalEnd,
     /// Where that was not possible, since the last report: device and reason.
     uncovered: Vec<(String, String)>,
     devices: Vec<Entry>,
@@ -52,6 +54,7 @@ struct Entry {
     slot: u32,
     link: Link,
     hooks: Hooks,
+    local: LocalEnd,
     /// Whether what comes in is counted at the far end.
     is_covered: bool,
     /// The ids of its programs.
@@ -74,10 +77,11 @@ enum State {
 impl Watched {
     /// None yet.
     #[must_use]
-    pub fn new(object: Object, covers: bool) -> Self {
+    pub fn new(object: Object, covers: bool, of_veth: LocalEnd) -> Self {
         Self {
             object: Arc::new(object),
             covers,
+            of_veth,
             uncovered: Vec::new(),
             devices: Vec::new(),
             failed: HashMap::new(),
@@ -89,11 +93,26 @@ impl Watched {
     pub fn begin(&mut self, links: Vec<Link>) -> (Batch, Vec<(String, anyhow::Error)>) {
         let mut errors = Vec::new();
         let mut devices: Vec<Place> = Vec::new();
+        // Within a container it is the pair's other end that is outside.
+        let is_asked = self.of_veth == LocalEnd::Peer && links.iter().any(leads_elsewhere);
+        let uplink = is_asked.then(uplink::device).flatten();
         for link in links {
             let taken: Vec<u32> = devices.iter().map(|place| place.slot).collect();
             if let Some(slot) = self.free_slot(&taken) {
                 let hooks = hooks_of(&link.kind);
-                devices.push(Place { link, slot, hooks });
+                let local = match hooks {
+                    Hooks::Netkit => LocalEnd::Peer,
+                    _ if leads_elsewhere(&link) && uplink.as_ref() != Some(&link.name) => {
+                        self.of_veth
+                    }
+                    Hooks::Tcx | Hooks::Clsact => LocalEnd::Here,
+                };
+                devices.push(Place {
+                    link,
+                    slot,
+                    hooks,
+                    local,
+                });
             } else {
                 let error = anyhow!(
                     "the limit of {} watched devices is reached",
@@ -117,7 +136,12 @@ impl Watched {
         self.starting.clear();
         let mut errors = Vec::new();
         for outcome in outcomes {
-            let Place { link, slot, hooks } = outcome.place;
+            let Place {
+                link,
+                slot,
+                hooks,
+                local,
+            } = outcome.place;
             let name = || link.name.clone();
             self.uncovered
                 .extend(outcome.uncovered.map(|reason| (name(), reason)));
@@ -131,6 +155,7 @@ impl Watched {
                         slot,
                         link,
                         hooks,
+                        local,
                         is_covered: outcome.is_covered,
                         programs,
                         tally: shared.tally().clone(),
@@ -181,6 +206,7 @@ impl Watched {
             (Some(entry), _) => Watch::Yes {
                 slot: entry.slot,
                 hooks: entry.hooks,
+                local: entry.local,
             },
             (None, Some(failure)) => Watch::Failed(failure.reason.clone()),
             (None, None) => Watch::Starting,
@@ -250,7 +276,12 @@ impl Watched {
             match (link, entry.attached()) {
                 (Some(link), Some(attached)) => {
                     // An index can be used again between two looks.
-                    if is_other(&entry.link, link) && attached.is_gone() {
+                    let is_replaced = is_other(&entry.link, link) && attached.is_gone();
+                    // A pair that was moved into a container has another local end now:
+                    // it is watched as a new device.
+                    let is_turned = self.of_veth == LocalEnd::Peer
+                        && leads_elsewhere(&entry.link) != leads_elsewhere(link);
+                    if is_replaced || is_turned {
                         entry.end();
                     } else {
                         attached.apply_policy(link);
@@ -434,13 +465,16 @@ impl Watched {
 impl Entry {
     /// How what the hooks see compares to what the ends count, for each direction.
     fn comparison(&self) -> [Comparison; 2] {
-        let is_veth = self.link.kind == DeviceKind::Other("veth".to_owned());
         match self.hooks {
             Hooks::Netkit if self.is_covered => [Comparison::None, Comparison::Packets],
             Hooks::Netkit => [Comparison::Packets; 2],
             // What waits in a queue is received at any time.
-            Hooks::Tcx if is_veth && !self.is_covered && self.link.qdisc == "noqueue" => {
-                [Comparison::None, Comparison::Segments]
+            Hooks::Tcx
+                if is_veth(&self.link) && !self.is_covered && self.link.qdisc == "noqueue" =>
+            {
+                let mut comparison = [Comparison::None; 2];
+                comparison[self.local.sent() as usize] = Comparison::Segments;
+                comparison
             }
             Hooks::Tcx | Hooks::Clsact => [Comparison::None; 2],
         }
@@ -459,6 +493,16 @@ impl Entry {
             self.state = State::Ending;
         }
     }
+}
+
+fn is_veth(link: &Link) -> bool {
+    link.kind == DeviceKind::Other("veth".to_owned())
+}
+
+/// Whether the device is one end of a veth pair whose other end is in another
+/// namespace.
+fn leads_elsewhere(link: &Link) -> bool {
+    is_veth(link) && link.peer.is_some_and(|peer| peer.namespace.is_some())
 }
 
 /// Whether a device with the same index looks like another one: whatever was

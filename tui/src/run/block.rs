@@ -18,8 +18,8 @@ use crate::cli::{BlockArgs, Lift};
 use crate::export::{Selection, Sink, Top};
 use crate::filter::{self, Filter, FilterError};
 use crate::model::{
-    Block, BlockRule, Command, Device, Envelope, Event, HostId, Level, Merged, Request, RequestId,
-    Watch,
+    Block, BlockRule, Command, Device, Envelope, Event, HostId, Level, LocalEnd, Merged, Request,
+    RequestId, Watch,
 };
 use crate::probe::Sizes;
 use crate::probe::block::{Standing, elsewhere, journal};
@@ -205,6 +205,7 @@ async fn drop_packets(plan: Plan, mut signals: Signals) -> anyhow::Result<ExitCo
         create: None,
         interval: Duration::from_secs(1),
         cover_redirect: false,
+        local: LocalEnd::Peer,
         uplink: false,
         trace: false,
         events: Events::PerSecond(0),

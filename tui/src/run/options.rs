@@ -1,6 +1,7 @@
 //! From the command line to what the source takes.
 
-use crate::cli::{EventArgs, PairArgs, PairMode, ProbeArgs};
+use crate::cli::{EventArgs, Local, PairArgs, PairMode, ProbeArgs};
+use crate::model::LocalEnd;
 use crate::probe::Sizes;
 use crate::probe::live::{Events, Options};
 use crate::probe::pair::{Mode, PairRequest};
@@ -32,6 +33,10 @@ pub fn live(probe: &ProbeArgs, events: &EventArgs) -> Options {
         create: None,
         interval: probe.interval,
         cover_redirect: probe.cover_redirect,
+        local: match probe.local {
+            Local::Container => LocalEnd::Peer,
+            Local::Host => LocalEnd::Here,
+        },
         trace: !probe.no_trace,
         events: if events.every_packet {
             Events::Every

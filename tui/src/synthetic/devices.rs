@@ -3,7 +3,7 @@
 use super::NAMES;
 use crate::model::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
-    LinkSide, Namespace, Netkit, Peer, PeerDevice, Pod, Watch,
+    LinkSide, LocalEnd, Namespace, Netkit, Peer, PeerDevice, Pod, Watch,
 };
 
 /// The devices: three watched, some not.
@@ -17,7 +17,14 @@ pub fn devices() -> Vec<Device> {
             peer_scrub: Some("default".to_owned()),
         })
     };
-    let yes = |slot, hooks| Watch::Yes { slot, hooks };
+    let yes = |slot, hooks| Watch::Yes {
+        slot,
+        hooks,
+        local: match hooks {
+            Hooks::Netkit => LocalEnd::Peer,
+            Hooks::Tcx | Hooks::Clsact => LocalEnd::Here,
+        },
+    };
     let device = |name: &str, index, kind, watch, mac: &[u8]| Device {
         name: name.to_owned(),
         index,

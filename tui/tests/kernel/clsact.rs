@@ -54,8 +54,8 @@ fn runs_first() {
         let stream = watch(&lab);
         assert_eq!(traffic::passes(&lab, End::Near), passes, "{action}");
         let report = stream.end(Signal::INT);
-        let is_ours = |flow: &serde_json::Value| flow["remote"]["port"] == 9;
-        assert_eq!(report.sum("out", is_ours).packets, 1, "{action}");
+        let is_ours = |flow: &serde_json::Value| flow["local"]["port"] == 9;
+        assert_eq!(report.sum("in", is_ours).packets, 1, "{action}");
         assert_eq!(traffic::passes(&lab, End::Near), passes, "after nkview");
         assert_eq!(lab.program_counts(), [0, 0]);
     }

@@ -226,14 +226,14 @@ fn past_veth() {
     let lab = Lab::up(VETH);
     let nic = Redirecting::new(&lab);
     let mut stream = watch(&lab, &[]);
-    until_told(&mut stream, "past_the_hook", "out", || nic.send(1));
+    until_told(&mut stream, "past_the_hook", "in", || nic.send(1));
     nic.send(PACKETS);
     let report = stream.end(Signal::INT);
-    let told = sum(&report, "past_the_hook", "out");
+    let told = sum(&report, "past_the_hook", "in");
     let received = lab.counters(End::Far).received.packets;
     assert!(told > PACKETS && told <= received, "{told} of {received}");
     let totals = report.totals(NEAR);
-    assert_eq!(totals["past_the_hook"]["out"], told);
+    assert_eq!(totals["past_the_hook"]["in"], told);
     assert!(totals["dropped_or_redirected"].is_null(), "{totals}");
 }
 
@@ -248,7 +248,7 @@ fn nothing_past_veth() {
         }
         let report = stream.end(Signal::INT);
         assert_eq!(report.of_type("fate").count(), 0);
-        report.totals(NEAR)["past_the_hook"]["out"].as_u64()
+        report.totals(NEAR)["past_the_hook"]["in"].as_u64()
     });
     assert_eq!(past, 0);
 }
@@ -257,13 +257,13 @@ fn covered_veth() {
     let lab = Lab::up(VETH);
     let nic = Redirecting::new(&lab);
     let stream = watch(&lab, &["--cover-redirect"]);
-    assert_eq!(lab.program_counts(), [1, 0], "not at the device's egress");
+    assert_eq!(lab.program_counts(), [0, 1], "not at the device's egress");
     assert_eq!(far_programs(&lab), 1);
     nic.send(PACKETS);
     traffic::ping(&lab, End::Near, Family::V4, 7);
     let report = stream.end(Signal::INT);
-    let is_redirected = |flow: &Value| flow["protocol"] == "udp" && flow["remote"]["port"] == 9;
-    assert_eq!(report.sum("out", is_redirected).packets, PACKETS);
+    let is_redirected = |flow: &Value| flow["protocol"] == "udp" && flow["local"]["port"] == 9;
+    assert_eq!(report.sum("in", is_redirected).packets, PACKETS);
     let is_ping = |flow: &Value| flow["protocol"] == "icmp";
     assert_eq!(report.sum("out", is_ping).packets, 7);
     assert_eq!(report.sum("in", is_ping).packets, 7);

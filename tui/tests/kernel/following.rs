@@ -33,11 +33,58 @@ pub fn tests() -> Vec<Test> {
     ));
     let veth = Layout::apart(Kind::Veth);
     tests.push(Test::new(
+        "following::moved_into_a_container",
+        veth.needs(),
+        moved_into_a_container,
+    ));
+    tests.push(Test::new(
+        "following::the_host_is_local_on_request",
+        veth.needs(),
+        the_host_is_local_on_request,
+    ));
+    tests.push(Test::new(
         "following::time_runs_when_all_are_watched",
         veth.needs(),
         time_runs_when_all_are_watched,
     ));
     tests
+}
+
+fn has_local(line: &Value, lab: &Lab, end: End, family: Family) -> bool {
+    let address = lab.ip(end, family).to_string();
+    line["type"] == "flow" && line["icmp"]["id"].is_u64() && line["local"]["address"] == address
+}
+
+/// A pair whose other end is moved into another namespace while it is watched has its
+/// local end there from then on.
+fn moved_into_a_container() {
+    let mut lab = Lab::up(Layout::together(Kind::Veth));
+    let mut stream = Stream::start(lab.namespace(End::Near), &["--interval", "0.1", NEAR]);
+    traffic::ping(&lab, End::Near, Family::V6, 1);
+    stream.wait_for("a flow of this side", |line| {
+        has_local(line, &lab, End::Near, Family::V6)
+    });
+    lab.move_far();
+    wait::until_true("the other end is local", || {
+        traffic::ping(&lab, End::Near, Family::V6, 1);
+        let turned = stream.poll(|line| has_local(line, &lab, End::Far, Family::V6));
+        turned.is_some()
+    });
+    assert_eq!(lab.program_counts(), [1, 1]);
+    stream.end(Signal::INT);
+}
+
+fn the_host_is_local_on_request() {
+    let lab = Lab::up(Layout::apart(Kind::Veth));
+    for (end, args) in [
+        (End::Near, &["--local", "host", NEAR][..]),
+        (End::Far, &["--local", "container", NEAR]),
+    ] {
+        let mut stream = Stream::start(lab.namespace(End::Near), args);
+        traffic::ping(&lab, End::Near, Family::V4, 1);
+        stream.wait_for("its flow", |line| has_local(line, &lab, end, Family::V4));
+        stream.end(Signal::INT);
+    }
 }
 
 /// Attaching to so many takes far longer than they are to be watched for.

@@ -47,15 +47,15 @@ fn looped_back(layout: Layout) {
     let report = stream.end(Signal::INT);
     let is_ours = |line: &Value| {
         line["protocol"] == "icmp6"
-            && line["local"]["address"] == "ff02::1"
+            && line["remote"]["address"] == "ff02::1"
             && line["icmp"]["id"].is_u64()
     };
     assert_eq!(
-        report.sum("in", is_ours),
+        report.sum("out", is_ours),
         packets(REQUESTS, 40 + 8 + 56),
         "without a header"
     );
-    let is_copy = |line: &&Value| line["direction"] == "in" && line["bytes"] == 40 + 8 + 56;
+    let is_copy = |line: &&Value| line["direction"] == "out" && line["bytes"] == 40 + 8 + 56;
     let copies: Vec<_> = report.of_type("packet").filter(is_copy).collect();
     assert!(!copies.is_empty());
     for copy in copies {

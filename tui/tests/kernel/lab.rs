@@ -215,11 +215,12 @@ impl Lab {
         index(self.namespace(end), end.device())
     }
 
-    /// The end that is local: a container's for netkit, this side for others.
+    /// The end that is local: a container's. Of a veth pair in one namespace it is this
+    /// side.
     pub const fn local(&self) -> End {
-        match self.layout.kind {
-            Kind::Veth => End::Near,
-            Kind::NetkitL2 | Kind::NetkitL3 => End::Far,
+        match (self.layout.kind, self.layout.ends) {
+            (Kind::Veth, Ends::Together) => End::Near,
+            _ => End::Far,
         }
     }
 
@@ -231,7 +232,10 @@ impl Lab {
     /// The hooks of the near device that chain programs, of what comes in first.
     pub const fn hooks(&self) -> [HookPoint; 2] {
         match self.layout.kind {
-            Kind::Veth => [HookPoint::TcxIngress, HookPoint::TcxEgress],
+            Kind::Veth if matches!(self.layout.ends, Ends::Together) => {
+                [HookPoint::TcxIngress, HookPoint::TcxEgress]
+            }
+            Kind::Veth => [HookPoint::TcxEgress, HookPoint::TcxIngress],
             Kind::NetkitL2 | Kind::NetkitL3 => [HookPoint::NetkitPrimary, HookPoint::NetkitPeer],
         }
     }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
     export::distinct::FlowsSeen,
+    export::slots::Watched,
     flow,
     model::{self, Fate, FlowCounts, KeyFields, Level, Moment, Side, Totals, Watch},
     text,
@@ -141,6 +142,12 @@ pub(super) struct Flow<'a> {
     time: Time,
     seconds: f64,
     device: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<&'a str>,
     protocol: Cow<'static, str>,
     ether_type: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,7 +181,7 @@ impl<'a> Flow<'a> {
     pub(super) fn new(
         time: Time,
         seconds: f64,
-        device: &'a str,
+        device: &'a Watched,
         counts: &FlowCounts,
         known: Option<&flow::Flow>,
         now: Moment,
@@ -185,7 +192,10 @@ impl<'a> Flow<'a> {
         Self {
             time,
             seconds,
-            device,
+            device: &device.name,
+            container: device.container.as_deref(),
+            pod: device.pod.as_deref(),
+            netns: device.netns.as_deref(),
             protocol: protocol_name(key.ether_type, key.protocol),
             ether_type: key.ether_type,
             ip_protocol: key.is_ip().then_some(key.protocol),

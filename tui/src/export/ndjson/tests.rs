@@ -18,7 +18,7 @@ use super::{Ndjson, line};
 use crate::export::{Selection, Sink};
 use crate::model::{
     Device, DeviceKind, DeviceTotals, Envelope, Event, Fate, FlowCounts, Hooks, Interval, Level,
-    Notice, Session, Totals, Watch,
+    LocalEnd, Notice, Session, Totals, Watch,
 };
 
 mod schema;
@@ -47,7 +47,15 @@ fn device(name: &str, index: u32, watch: Watch) -> Device {
 
 fn watched(name: &str, slot: u32) -> Device {
     let hooks = Hooks::Netkit;
-    device(name, 10 + slot, Watch::Yes { slot, hooks })
+    device(
+        name,
+        10 + slot,
+        Watch::Yes {
+            slot,
+            hooks,
+            local: LocalEnd::Peer,
+        },
+    )
 }
 
 fn key(device: u32, protocol: u8, ports: [u16; 2]) -> FlowKey {

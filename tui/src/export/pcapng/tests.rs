@@ -1,4 +1,7 @@
+use probe_common::Direction;
+
 use super::*;
+use crate::model::Hooks;
 use crate::synthetic::{Synthetic, session};
 
 fn story(seconds: usize) -> Vec<Event> {
@@ -166,8 +169,9 @@ fn a_netkit_primary_sends_what_comes_in_to_its_container() {
         panic!("the devices come first");
     };
     for device in devices {
-        if let Watch::Yes { hooks, .. } = &mut device.watch {
+        if let Watch::Yes { hooks, local, .. } = &mut device.watch {
             *hooks = Hooks::Netkit;
+            *local = LocalEnd::Peer;
         }
     }
     let Event::Packets(packets) = &mut events[2] else {

@@ -24,6 +24,7 @@ fn devices() -> Event {
         watch: Watch::Yes {
             slot: 0,
             hooks: Hooks::Netkit,
+            local: crate::model::LocalEnd::Here,
         },
         ..Device::default()
     }])

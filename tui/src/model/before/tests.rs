@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::LocalEnd;
 
 fn program(name: &str) -> HookProgram {
     HookProgram {
@@ -21,7 +22,11 @@ fn chain(hook: HookPoint, of_peer: bool, names: &[&str]) -> HookChain {
 
 fn watched(hooks: Hooks, chains: Vec<HookChain>) -> Device {
     Device {
-        watch: Watch::Yes { slot: 0, hooks },
+        watch: Watch::Yes {
+            slot: 0,
+            hooks,
+            local: LocalEnd::Here,
+        },
         chains: Ok(chains),
         xdp: vec![program("xdp_drop")],
         ..Device::default()

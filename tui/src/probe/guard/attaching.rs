@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::model::Hooks;
+use crate::model::{Hooks, LocalEnd};
 use crate::probe::attach::{AttachError, Attached};
 use crate::probe::cover;
 use crate::probe::devices::Link;
@@ -31,6 +31,7 @@ pub struct Place {
     pub link: Link,
     pub slot: u32,
     pub hooks: Hooks,
+    pub local: LocalEnd,
 }
 
 /// The outcome for a device.
@@ -82,7 +83,15 @@ impl Batch {
 }
 
 fn attach(object: &Object, place: &Place, far: Option<&Result<PeerLocation, String>>) -> Outcome {
-    let attach = |far| Attached::new(object, &place.link, place.slot, place.hooks, far);
+    let attach = |far| {
+        let Place {
+            link,
+            slot,
+            hooks,
+            local,
+        } = place;
+        Attached::new(object, link, *slot, *hooks, *local, far)
+    };
     let (attached, uncovered) = match far {
         None => (attach(None), None),
         Some(_) if place.hooks == Hooks::Clsact => {

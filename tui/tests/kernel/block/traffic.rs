@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use nkview::model::{BlockRule, Command, Event, Request, RequestId};
+use nkview::model::{BlockRule, Command, Event, LocalEnd, Request, RequestId};
 use nkview::probe::Sizes;
 use nkview::probe::live::{self, Events, Options};
 use probe_common::Direction;
@@ -288,6 +288,7 @@ async fn count(lab: &Lab) -> [Sums; 2] {
         create: None,
         interval: Duration::from_millis(200),
         cover_redirect: false,
+        local: LocalEnd::Peer,
         uplink: false,
         trace: false,
         events: Events::PerSecond(0),

@@ -72,7 +72,7 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .or_default()
                 .entry(key.device)
                 .or_default();
-            if at == Direction::Out as usize {
+            if view.is_sent(key.device, at) {
                 last.insert((from.address, to.address), key.device);
             }
             lost.sum += *sum;
