@@ -9,7 +9,7 @@ use crate::diagnosis::{Concerns, Diagnosis};
 use crate::filter::{Context, Name, Quantity, State};
 use crate::flow::{Flow, TcpState};
 use crate::model::signal::Owner;
-use crate::model::{Container, Namespace};
+use crate::model::{Container, Device, Namespace};
 use crate::traffic::Host;
 
 #[cfg(test)]
@@ -205,15 +205,9 @@ impl Context for About<'_> {
                 let file = executable.rsplit('/').next().unwrap_or_default();
                 test(&owner.command) || (!file.is_empty() && (test(file) || test(executable)))
             }),
-            Name::Pod => self.pod().is_some_and(|pod| {
-                let name = pod.rsplit('/').next().unwrap_or(pod);
-                test(pod) || test(name)
-            }),
-            Name::Container => self.container().is_some_and(|container| {
-                let names = [&container.name, &container.host_name];
-                let mut names = names.into_iter().flatten();
-                names.any(|name| test(name)) || test(&container.id) || test(container.short_id())
-            }),
+            Name::Pod | Name::Container => self
+                .container()
+                .is_some_and(|container| container_has_name(container, kind, test)),
             Name::Namespace => self
                 .known
                 .namespace(&self.flow.key)
@@ -234,5 +228,64 @@ impl Context for About<'_> {
     fn has_problem(&self) -> bool {
         let concerns = self.known.concerns;
         concerns.is_some_and(|concerns| concerns.flow(&self.flow.key).is_some())
+    }
+}
+
+fn container_has_name(
+    container: &Container,
+    kind: Name,
+    test: &mut dyn FnMut(&str) -> bool,
+) -> bool {
+    if kind == Name::Pod {
+        let pod = container.pod.as_ref().and_then(|pod| pod.name.as_deref());
+        return pod.is_some_and(|pod| {
+            let name = pod.rsplit('/').next().unwrap_or(pod);
+            test(pod) || test(name)
+        });
+    }
+    let names = [&container.name, &container.host_name];
+    let mut names = names.into_iter().flatten();
+    names.any(|name| test(name)) || test(&container.id) || test(container.short_id())
+}
+
+/// What a device leads to, for filters that are about devices: of flows it knows
+/// nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Behind<'a>(pub &'a Device);
+
+impl Context for Behind<'_> {
+    fn is_in(&self, _: State) -> bool {
+        false
+    }
+
+    fn tcp_flags(&self, _: Direction) -> u8 {
+        0
+    }
+
+    fn number(&self, _: Quantity) -> Option<f64> {
+        None
+    }
+
+    fn has_name(&self, kind: Name, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        match kind {
+            Name::Pod | Name::Container => self
+                .0
+                .container()
+                .is_some_and(|container| container_has_name(container, kind, test)),
+            Name::Namespace => self
+                .0
+                .namespace()
+                .and_then(|namespace| namespace.name.as_deref())
+                .is_some_and(test),
+            _ => false,
+        }
+    }
+
+    fn has_rcode(&self, _: u8) -> bool {
+        false
+    }
+
+    fn has_problem(&self) -> bool {
+        false
     }
 }

@@ -220,6 +220,17 @@ pub struct RecordArgs {
     /// --max-time say, and keep only this many
     #[arg(long, value_name = "FILES")]
     pub rotate: Option<NonZero<u32>>,
+    /// Record only flows and packets that match, e.g. "not port 22"; others count as
+    /// filtered
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        value_parser = filter,
+        hide_default_value = true,
+        add = ArgValueCompleter::new(completion::filter)
+    )]
+    pub filter: FilterText,
     /// Keep at least this many bytes of each captured packet (128 are captured);
     /// without it only headers, ARP, ICMP and DNS are kept
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1..=128))]
@@ -340,6 +351,16 @@ pub struct DiagnoseArgs {
     /// [default: 10; all of a recording]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
+    /// Report only problems of flows that match, e.g. "10.0.0.0/8 and port 443"
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        value_parser = filter,
+        hide_default_value = true,
+        add = ArgValueCompleter::new(completion::filter)
+    )]
+    pub filter: FilterText,
     /// Output as JSON Lines: one object per problem, then a summary
     #[arg(long)]
     pub json: bool,
@@ -441,6 +462,16 @@ pub struct ServeArgs {
 /// Arguments of `nkview devices`.
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
+    /// List only devices that match: dev, netns, container and pod, e.g. "netns blue"
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        value_parser = filter,
+        hide_default_value = true,
+        add = ArgValueCompleter::new(completion::filter)
+    )]
+    pub filter: FilterText,
     /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@
 
 mod distinct;
 mod ipfix;
+mod narrowed;
 pub mod ndjson;
 pub mod openmetrics;
 mod output;
@@ -22,6 +23,7 @@ use std::io;
 use crate::model::Envelope;
 
 pub use ipfix::{Ipfix, Tcp, Udp};
+pub use narrowed::Narrowed;
 pub use ndjson::Ndjson;
 pub use openmetrics::Metrics;
 pub use output::{Output, Queue};

@@ -57,6 +57,7 @@
 
 mod completion;
 mod context;
+mod devices;
 mod error;
 mod expression;
 mod grammar;

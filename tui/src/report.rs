@@ -24,8 +24,19 @@ pub struct Summary {
     pub packets: u64,
     /// Different flows at the end.
     pub flows: usize,
+    /// Findings that a filter has left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: usize,
     /// What could not be examined, and why.
     pub not_looked_at: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A line of NDJSON.
@@ -159,6 +170,13 @@ pub fn write_text(
             devices => devices.join(", "),
         },
     )?;
+    if summary.left_out > 0 {
+        writeln!(
+            writer,
+            "The filter leaves out {}.",
+            plural(summary.left_out as u64, "finding")
+        )?;
+    }
     for line in &summary.not_looked_at {
         writeln!(writer, "Not looked at: {line}.")?;
     }

@@ -232,3 +232,25 @@ fn a_socket_tells_its_container_where_the_device_does_not() {
     let flow = known.host.flows.iter().next().unwrap();
     assert_eq!(known.about(flow).pod(), Some("kube-system/etcd"));
 }
+
+#[test]
+fn a_device_is_found_by_what_it_leads_to() {
+    let (devices, ..) = owned_flow();
+    let device = &devices[0];
+    let matches = |text: &str| {
+        let filter: Filter = text.parse().unwrap();
+        filter.matches_device(device.name.as_str(), &Behind(device))
+    };
+    for text in [
+        "",
+        "dev veth*",
+        "netns blue",
+        "pod web-*",
+        "container server and not dev eth0",
+    ] {
+        assert!(matches(text), "{text}");
+    }
+    for text in ["dev eth0", "netns red", "pod db-*", "not netns blue"] {
+        assert!(!matches(text), "{text}");
+    }
+}

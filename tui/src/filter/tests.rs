@@ -1,6 +1,7 @@
 //! What is tested of the filter language, a file a matter.
 
 mod completing;
+mod devices;
 mod errors;
 mod meaning;
 mod names;

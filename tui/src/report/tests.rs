@@ -41,6 +41,7 @@ fn the_text_numbers_findings_and_ends_with_what_was_looked_at() {
         devices: vec!["veth1".to_owned()],
         packets: 7,
         flows: 2,
+        left_out: 3,
         not_looked_at: vec!["drops: no BTF".to_owned()],
     };
     let mut text = Vec::new();
@@ -50,5 +51,6 @@ fn the_text_numbers_findings_and_ends_with_what_was_looked_at() {
         text.starts_with("1. ERROR: 10.0.0.1 cannot connect to 10.0.0.2:80\n   Seen: 3 SYNs.\n")
     );
     assert!(text.contains("1 finding in 10 s on node: 7 packets of 2 flows on veth1.\n"));
+    assert!(text.contains("The filter leaves out 3 findings.\n"));
     assert!(text.ends_with("Not looked at: drops: no BTF.\n"));
 }

@@ -1,11 +1,13 @@
 //! `nkview diagnose`: what is wrong, once.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
 use jiff::Timestamp;
+use probe_common::Direction;
 use tokio::time::{Instant, sleep_until};
 
 use super::options;
@@ -13,15 +15,20 @@ use super::print::unless_closed;
 use super::signals::Signals;
 use super::start::{finish, open};
 use super::variable;
+use crate::about::{Behind, Known};
 use crate::cli::DiagnoseArgs;
 use crate::config::Config;
-use crate::diagnosis::{Diagnosis, Severity};
-use crate::model::{Device, Event, Level, Watch};
+use crate::diagnosis::{Concerns, Diagnosis, Finding, Severity, Subject};
+use crate::filter::Filter;
+use crate::model::{Device, DeviceName, Event, Level, Watch};
 use crate::probe::live::Options;
 use crate::replay::Recording;
 use crate::report::{self, Summary};
 use crate::source::Source;
-use crate::traffic::Traffic;
+use crate::traffic::{Host, Traffic};
+
+#[cfg(test)]
+mod tests;
 
 /// The exit status when there are problems.
 const PROBLEMS: u8 = 1;
@@ -46,6 +53,7 @@ pub async fn diagnose(
         progress(&notice);
     }
     let silenced = config.silenced()?;
+    let mut narrowed = Narrowed::new(args.filter.resolve(&config.named_filters())?);
     let options = Options {
         devices: args.devices.clone(),
         attach_first: true,
@@ -64,6 +72,8 @@ pub async fn diagnose(
         ..
     } = source;
     let mut traffic = Traffic::default();
+    // Problems come up when their flows may have closed already.
+    traffic.keep_closed(!narrowed.filter.is_everything());
     let mut diagnosis = Diagnosis::without(silenced);
     let mut looked = Looked::default();
     let mut until: Option<Instant> = None;
@@ -85,6 +95,9 @@ pub async fn diagnose(
                 let host = traffic.host(envelope.host);
                 looked.event(&envelope.event);
                 diagnosis.observe(&envelope.event, &host.flows);
+                if let Event::Interval(_) = envelope.event {
+                    narrowed.look(host, &diagnosis);
+                }
                 if is_live && until.is_none() && looked.is_ready {
                     progress(&format!(
                         "watching {} for {} s",
@@ -111,6 +124,9 @@ pub async fn diagnose(
             let host = traffic.host(envelope.host);
             looked.event(&envelope.event);
             diagnosis.observe(&envelope.event, &host.flows);
+            if let Event::Interval(_) = envelope.event {
+                narrowed.look(host, &diagnosis);
+            }
         }
     };
     let (ended, ()) = tokio::join!(finish(ended), last);
@@ -119,7 +135,9 @@ pub async fn diagnose(
         let why = looked.not_looked_at().join("; ");
         bail!("no device could be watched: {why}");
     }
-    let findings = diagnosis.findings();
+    let mut findings = diagnosis.findings();
+    let found = findings.len();
+    findings.retain(|finding| narrowed.takes(finding));
     let flows = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
     let summary = Summary {
         host: session.host.clone(),
@@ -127,6 +145,7 @@ pub async fn diagnose(
         devices: looked.names(),
         packets: looked.packets,
         flows,
+        left_out: found - findings.len(),
         not_looked_at: looked.not_looked_at(),
     };
     let stdout = io::stdout().lock();
@@ -151,6 +170,90 @@ pub async fn diagnose(
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Which findings are about flows that match a filter.
+struct Narrowed {
+    filter: Filter,
+    /// The ids of those that are.
+    matching: BTreeSet<String>,
+}
+
+impl Narrowed {
+    const fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            matching: BTreeSet::new(),
+        }
+    }
+
+    fn takes(&self, finding: &Finding) -> bool {
+        self.filter.is_everything() || self.matching.contains(&finding.id)
+    }
+
+    /// Looks which flows the findings are about, while the flows are there.
+    fn look(&mut self, host: &Host, diagnosis: &Diagnosis) {
+        let findings = diagnosis.findings();
+        let open = findings.iter().filter(|finding| !self.takes(finding));
+        // Of whatever is over or only good to know, too.
+        let open: Vec<Finding> = open
+            .map(|finding| Finding {
+                past: false,
+                severity: Severity::Warning,
+                ..finding.clone()
+            })
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        if self.filter.is_about_devices().is_ok() {
+            let devices = host.devices.all().iter();
+            let meant: Vec<&str> = devices
+                .filter(|device| {
+                    let name = DeviceName {
+                        name: &device.name,
+                        leads_to: device.leads_to(),
+                    };
+                    self.filter.matches_device(name, &Behind(device))
+                })
+                .map(|device| device.name.as_str())
+                .collect();
+            for finding in &open {
+                let is_meant = |subject: &Subject| match subject {
+                    Subject::Device { name } => meant.contains(&name.as_str()),
+                    _ => false,
+                };
+                if finding.subjects.iter().any(is_meant) {
+                    self.matching.insert(finding.id.clone());
+                }
+            }
+        }
+        let concerns = Concerns::of(&findings);
+        let known = Known {
+            host,
+            diagnosis: Some(diagnosis),
+            concerns: Some(&concerns),
+        };
+        let of_open = Concerns::of(&open);
+        for flow in host.flows.iter() {
+            let places = of_open.findings(&flow.key);
+            if places.is_empty() {
+                continue;
+            }
+            let device = host.devices.names().of(flow.key.device);
+            let about = known.about(flow);
+            let matches = Direction::BOTH.into_iter().any(|direction| {
+                flow.counts[direction as usize].packets > 0
+                    && self
+                        .filter
+                        .matches_flow(&flow.key, &about, device, direction)
+            });
+            if matches {
+                let ids = places.into_iter().map(|place| open[place].id.clone());
+                self.matching.extend(ids);
+            }
+        }
+    }
 }
 
 /// What was examined.

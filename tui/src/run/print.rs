@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::{Context, bail};
 
-use super::in_locale;
+use super::{in_locale, variable};
+use crate::about::Behind;
 use crate::cli::{CompletionsArgs, DevicesArgs, DoctorArgs, completion};
-use crate::model::Device;
+use crate::config::Config;
+use crate::model::{Device, DeviceName};
 use crate::probe::{doctor, inventory};
 use crate::text::wrap;
 use crate::{config, listing};
@@ -28,6 +30,21 @@ pub fn completions(args: CompletionsArgs) -> anyhow::Result<()> {
 pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
     let mut devices = inventory::list().await?;
     devices.sort_by(Device::cmp_by_name);
+    let (config, _) = Config::load(variable)?;
+    let filter = args.filter.resolve(&config.named_filters())?;
+    if let Err(term) = filter.is_about_devices() {
+        bail!(
+            "--filter: \"{term}\" is about flows; devices are chosen by dev, netns, container \
+             and pod"
+        );
+    }
+    devices.retain(|device| {
+        let name = DeviceName {
+            name: &device.name,
+            leads_to: device.leads_to(),
+        };
+        filter.matches_device(name, &Behind(device))
+    });
     unless_closed(if args.json {
         listing::write_json(&devices, io::stdout().lock())
     } else {

@@ -14,8 +14,10 @@ use super::options;
 use super::signals::Signals;
 use super::start::open;
 use super::writing::{Outcome, WAITING, Writing};
+use super::variable;
 use crate::cli::RecordArgs;
-use crate::export::{Limits, Next, Output, Recorder};
+use crate::config::Config;
+use crate::export::{Limits, Narrowed, Next, Output, Recorder, Sink};
 use crate::files::{self, Files};
 use crate::model::Session;
 use crate::probe::live::Options;
@@ -127,6 +129,11 @@ pub fn head(session: Session) -> Head {
 /// # Errors
 /// When nothing can be watched, or the file cannot be written.
 pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> anyhow::Result<()> {
+    let (config, notice) = Config::load(variable)?;
+    if let Some(notice) = notice {
+        tracing::warn!("{notice}");
+    }
+    let filter = args.filter.resolve(&config.named_filters())?;
     let options = Options {
         devices: args.devices.clone(),
         // From its first interval on all is counted.
@@ -163,8 +170,13 @@ pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> a
     if let Some((series, files)) = series {
         sink = sink.followed_by(series.opener(files));
     }
+    let sink: Box<dyn Sink> = if filter.is_everything() {
+        Box::new(sink)
+    } else {
+        Box::new(Narrowed::new(sink, filter))
+    };
     let (queue, output) =
-        Output::start(Box::new(sink), WAITING).context("cannot start a thread for the file")?;
+        Output::start(sink, WAITING).context("cannot start a thread for the file")?;
     report(&format!("recording to {path}; Ctrl-C ends it"));
     let mut writing = Writing::start(events, queue, output, stop);
     let never = std::future::pending();

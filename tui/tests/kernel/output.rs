@@ -187,11 +187,11 @@ fn text() {
     let ends = [End::Near, End::Far].map(|end| lab.ip(end, Family::V4));
     let [request, reply] = [
         format!(
-            " {NEAR} Out IP {} > {}: ICMP echo request, ",
+            " {NEAR} In  IP {} > {}: ICMP echo request, ",
             ends[0], ends[1]
         ),
         format!(
-            " {NEAR} In  IP {} > {}: ICMP echo reply, ",
+            " {NEAR} Out IP {} > {}: ICMP echo reply, ",
             ends[1], ends[0]
         ),
     ];

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use probe_common::Direction;
 
 use super::sender;
 use crate::diagnosis::claims::Claim;
