@@ -40,6 +40,7 @@ fn device() -> Device {
         watch: Watch::Yes {
             slot: 0,
             hooks: Hooks::Tcx,
+            local: crate::model::LocalEnd::Here,
         },
         ..Device::default()
     }
