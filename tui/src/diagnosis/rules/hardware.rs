@@ -72,9 +72,10 @@ const fn other(direction: Direction) -> Direction {
 fn receiver(view: &View<'_>, slot: u32, direction: Direction) -> Option<[u8; 6]> {
     let device = view.devices.get(&slot)?;
     let peer = device.peer.as_ref()?.device.as_ref()?;
-    let mac = match direction {
-        Direction::In => &device.mac,
-        Direction::Out => &peer.mac,
+    let mac = if view.is_sent(slot, direction as usize) {
+        &peer.mac
+    } else {
+        &device.mac
     };
     mac.as_slice().try_into().ok()
 }
@@ -90,15 +91,16 @@ fn claim(
     let destinations: BTreeSet<IpAddr> = pairs.iter().map(|(_, to)| *to).collect();
     let name = view.device(slot);
     let (mac, expected) = (hardware(mac), hardware(expected));
-    let (sender, receiver) = match direction {
-        Direction::In => (
-            format!("the host behind {name}"),
-            format!("{name} has {expected}"),
-        ),
-        Direction::Out => (
+    let (sender, receiver) = if view.is_sent(slot, direction as usize) {
+        (
             "this node".to_owned(),
             format!("the host behind {name} has {expected}"),
-        ),
+        )
+    } else {
+        (
+            format!("the host behind {name}"),
+            format!("{name} has {expected}"),
+        )
     };
     Claim {
         kind: Kind::NEIGHBOR_STALE,

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use probe_common::Direction;
-
 use super::stacks::devices;
 use super::{list, stack_name};
 use crate::diagnosis::claims::Claim;
@@ -48,7 +46,8 @@ fn claim(
     let mut silent: BTreeSet<(IpAddr, Endpoint)> = BTreeSet::new();
     let mut answered: BTreeSet<IpAddr> = BTreeSet::new();
     for it in view.evidence.connections.iter() {
-        if it.direction != Direction::Out || !is_there(it.key.device) {
+        let is_sent_there = view.is_sent(it.key.device, it.direction as usize);
+        if !is_sent_there || !is_there(it.key.device) {
             continue;
         }
         if it.is_unanswered() && view.now.saturating_sub(it.syn.first) > WAITING {
