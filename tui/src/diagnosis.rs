@@ -134,10 +134,4 @@ impl Diagnosis {
             .of_flow(key)
             .any(|it| test(&it.name, it.answer.map(|answer| answer.rcode)))
     }
-
-    /// How many findings of a severity there are now.
-    #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.count(severity)
-    }
 }

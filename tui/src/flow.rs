@@ -27,7 +27,6 @@ pub use clock::{Clock, SLOTS};
 pub use count::Count;
 pub use history::History;
 pub use ledger::{Ledger, Sums};
-pub use ledgers::DeviceId;
 use ledgers::Ledgers;
 pub use series::Series;
 pub use span::Span;

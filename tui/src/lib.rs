@@ -8,8 +8,8 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod diagnosis;
-pub mod dissect;
-pub mod export;
+mod dissect;
+mod export;
 mod files;
 pub mod filter;
 mod flow;
@@ -24,7 +24,7 @@ pub mod replay;
 mod report;
 mod run;
 mod runtime;
-pub mod source;
+mod source;
 #[cfg(test)]
 mod synthetic;
 pub mod terminal;

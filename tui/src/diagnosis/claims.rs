@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::finding::{Finding, Subject};
 use super::kind::Kind;
-use super::severity::Severity;
 use crate::model::Moment;
 
 /// How long a finding stays current without being claimed: longer than the
@@ -195,13 +194,6 @@ impl Findings {
         let again = |it: &&Finding| !self.current.contains_key(&it.id);
         current.extend(past.filter(again).cloned());
         current
-    }
-
-    /// How many current findings there are of a severity.
-    #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
-        let of = |entry: &&Entry| entry.finding.severity == severity;
-        self.current.values().filter(of).count()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod links;
 pub mod neighbors;
 pub mod probe;
 pub mod rates;
+mod recent;
 pub mod resets;
 
 use probe_common::parse::number::port;

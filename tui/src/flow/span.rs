@@ -13,9 +13,6 @@ pub enum Span {
 }
 
 impl Span {
-    /// All of them, the shortest first.
-    pub const ALL: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
-
     /// Slots of the clock that a value stands for.
     #[must_use]
     pub const fn slots_each(self) -> u32 {

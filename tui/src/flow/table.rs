@@ -8,7 +8,7 @@ use probe_common::{Direction, FlowKey};
 use slab::Slab;
 
 use super::{
-    Clock, Count, DeviceId, Flow, Ledger, Ledgers,
+    Clock, Count, Flow, Ledger, Ledgers,
     copies::Copies,
     order::{Order, Queue},
 };
@@ -142,12 +142,6 @@ impl FlowTable {
         self.flows.len()
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
-    }
-
     /// The end of the last interval.
     #[must_use]
     pub fn now(&self) -> Moment {
@@ -163,13 +157,7 @@ impl FlowTable {
     /// The sums of the device that a slot stands for.
     #[must_use]
     pub fn device(&self, slot: u32) -> Option<&Ledger> {
-        self.ledgers.current(slot).map(|(_, ledger)| ledger)
-    }
-
-    /// The identity of the device that a slot stands for.
-    #[must_use]
-    pub fn device_id(&self, slot: u32) -> Option<DeviceId> {
-        self.ledgers.current(slot).map(|(id, _)| id)
+        self.ledgers.current(slot)
     }
 
     /// The devices that slots stand for, by slot.

@@ -41,12 +41,6 @@ impl Packets {
         self.kept.get(usize::try_from(place).ok()?)
     }
 
-    /// Packets that are here.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.kept.len()
-    }
-
     /// Whether none is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -42,20 +42,17 @@ fn a_slot_that_is_used_again_starts_at_zero() {
     }
     let host = HostId::default();
     let before = traffic.clone();
-    let id = before.host(host).flows.device_id(0);
     assert!(seen(before.host(host), 0) > 0);
 
     // The same device under another name.
     traffic.apply(&envelope(0, devices(|it| it.name = "renamed".to_owned())));
     let renamed = traffic.host(host);
     assert_eq!(renamed.devices.names().get(0), "renamed");
-    assert_eq!(renamed.flows.device_id(0), id);
     assert_eq!(seen(renamed, 0), seen(before.host(host), 0));
 
     // Another device.
     traffic.apply(&envelope(0, devices(|it| it.index += 1000)));
     let after = traffic.host(host);
-    assert_ne!(after.flows.device_id(0), id);
     assert_eq!(seen(after, 0), 0);
     assert_eq!(seen(after, 1), seen(before.host(host), 1));
     assert!(after.flows.iter().all(|flow| flow.key.device != 0));
@@ -66,7 +63,7 @@ fn a_slot_that_is_used_again_starts_at_zero() {
         assert!(is.sums(direction).expired != Count::default());
     }
     // What was copied before has not changed.
-    assert_eq!(before.host(host).flows.device_id(0), id);
+    assert!(seen(before.host(host), 0) > 0);
 }
 
 #[test]

@@ -7,13 +7,10 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use probe_common::Direction;
 
+use super::recent::Recent;
 use crate::diagnosis::decode::{Ip, Transport};
 use crate::model::Moment;
 
-/// Packets that are remembered, and for how long: copies follow each other
-/// closely.
-const REMEMBERED: usize = 4096;
-const MEMORY: Duration = Duration::from_secs(1);
 /// Pairs of hosts that are remembered.
 const PAIRS: usize = 1024;
 /// How long copies are evidence.
@@ -51,7 +48,8 @@ pub type Way = (u32, Direction, IpAddr, IpAddr);
 /// The packets that came twice, of all devices of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Copies {
-    sightings: HashMap<Fingerprint, Moment>,
+    /// Copies follow each other closely.
+    packets: Recent<Fingerprint, (), 1>,
     ways: HashMap<Way, Copied>,
 }
 
@@ -67,13 +65,6 @@ impl Copies {
         if self.ways.len() >= PAIRS && !self.ways.contains_key(&way) {
             return;
         }
-        if self.sightings.len() >= REMEMBERED {
-            self.sightings
-                .retain(|_, then| at.saturating_sub(*then) < MEMORY);
-            if self.sightings.len() >= REMEMBERED {
-                self.sightings.clear();
-            }
-        }
         let fingerprint = Fingerprint {
             device,
             direction,
@@ -84,8 +75,7 @@ impl Copies {
             ports: (tcp.source, tcp.destination),
             tcp: (tcp.seq, tcp.ack, [tcp.syn, tcp.fin, tcp.rst]),
         };
-        let before = self.sightings.insert(fingerprint, at);
-        let is_copy = before.is_some_and(|then| at.saturating_sub(then) < MEMORY);
+        let (is_copy, ()) = self.packets.see(at, fingerprint, ());
         let copied = self.ways.entry(way).or_insert(Copied {
             packets: 0,
             copies: 0,
@@ -104,8 +94,7 @@ impl Copies {
 
     /// Forgets what is too old to be evidence.
     pub fn interval(&mut self, now: Moment) {
-        self.sightings
-            .retain(|_, then| now.saturating_sub(*then) < MEMORY);
+        self.packets.forget(now);
         self.ways
             .retain(|_, copied| now.saturating_sub(copied.last) < WINDOW);
     }

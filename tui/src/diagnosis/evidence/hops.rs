@@ -6,13 +6,10 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use probe_common::Direction;
 
+use super::recent::Recent;
 use crate::diagnosis::decode::{Ip, Transport};
 use crate::model::Moment;
 
-/// Packets that are remembered, and for how long. A packet that goes around is
-/// back within milliseconds.
-const REMEMBERED: usize = 4096;
-const MEMORY: Duration = Duration::from_secs(2);
 /// Destinations of which loops are remembered.
 const LOOPS: usize = 256;
 /// How long a loop is evidence.
@@ -30,7 +27,6 @@ struct Fingerprint {
 
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
-    at: Moment,
     ttl: u8,
     seen_in: bool,
     seen_out: bool,
@@ -57,7 +53,8 @@ pub struct Loop {
 /// The packets that go around, of all devices of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Hops {
-    sightings: HashMap<Fingerprint, Sighting>,
+    /// A packet that goes around is back within milliseconds.
+    packets: Recent<Fingerprint, Sighting, 2>,
     loops: HashMap<IpAddr, Loop>,
 }
 
@@ -76,32 +73,17 @@ impl Hops {
             destination: ip.destination,
             number,
         };
-        if self.sightings.len() >= REMEMBERED {
-            self.sightings
-                .retain(|_, it| at.saturating_sub(it.at) < MEMORY);
-            if self.sightings.len() >= REMEMBERED {
-                self.sightings.clear();
-            }
-        }
-        let sighting = self.sightings.entry(fingerprint).or_insert(Sighting {
-            at,
+        let first = Sighting {
             ttl: ip.ttl,
             seen_in: false,
             seen_out: false,
             times: 0,
-        });
-        let is_old = at.saturating_sub(sighting.at) > MEMORY;
-        if is_old || ip.ttl > sighting.ttl {
-            *sighting = Sighting {
-                at,
-                ttl: ip.ttl,
-                seen_in: false,
-                seen_out: false,
-                times: 0,
-            };
+        };
+        let (_, sighting) = self.packets.see(at, fingerprint, first);
+        if ip.ttl > sighting.ttl {
+            *sighting = first;
         }
         let falls = ip.ttl < sighting.ttl;
-        sighting.at = at;
         sighting.ttl = ip.ttl;
         match direction {
             Direction::In => sighting.seen_in = true,
@@ -133,8 +115,7 @@ impl Hops {
 
     /// Forgets what is too old to be evidence.
     pub fn interval(&mut self, now: Moment) {
-        self.sightings
-            .retain(|_, it| now.saturating_sub(it.at) < MEMORY);
+        self.packets.forget(now);
         self.loops
             .retain(|_, it| now.saturating_sub(it.last) < WINDOW);
     }
