@@ -138,7 +138,8 @@ pub fn send(
 /// up.
 #[inline(always)]
 fn take(reason: u64, kept: u64, settings: &Settings) -> bool {
-    let Some(budget) = maps::budget() else {
+    // SAFETY: this is the only reference that the program takes.
+    let Some(budget) = (unsafe { maps::budget() }) else {
         return false;
     };
     if budget.epoch != settings.epoch {

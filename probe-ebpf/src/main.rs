@@ -9,10 +9,12 @@
 mod counting;
 mod event;
 mod maps;
+mod object;
 mod skb;
 mod socket;
 mod table;
 mod tcp;
+mod verifier;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use probe_common::{
@@ -51,7 +53,8 @@ pub fn nkview(ctx: TcContext) -> i32 {
     headers.put_outer_tag(skb.vlan_tci());
     let key = headers.key.pack();
     let side = table::masked::<1>(skb.forget(side.into())) as u32;
-    if let Some(totals) = maps::totals(epoch, attachment.device, side) {
+    // SAFETY: this is the only reference that the program takes.
+    if let Some(totals) = unsafe { maps::totals(epoch, attachment.device, side) } {
         let size = counting::see(&skb, &headers, is_loopback, totals);
         if settings.push_down != 0 && !maps::is_in_prefixes(&headers.key) {
             counting::filter_out(size, totals);
@@ -98,15 +101,4 @@ fn forget(skb: &Skb, headers: &Headers) -> Headers {
         acknowledgment: (numbers >> 32) as u32,
         payload: rest as u32,
     }
-}
-
-/// The helpers that the programs call and the licence that they ask for.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
 }

@@ -71,17 +71,24 @@ pub fn settings() -> Option<Settings> {
 }
 
 /// This CPU's totals of the device, direction and epoch.
+///
+/// # Safety
+/// No other reference to them is in use. Other CPUs have totals of their own, and
+/// programs of this type do not interrupt each other.
 #[inline(always)]
-pub fn totals(epoch: u32, device: u32, side: u32) -> Option<&'static mut TotalsValue> {
+pub unsafe fn totals(epoch: u32, device: u32, side: u32) -> Option<&'static mut TotalsValue> {
     let pointer = TOTALS.get_ptr_mut(limits::totals_index(epoch, device, side))?;
-    // SAFETY: elements of an array map live as long as the program, and a
-    // per-CPU element is written by the program that runs on this CPU alone.
+    // SAFETY: elements of an array map live as long as the program; the rest is the
+    // caller's.
     Some(unsafe { &mut *pointer })
 }
 
 /// This CPU's budget.
+///
+/// # Safety
+/// As for the totals.
 #[inline(always)]
-pub fn budget() -> Option<&'static mut Budget> {
+pub unsafe fn budget() -> Option<&'static mut Budget> {
     let pointer = BUDGET.get_ptr_mut(0)?;
     // SAFETY: as for the totals.
     Some(unsafe { &mut *pointer })

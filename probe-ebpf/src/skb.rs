@@ -9,6 +9,8 @@ use aya_ebpf::{
 };
 use probe_common::{SNAPSHOT, parse::Packet};
 
+use crate::verifier;
+
 /// A packet that is only read.
 pub struct Skb<'a> {
     ctx: &'a TcContext,
@@ -169,22 +171,8 @@ impl Packet for Skb<'_> {
         number
     }
 
-    /// Adding and subtracting something unknown leaves any 15 bits as far as the
-    /// verifier can tell, and the headers that are walked end before. This also
-    /// helps kernels before 6.8, which lose the bounds of what was on the stack.
     #[inline(always)]
     fn bounded(&self, offset: usize) -> usize {
-        let mut bounded = offset as u64;
-        // SAFETY: it only computes in registers.
-        unsafe {
-            asm!(
-                "{bounded} += {unknown}",
-                "{bounded} -= {unknown}",
-                "{bounded} &= 0x7fff",
-                bounded = inout(reg) bounded,
-                unknown = in(reg) self.unknown,
-            );
-        }
-        bounded as usize
+        verifier::bounded(offset, self.unknown)
     }
 }

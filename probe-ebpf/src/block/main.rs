@@ -10,9 +10,13 @@
 #![feature(asm_experimental_arch)]
 
 mod maps;
+#[path = "../object.rs"]
+mod object;
 #[path = "../skb.rs"]
 #[allow(dead_code, reason = "the counting program uses the rest")]
 mod skb;
+#[path = "../verifier.rs"]
+mod verifier;
 
 use aya_ebpf::{
     helpers::generated::bpf_ktime_get_boot_ns, macros::classifier, programs::TcContext,
@@ -48,21 +52,11 @@ pub fn nkview_block(ctx: TcContext) -> i32 {
     if !terms.match_sent(&headers.key, &maps::Sets) || unsafe { bpf_ktime_get_boot_ns() } >= until {
         return attachment.verdict;
     }
-    let Some(blocked) = maps::blocked() else {
+    // SAFETY: this is the only reference that the program takes.
+    let Some(blocked) = (unsafe { maps::blocked() }) else {
         return attachment.verdict;
     };
     blocked.packets += 1;
     blocked.bytes += u64::from(skb.len());
     verdict::DROP
-}
-
-/// The helpers that the program calls and the licence that they ask for.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
 }

@@ -58,11 +58,15 @@ pub fn until() -> u64 {
 }
 
 /// This CPU's count.
+///
+/// # Safety
+/// No other reference to it is in use. Other CPUs have counts of their own, and
+/// programs of this type do not interrupt each other.
 #[inline(always)]
-pub fn blocked() -> Option<&'static mut Blocked> {
+pub unsafe fn blocked() -> Option<&'static mut Blocked> {
     let pointer = BLOCKED.get_ptr_mut(0)?;
-    // SAFETY: elements of an array map live as long as the program, and a
-    // per-CPU element is written by the program that runs on this CPU alone.
+    // SAFETY: elements of an array map live as long as the program; the rest is the
+    // caller's.
     Some(unsafe { &mut *pointer })
 }
 

@@ -15,8 +15,12 @@ mod drops;
 mod event;
 mod kernel;
 mod maps;
+#[path = "../object.rs"]
+mod object;
 mod packet;
 mod sockets;
+#[path = "../verifier.rs"]
+mod verifier;
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use probe_common::signal::SignalKind;
@@ -69,15 +73,4 @@ pub fn nkview_reset(ctx: BtfTracePointContext) -> i32 {
 pub fn nkview_refused(ctx: BtfTracePointContext) -> i32 {
     event::reset(SignalKind::ResetReceived, ctx.arg(0), 0, -1);
     0
-}
-
-/// The helpers that the programs call and the licence that they ask for.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
 }

@@ -1,7 +1,5 @@
 //! A packet, as the kernel has it while it drops it.
 
-use core::arch::asm;
-
 use aya_ebpf::helpers::bpf_get_prandom_u32;
 use probe_common::{
     Direction, LinkLayer,
@@ -9,7 +7,10 @@ use probe_common::{
     signal::WireTuple,
 };
 
-use crate::kernel::{self, Pointer, layout};
+use crate::{
+    kernel::{self, Pointer, layout},
+    verifier,
+};
 
 /// The memory from a packet's IP header on.
 struct Bytes {
@@ -28,23 +29,11 @@ impl Packet for Bytes {
         usize::from(u16::MAX)
     }
 
-    /// Adding and subtracting something unknown leaves any 15 bits as far as the
-    /// verifier can tell, so that it does not verify what follows once for each way
-    /// that leads there.
     #[inline(always)]
     fn bounded(&self, offset: usize) -> usize {
-        let mut bounded = offset as u64;
-        // SAFETY: it only computes in registers.
-        unsafe {
-            asm!(
-                "{bounded} += {unknown}",
-                "{bounded} -= {unknown}",
-                "{bounded} &= 0x7fff",
-                bounded = inout(reg) bounded,
-                unknown = in(reg) u64::from(bpf_get_prandom_u32()),
-            );
-        }
-        bounded as usize
+        // SAFETY: the helper takes nothing.
+        let unknown = unsafe { bpf_get_prandom_u32() };
+        verifier::bounded(offset, unknown.into())
     }
 }
 
