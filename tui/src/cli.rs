@@ -146,6 +146,9 @@ pub struct WatchArgs {
     /// Dropping packets.
     #[command(flatten)]
     pub blocking: BlockingArgs,
+    /// What recordings and bundles are written with.
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,
@@ -170,6 +173,21 @@ pub struct HistoryArgs {
     pub history: u64,
 }
 
+/// Whether names and addresses are replaced in what is written to files.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Passing it on")]
+pub struct RedactArgs {
+    /// Replace addresses and names in what is written, the same one always by the same
+    /// other one, and leave out payload and free text. Addresses keep their common
+    /// prefixes; ports, sizes and times stay
+    #[arg(long)]
+    pub redact: bool,
+    /// Replace as other recordings with the same key do: a file of 16 random bytes or
+    /// more, to be kept secret [default: a new key each time]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "redact")]
+    pub redact_key: Option<PathBuf>,
+}
+
 /// Arguments of `nkview demo`.
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
@@ -186,6 +204,9 @@ pub struct DemoArgs {
     /// Going back in time.
     #[command(flatten)]
     pub history: HistoryArgs,
+    /// What recordings and bundles are written with.
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
@@ -197,6 +218,9 @@ pub struct DemoArgs {
 /// Arguments of `nkview record`.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
+    /// Copy a recording instead of watching, e.g. with --redact; no root needed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Option<PathBuf>,
     /// The file to create
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
@@ -233,8 +257,16 @@ pub struct RecordArgs {
     pub filter: FilterText,
     /// Keep at least this many bytes of each captured packet (128 are captured);
     /// without it only headers, ARP, ICMP and DNS are kept
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1..=128))]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = clap::value_parser!(u16).range(1..=128),
+        conflicts_with = "redact"
+    )]
     pub snapshot: Option<u16>,
+    /// Replacing names and addresses.
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
@@ -269,6 +301,9 @@ pub struct StreamArgs {
     /// What to write.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Replacing names and addresses.
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// The pair to create.
     #[command(flatten)]
     pub pair: PairArgs,

@@ -12,6 +12,7 @@ pub mod openmetrics;
 mod output;
 mod pcapng;
 mod recorder;
+mod redacted;
 mod selection;
 mod slots;
 mod stdout;
@@ -29,6 +30,7 @@ pub use openmetrics::Metrics;
 pub use output::{Output, Queue};
 pub use pcapng::Pcapng;
 pub use recorder::{Limits, Next, Recorder};
+pub use redacted::{Redacted, redacted_head};
 pub use selection::Selection;
 pub use stdout::{Stdout, is_stuck, reader_gone};
 pub use text::Text;
@@ -62,4 +64,22 @@ pub trait Sink: Send {
     /// # Errors
     /// Those of the writer.
     fn finish(&mut self) -> io::Result<()>;
+}
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
+        (**self).event(envelope)
+    }
+
+    fn lost(&mut self, packets: u64) -> io::Result<()> {
+        (**self).lost(packets)
+    }
+
+    fn is_complete(&self) -> bool {
+        (**self).is_complete()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        (**self).finish()
+    }
 }

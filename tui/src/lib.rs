@@ -20,6 +20,7 @@ pub mod model;
 pub mod probe;
 mod process;
 pub mod recording;
+mod redact;
 pub mod replay;
 mod report;
 mod run;

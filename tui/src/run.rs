@@ -52,7 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             terminal::check()?;
             let user = User::read(args.blocking.allow_block)?;
-            let keeping = Keeping::new(args.history);
+            let keeping = Keeping::new(args.history, &args.redact)?;
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         #[cfg(feature = "demo")]
@@ -67,7 +67,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 remark: Some(demo.remark()),
                 ..options::live(&args.probe, &args.events)
             };
-            let keeping = Keeping::new(args.history);
+            let keeping = Keeping::new(args.history, &args.redact)?;
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         Some(Command::Serve(args)) => {
@@ -81,11 +81,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Stream(args)) => {
             let recording = replay::open(args.from.as_deref())?;
-            block_on(|signals| stream::stream(args, recording, signals))
+            let redaction = options::redaction(&args.redact)?;
+            block_on(|signals| stream::stream(args, recording, redaction, signals))
         }
         Some(Command::Record(args)) => {
+            let recording = replay::open(args.from.as_deref())?;
+            let redaction = options::redaction(&args.redact)?;
             let target = record::Target::create(&args)?;
-            block_on(|signals| record::record(args, target, signals))
+            block_on(|signals| record::record(args, recording, redaction, target, signals))
         }
         Some(Command::Replay(args)) => {
             terminal::check()?;

@@ -25,13 +25,14 @@ use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Envelope, Event, Level, Request, Session};
 use crate::recording::Head;
+use crate::redact::Redaction;
 use crate::source::Pause;
 use crate::terminal::{self, Console, Input, Line as _, Setup};
 use crate::ui;
 use bundle::{Bundles, Contents};
 use frame::Frame;
 use recall::Recall;
-use recorder::Recorders;
+use recorder::{Recorders, With};
 use requests::{Answer, Requests};
 use resolve::{Dns, Lookup, Questions};
 
@@ -88,6 +89,8 @@ pub struct Options {
     pub files: Option<Files>,
     /// What recordings begin with.
     pub head: Option<Head>,
+    /// What replaces names and addresses in files.
+    pub redaction: Option<Redaction>,
 }
 
 /// The user's consent to drop packets, and whom that must not cut off.
@@ -142,7 +145,7 @@ pub async fn run(
         _ => Recall::default(),
     };
     let mut recorders = match (options.files, options.head) {
-        (Some(files), Some(head)) => Recorders::new(files, head),
+        (Some(files), Some(head)) => Recorders::new(files, head, options.redaction),
         _ => Recorders::default(),
     };
     let ended = drive(
@@ -339,10 +342,18 @@ where
                 Effect::Bundle(problems) => {
                     let contents = recorders.with().zip(recall.all());
                     let started = match contents {
-                        Some(((files, head), pasts)) => bundles.start(
+                        Some((
+                            With {
+                                files,
+                                head,
+                                redaction,
+                            },
+                            pasts,
+                        )) => bundles.start(
                             files,
                             Contents {
                                 head,
+                                redaction,
                                 devices: app.state.known_devices().all().to_vec(),
                                 problems,
                                 pasts,

@@ -51,6 +51,7 @@ const RULES: &[(&str, Names)] = &[
     ("files", Only(&[])),
     ("source", Only(&["model"])),
     ("recording", Only(&["model"])),
+    ("redact", Only(&["model"])),
     (
         "replay",
         Only(&["diagnosis", "model", "recording", "source", "traffic"]),
@@ -77,6 +78,7 @@ const RULES: &[(&str, Names)] = &[
             "flow",
             "model",
             "recording",
+            "redact",
             "report",
             "text",
             "traffic",

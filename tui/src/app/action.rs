@@ -45,7 +45,7 @@ pub enum Action {
     ProblemBegin,
     /// Write a bundle of what is remembered to a file.
     Bundle,
-    /// A bundle was written to this file, or the reason why not.
+    /// A bundle was written, in a sentence, or the reason why not.
     Bundled(Result<String, String>),
     /// Ask whether to drop what is selected, or to lift what is dropped.
     Block,

@@ -102,10 +102,7 @@ impl App {
     /// Takes over what became of a bundle.
     pub(super) fn bundled(&mut self, written: Result<String, String>) -> Vec<Effect> {
         match written {
-            Ok(path) => {
-                let text = format!("{path} is complete. Names and addresses are in it.");
-                self.state.notify(Level::Info, text);
-            }
+            Ok(done) => self.state.notify(Level::Info, done),
             Err(reason) => {
                 let text = format!("No bundle was written: {reason}.");
                 self.state.notify(Level::Warning, text);

@@ -16,8 +16,11 @@ use probe_common::{LinkLayer, Reason, SNAPSHOT};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
+use crate::diagnosis::{Concerns, Kind};
+use crate::model::signal::Owner;
 use crate::model::{
-    Envelope, Event, HostId, Interval, LocalEnd, Packet, Session, Totals, WallClock, Watch,
+    Container, Envelope, Event, HostId, Interval, LocalEnd, Packet, Session, Totals, WallClock,
+    Watch,
 };
 
 #[cfg(test)]
@@ -77,6 +80,15 @@ pub struct Pcapng<W: Write> {
     /// Packets that the output was too slow for, since the last packet, of whatever
     /// device.
     lost: u64,
+    /// What is wrong on each host as of its last interval.
+    problems: BTreeMap<HostId, Problems>,
+}
+
+/// Problems, in sentences, and which flows they are about.
+#[derive(Default)]
+struct Problems {
+    sentences: Vec<String>,
+    concerns: Concerns,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -89,21 +101,32 @@ struct Device {
 }
 
 impl<W: Write> Pcapng<W> {
-    /// Writes the head of the file at once, so that a reader knows what it is.
+    /// Writes the head of the file at once, so that a reader knows what it is. Comments
+    /// say nothing of problems of these kinds.
     ///
     /// # Errors
     /// The writer's.
-    pub fn new(session: &Session, writer: W, selection: Selection) -> io::Result<Self> {
+    pub fn new(
+        session: &Session,
+        writer: W,
+        selection: Selection,
+        silenced: Vec<Kind>,
+    ) -> io::Result<Self> {
         let mut sink = Self {
             writer: BufWriter::with_capacity(1 << 16, writer),
             started: session.started,
             clock: session.wall_clock(),
-            selector: Selector::new(selection),
+            selector: {
+                let mut selector = Selector::new(selection);
+                selector.diagnose(silenced);
+                selector
+            },
             slots: Slots::default(),
             devices: Vec::new(),
             interfaces: BTreeMap::new(),
             written: Vec::new(),
             lost: 0,
+            problems: BTreeMap::new(),
         };
         let mut body = Vec::new();
         body.extend(BYTE_ORDER_MAGIC.to_ne_bytes());
@@ -181,7 +204,7 @@ impl<W: Write> Pcapng<W> {
         };
         let interface = self.interface(place, link_type)?;
         self.written[interface as usize].1 += 1;
-        let container = self.slots.devices()[place].container.clone();
+        let comment = self.comment(host, packet, place);
         let mut data = packet.data.to_vec();
         let mut length = packet.len as usize;
         let has_tag = packet.vlan_tci != 0;
@@ -201,13 +224,6 @@ impl<W: Write> Pcapng<W> {
         body.extend(&data);
         pad(&mut body);
 
-        let mut comment = reason(packet.reason).to_owned();
-        if packet.segments > 1 {
-            comment += &format!("; {} segments", packet.segments);
-        }
-        if let Some(container) = container {
-            comment += &format!("; container {container}");
-        }
         let lost = std::mem::take(&mut self.lost);
         let device = self.device(place);
         let dropped = std::mem::take(&mut device.lost) + lost;
@@ -221,6 +237,42 @@ impl<W: Write> Pcapng<W> {
         }
         options.end(&mut body);
         self.block(block::ENHANCED_PACKET, &body)
+    }
+
+    /// Why a packet was captured, and whose it is, as far as that is known by now.
+    fn comment(&self, host: HostId, packet: &Packet, place: usize) -> String {
+        let mut comment = reason(packet.reason).to_owned();
+        if packet.segments > 1 {
+            comment += &format!("; {} segments", packet.segments);
+        }
+        let (owner, container) = self.selector.sender(host, packet);
+        let behind = self.slots.devices()[place].container.as_deref();
+        if let Some(container) = behind.or(container.map(Container::label)) {
+            comment += &format!("; container {container}");
+        }
+        if let Some(Owner { command, pid, .. }) = owner {
+            comment += &format!("; sent by {command} (PID {pid})");
+        }
+        if let Some(problems) = self.problems.get(&host) {
+            let sentences = problems.concerns.findings(&packet.key).into_iter();
+            for sentence in sentences.filter_map(|it| problems.sentences.get(it)) {
+                comment += &format!("; problem: {sentence}");
+            }
+        }
+        comment
+    }
+
+    /// Learns what is wrong by the end of an interval.
+    fn judge(&mut self, host: HostId) {
+        let Some(diagnosis) = self.selector.diagnosis(host) else {
+            return;
+        };
+        let findings = diagnosis.findings();
+        let problems = Problems {
+            concerns: Concerns::of(&findings),
+            sentences: findings.into_iter().map(|it| it.sentence).collect(),
+        };
+        self.problems.insert(host, problems);
     }
 
     fn interval(&mut self, interval: &Interval) {
@@ -250,7 +302,10 @@ impl<W: Write + Send> Sink for Pcapng<W> {
                     }
                 }
             }
-            Event::Interval(interval) => self.interval(interval),
+            Event::Interval(interval) => {
+                self.interval(interval);
+                self.judge(envelope.host);
+            }
             Event::Packets(packets) => {
                 for packet in packets {
                     self.packet(envelope.host, packet)?;

@@ -1,6 +1,7 @@
 //! What of a source's events is written.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use probe_common::{Direction, FlowKey};
 
@@ -8,7 +9,8 @@ use crate::about::Known;
 use crate::diagnosis::{Concerns, Diagnosis, Kind};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable};
-use crate::model::{DeviceName, Envelope, Event, HostId, Packet};
+use crate::model::signal::Owner;
+use crate::model::{Container, DeviceName, Envelope, Event, HostId, Packet, Socket};
 use crate::traffic::Traffic;
 
 #[cfg(test)]
@@ -108,6 +110,26 @@ impl Selector {
     /// What is known of a flow; nothing where the table had no room for it.
     pub fn flow(&self, host: HostId, key: &FlowKey) -> Option<&Flow> {
         self.traffic.host(host).flows.get(key)
+    }
+
+    /// What is known of who sent a packet: the process, and the container where its
+    /// device leads to none.
+    pub fn sender(&self, host: HostId, packet: &Packet) -> (Option<&Owner>, Option<&Container>) {
+        let kernel = &self.traffic.host(host).kernel;
+        // What was said of the flow may be older than the socket of this packet.
+        let of_flow = self.flow(host, &packet.key).and_then(|flow| {
+            let facts = flow.facts.as_deref()?;
+            facts.sockets[packet.direction as usize]
+        });
+        let of_packet = packet.cookie.map(|cookie| Socket {
+            cookie: cookie.get(),
+            cgroup: packet.cgroup.map_or(0, NonZeroU64::get),
+            tcp: None,
+        });
+        let Some(socket) = of_packet.or(of_flow) else {
+            return (None, None);
+        };
+        (kernel.owner(socket.cookie), kernel.container(&socket))
     }
 
     /// The flows of each host.

@@ -1,13 +1,27 @@
 //! From the command line to what the source takes.
 
-use crate::cli::{EventArgs, Local, PairArgs, PairMode, ProbeArgs};
+use crate::cli::{EventArgs, Local, PairArgs, PairMode, ProbeArgs, RedactArgs};
 use crate::model::LocalEnd;
 use crate::probe::Sizes;
 use crate::probe::live::{Events, Options};
 use crate::probe::pair::{Mode, PairRequest};
+use crate::redact::Redaction;
 
 /// Bytes of the ring buffer: about 6,000 packets.
 const RING: u32 = 1 << 20;
+
+/// What replaces names and addresses, where that is asked for.
+///
+/// # Errors
+/// When the key cannot be read.
+pub fn redaction(args: &RedactArgs) -> anyhow::Result<Option<Redaction>> {
+    let redaction = match (&args.redact_key, args.redact) {
+        (Some(key), _) => Redaction::from_file(key)?,
+        (None, true) => Redaction::random()?,
+        (None, false) => return Ok(None),
+    };
+    Ok(Some(redaction))
+}
 
 /// The pair that may be made.
 pub fn pair(args: PairArgs) -> Option<PairRequest> {

@@ -17,18 +17,24 @@ use super::variable;
 use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::RecordArgs;
 use crate::config::Config;
-use crate::export::{Limits, Narrowed, Next, Output, Recorder, Sink};
+use crate::export::{Limits, Narrowed, Next, Output, Recorder, Redacted, Sink, redacted_head};
 use crate::files::{self, Files};
 use crate::model::Session;
 use crate::probe::live::Options;
 use crate::recording::Head;
+use crate::redact::Redaction;
+use crate::replay::Recording;
 use crate::source::Source;
+use progress::{Progress, Watched};
+
+mod progress;
 
 #[cfg(test)]
 mod tests;
 
-/// How long the disk may take, once a signal has come and the source has ended.
-const LAST_FRAMES: Duration = Duration::from_secs(5);
+/// How long all that waits for a slow disk may take, once a signal has come and the
+/// source has ended.
+const LAST_FRAMES: Duration = Duration::from_secs(20);
 
 /// The files of a recording.
 pub struct Target {
@@ -99,14 +105,19 @@ impl Series {
     }
 
     /// Opens one file after the other.
-    fn opener(mut self, files: Files) -> Next<BufWriter<File>> {
+    fn opener(mut self, files: Files, progress: Progress) -> Next<BufWriter<Watched<File>>> {
         Box::new(move || {
             let (next, old) = self.next();
-            if let Some(old) = old {
-                files.remove(old).map_err(io::Error::other)?;
-            }
-            let file = files.create(&next).map_err(io::Error::other)?;
-            Ok(BufWriter::new(file))
+            let file = progress.during(|| {
+                if let Some(old) = old {
+                    files.remove(old).map_err(io::Error::other)?;
+                }
+                files.create(&next).map_err(io::Error::other)
+            })?;
+            Ok(BufWriter::new(Watched {
+                writer: file,
+                progress: progress.clone(),
+            }))
         })
     }
 }
@@ -128,7 +139,14 @@ pub fn head(session: Session) -> Head {
 ///
 /// # Errors
 /// When nothing can be watched, or the file cannot be written.
-pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> anyhow::Result<()> {
+pub async fn record(
+    args: RecordArgs,
+    recording: Option<Recording>,
+    redaction: Option<Redaction>,
+    target: Target,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
+    let is_live = recording.is_none();
     let (config, notice) = Config::load(variable)?;
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
@@ -140,7 +158,9 @@ pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> a
         attach_first: true,
         ..options::live(&args.probe, &args.events)
     };
-    let Some(source) = open(None, None, options, &mut signals).await? else {
+    let recorded = recording.as_ref().map(|it| it.head().clone());
+    let source = open(recording, args.duration, options, &mut signals).await?;
+    let Some(source) = source else {
         return Ok(());
     };
     let Source {
@@ -165,25 +185,47 @@ pub async fn record(args: RecordArgs, target: Target, mut signals: Signals) -> a
         bytes: args.max_size.unwrap_or(u64::MAX),
         time: args.max_time.unwrap_or(Duration::MAX),
     };
-    let mut sink =
-        Recorder::new(BufWriter::new(first), head(session), limits).with_context(cannot)?;
-    if let Some((series, files)) = series {
-        sink = sink.followed_by(series.opener(files));
+    let mut head = recorded.unwrap_or_else(|| head(session));
+    if let Some(redaction) = &redaction {
+        head = redacted_head(&head, redaction);
     }
-    let sink: Box<dyn Sink> = if filter.is_everything() {
-        Box::new(sink)
-    } else {
-        Box::new(Narrowed::new(sink, filter))
-    };
+    let progress = Progress::default();
+    let first = BufWriter::new(Watched {
+        writer: first,
+        progress: progress.clone(),
+    });
+    let mut sink = Recorder::new(first, head, limits).with_context(cannot)?;
+    if let Some((series, files)) = series {
+        sink = sink.followed_by(series.opener(files, progress.clone()));
+    }
+    let mut sink: Box<dyn Sink> = Box::new(sink);
+    if let Some(redaction) = redaction {
+        sink = Box::new(Redacted::new(sink, redaction));
+    }
+    // It asks for the names that there were.
+    if !filter.is_everything() {
+        sink = Box::new(Narrowed::new(sink, filter));
+    }
     let (queue, output) =
         Output::start(sink, WAITING).context("cannot start a thread for the file")?;
-    report(&format!("recording to {path}; Ctrl-C ends it"));
+    let queue = if is_live { queue } else { queue.keeping_all() };
+    if is_live {
+        report(&format!("recording to {path}; Ctrl-C ends it"));
+    }
     let mut writing = Writing::start(events, queue, output, stop);
     let never = std::future::pending();
-    writing.until_over(&mut signals, args.duration, never).await;
-    let Outcome { written, reason } = writing.end(&mut signals, sleep(LAST_FRAMES)).await?;
+    // A recording has a time of its own.
+    let duration = args.duration.filter(|_| is_live);
+    writing.until_over(&mut signals, duration, never).await;
+    let give_up = async {
+        tokio::select! {
+            () = progress.is_stuck() => {}
+            () = sleep(LAST_FRAMES) => {}
+        }
+    };
+    let Outcome { written, reason } = writing.end(&mut signals, give_up).await?;
     let Some(written) = written else {
-        bail!("the end of {path} is missing: the disk took too long; the rest can be replayed");
+        bail!("the disk took too long: {path} may lack its end; what it holds can be replayed");
     };
     written.with_context(cannot)?;
     if let Ok(metadata) = file_for_size.metadata()

@@ -1,16 +1,18 @@
 //! `nkview` and `nkview demo`: what a live source reports, on the screen.
 
 use super::appearance;
+use super::options;
 use super::own;
 use super::record;
 use super::signals::{Signals, stop_process};
 use super::start::{connect, finish, stop};
 use super::variable;
 use crate::app::own::OwnSession;
-use crate::cli::{HistoryArgs, ScreenArgs};
+use crate::cli::{HistoryArgs, RedactArgs, ScreenArgs};
 use crate::config::Config;
 use crate::files::Files;
 use crate::probe::live::Options;
+use crate::redact::Redaction;
 use crate::runtime::{self, Consent};
 use crate::source::Source;
 
@@ -31,15 +33,21 @@ pub struct Keeping {
     pub history: u64,
     /// Creates files for the user, where that is possible.
     pub files: Option<Files>,
+    /// What replaces names and addresses in these files.
+    pub redaction: Option<Redaction>,
 }
 
 impl Keeping {
     /// As the arguments say. To be called while privileges are not given up yet.
-    pub fn new(HistoryArgs { history }: HistoryArgs) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the key that names are replaced under cannot be read.
+    pub fn new(HistoryArgs { history }: HistoryArgs, redact: &RedactArgs) -> anyhow::Result<Self> {
+        Ok(Self {
             history,
+            redaction: options::redaction(redact)?,
             files: Files::start().ok(),
-        }
+        })
     }
 }
 
@@ -128,6 +136,7 @@ pub async fn present(
         consent,
         pause,
         history: keeping.as_ref().map_or(0, |keeping| keeping.history),
+        redaction: keeping.as_ref().and_then(|it| it.redaction.clone()),
         files: keeping.and_then(|keeping| keeping.files),
         head: Some(record::head(session.clone())),
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),

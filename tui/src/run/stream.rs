@@ -21,11 +21,13 @@ use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
 use crate::diagnosis::Kind;
 use crate::export::{
-    Limits, Ndjson, Output, Pcapng, Recorder, Selection, Sink, Stdout, Text, Top, is_stuck,
-    reader_gone,
+    Limits, Narrowed, Ndjson, Output, Pcapng, Recorder, Redacted, Selection, Sink, Stdout, Text,
+    Top, is_stuck, reader_gone, redacted_head,
 };
-use crate::model::Session;
+use crate::filter::Filter;
 use crate::probe::live::Options;
+use crate::recording::Head;
+use crate::redact::Redaction;
 use crate::replay::Recording;
 use crate::source::Source;
 
@@ -39,6 +41,7 @@ const AT_MOST: Duration = Duration::from_secs(20);
 pub async fn stream(
     args: StreamArgs,
     recording: Option<Recording>,
+    redaction: Option<Redaction>,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
@@ -57,7 +60,7 @@ pub async fn stream(
         }
     };
     let (config, notice) = Config::load(variable)?;
-    let selection = Selection {
+    let mut selection = Selection {
         filter: args.output.filter.resolve(&config.named_filters())?,
         flows: if format.text {
             args.output.flows
@@ -92,7 +95,24 @@ pub async fn stream(
         stop,
         ..
     } = source;
-    let sink = sink(session, selection, format, silenced).context("cannot write to stdout")?;
+    let head = record::head(session);
+    let sink = match redaction {
+        Some(redaction) => {
+            let filter = std::mem::replace(&mut selection.filter, Filter::everything());
+            let head = redacted_head(&head, &redaction);
+            sink(head, selection, format, silenced).map(|sink| -> Box<dyn Sink> {
+                let sink = Redacted::new(sink, redaction);
+                if filter.is_everything() {
+                    Box::new(sink)
+                } else {
+                    // It asks for the names that there were.
+                    Box::new(Narrowed::new(sink, filter))
+                }
+            })
+        }
+        None => sink(head, selection, format, silenced),
+    };
+    let sink = sink.context("cannot write to stdout")?;
     let (queue, output) =
         Output::start(sink, WAITING).context("cannot start a thread for the output")?;
     let queue = if is_live { queue } else { queue.keeping_all() };
@@ -138,22 +158,19 @@ async fn give_up_reading() {
 
 /// The format that was asked for.
 fn sink(
-    session: Session,
+    head: Head,
     selection: Selection,
     format: FormatArgs,
     silenced: Vec<Kind>,
 ) -> io::Result<Box<dyn Sink>> {
     let zone = TimeZone::system();
+    let session = head.session.clone();
     Ok(if format.text {
         Box::new(Text::new(&session, Stdout, selection, zone))
     } else if format.pcapng {
-        Box::new(Pcapng::new(&session, Stdout, selection)?)
+        Box::new(Pcapng::new(&session, Stdout, selection, silenced)?)
     } else if format.wire {
-        Box::new(Recorder::new(
-            BufWriter::new(Stdout),
-            record::head(session),
-            Limits::NONE,
-        )?)
+        Box::new(Recorder::new(BufWriter::new(Stdout), head, Limits::NONE)?)
     } else if let Some(rows) = format.top {
         Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
     } else {

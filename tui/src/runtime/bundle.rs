@@ -1,6 +1,7 @@
 //! A bundle to take home: what is remembered, as a recording and as packets, and
 //! what is known beside, in one archive.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -12,12 +13,15 @@ use jiff::{Timestamp, Zoned};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::export::{Limits, Pcapng, Recorder, Selection, Sink};
+use crate::diagnosis::Diagnosis;
+use crate::export::{Limits, Pcapng, Recorder, Redacted, Selection, Sink};
 use crate::files::Files;
 use crate::listing;
-use crate::model::{Device, Envelope, Event};
+use crate::model::{Device, Envelope, Event, HostId};
 use crate::probe::doctor;
 use crate::recording::{Head, Item, Past, without_payload};
+use crate::redact::Redaction;
+use crate::traffic::Traffic;
 
 #[cfg(test)]
 mod tests;
@@ -27,14 +31,17 @@ const RECORD: u64 = 512;
 
 /// What goes into a bundle.
 pub(super) struct Contents {
-    /// What a recording begins with.
+    /// What a recording begins with, redacted if the rest is to be.
     pub head: Head,
+    /// What replaces names and addresses.
+    pub redaction: Option<Redaction>,
     /// The devices as they are now.
     pub devices: Vec<Device>,
     /// The problems, in words.
     pub problems: String,
-    /// What is remembered: each file is written twice, first to learn its size.
-    pub pasts: [Past; 4],
+    /// What is remembered: two of the files are written twice, first to learn their
+    /// size, and problems are found anew under other names.
+    pub pasts: [Past; 5],
 }
 
 /// Writes bundles, one at a time.
@@ -52,6 +59,7 @@ impl Bundles {
         if self.running.is_some() {
             return Err("another one is being written".to_owned());
         }
+        let is_redacted = contents.redaction.is_some();
         self.running = Some(tokio::spawn(async move {
             let findings = doctor::examine().await;
             let doctor: String = findings.iter().map(ToString::to_string).collect();
@@ -61,14 +69,18 @@ impl Bundles {
                 let file = files.create(Path::new(&path))?;
                 write(BufWriter::new(file), &name, contents, &doctor)
                     .with_context(|| format!("cannot write {path}"))?;
-                Ok(path)
+                Ok(if is_redacted {
+                    format!("{path} is complete. Names and addresses are replaced in it.")
+                } else {
+                    format!("{path} is complete. Names and addresses are in it.")
+                })
             })
             .await?
         }));
         Ok(())
     }
 
-    /// Waits until one is written. It may be cancelled.
+    /// Waits until one is written; returns a sentence about it. It may be cancelled.
     pub(super) async fn written(&mut self) -> Result<String, String> {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;
@@ -76,7 +88,7 @@ impl Bundles {
         let written = running.await;
         self.running = None;
         match written {
-            Ok(Ok(path)) => Ok(path),
+            Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(format!("{error:#}")),
             Err(error) => Err(error.to_string()),
         }
@@ -87,17 +99,23 @@ impl Bundles {
 fn write(to: impl Write + Send, name: &str, contents: Contents, doctor: &str) -> io::Result<()> {
     let Contents {
         head,
-        devices,
-        problems,
-        pasts: [recording, recording_again, packets, packets_again],
+        mut redaction,
+        mut devices,
+        mut problems,
+        pasts: [recording, recording_again, packets, packets_again, past],
     } = contents;
+    let is_redacted = redaction.is_some();
+    if let Some(redaction) = &mut redaction {
+        devices = redaction.devices(devices);
+        problems = find(past, redaction.clone())?;
+    }
     let gz = GzEncoder::new(to, Compression::default());
     let mut archive = Archive {
         tar: tar::Builder::new(gz),
         name,
         time: Timestamp::now(),
     };
-    archive.text("manifest.json", manifest(&head).as_bytes())?;
+    archive.text("manifest.json", manifest(&head, is_redacted).as_bytes())?;
     archive.text("problems.txt", problems.as_bytes())?;
     let mut table = Vec::new();
     listing::write_table(&devices, &mut table)?;
@@ -105,15 +123,23 @@ fn write(to: impl Write + Send, name: &str, contents: Contents, doctor: &str) ->
     let mut objects = Vec::new();
     listing::write_json(&devices, &mut objects)?;
     archive.text("devices.json", &objects)?;
-    archive.text("doctor.txt", doctor.as_bytes())?;
+    // What the kernel and this user can do is said in words, with names in them.
+    if !is_redacted {
+        archive.text("doctor.txt", doctor.as_bytes())?;
+    }
 
-    let size = counted(|to| record(recording, &head, to))?;
+    let size = counted(|to| record(recording, &head, redaction.clone(), to))?;
     archive.start("recording.nkv", size)?;
-    record(recording_again, &head, archive.tar.get_mut())?;
+    record(
+        recording_again,
+        &head,
+        redaction.clone(),
+        archive.tar.get_mut(),
+    )?;
     archive.end(size)?;
-    let size = counted(|to| write_packets(packets, &head, to))?;
+    let size = counted(|to| write_packets(packets, &head, redaction.clone(), to))?;
     archive.start("packets.pcapng", size)?;
-    write_packets(packets_again, &head, archive.tar.get_mut())?;
+    write_packets(packets_again, &head, redaction, archive.tar.get_mut())?;
     archive.end(size)?;
     archive.tar.into_inner()?.finish()?.flush()
 }
@@ -173,25 +199,43 @@ fn counted(write: impl FnOnce(&mut Counter) -> io::Result<()>) -> io::Result<u64
     Ok(counter.0)
 }
 
-fn record(past: Past, head: &Head, to: impl Write + Send) -> io::Result<()> {
+fn record(
+    past: Past,
+    head: &Head,
+    redaction: Option<Redaction>,
+    to: impl Write + Send,
+) -> io::Result<()> {
     let limits = Limits {
         snapshot: 0,
         bytes: u64::MAX,
         time: Duration::MAX,
     };
-    feed(past, &mut Recorder::new(to, head.clone(), limits)?)
+    feed(past, redaction, Recorder::new(to, head.clone(), limits)?)
 }
 
-fn write_packets(past: Past, head: &Head, to: impl Write + Send) -> io::Result<()> {
+fn write_packets(
+    past: Past,
+    head: &Head,
+    redaction: Option<Redaction>,
+    to: impl Write + Send,
+) -> io::Result<()> {
     let selection = Selection {
         packets: true,
         ..Selection::default()
     };
-    feed(past, &mut Pcapng::new(&head.session, to, selection)?)
+    feed(
+        past,
+        redaction,
+        Pcapng::new(&head.session, to, selection, Vec::new())?,
+    )
 }
 
 /// Lets a format write what is remembered, without payload.
-fn feed(mut past: Past, sink: &mut dyn Sink) -> io::Result<()> {
+fn feed(mut past: Past, redaction: Option<Redaction>, sink: impl Sink) -> io::Result<()> {
+    let mut sink: Box<dyn Sink + '_> = Box::new(sink);
+    if let Some(redaction) = redaction {
+        sink = Box::new(Redacted::new(sink, redaction));
+    }
     while let Some(item) = past.reader.next_item()? {
         match item {
             Item::Event(Envelope {
@@ -206,14 +250,36 @@ fn feed(mut past: Past, sink: &mut dyn Sink) -> io::Result<()> {
     sink.finish()
 }
 
-fn manifest(head: &Head) -> String {
-    let manifest = json!({
+/// What was wrong, by other names than it was.
+fn find(mut past: Past, mut redaction: Redaction) -> io::Result<String> {
+    let mut traffic = Traffic::default();
+    let mut diagnoses: BTreeMap<HostId, Diagnosis> = BTreeMap::new();
+    while let Some(item) = past.reader.next_item()? {
+        if let Item::Event(envelope) = item {
+            let envelope = redaction.envelope(envelope);
+            traffic.apply(&envelope);
+            let flows = &traffic.host(envelope.host).flows;
+            let diagnosis = diagnoses.entry(envelope.host).or_default();
+            diagnosis.observe(&envelope.event, flows);
+        }
+    }
+    let findings = diagnoses.values().flat_map(Diagnosis::findings);
+    let text: String = findings.map(|it| it.to_text() + "\n").collect();
+    Ok(if text.is_empty() {
+        "No problems found.\n".to_owned()
+    } else {
+        text
+    })
+}
+
+fn manifest(head: &Head, is_redacted: bool) -> String {
+    let mut manifest = json!({
         "nkview": head.nkview,
         "kernel": head.kernel,
         "host": head.session.host,
         "created": Timestamp::now().to_string(),
         "options": head.options,
-        "redacted": false,
+        "redacted": is_redacted,
         "files": {
             "problems.txt": "what was wrong, with evidence",
             "devices.txt": "the network devices, as `nkview devices` lists them",
@@ -223,5 +289,8 @@ fn manifest(head: &Head) -> String {
             "packets.pcapng": "the headers of the packets that were captured, for Wireshark",
         },
     });
+    if is_redacted && let Some(files) = manifest["files"].as_object_mut() {
+        files.remove("doctor.txt");
+    }
     format!("{manifest:#}\n")
 }

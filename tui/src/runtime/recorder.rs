@@ -11,10 +11,11 @@ use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::export::{Limits, Output, Queue, Recorder};
+use crate::export::{Limits, Output, Queue, Recorder, Redacted, Sink, redacted_head};
 use crate::files::Files;
 use crate::model::{Envelope, Event, HostId};
 use crate::recording::Head;
+use crate::redact::Redaction;
 
 /// Bytes of events that may wait for the disk.
 const WAITING: usize = 32 << 20;
@@ -24,10 +25,21 @@ const LAST_FRAMES: Duration = Duration::from_secs(2);
 /// What is recorded to now: a file, or none, or the reason why not.
 pub(super) type State = Result<Option<String>, String>;
 
+/// What recordings are written with.
+#[derive(Clone)]
+pub(super) struct With {
+    /// Creates files.
+    pub files: Files,
+    /// What they begin with.
+    pub head: Head,
+    /// What replaces names and addresses.
+    pub redaction: Option<Redaction>,
+}
+
 /// Starts and ends recordings.
 #[derive(Default)]
 pub(super) struct Recorders {
-    with: Option<(Files, Head)>,
+    with: Option<With>,
     /// The last list of each host, with which a recording starts.
     devices: BTreeMap<HostId, Envelope>,
     running: Running,
@@ -43,27 +55,33 @@ enum Running {
 }
 
 impl Recorders {
-    pub(super) fn new(files: Files, head: Head) -> Self {
+    pub(super) fn new(files: Files, head: Head, redaction: Option<Redaction>) -> Self {
+        let head = match &redaction {
+            Some(redaction) => redacted_head(&head, redaction),
+            None => head,
+        };
         Self {
-            with: Some((files, head)),
+            with: Some(With {
+                files,
+                head,
+                redaction,
+            }),
             ..Self::default()
         }
     }
 
-    /// What creates files, and what recordings begin with, where that is possible.
-    pub(super) fn with(&self) -> Option<(Files, Head)> {
+    /// What files are written with, where that is possible.
+    pub(super) fn with(&self) -> Option<With> {
         self.with.clone()
     }
 
     /// Starts a recording, or ends it.
     pub(super) fn toggle(&mut self) -> Option<State> {
-        let Some((files, head)) = self.with.clone() else {
+        let Some(with) = self.with.clone() else {
             return Some(Err("no file can be created from here".to_owned()));
         };
         self.running = match std::mem::take(&mut self.running) {
-            Running::Nothing => {
-                Running::Starting(tokio::task::spawn_blocking(move || start(&files, head)))
-            }
+            Running::Nothing => Running::Starting(tokio::task::spawn_blocking(move || start(with))),
             // The sink finishes when nothing is handed to it any more.
             Running::Recording(_, output) => Running::Ending(output),
             other => other,
@@ -131,7 +149,12 @@ impl Recorders {
     }
 }
 
-fn start(files: &Files, head: Head) -> anyhow::Result<(Queue, Output, String)> {
+fn start(with: With) -> anyhow::Result<(Queue, Output, String)> {
+    let With {
+        files,
+        head,
+        redaction,
+    } = with;
     let name = format!("{}.nkv", head.file_name(&jiff::Zoned::now()));
     let file: File = files.create(&PathBuf::from(&name))?;
     let limits = Limits {
@@ -141,7 +164,11 @@ fn start(files: &Files, head: Head) -> anyhow::Result<(Queue, Output, String)> {
     };
     let sink = Recorder::new(BufWriter::new(file), head, limits)
         .with_context(|| format!("cannot write {name}"))?;
+    let mut sink: Box<dyn Sink> = Box::new(sink);
+    if let Some(redaction) = redaction {
+        sink = Box::new(Redacted::new(sink, redaction));
+    }
     let (queue, output) =
-        Output::start(Box::new(sink), WAITING).context("cannot start a thread for the file")?;
+        Output::start(sink, WAITING).context("cannot start a thread for the file")?;
     Ok((queue, output, name))
 }

@@ -1,7 +1,12 @@
+use std::num::NonZeroU64;
+
+use pcap_parser::traits::PcapReaderIterator;
+use pcap_parser::{OptionCode, PcapBlockOwned, PcapError, PcapNGReader};
 use probe_common::Direction;
 
 use super::*;
 use crate::model::Hooks;
+use crate::model::signal::Signals;
 use crate::synthetic::{Synthetic, session};
 
 fn story(seconds: usize) -> Vec<Event> {
@@ -58,7 +63,7 @@ fn file(events: Vec<Event>, lost: u64) -> Vec<u8> {
         packets: true,
         ..Selection::default()
     };
-    let mut sink = Pcapng::new(&session(), &mut output, selection).unwrap();
+    let mut sink = Pcapng::new(&session(), &mut output, selection, Vec::new()).unwrap();
     for event in events {
         sink.lost(lost).unwrap();
         sink.event(&event.into()).unwrap();
@@ -187,4 +192,68 @@ fn a_netkit_primary_sends_what_comes_in_to_its_container() {
             assert!(options.contains(&(option::EPB_FLAGS, 2_u32.to_ne_bytes().to_vec())));
         }
     }
+}
+
+/// What another reader of the format finds: the comments of each packet.
+fn comments(file: &[u8]) -> Vec<String> {
+    let mut reader = PcapNGReader::new(1 << 16, file).unwrap();
+    let mut comments = Vec::new();
+    loop {
+        match reader.next() {
+            Ok((length, block)) => {
+                if let PcapBlockOwned::NG(pcap_parser::Block::EnhancedPacket(packet)) = block {
+                    let options = packet.options.iter();
+                    let comment = options
+                        .filter(|it| it.code == OptionCode::Comment)
+                        .map(|it| String::from_utf8(it.value.to_vec()).unwrap());
+                    comments.push(comment.collect::<Vec<_>>().join("|"));
+                }
+                reader.consume(length);
+            }
+            Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
+            Err(PcapError::Eof) => return comments,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn another_reader_finds_why_whose_and_what_is_wrong() {
+    let mut events: Vec<Event> = Synthetic::new(7, 200)
+        .story(90)
+        .into_iter()
+        .map(|it| it.event)
+        .collect();
+    let mut expected = Vec::new();
+    for event in &mut events {
+        if let Event::Packets(packets) = event {
+            for (number, packet) in packets.iter_mut().enumerate() {
+                packet.cookie = NonZeroU64::new(if number % 2 == 0 { 77 } else { 78 });
+                expected.push((reason(packet.reason), number % 2 == 0));
+            }
+        }
+    }
+    let signals = Signals {
+        owners: vec![Owner {
+            cookie: 77,
+            namespace: 1,
+            pid: 4711,
+            command: "nginx".to_owned(),
+            executable: None,
+            started: 1,
+            others: 0,
+        }],
+        ..Signals::default()
+    };
+    events.insert(1, Event::Signals(Box::new(signals)));
+    let comments = comments(&file(events, 0));
+    assert_eq!(comments.len(), expected.len());
+    for (comment, (reason, is_known)) in comments.iter().zip(expected) {
+        assert!(comment.starts_with(reason), "{comment}");
+        assert_eq!(comment.contains("; sent by nginx (PID 4711)"), is_known);
+    }
+    let wrong = comments.iter().filter(|it| it.contains("; problem: "));
+    assert_ne!(wrong.count(), 0);
+    let behind = comments.iter().filter(|it| it.contains("; container "));
+    assert_ne!(behind.count(), 0);
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 
 use super::*;
+use crate::export::redacted_head;
 use crate::recording::{History, Reader};
 use crate::synthetic::{self, Synthetic};
 
@@ -22,6 +23,7 @@ fn a_bundle_has_all_files_and_its_recording_is_what_was_remembered() {
     }
     let contents = Contents {
         head,
+        redaction: None,
         devices: synthetic::devices(),
         problems: "error: nothing works\n".to_owned(),
         pasts: std::array::from_fn(|_| history.all()),
@@ -68,4 +70,50 @@ fn a_bundle_has_all_files_and_its_recording_is_what_was_remembered() {
         files["bundle/packets.pcapng"][..4],
         [0x0a, 0x0d, 0x0d, 0x0a]
     );
+}
+
+#[test]
+fn a_redacted_bundle_has_neither_names_nor_addresses() {
+    let head = Head {
+        session: synthetic::session(),
+        kernel: "7.0.0".to_owned(),
+        nkview: "0.1.0".to_owned(),
+        options: vec!["web-7d9f".to_owned()],
+    };
+    let redaction = Redaction::random().unwrap();
+    let mut history = History::new(head.clone(), u64::MAX).unwrap();
+    for event in &Synthetic::new(3, 20).story(40) {
+        history.event(event).unwrap();
+    }
+    let contents = Contents {
+        head: redacted_head(&head, &redaction),
+        redaction: Some(redaction),
+        devices: synthetic::devices(),
+        problems: "error: 203.0.113.9 does not answer\n".to_owned(),
+        pasts: std::array::from_fn(|_| history.all()),
+    };
+    let mut bytes = Vec::new();
+    write(&mut bytes, "bundle", contents, "web-7d9f: ok\n").unwrap();
+    let mut archive = tar::Archive::new(GzDecoder::new(&*bytes));
+    let mut names = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut contents = Vec::new();
+        entry.read_to_end(&mut contents).unwrap();
+        // What is compressed is read as it is told.
+        let text = if name.ends_with(".nkv") {
+            let mut reader = Reader::open(&*contents).unwrap();
+            let items = std::iter::from_fn(|| reader.next_item().unwrap());
+            items.map(|item| format!("{item:?}")).collect()
+        } else {
+            String::from_utf8_lossy(&contents).into_owned()
+        };
+        for secret in ["web-7d9f", "db-0", "node-3", "203.0.113"] {
+            assert!(!text.contains(secret), "{secret} is in {name}: {text}");
+        }
+        names.push(name);
+    }
+    assert!(!names.contains(&"bundle/doctor.txt".to_owned()));
+    assert_eq!(names.len(), 6, "{names:?}");
 }
