@@ -70,13 +70,20 @@ fn write(path: &Path, flows: usize) -> String {
     let mut source = Synthetic::new(1, flows);
     let mut counted = 0;
     let mut cpu = Duration::ZERO;
-    for event in source.story(SECONDS) {
-        if let Event::Interval(interval) = &event.event {
-            counted += interval.flows.len();
-        }
+    let mut record = |event: Event| {
+        let envelope = event.into();
         let start = thread_time();
-        writer.event(&event).unwrap();
+        writer.event(&envelope).unwrap();
         cpu += thread_time() - start;
+    };
+    record(Event::Devices(synthetic::devices()));
+    // One at a time: an hour of them takes gigabytes.
+    for _ in 0..SECONDS {
+        let interval = source.interval();
+        counted += interval.flows.len();
+        let packets = source.packets(&interval);
+        record(Event::Interval(interval));
+        record(Event::Packets(packets));
     }
     writer.finish().unwrap();
     let size = writer.bytes() as f64;
