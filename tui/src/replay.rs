@@ -83,7 +83,7 @@ impl Recording {
         Ok(source)
     }
 
-    /// Plays it, so many hundredths as fast as it was recorded, from within a
+    /// Plays it at a speed in hundredths of the recorded one, from within a
     /// runtime. At the end it waits to be asked for another moment.
     ///
     /// # Errors

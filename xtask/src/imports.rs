@@ -330,6 +330,7 @@ const PROBE: &[(&str, Names)] = &[
             "policy",
             "preflight",
             "rules",
+            "uplink",
         ]),
     ),
     (

@@ -31,7 +31,7 @@ pub async fn call(from: IpAddr, to: IpAddr, port: u16) -> anyhow::Result<impl Fu
         .with_context(|| format!("cannot open UDP port {port} of {from} in the demo"))?;
     Ok(async move {
         let mut packet = [0; RTP_HEADER + SPEECH];
-        let mut heard = packet;
+        let mut received = packet;
         // Version 2; the payload's type is 0.
         packet[0] = 0x80;
         let mut ticks = interval(LENGTH);
@@ -42,7 +42,7 @@ pub async fn call(from: IpAddr, to: IpAddr, port: u16) -> anyhow::Result<impl Fu
             packet[4..8].copy_from_slice(&sequence.wrapping_mul(SPEECH as u32).to_be_bytes());
             // The other end may not be there yet, or no longer.
             let _lost = socket.send(&packet).await;
-            while socket.try_recv(&mut heard).is_ok() {}
+            while socket.try_recv(&mut received).is_ok() {}
         }
     })
 }

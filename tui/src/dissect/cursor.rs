@@ -41,7 +41,7 @@ pub(super) struct Cursor<'a> {
     end: usize,
     /// Headers within headers that were entered.
     pub(super) depth: u8,
-    said: Vec<String>,
+    noted: Vec<String>,
     /// Headers that are not complete yet, innermost last.
     open: Vec<Node>,
     roots: Vec<Node>,
@@ -55,7 +55,7 @@ impl<'a> Cursor<'a> {
             offset: 0,
             end: len.max(data.len()),
             depth: 0,
-            said: Vec::new(),
+            noted: Vec::new(),
             open: Vec::new(),
             roots: Vec::new(),
         }
@@ -67,7 +67,7 @@ impl<'a> Cursor<'a> {
         while !self.open.is_empty() {
             self.close(mark.unwrap_or_default());
         }
-        let mut summary = self.said.join(", ");
+        let mut summary = self.noted.join(", ");
         if let Some(mark) = mark {
             if !summary.is_empty() {
                 summary.push(' ');
@@ -79,7 +79,7 @@ impl<'a> Cursor<'a> {
 
     /// Adds to the summary.
     pub(super) fn say(&mut self, text: impl Into<String>) {
-        self.said.push(text.into());
+        self.noted.push(text.into());
     }
 
     /// Where the next field begins.

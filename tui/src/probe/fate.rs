@@ -158,7 +158,7 @@ impl Fates {
                     }
                     _ => balance.settle(totals.packets, received),
                 };
-                let packets = balance.told.bypassed;
+                let packets = balance.reported.bypassed;
                 if packets > 0 && !std::mem::replace(&mut balance.is_blind, true) {
                     blind.push(Blind {
                         device: device.name.clone(),
@@ -184,13 +184,13 @@ struct Received {
 
 /// What was found to be certain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Reported {
     diverted: u64,
     bypassed: u64,
 }
 
-impl From<Told> for Fate {
-    fn from(Told { diverted, bypassed }: Told) -> Self {
+impl From<Reported> for Fate {
+    fn from(Reported { diverted, bypassed }: Reported) -> Self {
         Self {
             diverted: Some(diverted),
             bypassed,
@@ -208,7 +208,7 @@ struct Balance {
     /// The largest counter that was read.
     last: u64,
     /// What has been reported since.
-    told: Told,
+    reported: Reported,
     /// Whether packets have come past the hook.
     is_blind: bool,
 }
@@ -228,21 +228,21 @@ impl Balance {
         self.last = received.after;
         let Some((seen_then, then)) = start else {
             self.start = Some((self.seen, received));
-            self.told = Told::default();
-            return Some(Told::default().into());
+            self.reported = Reported::default();
+            return Some(Reported::default().into());
         };
         let seen = self.seen - seen_then;
-        let certain = Told {
+        let certain = Reported {
             diverted: seen.saturating_sub(received.after - then.before),
             bypassed: (received.before - then.after).saturating_sub(seen),
         };
-        let new = Told {
-            diverted: certain.diverted.saturating_sub(self.told.diverted),
-            bypassed: certain.bypassed.saturating_sub(self.told.bypassed),
+        let new = Reported {
+            diverted: certain.diverted.saturating_sub(self.reported.diverted),
+            bypassed: certain.bypassed.saturating_sub(self.reported.bypassed),
         };
-        self.told = Told {
-            diverted: self.told.diverted + new.diverted,
-            bypassed: self.told.bypassed + new.bypassed,
+        self.reported = Reported {
+            diverted: self.reported.diverted + new.diverted,
+            bypassed: self.reported.bypassed + new.bypassed,
         };
         Some(new.into())
     }

@@ -72,7 +72,7 @@ pub struct Options {
 /// How many packets get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Events {
-    /// So many a second and CPU at most, and a sample of a tenth of that.
+    /// At most this many per second and CPU, and a sample of a tenth of that.
     PerSecond(u32),
     /// All.
     Every,

@@ -1,5 +1,5 @@
 //! The devices that are watched: their slots, their programs, and what is to be
-//! told of them.
+//! reported of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

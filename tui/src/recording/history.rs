@@ -59,7 +59,7 @@ impl History {
         Ok(())
     }
 
-    /// Remembers that so many packets are missing here.
+    /// Remembers that packets are missing here.
     ///
     /// # Errors
     /// When it cannot be encoded.

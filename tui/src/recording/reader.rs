@@ -15,7 +15,7 @@ use crate::model::{Envelope, Event, HostId, Interval, Moment};
 pub enum Item {
     /// What the source reported.
     Event(Envelope),
-    /// So many packets are missing here, since the disk was too slow.
+    /// This many packets are missing here: the disk was too slow.
     Lost(u64),
     /// Something could not be read: a sentence.
     Damage(String),

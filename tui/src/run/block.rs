@@ -392,7 +392,7 @@ async fn follow(
                     line.show(&block);
                     last = Some(block);
                 }
-                // Its notice has said why.
+                // Its notice has given the reason.
                 _ => return Ok(ExitCode::SUCCESS),
             },
             _ => {}

@@ -31,7 +31,7 @@ struct Memory {
 }
 
 impl Recall {
-    /// Remembers so many bytes.
+    /// Remembers up to this many bytes.
     ///
     /// # Errors
     /// When no thread can be started.

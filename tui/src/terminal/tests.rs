@@ -12,7 +12,7 @@ use super::*;
 const CHILD: &str = "terminal::tests::child";
 const ENDING: &str = "NKVIEW_TEST_ENDING";
 
-/// Sets the terminal up and ends as it is told to.
+/// Sets the terminal up and ends as the test asks.
 #[tokio::test]
 #[ignore = "run by the tests in this file, in a terminal of their own"]
 async fn child() {

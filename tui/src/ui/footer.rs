@@ -26,9 +26,9 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) {
             parts.iter().map(|(text, style)| (text.as_str(), *style)),
         );
     }
-    let said = app.prompt();
+    let prompt = app.prompt();
     if let Some(notice) = app.state.notices.fresh()
-        && Some(notice.text.as_str()) != said
+        && Some(notice.text.as_str()) != prompt
     {
         let place = bottom(area, 1);
         let (mark, style) = match notice.level {

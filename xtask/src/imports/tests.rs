@@ -71,9 +71,9 @@ fn what_only_tests_have_is_for_all_and_has_a_row_itself() {
 }
 
 #[test]
-fn a_module_without_a_row_is_told() {
-    let told = "the module novelty has no rule: give it a row";
-    assert_eq!(breaches("novelty/part.rs", ""), breach(1, told));
+fn a_module_without_a_row_is_reported() {
+    let missing = "the module novelty has no rule: give it a row";
+    assert_eq!(breaches("novelty/part.rs", ""), breach(1, missing));
 }
 
 #[test]
@@ -159,9 +159,9 @@ fn tests_of_a_room_and_the_module_itself_name_all_rooms() {
 }
 
 #[test]
-fn a_room_without_a_row_is_told() {
-    let told = "the module app::novelty has no rule: give it a row";
-    assert_eq!(breaches("app/novelty.rs", ""), breach(1, told));
+fn a_room_without_a_row_is_reported() {
+    let missing = "the module app::novelty has no rule: give it a row";
+    assert_eq!(breaches("app/novelty.rs", ""), breach(1, missing));
 }
 
 #[test]

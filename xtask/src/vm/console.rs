@@ -13,12 +13,12 @@ const LINES: usize = 80;
 /// The machine's console.
 #[derive(Default)]
 pub struct Console {
-    said: Arc<Mutex<Said>>,
+    output: Arc<Mutex<Output>>,
     readers: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Said {
+struct Output {
     last_lines: VecDeque<String>,
     bug: Option<String>,
 }
@@ -30,10 +30,10 @@ impl Console {
         source: impl Read + Send + 'static,
         at_end: impl FnOnce() + Send + 'static,
     ) {
-        let said = Arc::clone(&self.said);
+        let output = Arc::clone(&self.output);
         self.readers.push(thread::spawn(move || {
             for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
-                lock(&said).hear(String::from_utf8_lossy(&line).trim_end());
+                lock(&output).receive(String::from_utf8_lossy(&line).trim_end());
             }
             at_end();
         }));
@@ -41,7 +41,7 @@ impl Console {
 
     /// The first line with which the kernel owned up to a bug.
     pub fn bug(&self) -> Option<String> {
-        lock(&self.said).bug.clone()
+        lock(&self.output).bug.clone()
     }
 
     /// The last lines from all sources; waits until all have ended.
@@ -49,17 +49,17 @@ impl Console {
         for reader in self.readers {
             let _ = reader.join();
         }
-        let said = lock(&self.said);
-        if said.last_lines.is_empty() {
+        let output = lock(&self.output);
+        if output.last_lines.is_empty() {
             return "The machine's console is empty".into();
         }
-        let lines: Vec<_> = said.last_lines.iter().map(String::as_str).collect();
+        let lines: Vec<_> = output.last_lines.iter().map(String::as_str).collect();
         format!("The machine's console ends with:\n{}", lines.join("\n"))
     }
 }
 
-impl Said {
-    fn hear(&mut self, line: &str) {
+impl Output {
+    fn receive(&mut self, line: &str) {
         // A busy host is enough to make a processor of the machine seem stuck.
         if self.bug.is_none() && line.contains("BUG: ") && !line.contains("soft lockup") {
             self.bug = Some(line.into());
@@ -71,8 +71,8 @@ impl Said {
     }
 }
 
-fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
-    said.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Connection {
         (self.syn.count == 1).then(|| answer.first.saturating_sub(self.syn.first))
     }
 
-    /// The times of its handshake, where they can be told.
+    /// The times of its handshake, where they are known.
     #[must_use]
     pub fn handshake(&self) -> Option<Handshake> {
         let to_server = self.round_trip()?;

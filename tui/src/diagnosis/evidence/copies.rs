@@ -33,7 +33,7 @@ struct Fingerprint {
 /// Packets from one host to another at one hook.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
-    /// Packets that were captured and can be told apart.
+    /// Packets that were captured and can be distinguished.
     pub packets: u32,
     /// Copies of these.
     pub copies: u32,
@@ -57,7 +57,7 @@ impl Copies {
     /// Takes over a packet.
     pub fn packet(&mut self, at: Moment, device: u32, direction: Direction, ip: &Ip<'_>) {
         // Linux sends 0 where a packet cannot be fragmented and belongs to no
-        // connection; then copies cannot be told from repetitions.
+        // connection; then copies cannot be distinguished from repetitions.
         let (Some(id @ 1..), Transport::Tcp(tcp)) = (ip.id, &ip.transport) else {
             return;
         };

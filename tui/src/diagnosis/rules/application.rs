@@ -24,11 +24,11 @@ const SLOW: Duration = Duration::from_millis(500);
 const ROUND_TRIPS: u32 = 10;
 /// How many times later than nkview itself other processes may run.
 pub const LATENESS: u32 = 2;
-/// What is so many times as fast answers well.
+/// What is this many times as fast answers well.
 const TIMES_FASTER: u32 = 2;
 
 /// Whether the other servers are slow as well, so that the cause is none of theirs.
-/// Without others it cannot be told.
+/// Without others it is unknown.
 pub fn all_are_slow(view: &View<'_>, server: Endpoint, median: Duration) -> bool {
     let answers = view.evidence.application.iter();
     let tcp = answers.map(|(at, service)| (at, service.times.clone()));

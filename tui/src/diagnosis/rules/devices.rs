@@ -25,7 +25,7 @@ const MULTICAST: f64 = 20_000.0;
 const RATIO: u64 = 4;
 /// Addresses that a link is about.
 const HOSTS: usize = 16;
-/// For so many intervals in a row.
+/// For this many intervals in a row.
 const INTERVALS: usize = 3;
 /// Packets a second that are work for a CPU.
 const BUSY: f64 = 20_000.0;

@@ -36,10 +36,10 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             *time += length;
         }
     }
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for ((server, device), (begun, time)) in sums {
         // Another device saw the same.
-        if time < LASTING || told.contains(&server) {
+        if time < LASTING || reported.contains(&server) {
             continue;
         }
         let seconds = time.as_secs_f64();
@@ -75,7 +75,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 0..=3 => list(&begun.clients),
                 number => format!("{number} addresses"),
             };
-            told.insert(server);
+            reported.insert(server);
             claims.push(base(
                 Kind::SYN_FLOOD,
                 format!(
@@ -98,7 +98,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             if short < 0.5 || a_client < CHURN {
                 continue;
             }
-            told.insert(server);
+            reported.insert(server);
             claims.push(base(
                 Kind::CONNECTION_CHURN,
                 format!(

@@ -187,8 +187,8 @@ fn lines_have_the_documented_members_in_order() {
     assert_eq!(lines, expected);
 }
 
-/// What is told of a flow besides the counts.
-fn told(key: FlowKey) -> String {
+/// What is written of a flow besides the counts.
+fn facts(key: FlowKey) -> String {
     let lines = lines(&[interval(1, vec![counts(key, [1, 0], 0)])]);
     let line = &lines[1];
     let from = line.find(r#""protocol""#).unwrap();
@@ -245,7 +245,7 @@ fn what_has_no_ports_has_none_in_its_line() {
         ),
     ];
     for (key, text) in table {
-        assert_eq!(told(key), text);
+        assert_eq!(facts(key), text);
     }
 }
 

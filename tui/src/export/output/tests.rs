@@ -9,7 +9,7 @@ use crate::model::{HostId, Interval};
 
 /// A sink that tells what it gets, and takes its next event when it is let.
 struct Probe {
-    told: std_mpsc::Sender<String>,
+    written: std_mpsc::Sender<String>,
     go_on: std_mpsc::Receiver<io::Result<()>>,
 }
 
@@ -26,17 +26,17 @@ impl Sink for Probe {
             Event::Packets(packets) => format!("{} packets", packets.len()),
             other => format!("{other:?}"),
         };
-        self.told.send(text).unwrap();
+        self.written.send(text).unwrap();
         self.wait()
     }
 
     fn lost(&mut self, packets: u64) -> io::Result<()> {
-        self.told.send(format!("{packets} lost")).unwrap();
+        self.written.send(format!("{packets} lost")).unwrap();
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.told.send("finished".to_owned()).unwrap();
+        self.written.send("finished".to_owned()).unwrap();
         Ok(())
     }
 }
@@ -44,22 +44,22 @@ impl Sink for Probe {
 struct Running {
     queue: Queue,
     output: Output,
-    told: std_mpsc::Receiver<String>,
+    written: std_mpsc::Receiver<String>,
     go_on: std_mpsc::Sender<io::Result<()>>,
 }
 
 fn start(bytes: usize) -> Running {
-    let (told, is_told) = std_mpsc::channel();
+    let (written, is_written) = std_mpsc::channel();
     let (go_on, may_go_on) = std_mpsc::channel();
     let probe = Probe {
-        told,
+        written,
         go_on: may_go_on,
     };
     let (queue, output) = Output::start(Box::new(probe), bytes).unwrap();
     Running {
         queue,
         output,
-        told: is_told,
+        written: is_written,
         go_on,
     }
 }
@@ -100,11 +100,14 @@ fn packets(number: usize) -> Envelope {
 async fn a_stalled_sink_loses_packets_and_is_told_how_many() {
     let mut running = start(4 * PIECE);
     let Running {
-        queue, told, go_on, ..
+        queue,
+        written,
+        go_on,
+        ..
     } = &running;
     queue.send(interval(1)).await.unwrap();
     // From here on the sink is in the middle of its first event.
-    assert_eq!(told.recv().unwrap(), "interval 1");
+    assert_eq!(written.recv().unwrap(), "interval 1");
     queue.send(interval(2)).await.unwrap();
     queue.send(packets(3)).await.unwrap();
     // There is room for four pieces; the sink holds one.
@@ -115,8 +118,8 @@ async fn a_stalled_sink_loses_packets_and_is_told_how_many() {
     }
     drop(running.queue);
     running.output.ended().await.unwrap();
-    let told: Vec<_> = running.told.iter().collect();
-    assert_eq!(told, ["11 lost", "interval 2", "3 packets", "finished"]);
+    let written: Vec<_> = running.written.iter().collect();
+    assert_eq!(written, ["11 lost", "interval 2", "3 packets", "finished"]);
 }
 
 #[tokio::test]
@@ -124,7 +127,7 @@ async fn intervals_wait_for_room_and_are_not_lost() {
     let mut running = start(2 * PIECE);
     running.queue.send(interval(1)).await.unwrap();
     running.queue.send(interval(2)).await.unwrap();
-    assert_eq!(running.told.recv().unwrap(), "interval 1");
+    assert_eq!(running.written.recv().unwrap(), "interval 1");
     {
         let mut third = std::pin::pin!(running.queue.send(interval(3)));
         assert!(third.as_mut().now_or_never().is_none());
@@ -135,8 +138,8 @@ async fn intervals_wait_for_room_and_are_not_lost() {
     running.go_on.send(Ok(())).unwrap();
     drop(running.queue);
     running.output.ended().await.unwrap();
-    let told: Vec<_> = running.told.iter().collect();
-    assert_eq!(told, ["interval 2", "interval 3", "finished"]);
+    let written: Vec<_> = running.written.iter().collect();
+    assert_eq!(written, ["interval 2", "interval 3", "finished"]);
 }
 
 #[tokio::test]
@@ -146,8 +149,8 @@ async fn an_event_larger_than_the_queue_passes_alone() {
     running.queue.send(packets(1000)).await.unwrap();
     drop(running.queue);
     running.output.ended().await.unwrap();
-    let told: Vec<_> = running.told.iter().collect();
-    assert_eq!(told, ["1000 packets", "finished"]);
+    let written: Vec<_> = running.written.iter().collect();
+    assert_eq!(written, ["1000 packets", "finished"]);
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ fn wrong_texts() {
     }
 }
 
-/// The same for what typing on can mend.
+/// The same for what typing on can fix.
 #[rustfmt::skip]
 const INCOMPLETE: &[(&str, usize, usize, &str)] = &[
     ("src ", 4, 0, r#"expected an address or a prefix after "src""#),

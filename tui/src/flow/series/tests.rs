@@ -5,7 +5,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A clock and a history after so many seconds, with these bytes in each.
+/// A clock and a history after this many seconds, with these bytes in each.
 fn after(seconds: u32, bytes: impl Fn(u32) -> u64) -> (Clock, History) {
     let (mut clock, mut history) = (Clock::default(), History::default());
     for second in 1..=seconds {

@@ -20,7 +20,7 @@ pub struct Tally(Arc<Mutex<Inner>>);
 struct Inner {
     entries: Vec<Entry>,
     /// What was reported.
-    told: [Dropped; 2],
+    reported: [Dropped; 2],
 }
 
 /// Whose rule it is.
@@ -106,10 +106,10 @@ impl Tally {
     #[must_use]
     pub fn take(&self, now: [Dropped; 2]) -> [Dropped; 2] {
         let mut inner = self.lock();
-        let told = std::mem::replace(&mut inner.told, now);
+        let reported = std::mem::replace(&mut inner.reported, now);
         std::array::from_fn(|side| Dropped {
-            packets: now[side].packets.saturating_sub(told[side].packets),
-            bytes: now[side].bytes.saturating_sub(told[side].bytes),
+            packets: now[side].packets.saturating_sub(reported[side].packets),
+            bytes: now[side].bytes.saturating_sub(reported[side].bytes),
         })
     }
 

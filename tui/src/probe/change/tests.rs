@@ -12,7 +12,7 @@ fn chain(ids: &[u32]) -> Vec<Program> {
     ids.iter().map(program).collect()
 }
 
-fn said(before: &[u32], now: &[u32]) -> (Level, String) {
+fn reported(before: &[u32], now: &[u32]) -> (Level, String) {
     let change = Change::between(HookPoint::TcxIngress, &chain(before), &chain(now), OURS);
     (change.level(), change.to_string())
 }
@@ -82,7 +82,7 @@ fn what_is_said_of_a_chain_that_has_changed() {
         ),
     ] {
         assert_eq!(
-            said(before, now),
+            reported(before, now),
             (level, text.to_owned()),
             "{before:?} {now:?}"
         );

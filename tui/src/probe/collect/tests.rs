@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Says when it was polled, and is as slow as it is told to be.
+/// Records when it was polled, and is as slow as the test wants.
 struct Slow {
     name: &'static str,
     period: Duration,

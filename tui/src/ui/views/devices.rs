@@ -204,7 +204,7 @@ fn warns(state: &State, device: &Device) -> bool {
     came_past || listing::facts(device).iter().any(|fact| fact.warns)
 }
 
-/// The policies of both ends in so many cells: in full, or else so short that
+/// The policies of both ends within a width in cells: in full, or else so short that
 /// both are there. The detail has them in words.
 fn policies(pair: &Netkit, width: usize) -> String {
     let full = both(&pair.policy, &pair.peer_policy);

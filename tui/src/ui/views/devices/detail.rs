@@ -132,7 +132,7 @@ fn facts(canvas: &Canvas<'_>, device: &Device, width: usize) -> Vec<(String, Str
         Watch::Failed(_) => palette.bad,
         _ => palette.text,
     };
-    let told = remark(device).map(|text| (String::new(), text, style));
+    let remark = remark(device).map(|text| (String::new(), text, style));
     let facts = listing::facts(device).into_iter().map(
         |Fact {
              label, text, warns, ..
@@ -142,7 +142,7 @@ fn facts(canvas: &Canvas<'_>, device: &Device, width: usize) -> Vec<(String, Str
         },
     );
     let mut lines = Vec::new();
-    for (mut label, text, style) in told.into_iter().chain(facts) {
+    for (mut label, text, style) in remark.into_iter().chain(facts) {
         for text in wrap(&text, width.saturating_sub(LABEL + 2)) {
             lines.push((std::mem::take(&mut label), text, style));
         }

@@ -250,8 +250,8 @@ fn row(canvas: &mut Canvas<'_>, place: Rect, (label, values): &Fact) {
                     width: VALUE.min(rest.width),
                     ..rest
                 };
-                let told = value.as_deref().map(|value| (value, palette.text));
-                let (text, style) = told.unwrap_or(none);
+                let shown = value.as_deref().map(|value| (value, palette.text));
+                let (text, style) = shown.unwrap_or(none);
                 canvas.right(field, text, style);
                 rest = indent(rest, VALUE);
             }
