@@ -105,6 +105,13 @@ pub enum Command {
     /// that happens. Nothing else of nkview ever drops a packet.
     #[command(after_help = BLOCK_HELP)]
     Block(BlockArgs),
+    /// Report flows that match a filter when they appear, and touch no packet
+    ///
+    /// A line for each pair of hosts; again when it comes back after a minute. The exit
+    /// status is 0 when something appeared, 1 when nothing did, and 2 when it could not
+    /// look.
+    #[command(after_help = WATCH_FOR_HELP)]
+    WatchFor(WatchForArgs),
     /// Serve counters and findings to Prometheus (OpenMetrics over HTTP)
     Serve(ServeArgs),
     /// List devices, their peers, containers and programs
@@ -134,6 +141,9 @@ pub struct WatchArgs {
     /// Appearance.
     #[command(flatten)]
     pub screen: ScreenArgs,
+    /// What was usual.
+    #[command(flatten)]
+    pub usual: BaselineArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
@@ -399,12 +409,67 @@ pub struct DiagnoseArgs {
     /// Output as JSON Lines: one object per problem, then a summary
     #[arg(long)]
     pub json: bool,
+    /// What was usual.
+    #[command(flatten)]
+    pub usual: BaselineArgs,
     /// How to count.
     #[command(flatten)]
     pub probe: ProbeArgs,
     /// How many packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+}
+
+/// What follows the options of `nkview watch-for`.
+const WATCH_FOR_HELP: &str = "\
+Examples:
+  nkview watch-for 'remote 203.0.113.0/24' 'lxc*'
+  nkview watch-for 'udp port 53 and not host 10.96.0.10' --count 1
+  nkview watch-for --baseline last-week.nkv";
+
+/// Arguments of `nkview watch-for`.
+#[derive(Debug, Args)]
+pub struct WatchForArgs {
+    /// Which flows, e.g. "remote 203.0.113.0/24 and tcp"
+    #[arg(
+        value_name = "FILTER",
+        value_parser = filter,
+        required_unless_present = "baseline",
+        add = ArgValueCompleter::new(completion::filter)
+    )]
+    pub filter: Option<FilterText>,
+    /// Device names or globs (lxc*) [default: all netkit pairs]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
+    pub devices: Vec<String>,
+    /// Read a recording instead of watching; no root needed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Option<PathBuf>,
+    /// What was usual.
+    #[command(flatten)]
+    pub usual: BaselineArgs,
+    /// Output as JSON Lines: the problem lines of nkview stream --json
+    #[arg(long)]
+    pub json: bool,
+    /// Stop after this many seconds, counted from when all devices are attached
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// Stop after this many lines
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How many packets to capture.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// What was usual before.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// Report peers that a container did not talk to in this recording
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
 }
 
 /// What follows the options of `nkview block`.

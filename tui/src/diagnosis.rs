@@ -17,6 +17,7 @@ mod severity;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use probe_common::FlowKey;
@@ -25,6 +26,7 @@ use crate::flow::FlowTable;
 use crate::model::{Device, Event, Moment, Watch};
 
 pub use concerns::Concerns;
+pub use evidence::baseline::Baseline;
 pub use finding::{Finding, Subject};
 pub use kind::Kind;
 pub use severity::Severity;
@@ -60,6 +62,22 @@ impl Diagnosis {
         }
     }
 
+    /// From now on peers that are not in this are new.
+    pub fn compare(&mut self, baseline: Arc<Baseline>) {
+        self.evidence.sightings.compare(baseline);
+    }
+
+    /// A flow was seen that somebody watches for, in the interval that ends at `at`,
+    /// with so many packets. To be called before the interval is taken over.
+    pub fn sight(&mut self, what: &str, key: &FlowKey, packets: u64, at: Moment) {
+        self.evidence.sightings.watched(what, key, packets, at);
+    }
+
+    /// Nobody watches for this any more.
+    pub fn forget(&mut self, what: &str) {
+        self.evidence.sightings.forget(what);
+    }
+
     /// Takes over an event of the host; `flows` have taken it over before.
     pub fn observe(&mut self, event: &Event, flows: &FlowTable) {
         match event {
@@ -83,6 +101,7 @@ impl Diagnosis {
             Event::Interval(interval) => {
                 self.now = interval.at;
                 self.evidence.interval(interval, flows);
+                self.evidence.sightings.interval(interval, &self.devices);
                 self.ready.extend(self.devices.keys());
                 self.conclude();
             }

@@ -32,6 +32,7 @@ pub mod terminal;
 mod text;
 mod traffic;
 pub mod ui;
+mod watching;
 
 use std::process::ExitCode;
 

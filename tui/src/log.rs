@@ -96,6 +96,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         Some(Command::Record(_)) => "record",
         Some(Command::Replay(_)) => "replay",
         Some(Command::Diagnose(_)) => "diagnose",
+        Some(Command::WatchFor(_)) => "watch-for",
         Some(Command::Serve(_)) => "serve",
         Some(Command::Devices(_)) => "devices",
         Some(Command::Doctor(_)) => "doctor",

@@ -30,6 +30,7 @@ mod serve;
 mod signals;
 mod start;
 mod stream;
+mod watch_for;
 mod writing;
 
 /// Carries out what the command line asks for.
@@ -41,7 +42,13 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let done = match cli.command {
         Some(Command::Diagnose(args)) => {
             let recording = replay::open(args.from.as_deref())?;
-            return block_on(|signals| diagnose::diagnose(args, recording, signals));
+            let baseline = watch_for::baseline(args.usual.baseline.as_deref())?;
+            return block_on(|signals| diagnose::diagnose(args, recording, baseline, signals));
+        }
+        Some(Command::WatchFor(args)) => {
+            let recording = replay::open(args.from.as_deref())?;
+            let baseline = watch_for::baseline(args.usual.baseline.as_deref())?;
+            return block_on(|signals| watch_for::watch_for(args, recording, baseline, signals));
         }
         None => {
             let args = cli.watch;
@@ -52,7 +59,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             terminal::check()?;
             let user = User::read(args.blocking.allow_block)?;
-            let keeping = Keeping::new(args.history, &args.redact)?;
+            let keeping = Keeping {
+                baseline: watch_for::baseline(args.usual.baseline.as_deref())?,
+                ..Keeping::new(args.history, &args.redact)?
+            };
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         #[cfg(feature = "demo")]
@@ -110,7 +120,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 #[must_use]
 pub const fn status_of_failure(cli: &Cli) -> u8 {
     match cli.command {
-        Some(Command::Diagnose(_)) => 2,
+        Some(Command::Diagnose(_) | Command::WatchFor(_)) => 2,
         _ => 1,
     }
 }

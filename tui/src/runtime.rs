@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,6 +21,7 @@ use crate::app::effect::Effect;
 use crate::app::own::OwnSession;
 use crate::app::push_down::PushDown;
 use crate::app::{App, Appearance, Preferences};
+use crate::diagnosis::Baseline;
 use crate::files::Files;
 use crate::filter::Filter;
 use crate::keys::Keymap;
@@ -77,6 +79,8 @@ pub struct Options {
     pub preferences: Option<Preferences>,
     /// The SSH session through which the user looks.
     pub own: Option<OwnSession>,
+    /// The peers that are not new.
+    pub baseline: Option<Arc<Baseline>>,
     /// That packets may be dropped, if they may.
     pub consent: Option<Consent>,
     /// Makes the source safe while this process is stopped.
@@ -126,6 +130,7 @@ pub async fn run(
         app.state.notify(Level::Warning, notice);
     }
     app.state.own = options.own;
+    app.state.baseline = options.baseline;
     let find_sessions = options.consent.as_ref().map(|it| it.find_sessions);
     if let Some(consent) = options.consent {
         app.state.blocking.is_allowed = true;

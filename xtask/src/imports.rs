@@ -66,6 +66,10 @@ const RULES: &[(&str, Names)] = &[
         "about",
         Only(&["diagnosis", "filter", "flow", "model", "traffic"]),
     ),
+    (
+        "watching",
+        Only(&["about", "diagnosis", "filter", "model", "traffic"]),
+    ),
     ("dissect", Only(&["model", "text"])),
     ("listing", Only(&["model", "text"])),
     (
@@ -95,6 +99,7 @@ const RULES: &[(&str, Names)] = &[
             "model",
             "text",
             "traffic",
+            "watching",
         ]),
     ),
     (

@@ -47,6 +47,8 @@ pub enum Action {
     Bundle,
     /// A bundle was written, in a sentence, or the reason why not.
     Bundled(Result<String, String>),
+    /// Report the flows of the filter when they appear, or do not any more.
+    WatchFor,
     /// Ask whether to drop what is selected, or to lift what is dropped.
     Block,
     /// These are the SSH sessions through which the user may look.

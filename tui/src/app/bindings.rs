@@ -202,6 +202,7 @@ const MAIN: &[Row] = &[
     row("R", "record", A::Record, "", "Start or stop recording to a file in the working directory"),
     row("x", "bundle", A::Bundle, "", "Write what is remembered to an archive: recording, packets, devices, doctor, problems"),
     row("B", "block", A::Block, "", "Drop the packets of what is selected, after asking; needs --allow-block. Again: lift"),
+    row("W", "watch-for", A::WatchFor, "", "Report flows of the filter as problems when they appear; again: do not. No packet is touched"),
     row("w", "window", A::Window, "window", "Rates over the last 1, 10 or 60 seconds, or totals"),
     row("c", "closed", A::Closed, "", "Closed flows: removed after ten seconds, kept, or hidden"),
     row("o", "own-session", A::OwnSession, "", "Hide or show your own SSH session"),

@@ -59,6 +59,32 @@ impl App {
         }
     }
 
+    /// Reports the flows of the filter in force from now on, or does not any more;
+    /// without a filter, of none any more.
+    pub(super) fn watch_for(&mut self) {
+        let filter = self.state.filtering.in_force().clone();
+        let what = filter.to_string();
+        let text = if filter.is_everything() {
+            if self.state.watching.clear() {
+                "Nothing is watched for any more.".to_owned()
+            } else {
+                "Type a filter first (/): W watches for its flows.".to_owned()
+            }
+        } else {
+            match self.state.watching.toggle(filter) {
+                Ok(true) => format!("Watching for {what}: a problem is listed when it appears."),
+                Ok(false) => {
+                    for diagnosis in self.state.diagnoses.values_mut() {
+                        diagnosis.forget(&what);
+                    }
+                    format!("{what} is not watched for any more.")
+                }
+                Err(reason) => reason,
+            }
+        };
+        self.state.notify(Level::Info, text);
+    }
+
     /// Filters by something of what is selected.
     pub(super) fn filter_by(&mut self, subject: Subject) {
         match self.view().filters(subject, &self.state) {

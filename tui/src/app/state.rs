@@ -1,6 +1,7 @@
 //! What all views show, and how: the part of the state that is no view's own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -20,13 +21,14 @@ use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::Known;
-use crate::diagnosis::{Concerns, Diagnosis, Finding, Kind, Severity};
+use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::flow::Span;
 use crate::model::{
-    Envelope, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Session, WallClock,
+    Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Session, WallClock,
 };
 use crate::traffic::{Devices, Host, Traffic};
+use crate::watching::Watching;
 
 /// The traffic and the choices that hold in every view.
 #[derive(Debug)]
@@ -83,6 +85,10 @@ pub struct State {
     pub recording: Option<String>,
     /// Dropping packets.
     pub blocking: Blocking,
+    /// The flows that are to be reported when they appear.
+    pub watching: Watching,
+    /// The peers that are not new.
+    pub baseline: Option<Arc<Baseline>>,
     /// What is worth a look, in the order of time, and up to where it is known.
     pub(super) marks: (Vec<Mark>, Moment),
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
@@ -124,6 +130,8 @@ impl State {
             remembered: None,
             recording: None,
             blocking: Blocking::default(),
+            watching: Watching::default(),
+            baseline: None,
             marks: (Vec::new(), Moment::ZERO),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
@@ -332,9 +340,18 @@ impl State {
     /// Takes over what a source reports.
     pub(super) fn apply(&mut self, envelope: &Envelope) {
         self.live.apply(envelope);
-        let flows = &self.live.host(envelope.host).flows;
-        let diagnosis = self.diagnoses.entry(envelope.host).or_default();
-        diagnosis.observe(&envelope.event, flows);
+        let diagnosis = self.diagnoses.entry(envelope.host).or_insert_with(|| {
+            let mut diagnosis = Diagnosis::default();
+            if let Some(baseline) = &self.baseline {
+                diagnosis.compare(baseline.clone());
+            }
+            diagnosis
+        });
+        let host = self.live.host(envelope.host);
+        if let Event::Interval(interval) = &envelope.event {
+            self.watching.look(interval, host, diagnosis);
+        }
+        diagnosis.observe(&envelope.event, &host.flows);
     }
 
     /// Takes over what is wrong with the host that is shown.

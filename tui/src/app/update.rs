@@ -91,6 +91,7 @@ impl App {
             Action::Accept if self.state.search.typing.is_some() => {
                 self.state.search.typing = None;
             }
+            Action::WatchFor => self.watch_for(),
             Action::Block => effects.extend(self.block()),
             Action::Edit(edit) if self.dialog().is_some() => {
                 let host = self.state.live.host(self.state.host);

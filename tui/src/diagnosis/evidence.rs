@@ -2,6 +2,7 @@
 //! it and remember nothing themselves.
 
 pub mod application;
+pub mod baseline;
 pub mod connections;
 pub mod copies;
 pub mod datagrams;
@@ -19,6 +20,7 @@ pub mod probe;
 pub mod rates;
 mod recent;
 pub mod resets;
+pub mod sightings;
 
 use probe_common::parse::number::port;
 
@@ -61,6 +63,8 @@ pub struct Evidence {
     pub probe: probe::Probe,
     /// How late the machine lets processes run.
     pub lateness: lateness::Lateness,
+    /// Flows that somebody watches for, and peers that are new.
+    pub sightings: sightings::Sightings,
     /// The links of the watched devices.
     pub links: links::Links,
     /// Packets that no far end received, by the slot of the device.

@@ -142,6 +142,10 @@ kinds! {
     BROADCAST_STORM = "broadcast-storm", Warning, ["kernel-drop", "one-way-udp"];
     /// A device is down or has no carrier.
     LINK_DOWN = "link-down", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
+    /// A flow appeared that is watched for.
+    WATCHED_FOR = "watched-for", Warning, [];
+    /// A container talks to a peer that is not in the baseline.
+    NEW_PEER = "new-peer", Warning, [];
     /// A server answers with errors.
     HTTP_ERRORS = "http-5xx", Info, [];
     /// A smaller MTU on the way was reported and heeded.

@@ -15,6 +15,7 @@ mod loops;
 mod neighbors;
 mod one_way;
 mod resets;
+mod sightings;
 mod stacks;
 mod transfer;
 mod way_back;
@@ -44,6 +45,7 @@ pub const ALL: &[Rule] = &[
     loops::rule,
     one_way::rule,
     resets::rule,
+    sightings::rule,
     stacks::rule,
     transfer::rule,
     way_back::rule,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -18,7 +19,7 @@ use super::variable;
 use crate::about::{Behind, Known};
 use crate::cli::DiagnoseArgs;
 use crate::config::Config;
-use crate::diagnosis::{Concerns, Diagnosis, Finding, Severity, Subject};
+use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Severity, Subject};
 use crate::filter::Filter;
 use crate::model::{Device, DeviceName, Event, Level, Watch};
 use crate::probe::live::Options;
@@ -43,6 +44,7 @@ const DURATION: Duration = Duration::from_secs(10);
 pub async fn diagnose(
     args: DiagnoseArgs,
     recording: Option<Recording>,
+    baseline: Option<Arc<Baseline>>,
     mut signals: Signals,
 ) -> anyhow::Result<ExitCode> {
     let is_live = recording.is_none();
@@ -75,6 +77,9 @@ pub async fn diagnose(
     // Problems come up when their flows may have closed already.
     traffic.keep_closed(!narrowed.filter.is_everything());
     let mut diagnosis = Diagnosis::without(silenced);
+    if let Some(baseline) = baseline {
+        diagnosis.compare(baseline);
+    }
     let mut looked = Looked::default();
     let mut until: Option<Instant> = None;
     let mut began = Instant::now();

@@ -1,5 +1,7 @@
 //! `nkview` and `nkview demo`: what a live source reports, on the screen.
 
+use std::sync::Arc;
+
 use super::appearance;
 use super::options;
 use super::own;
@@ -10,6 +12,7 @@ use super::variable;
 use crate::app::own::OwnSession;
 use crate::cli::{HistoryArgs, RedactArgs, ScreenArgs};
 use crate::config::Config;
+use crate::diagnosis::Baseline;
 use crate::files::Files;
 use crate::probe::live::Options;
 use crate::redact::Redaction;
@@ -35,6 +38,8 @@ pub struct Keeping {
     pub files: Option<Files>,
     /// What replaces names and addresses in these files.
     pub redaction: Option<Redaction>,
+    /// The peers that are not new.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 impl Keeping {
@@ -47,6 +52,7 @@ impl Keeping {
             history,
             redaction: options::redaction(redact)?,
             files: Files::start().ok(),
+            baseline: None,
         })
     }
 }
@@ -137,6 +143,9 @@ pub async fn present(
         pause,
         history: keeping.as_ref().map_or(0, |keeping| keeping.history),
         redaction: keeping.as_ref().and_then(|it| it.redaction.clone()),
+        baseline: keeping
+            .as_ref()
+            .and_then(|keeping| keeping.baseline.clone()),
         files: keeping.and_then(|keeping| keeping.files),
         head: Some(record::head(session.clone())),
         draw_rate: Some(args.max_draw_rate.unwrap_or(config.screen.max_draw_rate)),

@@ -222,3 +222,20 @@ async fn what_the_kernel_refuses_is_not_shown_as_done() {
     let expected = "cannot block 10.0.9.1: it has no room";
     assert!(notices.any(|notice| notice.text == expected));
 }
+
+#[tokio::test(start_paused = true)]
+async fn w_reports_the_flows_of_the_filter_as_problems() {
+    let mut session = Session::new(140, 45).hears(story()).types("W/tcp port 443");
+    session = session.presses(key(KeyCode::Enter)).types("W");
+    session.runs().await;
+    let notices: Vec<_> = session.app.state.notices.all().collect();
+    assert!(notices.iter().any(|it| it.text.contains("Type a filter")));
+    assert!(notices.iter().any(|it| it.text.contains("Watching for")));
+    let more = Synthetic::new(5, 60).story(30).into_iter().skip(41);
+    let more = more.filter(|it| matches!(it.event, Event::Interval(_)));
+    session = session.hears(more.collect()).types("5");
+    session.runs().await;
+    let screen = session.screen();
+    assert!(screen.contains("appeared on"), "{screen}");
+    assert!(screen.contains(":443"), "{screen}");
+}

@@ -93,8 +93,8 @@ impl Blocking {
     }
 
     /// Ends it as nothing can be prepared for.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
+    pub fn end_by(mut self, signal: Signal) {
+        self.signal(signal);
         self.child.wait().unwrap();
     }
 }

@@ -21,6 +21,7 @@ pub fn tests() -> Vec<Test> {
             ("with_its_time", time as fn(Layout)),
             ("while_nkview_is_stopped", stopped),
             ("when_nkview_is_killed", killed),
+            ("when_nkview_aborts", aborted),
             ("when_anybody_lifts_it", lifted),
             ("with_its_device", device_removed),
         ] {
@@ -123,13 +124,22 @@ fn stopped(layout: Layout) {
 }
 
 fn killed(layout: Layout) {
+    ends_by(layout, Signal::KILL);
+}
+
+/// As a panic that no handler can catch.
+fn aborted(layout: Layout) {
+    ends_by(layout, Signal::ABORT);
+}
+
+fn ends_by(layout: Layout, signal: Signal) {
     let lab = Lab::up(layout);
     let probe = Probe::new(&lab);
     let blocking = start(&lab, "30m");
     if layout.hooks() != "clsact" {
         probe.assert_blocked(&blocking);
     }
-    blocking.kill();
+    blocking.end_by(signal);
     probe.until_through("nothing is dropped after a kill");
     // Filters stay, and drop nothing; the next run removes them.
     if layout.hooks() == "clsact" {
@@ -208,7 +218,7 @@ fn closed(end: &str) {
         });
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for _ in 0..2 {
-                start(&lab, "30m").kill();
+                start(&lab, "30m").end_by(Signal::KILL);
                 assert_gone(&lab);
             }
             let blocking = start(&lab, "30m");

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use nkview::model::{BlockRule, Command, Event, LocalEnd, Request, RequestId};
 use nkview::probe::Sizes;
@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use super::blocking::Blocking;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
 use crate::program::{self, DROP};
-use crate::stream::{refusal, run};
+use crate::stream::{NKVIEW, refusal, run};
 use crate::{Test, traffic, wait};
 
 /// Datagrams of a kind, each time.
@@ -390,6 +390,21 @@ fn refuses() {
         let said = refusal(near, &["block", &rule, "--for", time, "--yes"]);
         assert!(said.contains(reason), "{time}: {said}");
     }
+    // The session through which it is asked, also with --yes.
+    let session = format!(
+        "{} 50000 {} 22",
+        lab.ip(End::Far, Family::V4),
+        lab.ip(End::Near, Family::V4)
+    );
+    let mut command = process::Command::new(NKVIEW);
+    command.env("SSH_CONNECTION", session);
+    command.args(["block", &device("10.9.0.0/24 tcp"), "--for", "10m", "--yes"]);
+    let output = near.enter(|| command.output().unwrap());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("the SSH session that you use"),
+        "{said}"
+    );
     // Nobody can be asked.
     let said = refusal(near, &["block", &device("10.9.0.2"), "--for", "10m"]);
     assert!(said.contains("stdin is no terminal"), "{said}");
