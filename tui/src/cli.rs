@@ -288,9 +288,10 @@ pub struct RecordArgs {
 /// Arguments of `nkview replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// The recording
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
+    /// The recording; several, of one host or of several, are put together by their
+    /// clocks
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
     /// Play it this many times faster
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = speed)]
     pub speed: f64,

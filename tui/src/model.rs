@@ -10,6 +10,7 @@ mod hook;
 mod interval;
 mod key;
 mod merge;
+mod moments;
 mod notice;
 mod packet;
 mod playback;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 
 use crate::model::{Event, Moment, Reply, Request, Session};
@@ -25,6 +25,8 @@ mod tests;
 
 /// Items that are read ahead.
 const AHEAD: usize = 4;
+/// Recordings that can be shown together.
+const MOST: usize = 64;
 
 /// A recording that was opened.
 #[derive(Debug)]
@@ -38,19 +40,37 @@ impl Recording {
     /// # Errors
     /// When it cannot be read, or is none.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let cannot = || format!("cannot read the recording {}", path.display());
-        let file = Shared::new(File::open(path).with_context(cannot)?);
-        let reader = Reader::open(file.again()).with_context(cannot)?;
-        let head = reader.head().clone();
+        Self::open_all(&[path])
+    }
+
+    /// Opens several, which are put together by the wall clocks of their hosts, as they
+    /// were when each recording began.
+    ///
+    /// # Errors
+    /// When one cannot be read, or is none, or there are none or too many.
+    pub fn open_all(paths: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
+        ensure!(
+            (1..=MOST).contains(&paths.len()),
+            "{} recordings cannot be shown together, only 1 to {MOST}",
+            paths.len()
+        );
+        let recordings = paths.iter().map(|path| {
+            let path = path.as_ref();
+            let cannot = || format!("cannot read the recording {}", path.display());
+            let file = Shared::new(File::open(path).with_context(cannot)?);
+            let reader = Reader::open(file.again()).with_context(cannot)?;
+            Ok((reader.head().clone(), file))
+        });
         Ok(Self {
-            track: Track { head, file },
+            track: Track::new(recordings.collect::<anyhow::Result<_>>()?),
         })
     }
 
-    /// What it is of.
+    /// What it is of; of several, what the first one is.
     #[must_use]
-    pub const fn head(&self) -> &Head {
-        &self.track.head
+    pub fn head(&self) -> &Head {
+        // There is one at least.
+        &self.track.parts()[0].head
     }
 
     fn session(&self) -> Session {
@@ -60,10 +80,25 @@ impl Recording {
             nkview,
             ..
         } = self.head().clone();
+        let hosts = self.track.hosts();
+        let recorded = format!("recorded by nkview {nkview} on Linux {kernel}");
+        if self.track.parts().len() == 1 {
+            return Session {
+                privileges: None,
+                remark: Some(recorded),
+                ..session
+            };
+        }
         Session {
+            host: match &hosts[..] {
+                [one] => one.clone(),
+                [one, other] => format!("{one}, {other}"),
+                _ => format!("{} hosts", hosts.len()),
+            },
+            hosts: if hosts.len() > 1 { hosts } else { Vec::new() },
+            started: self.track.started(),
+            remark: Some(format!("{} recordings", self.track.parts().len())),
             privileges: None,
-            remark: Some(format!("recorded by nkview {nkview} on Linux {kernel}")),
-            ..session
         }
     }
 

@@ -104,7 +104,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             terminal::check()?;
             // Nothing of it can be blocked, whatever the configuration says.
             let user = User::read(false)?;
-            let recording = Recording::open(&args.file)?;
+            let recording = Recording::open_all(&args.files)?;
             block_on(|signals| replay::show(recording, args.speed, args.screen, user, signals))
         }
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),

@@ -8,9 +8,8 @@ use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::marks;
-use super::track::{Timed, Track, sender};
+use super::track::{Indices, Places, Timed, Track, sender};
 use crate::model::{Command, Envelope, Event, Moment, Playback, Reply, Request};
-use crate::recording::{Index, Keyframe, LOOK_BACK, READ_BACK};
 use crate::source::Producer;
 
 /// Items that are read ahead.
@@ -24,7 +23,7 @@ const REPLIES: usize = 64;
 #[derive(Debug)]
 pub struct Player {
     track: Arc<Track>,
-    index: Index,
+    indices: Indices,
     clock: Clock,
     /// What is read ahead.
     items: mpsc::Receiver<Timed>,
@@ -48,8 +47,8 @@ impl Player {
     /// When the recording cannot be read, or no thread be started.
     pub fn new(track: Track, speed: u32) -> anyhow::Result<Self> {
         let track = Arc::new(track);
-        let index = track.index().context("cannot read the recording")?;
-        let begin = index.begin();
+        let indices = track.indices().context("cannot read the recording")?;
+        let begin = indices.begin();
         let items = read(&track, None)?;
         let (found, marks) = mpsc::channel(AHEAD);
         let searched = Arc::clone(&track);
@@ -60,7 +59,7 @@ impl Player {
         })?;
         let mut player = Self {
             track,
-            index,
+            indices,
             clock: Clock::new(begin, speed),
             items,
             next: None,
@@ -135,7 +134,7 @@ impl Player {
         if is_there {
             self.target = None;
             if self.is_over {
-                self.clock.set(self.index.end);
+                self.clock.set(self.indices.end());
                 self.clock.run(false);
             }
             self.report(false);
@@ -148,7 +147,7 @@ impl Player {
             Command::Seek(to) => self.seek(to).map_err(|error| format!("{error:#}")),
             Command::Play(true) if self.is_over => {
                 self.clock.run(true);
-                let begin = self.index.begin();
+                let begin = self.indices.begin();
                 self.seek(begin).map_err(|error| format!("{error:#}"))
             }
             Command::Play(plays) => {
@@ -171,20 +170,20 @@ impl Player {
     /// Goes to a moment: on through what comes next where that is near, or else
     /// anew from far enough before it.
     fn seek(&mut self, to: Moment) -> anyhow::Result<()> {
-        let to = to.clamp(self.index.begin(), self.index.end);
-        let from = start(&self.index, to);
+        let to = to.clamp(self.indices.begin(), self.indices.end());
+        let from = self.indices.places(to);
         let read = match &self.next {
             Some((at, _)) => *at,
             None => self.clock.now(),
         };
         let goes_on = self.position() <= to
             && !self.is_over
-            && from.is_none_or(|keyframe| keyframe.at <= read);
+            && from.as_ref().is_none_or(|from| from.since <= read);
         if !goes_on {
-            self.items = self::read(&self.track, from.map(|keyframe| keyframe.place))?;
+            self.since = from.as_ref().map_or(Moment::ZERO, |from| from.since);
+            self.items = self::read(&self.track, from)?;
             self.next = None;
             self.is_over = false;
-            self.since = from.map_or(Moment::ZERO, |keyframe| keyframe.at);
         }
         self.clock.set(to);
         self.target = Some(to);
@@ -199,14 +198,14 @@ impl Player {
             Some((at, _)) if self.target.is_none() => now.min(*at),
             _ => now,
         };
-        now.clamp(self.index.begin(), self.index.end)
+        now.clamp(self.indices.begin(), self.indices.end())
     }
 
     /// Reports where the replay is, before what comes next.
     fn report(&mut self, restarts: bool) {
         self.replies.push_back(Event::Playback(Playback {
-            begin: self.index.begin(),
-            end: self.index.end,
+            begin: self.indices.begin(),
+            end: self.indices.end(),
             at: self.position(),
             since: self.since,
             speed: self.clock.speed(),
@@ -217,25 +216,10 @@ impl Player {
     }
 }
 
-/// From which keyframe on to read to know what there was at a moment.
-fn start(index: &Index, to: Moment) -> Option<Keyframe> {
-    let last = index.before(to)?;
-    let by_time = index.before(to.saturating_sub(LOOK_BACK))?;
-    let by_size = index
-        .keys
-        .iter()
-        .find(|key| last.place.saturating_sub(key.place) <= READ_BACK)?;
-    Some(if by_time.at < by_size.at {
-        by_time
-    } else {
-        *by_size
-    })
-}
-
-fn read(track: &Arc<Track>, from: Option<u64>) -> anyhow::Result<mpsc::Receiver<Timed>> {
+fn read(track: &Arc<Track>, from: Option<Places>) -> anyhow::Result<mpsc::Receiver<Timed>> {
     let (items, read) = mpsc::channel(AHEAD);
     let track = Arc::clone(track);
-    thread("replay", move || track.read(from, sender(items)))?;
+    thread("replay", move || track.read(from.as_ref(), sender(items)))?;
     Ok(read)
 }
 

@@ -187,3 +187,129 @@ fn what_is_no_recording_is_named() {
         "{error}"
     );
 }
+
+/// Writes a recording of a host that began so long after the others.
+fn written(host: &str, later: Duration, events: &[Envelope]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut session = synthetic::session();
+    session.host = host.to_owned();
+    session.started += later;
+    let head = Head {
+        session,
+        kernel: "7.0.0".to_owned(),
+        nkview: "0.1.0".to_owned(),
+        options: Vec::new(),
+    };
+    let mut writer = Writer::new(&mut file, &head).unwrap();
+    for event in events {
+        writer.event(event).unwrap();
+    }
+    writer.finish().unwrap();
+    file.flush().unwrap();
+    file
+}
+
+#[tokio::test]
+async fn recordings_of_several_hosts_are_put_together_by_their_clocks() {
+    let later = Duration::from_millis(10_500);
+    let [one, other] = [3, 4].map(|seed| Synthetic::new(seed, 20).story(100));
+    let files = [
+        written("one", later, &one),
+        written("other", Duration::ZERO, &other),
+    ];
+    let recording = Recording::open_all(&files).unwrap();
+    let mut source = recording.start(None).unwrap();
+    assert_eq!(source.session.hosts, ["one", "other"]);
+    assert_eq!(source.session.host, "one, other");
+    assert_eq!(source.session.started, synthetic::session().started);
+    let all = all(&mut source).await;
+    assert_eq!(all.len(), one.len() + other.len());
+    // Packets come behind the interval that they were counted in.
+    let intervals = all.iter().filter_map(|envelope| match &envelope.event {
+        Event::Interval(interval) => Some(interval.at),
+        _ => None,
+    });
+    let intervals: Vec<Moment> = intervals.collect();
+    assert!(intervals.is_sorted(), "{intervals:?}");
+    let walls = all.iter().filter_map(|envelope| match &envelope.event {
+        Event::Interval(interval) => Some((interval.at, interval.wall)),
+        _ => None,
+    });
+    for (at, wall) in walls {
+        assert_eq!(wall, synthetic::session().wall_clock().at(at));
+    }
+    // Each host's own events are what was recorded of it, at another time.
+    for (number, (events, later)) in [(&one, later), (&other, Duration::ZERO)]
+        .into_iter()
+        .enumerate()
+    {
+        let host = HostId(number as u16);
+        let own = all.iter().filter(|it| it.host == host).cloned();
+        let own: Vec<Envelope> = own
+            .map(|mut envelope| {
+                envelope.host = HostId::default();
+                envelope.event.each_moment(|at| *at -= later);
+                envelope
+            })
+            .collect();
+        assert_eq!(picture(&own), picture(events), "host {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_moment_of_several_is_as_it_was_when_they_were_played() {
+    let later = Duration::from_secs(50);
+    let [one, other] = [3, 4].map(|seed| Synthetic::new(seed, 20).story(200));
+    let files = [
+        written("one", Duration::ZERO, &one),
+        written("other", later, &other),
+    ];
+    let whole = Recording::open_all(&files).unwrap().start(None);
+    let events = all(&mut whole.unwrap()).await;
+    let mut source = Recording::open_all(&files).unwrap().play(100).unwrap();
+    ask(&source, Command::Play(false)).await;
+    let mut seen = Vec::new();
+    for second in [240, 20, 90, 51, 249] {
+        let to = Duration::from_secs(second);
+        ask(&source, Command::Seek(to)).await;
+        let playback = until(&mut source, to, &mut seen).await;
+        assert_eq!(playback.end, Duration::from_secs(250));
+        for (host, begin) in [(HostId(0), Duration::ZERO), (HostId(1), later)] {
+            if to < begin {
+                assert!(seen.iter().all(|it| it.host != host), "{second}");
+                continue;
+            }
+            let of_host = |events: &[Envelope]| -> Vec<Envelope> {
+                let own = events.iter().filter(|it| it.host == host);
+                let until = own.filter(|it| it.event.moment().is_none_or(|at| at <= to));
+                until.map(|it| Envelope::from(it.event.clone())).collect()
+            };
+            let [seen, expected] = [&seen, &events].map(|it| picture(&of_host(it)));
+            assert_eq!(seen, expected, "{second}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_that_follow_each_other_are_of_one_host() {
+    let events = Synthetic::new(3, 20).story(60);
+    let (first, second) = events.split_at(61);
+    let mut second = second.to_vec();
+    // As a recording that goes on in another file begins.
+    second.insert(0, events[0].clone());
+    let files = [
+        written("one", Duration::ZERO, &second),
+        written("one", Duration::ZERO, first),
+    ];
+    let mut source = Recording::open_all(&files).unwrap().start(None).unwrap();
+    assert_eq!(source.session.host, "one");
+    assert!(source.session.hosts.is_empty());
+    let is_interval = |it: &&Envelope| matches!(it.event, Event::Interval(_));
+    let moments = |events: &[Envelope]| -> Vec<Option<Moment>> {
+        let intervals = events.iter().filter(is_interval);
+        intervals.map(|it| it.event.moment()).collect()
+    };
+    let played = all(&mut source).await;
+    assert!(played.iter().all(|it| it.host == HostId::default()));
+    assert_eq!(moments(&played), moments(&events));
+}
