@@ -1,6 +1,6 @@
 //! All that is known of a flow, as filters and columns ask for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use probe_common::{Direction, FlowKey};
@@ -9,8 +9,8 @@ use crate::diagnosis::{Concerns, Diagnosis};
 use crate::filter::{Context, Name, Quantity, State};
 use crate::flow::{Flow, TcpState};
 use crate::model::signal::Owner;
-use crate::model::{Container, Device, Namespace};
-use crate::traffic::Host;
+use crate::model::{Container, Device, HostId, Namespace};
+use crate::traffic::{Host, Kernel, Traffic};
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +27,25 @@ pub struct Known<'a> {
     pub diagnosis: Option<&'a Diagnosis>,
     /// Which flows problems are about.
     pub concerns: Option<&'a Concerns>,
+    /// The hosts that it is the sum of, where it is one.
+    pub nodes: Option<Nodes<'a>>,
+}
+
+/// What is known of each of several hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes<'a> {
+    /// Their traffic, and the sum of it.
+    pub traffic: &'a Traffic,
+    /// From their packets.
+    pub diagnoses: &'a BTreeMap<HostId, Diagnosis>,
+}
+
+/// What the host that sees a flow knows of it, and how it calls the flow.
+#[derive(Clone, Copy, Debug)]
+struct Origin<'a> {
+    kernel: &'a Kernel,
+    diagnosis: Option<&'a Diagnosis>,
+    key: FlowKey,
 }
 
 impl<'a> Known<'a> {
@@ -34,6 +53,35 @@ impl<'a> Known<'a> {
     #[must_use]
     pub const fn about(self, flow: &'a Flow) -> About<'a> {
         About { known: self, flow }
+    }
+
+    fn origin(self, key: &FlowKey) -> Origin<'a> {
+        let there = self.nodes.and_then(|nodes| {
+            let (host, device) = nodes.traffic.origin(key.device)?;
+            Some(Origin {
+                kernel: &nodes.traffic.host(host).kernel,
+                diagnosis: nodes.diagnoses.get(&host),
+                key: FlowKey { device, ..*key },
+            })
+        });
+        there.unwrap_or(Origin {
+            kernel: &self.host.kernel,
+            diagnosis: self.diagnosis,
+            key: *key,
+        })
+    }
+
+    /// How long a connection's handshake took towards its server and its client.
+    #[must_use]
+    pub fn handshake(self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
+        let Origin { diagnosis, key, .. } = self.origin(key);
+        diagnosis?.handshake(&key)
+    }
+
+    /// The host that sees a flow, where there are several.
+    #[must_use]
+    pub fn node(self, key: &FlowKey) -> Option<&'a str> {
+        self.host.devices.names().node(key.device)
     }
 
     /// What a flow's device leads to, in another network namespace.
@@ -54,6 +102,8 @@ impl Known<'_> {
             names.extend(processes.map(|process| (Name::Process, process)));
         }
         for device in self.host.devices.watched() {
+            let node = device.name.split_once('/').map(|(node, _)| node.to_owned());
+            names.extend(node.map(|node| (Name::Node, node)));
             let Some(namespace) = device.namespace() else {
                 continue;
             };
@@ -99,7 +149,10 @@ impl<'a> About<'a> {
     #[must_use]
     pub fn owner(self, direction: Direction) -> Option<&'a Owner> {
         let socket = self.flow.facts.as_deref()?.sockets[direction as usize]?;
-        self.known.host.kernel.owner(socket.cookie)
+        self.known
+            .origin(&self.flow.key)
+            .kernel
+            .owner(socket.cookie)
     }
 
     /// The processes at both ends that are known, the local end's first.
@@ -128,7 +181,7 @@ impl<'a> About<'a> {
                 .iter()
                 .find_map(|&direction| {
                     let socket = sockets[direction as usize]?;
-                    self.known.host.kernel.container(&socket)
+                    self.known.origin(&self.flow.key).kernel.container(&socket)
                 })
         })
     }
@@ -150,7 +203,7 @@ impl<'a> About<'a> {
             let time = Duration::from_micros(micros.into());
             return Some(RoundTrip::Smoothed(time));
         }
-        let (server, client) = self.known.diagnosis?.handshake(&self.flow.key)?;
+        let (server, client) = self.known.handshake(&self.flow.key)?;
         Some(RoundTrip::Handshake(server + client.unwrap_or_default()))
     }
 
@@ -213,15 +266,20 @@ impl Context for About<'_> {
                 .namespace(&self.flow.key)
                 .and_then(|namespace| namespace.name.as_deref())
                 .is_some_and(test),
-            Name::DnsName => self.known.diagnosis.is_some_and(|diagnosis| {
-                diagnosis.has_exchange(&self.flow.key, &mut |name, _| test(name))
-            }),
+            Name::Node => self.known.node(&self.flow.key).is_some_and(test),
+            Name::DnsName => {
+                let Origin { diagnosis, key, .. } = self.known.origin(&self.flow.key);
+                diagnosis.is_some_and(|diagnosis| {
+                    diagnosis.has_exchange(&key, &mut |name, _| test(name))
+                })
+            }
         }
     }
 
     fn has_rcode(&self, rcode: u8) -> bool {
-        self.known.diagnosis.is_some_and(|diagnosis| {
-            diagnosis.has_exchange(&self.flow.key, &mut |_, answer| answer == Some(rcode))
+        let Origin { diagnosis, key, .. } = self.known.origin(&self.flow.key);
+        diagnosis.is_some_and(|diagnosis| {
+            diagnosis.has_exchange(&key, &mut |_, answer| answer == Some(rcode))
         })
     }
 

@@ -93,9 +93,11 @@ impl App {
     /// The application before the first event.
     #[must_use]
     pub fn new(session: Session, appearance: Appearance, filter: Filter) -> Self {
+        let mut views = Views::default();
+        views.flows.columns = Columns::default().for_hosts(!session.hosts.is_empty());
         Self {
             state: State::new(session, appearance, filter),
-            views: Views::default(),
+            views,
             whole: false,
             narrowed: None,
             help: Scroll::default(),
@@ -106,7 +108,8 @@ impl App {
 
     /// Takes over what the user prefers.
     pub fn prefer(&mut self, preferences: Preferences) {
-        self.views.flows.columns = Columns::new(preferences.columns);
+        let are_several = !self.state.session.hosts.is_empty();
+        self.views.flows.columns = Columns::new(preferences.columns).for_hosts(are_several);
         self.views.flows.order = Order::by(preferences.sort);
         let closed = preferences.closed;
         self.state.live.keep_closed(closed == Closed::Keep);

@@ -21,6 +21,7 @@ pub mod probe;
 mod process;
 pub mod recording;
 mod redact;
+mod remote;
 pub mod replay;
 mod report;
 mod run;

@@ -92,6 +92,7 @@ const fn name(command: Option<&Command>) -> &'static str {
         #[cfg(feature = "demo")]
         Some(Command::Demo(_)) => "demo",
         Some(Command::Block(_)) => "block",
+        Some(Command::Ssh(_)) => "ssh",
         Some(Command::Stream(_)) => "stream",
         Some(Command::Record(_)) => "record",
         Some(Command::Replay(_)) => "replay",

@@ -45,7 +45,7 @@ pub use writer::Writer;
 
 /// What a recording starts with. As in PNG, the first byte is not ASCII and line
 /// ends follow, so that a transfer as text is noticed.
-const SIGNATURE: [u8; 8] = *b"\x89nkv\r\n\x1a\n";
+pub const SIGNATURE: [u8; 8] = *b"\x89nkv\r\n\x1a\n";
 /// The version of the frames' layout.
 const FORMAT: u16 = 1;
 /// Where the first frame begins.

@@ -28,6 +28,7 @@ mod replay;
 mod screen;
 mod serve;
 mod signals;
+mod ssh;
 mod start;
 mod stream;
 mod watch_for;
@@ -107,6 +108,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let recording = Recording::open_all(&args.files)?;
             block_on(|signals| replay::show(recording, args.speed, args.screen, user, signals))
         }
+        Some(Command::Ssh(args)) => {
+            let hosts = ssh::hosts(&args)?;
+            terminal::check()?;
+            let user = User::read(false)?;
+            let keeping = Keeping::new(args.history, &args.redact)?;
+            // Those of the user's commands that need privileges would not get them.
+            block_on_with_privileges(|signals| {
+                ssh::show(hosts, args.screen, keeping, user, signals)
+            })
+        }
         Some(Command::Devices(args)) => block_on(|_| print::devices(args)),
         Some(Command::Doctor(args)) => block_on(|_| print::doctor(args)),
         Some(Command::Config) => print::config(),
@@ -164,6 +175,13 @@ fn block_on<T, W: Future<Output = anyhow::Result<T>>>(
     work: impl FnOnce(Signals) -> W,
 ) -> anyhow::Result<T> {
     give_up_all_but(privileges::for_watching())?;
+    block_on_with_privileges(work)
+}
+
+/// As [`block_on`], with the privileges that the process has.
+fn block_on_with_privileges<T, W: Future<Output = anyhow::Result<T>>>(
+    work: impl FnOnce(Signals) -> W,
+) -> anyhow::Result<T> {
     sys::give_back_large_buffers();
     allow_open_files();
     let signals = Signals::listen()?;

@@ -7,6 +7,7 @@ mod accounting;
 mod devices;
 mod kernel;
 mod packets;
+mod whole;
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ pub use accounting::Accounting;
 pub use devices::{Devices, SlotNames};
 pub use kernel::Kernel;
 pub use packets::{KEPT, Packets};
+use whole::Whole;
 
 use crate::{
     flow::FlowTable,
@@ -34,6 +36,8 @@ mod tests;
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
     hosts: BTreeMap<HostId, Arc<Host>>,
+    /// All of them as one, where there are several.
+    whole: Option<Arc<Whole>>,
     keep_closed: bool,
 }
 
@@ -60,6 +64,16 @@ pub struct Host {
 }
 
 impl Traffic {
+    /// The traffic of the hosts of these names, by their numbers; of a single one,
+    /// which needs none.
+    #[must_use]
+    pub fn of(names: &[String]) -> Self {
+        Self {
+            whole: (!names.is_empty()).then(|| Arc::new(Whole::new(names))),
+            ..Self::default()
+        }
+    }
+
     /// Takes in an event.
     pub fn apply(&mut self, envelope: &Envelope) {
         let keep_closed = self.keep_closed;
@@ -74,7 +88,12 @@ impl Traffic {
             | Event::Ended(_)
             | Event::Playback(_)
             | Event::Marks { .. } => (),
-            event => Arc::make_mut(host).apply(event),
+            event => {
+                Arc::make_mut(host).apply(event);
+                if let Some(whole) = &mut self.whole {
+                    Arc::make_mut(whole).apply(envelope.host, event);
+                }
+            }
         }
     }
 
@@ -82,7 +101,16 @@ impl Traffic {
     #[must_use]
     pub fn host(&self, id: HostId) -> &Host {
         static EMPTY: LazyLock<Host> = LazyLock::new(Host::default);
+        if let (HostId::ALL, Some(whole)) = (id, &self.whole) {
+            return &whole.host;
+        }
         self.hosts.get(&id).map_or(&EMPTY, Arc::as_ref)
+    }
+
+    /// The host that a slot of [`HostId::ALL`] belongs to, and the slot there.
+    #[must_use]
+    pub fn origin(&self, slot: u32) -> Option<(HostId, u32)> {
+        self.whole.as_ref()?.origin(slot)
     }
 
     /// The hosts that have sent an event, by number.
@@ -95,6 +123,9 @@ impl Traffic {
         self.keep_closed = keep;
         for host in self.hosts.values_mut() {
             Arc::make_mut(host).flows.keep_closed(keep);
+        }
+        if let Some(whole) = &mut self.whole {
+            Arc::make_mut(whole).host.flows.keep_closed(keep);
         }
     }
 }
@@ -126,6 +157,12 @@ impl Host {
         self.late += interval.probe.late;
         self.probe = interval.probe.clone();
         self.interval = interval.length;
+    }
+
+    /// Whether it is another one, and cannot be reached now.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        matches!(self.reach, Some(Reach::Lost { .. }))
     }
 
     /// The number of the newest slot of the histories, so that graphs move on

@@ -73,6 +73,7 @@ fn matches(
         host,
         diagnosis: Some(diagnosis),
         concerns: None,
+        nodes: None,
     };
     let packets = |counts: &crate::model::FlowCounts| {
         let key = &counts.key;

@@ -52,6 +52,7 @@ const RULES: &[(&str, Names)] = &[
     ("source", Only(&["model"])),
     ("recording", Only(&["model"])),
     ("redact", Only(&["model"])),
+    ("remote", Only(&["model", "probe", "recording", "source"])),
     (
         "replay",
         Only(&["diagnosis", "model", "recording", "source", "traffic"]),

@@ -144,6 +144,7 @@ fn states_flags_and_numbers_are_those_of_the_flow() {
         host: traffic.host(HostId::default()),
         diagnosis: None,
         concerns: None,
+        nodes: None,
     };
     let matched = |text: &str| {
         let filter = Filter::parse(text).expect(text);
@@ -228,6 +229,7 @@ fn a_socket_tells_its_container_where_the_device_does_not() {
         host: traffic.host(Envelope::from(Event::Devices(Vec::new())).host),
         diagnosis: None,
         concerns: None,
+        nodes: None,
     };
     let flow = known.host.flows.iter().next().unwrap();
     assert_eq!(known.about(flow).pod(), Some("kube-system/etcd"));

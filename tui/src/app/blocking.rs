@@ -284,6 +284,7 @@ impl Matches {
                 host,
                 diagnosis: None,
                 concerns: None,
+                nodes: None,
             },
         };
         let mut matches = Self::default();

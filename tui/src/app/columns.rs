@@ -12,6 +12,8 @@ mod tests;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Column {
+    /// The host that sees it, where several are watched.
+    Node,
     /// The device.
     Device,
     /// The protocol.
@@ -52,7 +54,7 @@ pub enum Column {
 
 impl Column {
     /// All columns in the order of the table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Device,
         Self::Protocol,
         Self::Local,
@@ -71,6 +73,7 @@ impl Column {
         Self::Process,
         Self::Pod,
         Self::Container,
+        Self::Node,
     ];
 
     /// Those that are shown unless others are chosen.
@@ -80,6 +83,7 @@ impl Column {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Node => "node",
             Self::Device => "device",
             Self::Protocol => "protocol",
             Self::Local => "local",
@@ -105,6 +109,7 @@ impl Column {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
+            Self::Node => "host that sees it, of several",
             Self::Device => "container, or the device",
             Self::Protocol => "tcp, udp, icmp and others",
             Self::Local => "address and port of the near end",
@@ -177,6 +182,20 @@ impl Columns {
             .iter()
             .filter(|(_, is)| *is)
             .map(|(column, _)| *column)
+    }
+
+    /// With the column of the hosts where there are several: the first one, unless
+    /// the user has given it a place. Of a single host it would say nothing.
+    #[must_use]
+    pub fn for_hosts(mut self, are_several: bool) -> Self {
+        let is_placed = self.shown().any(|column| column == Column::Node);
+        if !(are_several && is_placed) {
+            self.all.retain(|(column, _)| *column != Column::Node);
+            if are_several {
+                self.all.insert(0, (Column::Node, true));
+            }
+        }
+        self
     }
 
     /// All of them, and whether they are shown.

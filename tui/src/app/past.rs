@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnosis::Diagnosis;
-use crate::model::{Envelope, HostId, Moment};
+use crate::model::{Envelope, HostId, Moment, Session};
 use crate::traffic::Traffic;
 
 /// What was known at a moment.
@@ -20,8 +20,8 @@ pub struct Past {
 impl Past {
     /// Nothing yet; closed flows are kept as on the screen.
     #[must_use]
-    pub fn new(at: Moment, since: Moment, keep_closed: bool) -> Self {
-        let mut traffic = Traffic::default();
+    pub fn new(session: &Session, at: Moment, since: Moment, keep_closed: bool) -> Self {
+        let mut traffic = Traffic::of(&session.hosts);
         traffic.keep_closed(keep_closed);
         Self {
             at,

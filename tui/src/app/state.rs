@@ -20,12 +20,13 @@ use super::push_down::PushDown;
 use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
-use crate::about::Known;
+use crate::about::{Known, Nodes};
 use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::flow::Span;
 use crate::model::{
-    Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Session, WallClock,
+    Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Reach, Session,
+    WallClock,
 };
 use crate::traffic::{Devices, Host, Traffic};
 use crate::watching::Watching;
@@ -106,6 +107,12 @@ impl State {
     pub(super) fn new(session: Session, appearance: Appearance, filter: Filter) -> Self {
         Self {
             clock: session.wall_clock(),
+            live: Traffic::of(&session.hosts),
+            host: if session.hosts.is_empty() {
+                HostId::default()
+            } else {
+                HostId::ALL
+            },
             not_measured: None,
             session,
             zone: TimeZone::UTC,
@@ -135,9 +142,7 @@ impl State {
             marks: (Vec::new(), Moment::ZERO),
             diagnoses: BTreeMap::new(),
             measure: Measure::ALL[1],
-            live: Traffic::default(),
             frozen: None,
-            host: HostId::default(),
             ended: None,
         }
     }
@@ -230,7 +235,18 @@ impl State {
             host: self.picture(),
             diagnosis: self.shown_diagnosis(),
             concerns: Some(&self.concerns),
+            nodes: (self.host == HostId::ALL).then(|| Nodes {
+                traffic: self.traffic(),
+                diagnoses: self.shown_diagnoses(),
+            }),
         }
+    }
+
+    /// The hosts that are watched together, by their numbers, and the live traffic
+    /// of each; none where there is only one.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Host)> {
+        let hosts = self.session.hosts.iter().enumerate();
+        hosts.map(|(id, name)| (name.as_str(), self.live.host(HostId(id as u16))))
     }
 
     /// Whether the time that is shown needs to be told: it is not simply now.
@@ -280,8 +296,7 @@ impl State {
 
     /// What is and was wrong now, also while an earlier moment is shown.
     pub(super) fn problems_in_words(&self) -> String {
-        let findings = self.diagnoses.get(&self.host).map(Diagnosis::findings);
-        let findings = findings.unwrap_or_default();
+        let findings = self.findings(&self.diagnoses);
         let text = findings.iter().map(|finding| {
             let time = |moment| self.clock.at(moment).to_zoned(self.zone.clone());
             let past = if finding.past { " (past)" } else { "" };
@@ -302,8 +317,8 @@ impl State {
 
     /// Finds what is worth a look in what is remembered.
     pub(super) fn find_marks(&mut self) {
-        let findings = self.diagnoses.get(&self.host).map(Diagnosis::findings);
-        let findings = findings.into_iter().flatten().filter_map(|finding| {
+        let findings = self.findings(&self.diagnoses);
+        let findings = findings.into_iter().filter_map(|finding| {
             let kind = match finding.severity {
                 Severity::Error => MarkKind::Error,
                 Severity::Warning => MarkKind::Warning,
@@ -327,7 +342,7 @@ impl State {
 
     /// Forgets what the source has reported.
     pub(super) fn restart(&mut self) {
-        self.live = Traffic::default();
+        self.live = Traffic::of(&self.session.hosts);
         self.live
             .keep_closed(self.filtering.closed() == Closed::Keep);
         self.frozen = None;
@@ -356,8 +371,7 @@ impl State {
 
     /// Takes over what is wrong with the host that is shown.
     pub(super) fn diagnose(&mut self) {
-        let diagnosis = self.shown_diagnosis();
-        let mut problems = diagnosis.map(Diagnosis::findings).unwrap_or_default();
+        let mut problems = self.findings(self.shown_diagnoses());
         problems.retain(|finding| !self.silenced.contains(&finding.kind));
         self.show_problems(problems);
     }
@@ -371,12 +385,65 @@ impl State {
     /// How long a connection's handshake took towards its server and its client.
     #[must_use]
     pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
-        self.shown_diagnosis()?.handshake(key)
+        self.known().handshake(key)
+    }
+
+    fn shown_diagnoses(&self) -> &BTreeMap<HostId, Diagnosis> {
+        let past = self.past.as_ref().map(|past| &past.diagnoses);
+        past.unwrap_or(&self.diagnoses)
     }
 
     fn shown_diagnosis(&self) -> Option<&Diagnosis> {
-        let past = self.past.as_ref().map(|past| &past.diagnoses);
-        past.unwrap_or(&self.diagnoses).get(&self.host)
+        self.shown_diagnoses().get(&self.host)
+    }
+
+    /// Whether each of the hosts that are watched from here can be reached; nothing
+    /// where it is this one that is watched.
+    pub fn reach(&self) -> impl Iterator<Item = &Reach> {
+        let alone = self.session.hosts.is_empty().then(|| self.live());
+        let hosts = self.nodes().map(|(_, host)| host);
+        alone
+            .into_iter()
+            .chain(hosts)
+            .filter_map(|host| host.reach.as_ref())
+    }
+
+    /// The other hosts that are watched and cannot be reached now.
+    #[must_use]
+    pub fn lost(&self) -> Vec<&str> {
+        if self.session.hosts.is_empty() {
+            let is_lost = self.live().is_lost();
+            return is_lost.then_some(&*self.session.host).into_iter().collect();
+        }
+        let lost = self.nodes().filter(|(_, host)| host.is_lost());
+        lost.map(|(name, _)| name).collect()
+    }
+
+    /// Whether what is known of a flow is out of date, as its host cannot be reached.
+    #[must_use]
+    pub fn is_stale(&self, key: &FlowKey) -> bool {
+        let traffic = self.traffic();
+        let origin = traffic.origin(key.device);
+        traffic
+            .host(origin.map_or(self.host, |(id, _)| id))
+            .is_lost()
+    }
+
+    /// What is wrong with the host that is shown, or with each of all.
+    fn findings(&self, diagnoses: &BTreeMap<HostId, Diagnosis>) -> Vec<Finding> {
+        if self.host != HostId::ALL {
+            let diagnosis = diagnoses.get(&self.host);
+            return diagnosis.map(Diagnosis::findings).unwrap_or_default();
+        }
+        let of_node = |(id, diagnosis): (&HostId, &Diagnosis)| {
+            let node = self.session.hosts.get(usize::from(id.0));
+            let node = node.cloned().unwrap_or_default();
+            let findings = diagnosis.findings().into_iter();
+            findings.map(move |finding| finding.on_node(&node))
+        };
+        let mut all: Vec<Finding> = diagnoses.iter().flat_map(of_node).collect();
+        all.sort_by_key(|finding| (finding.past, finding.severity));
+        all
     }
 
     /// Silences a kind of problems until the end of the program.

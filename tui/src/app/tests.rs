@@ -12,7 +12,9 @@ use std::time::Duration;
 use super::columns::Column;
 use super::own::OwnSession;
 use super::*;
-use crate::model::{Command, Device, Event, Hooks, LinkCounters, Watch};
+use crate::model::{
+    Command, Device, Envelope, Event, Hooks, HostId, LinkCounters, Reach, Session, Watch,
+};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {
@@ -46,6 +48,56 @@ fn type_filter(app: &mut App, text: &str) {
 fn adds_up(trust: Accounting) -> bool {
     trust.unaccounted == 0
         && trust.seen == trust.shown + trust.filtered + trust.expired + trust.untracked
+}
+
+#[test]
+fn several_hosts_are_one_screen() {
+    let session = Session {
+        hosts: vec!["a".to_owned(), "b".to_owned()],
+        ..synthetic::session()
+    };
+    let mut app = App::new(session, Appearance::default(), Filter::everything());
+    let mut sources = [3, 4].map(|seed| Synthetic::new(seed, 40));
+    let host = |id, event| Envelope {
+        host: HostId(id),
+        event,
+    };
+    for id in [0, 1] {
+        let devices = Event::Devices(synthetic::devices());
+        app.update(Action::Source(host(id, devices)));
+    }
+    for _ in 0..5 {
+        for (id, source) in (0..).zip(&mut sources) {
+            let interval = Event::Interval(source.interval());
+            app.update(Action::Source(host(id, interval)));
+        }
+    }
+    assert!(adds_up(app.accounting()), "{:?}", app.accounting());
+    let names = |app: &App| {
+        let node = |key| app.state.known().node(key).unwrap().to_owned();
+        let rows = app.views.flows.list.rows().iter();
+        rows.map(node).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(names(&app).into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    type_filter(&mut app, "node b and dev b/eth0");
+    assert_eq!(names(&app).into_iter().collect::<Vec<_>>(), ["b"]);
+    assert!(adds_up(app.accounting()) && app.accounting().filtered > 0);
+    app.update(Action::ClearFilter);
+    let lost = Reach::Lost {
+        reason: "no route".to_owned(),
+        retries: true,
+    };
+    assert!(app.state.lost().is_empty());
+    app.update(Action::Source(host(1, Event::Reach(lost))));
+    assert_eq!(app.state.lost(), ["b"]);
+    let rows = app.views.flows.list.rows().to_vec();
+    assert!(rows.iter().any(|key| app.state.is_stale(key)));
+    for key in &rows {
+        assert_eq!(
+            app.state.is_stale(key),
+            app.state.known().node(key) == Some("b")
+        );
+    }
 }
 
 #[test]

@@ -261,7 +261,12 @@ impl App {
             (Command::Seek(_), Err(_)) => self.state.wanted = None,
             _ => {}
         }
-        if let Err(reason) = result {
+        // Where nothing is measured, the view itself says why.
+        let is_said =
+            matches!(command, Command::Measure(_)) && self.state.session.privileges.is_none();
+        if let Err(reason) = result
+            && !is_said
+        {
             let text = match command {
                 Command::Watch(name) => format!("cannot watch {name}: {reason}"),
                 Command::Unwatch(name) => format!("cannot stop watching {name}: {reason}"),

@@ -144,6 +144,19 @@ impl Finding {
         self.subjects.iter().find_map(Subject::filter)
     }
 
+    /// The finding of one of several hosts: it names the host.
+    #[must_use]
+    pub fn on_node(mut self, node: &str) -> Self {
+        self.id = format!("{node}/{}", self.id);
+        self.sentence = format!("{node}: {}", self.sentence);
+        for subject in &mut self.subjects {
+            if let Subject::Device { name } = subject {
+                *name = format!("{node}/{name}");
+            }
+        }
+        self
+    }
+
     /// All of it as text, for a ticket.
     #[must_use]
     pub fn to_text(&self) -> String {

@@ -194,6 +194,7 @@ impl Selector {
             host: self.traffic.host(host),
             diagnosis: diagnosed.map(|it| &it.diagnosis),
             concerns: diagnosed.map(|it| &it.concerns),
+            nodes: None,
         };
         match known.host.flows.get(key) {
             Some(flow) => filter.matches_flow(key, &known.about(flow), device, direction),

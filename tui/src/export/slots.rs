@@ -33,6 +33,7 @@ impl Watched {
         DeviceName {
             name: &self.name,
             leads_to: self.leads_to.as_deref(),
+            node: None,
         }
     }
 }

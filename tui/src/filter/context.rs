@@ -55,17 +55,20 @@ pub enum Name {
     Container,
     /// The network namespace that the device leads to.
     Namespace,
+    /// The host that sees it, where several are watched.
+    Node,
     /// What a DNS query asks for.
     DnsName,
 }
 
 impl Name {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Process,
         Self::Pod,
         Self::Container,
         Self::Namespace,
+        Self::Node,
         Self::DnsName,
     ];
 
@@ -77,6 +80,7 @@ impl Name {
             Self::Pod => "pod",
             Self::Container => "container",
             Self::Namespace => "netns",
+            Self::Node => "node",
             Self::DnsName => "dns.name",
         }
     }

@@ -69,8 +69,17 @@ impl<'a> Packet<'a> {
             Term::EtherType(number) => self.ether_type == *number,
             Term::Direction(direction) => self.direction == *direction,
             Term::Device(pattern) => {
-                let DeviceName { name, leads_to } = self.device;
-                pattern.is_match(name) || leads_to.is_some_and(|name| pattern.is_match(name))
+                let DeviceName {
+                    name,
+                    leads_to,
+                    node,
+                } = self.device;
+                let is_qualified = |node| {
+                    pattern.as_str().contains('/') && pattern.is_match(&format!("{node}/{name}"))
+                };
+                pattern.is_match(name)
+                    || leads_to.is_some_and(|name| pattern.is_match(name))
+                    || node.is_some_and(is_qualified)
             }
             Term::Vlan(None) => self.vlans != [0; 2],
             Term::Vlan(Some(id)) => self.vlans.contains(id),

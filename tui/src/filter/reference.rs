@@ -46,6 +46,10 @@ pub const REFERENCE: &[(&str, &str)] = &[
         "what the device leads to, by name or pattern: pod web-*, netns blue",
     ),
     (
+        "node",
+        "the host that sees it, while several are watched: node web-*",
+    ),
+    (
         "dns.name dns.rcode",
         "DNS of the last minute: dns.name *.example.com, dns.rcode nxdomain, servfail",
     ),

@@ -152,6 +152,11 @@ pub(super) const KEYWORDS: &[(&str, Keyword, &str)] = &[
         "the network namespace behind the device",
     ),
     (
+        "node",
+        Keyword::Name(Name::Node),
+        "the host that sees it, where several are watched",
+    ),
+    (
         "dns.name",
         Keyword::Name(Name::DnsName),
         "what DNS queries of the last minute ask for",

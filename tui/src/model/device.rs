@@ -295,6 +295,8 @@ pub struct DeviceName<'a> {
     pub name: &'a str,
     /// What it leads to: a pod, a container or a named network namespace.
     pub leads_to: Option<&'a str>,
+    /// The host that it is on, where several are watched.
+    pub node: Option<&'a str>,
 }
 
 impl<'a> From<&'a str> for DeviceName<'a> {
@@ -302,6 +304,7 @@ impl<'a> From<&'a str> for DeviceName<'a> {
         Self {
             name,
             leads_to: None,
+            node: None,
         }
     }
 }

@@ -22,6 +22,11 @@ pub struct Envelope {
     pub event: Event,
 }
 
+impl HostId {
+    /// All hosts together, where there are several. No event is of this one.
+    pub const ALL: Self = Self(u16::MAX);
+}
+
 impl From<Event> for Envelope {
     /// An event of the first host, which most sources have alone.
     fn from(event: Event) -> Self {

@@ -218,6 +218,7 @@ impl Narrowed {
                     let name = DeviceName {
                         name: &device.name,
                         leads_to: device.leads_to(),
+                        node: None,
                     };
                     self.filter.matches_device(name, &Behind(device))
                 })
@@ -238,6 +239,7 @@ impl Narrowed {
             host,
             diagnosis: Some(diagnosis),
             concerns: Some(&concerns),
+            nodes: None,
         };
         let of_open = Concerns::of(&open);
         for flow in host.flows.iter() {

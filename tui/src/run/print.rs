@@ -42,6 +42,7 @@ pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
         let name = DeviceName {
             name: &device.name,
             leads_to: device.leads_to(),
+            node: None,
         };
         filter.matches_device(name, &Behind(device))
     });

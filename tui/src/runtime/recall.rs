@@ -120,7 +120,8 @@ fn find(history: &Mutex<History>, at: Moment, keep_closed: bool) -> Past {
     let mut read = history.before(at, READ_BACK, LOOK_BACK);
     // Others go on remembering.
     drop(history);
-    let mut past = Past::new(at, read.since, keep_closed);
+    let session = &read.reader.head().session;
+    let mut past = Past::new(session, at, read.since, keep_closed);
     // Memory can be read.
     while let Ok(Some(item)) = read.reader.next_item() {
         if let Item::Event(envelope) = item {

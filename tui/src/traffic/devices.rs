@@ -3,6 +3,9 @@
 use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, Namespace, Watch};
 use crate::text::clean;
 
+/// Slots that have names: those of some dozens of hosts.
+const SLOTS: usize = 64 * probe_common::limits::DEVICES as usize;
+
 /// The devices as the source listed them last.
 #[derive(Clone, Debug, Default)]
 pub struct Devices {
@@ -26,21 +29,31 @@ struct Names {
     /// Whether the device is gone, so that the slot may be given to another.
     gone: bool,
     device: String,
+    /// The host that the device is on, where several are watched, and both names.
+    node: Option<(String, String)>,
     leads_to: Option<String>,
     namespace: Option<Namespace>,
 }
 
 impl SlotNames {
-    /// The device's name.
+    /// The device's name, with that of its host where several are watched.
     #[must_use]
     pub fn get(&self, slot: u32) -> &str {
-        self.of(slot).name
+        let names = self.names.get(slot as usize).and_then(Option::as_ref);
+        let node = names.and_then(|names| names.node.as_ref());
+        node.map_or(self.of(slot).name, |(_, both)| both)
+    }
+
+    /// The host that the device is on, where several are watched.
+    #[must_use]
+    pub fn node(&self, slot: u32) -> Option<&str> {
+        self.of(slot).node
     }
 
     /// What the device leads to, or else its own name.
     #[must_use]
     pub fn label(&self, slot: u32) -> &str {
-        let DeviceName { name, leads_to } = self.of(slot);
+        let DeviceName { name, leads_to, .. } = self.of(slot);
         leads_to.unwrap_or(name)
     }
 
@@ -60,6 +73,7 @@ impl SlotNames {
             |names| DeviceName {
                 name: &names.device,
                 leads_to: names.leads_to.as_deref(),
+                node: names.node.as_ref().map(|(node, _)| node.as_str()),
             },
         )
     }
@@ -87,16 +101,19 @@ impl SlotNames {
     /// Names a slot. Returns whether it stood for another device before.
     fn set(&mut self, slot: u32, device: &Device, gone: bool) -> bool {
         let slot = slot as usize;
-        if slot >= probe_common::limits::DEVICES as usize {
+        if slot >= SLOTS {
             return false;
         }
         if self.names.len() <= slot {
             self.names.resize(slot + 1, None);
         }
+        // No device's own name has a slash (dev_valid_name).
+        let both = device.name.split_once('/');
         let old = self.names[slot].replace(Names {
             index: device.index,
             gone,
-            device: device.name.clone(),
+            device: both.map_or(&*device.name, |(_, name)| name).to_owned(),
+            node: both.map(|(node, _)| (node.to_owned(), device.name.clone())),
             leads_to: device.leads_to().map(clean),
             namespace: device.namespace().cloned(),
         });

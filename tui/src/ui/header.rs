@@ -203,6 +203,15 @@ fn marks(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
         rest = canvas.right(rest, " ENDED ", palette.alarm);
         rest = canvas.right(rest, " ", palette.text);
     }
+    let lost = app.state.lost();
+    if !lost.is_empty() && app.state.ended().is_none() {
+        let mark = match lost.as_slice() {
+            [name] => format!(" {name} LOST "),
+            names => format!(" {} HOSTS LOST ", names.len()),
+        };
+        rest = canvas.right(rest, &mark, palette.alarm);
+        rest = canvas.right(rest, " ", palette.text);
+    }
     if let Some(name) = &app.state.recording {
         let mark = format!(" REC {name} ");
         let is_roomy = usize::from(rest.width) > 3 * mark.width();

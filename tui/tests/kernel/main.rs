@@ -26,6 +26,7 @@ mod following;
 mod headers;
 mod holder;
 mod hooks;
+mod hosts;
 mod input;
 mod inventory;
 mod lab;
@@ -134,6 +135,7 @@ fn main() -> ExitCode {
         own_pair::tests(),
         packets::tests(),
         recording::tests(),
+        hosts::tests(),
         screen::tests(),
         signals::tests(),
         stalled::tests(),

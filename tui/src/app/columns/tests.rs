@@ -28,6 +28,24 @@ fn columns_move_and_stop_at_the_ends() {
 }
 
 #[test]
+fn the_column_of_hosts_is_there_for_several() {
+    let shown = |columns: Columns| columns.shown().collect::<Vec<_>>();
+    let default = shown(Columns::default());
+    let one = Columns::default().for_hosts(false);
+    assert!(one.all().iter().all(|(column, _)| *column != Column::Node));
+    assert_eq!(shown(one), default);
+    let several = shown(Columns::default().for_hosts(true));
+    assert_eq!(several[0], Column::Node);
+    assert_eq!(several[1..], default);
+    let placed = [Column::Device, Column::Node];
+    assert_eq!(shown(Columns::new(placed).for_hosts(true)), placed);
+    assert_eq!(
+        shown(Columns::new(placed).for_hosts(false)),
+        [Column::Device]
+    );
+}
+
+#[test]
 fn the_last_column_stays() {
     let mut columns = Columns::new([Column::Remote]);
     columns.toggle();

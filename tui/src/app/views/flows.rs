@@ -198,6 +198,7 @@ impl FlowsView {
         };
         let about = criteria.known.about(flow);
         let rank = match self.order.column {
+            Column::Node => criteria.known.node(&flow.key).map_or(u128::MAX, packed),
             Column::Device => criteria.names().place(flow.key.device) as u128,
             Column::Protocol => packed(&names::protocol(&flow.key)),
             Column::Local => end(&flow.key, Side::Local),
@@ -473,6 +474,7 @@ fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
         format!("{amount:.0}")
     };
     let text = match column {
+        Column::Node => state.known().node(&flow.key)?.to_owned(),
         Column::Device => state.picture().devices.names().label(key.device).to_owned(),
         Column::Protocol => names::protocol(key).into_owned(),
         Column::Local => state.hostnames.end(key, Side::Local),

@@ -159,12 +159,33 @@ fn a_device_is_also_called_by_its_container() {
     let device = DeviceName {
         name: "lxc1",
         leads_to: Some("web-7d9f"),
+        node: None,
     };
     for (text, matches) in [
         ("dev web-*", true),
         ("dev lxc1", true),
         ("not dev web-7d9f", false),
         ("dev db-0", false),
+    ] {
+        let found = parse(text).matches(&key, device, Direction::In);
+        assert_eq!(found, matches, "{text}");
+    }
+}
+
+#[test]
+fn a_device_of_several_hosts_is_also_called_by_both_names() {
+    let (_, key) = samples::all()[0];
+    let device = DeviceName {
+        name: "eth0",
+        leads_to: None,
+        node: Some("node1"),
+    };
+    for (text, matches) in [
+        ("dev eth0", true),
+        ("dev node1/eth0", true),
+        ("dev node*/eth?", true),
+        ("dev node2/eth0", false),
+        ("dev node1", false),
     ] {
         let found = parse(text).matches(&key, device, Direction::In);
         assert_eq!(found, matches, "{text}");

@@ -65,7 +65,7 @@ impl Context for Fixed {
         match kind {
             Name::Process => test("nginx"),
             Name::Pod => test("shop/web-1") || test("web-1"),
-            Name::Container | Name::Namespace => false,
+            Name::Container | Name::Namespace | Name::Node => false,
             Name::DnsName => test("a.example.com"),
         }
     }

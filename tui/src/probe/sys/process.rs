@@ -1,4 +1,7 @@
-//! What this process does about its memory and its signals.
+//! What this process does about its memory, its signals and its children.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Gives memory that has been freed back to the machine: after work that took much
 /// and is not done again.
@@ -23,6 +26,19 @@ pub fn give_back_large_buffers() {
         // lock. It refuses no such size, and did it, only memory would be lost.
         let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
     }
+}
+
+/// Lets a process that is started have a session of its own (setsid(2)): a process
+/// group that can be ended as a whole, and no terminal.
+pub fn in_own_session(command: &mut Command) {
+    let start = || {
+        // It leads no process group yet, so this cannot fail.
+        rustix::process::setsid()?;
+        Ok(())
+    };
+    // SAFETY: between fork(2) and execve(2) it makes one system call, and neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(start) };
 }
 
 /// Whether this process ignores a signal, as `nohup` arranges it for its children.

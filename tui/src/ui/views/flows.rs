@@ -17,7 +17,7 @@ use crate::app::names;
 use crate::app::state::State;
 use crate::app::views::FlowsView;
 use crate::flow::{Flow, SLOTS};
-use crate::model::Container;
+use crate::model::{Container, Reach};
 use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom};
 use crate::ui::table::{Cell, Column as Spec, TableSpec};
@@ -109,7 +109,10 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
         .map(|label| label.width() as u16)
         .fold(6, u16::max)
         .min(15);
+    let nodes = state.session.hosts.iter().map(|name| name.width() as u16);
+    let node = nodes.fold(4, u16::max).min(16);
     let all = [
+        Spec::left(Column::Node, "NODE", node.min(8)..=node, 13),
         Spec::left(Column::Device, "DEVICE", name.min(9)..=name, device),
         Spec::left(Column::Protocol, "PROTO", 5..=5, 11),
         Spec::left(Column::Local, "LOCAL", end..=END, 14),
@@ -147,13 +150,18 @@ fn cell(
     let palette = canvas.palette;
     let now = picture.flows.now();
     let has_left = picture.flows.get(&key).is_none();
-    let over = has_left || flow.is_closed() || flow.idle(now) > QUIET;
+    let is_stale = state.is_stale(&key);
+    let over = is_stale || has_left || flow.is_closed() || flow.idle(now) > QUIET;
     let text = if over { palette.dim } else { palette.text };
     let shows = state.criteria().shows(flow);
     let end = |side| format::shorten(&state.hostnames.end(&key, side), width, canvas.ellipsis());
     let about = state.known().about(flow);
     let name = |name: &str| format::shorten(&clean(name), width, canvas.ellipsis());
     match column {
+        Column::Node => Cell::new(
+            state.known().node(&key).map(name).unwrap_or_default(),
+            if is_stale { palette.bad } else { text },
+        ),
         Column::Device => Cell::new(state.picture().devices.names().label(key.device), text),
         Column::Protocol => Cell::new(names::protocol(&key), text),
         Column::Local => Cell::new(end(Side::Local), text),
@@ -260,6 +268,28 @@ fn spark(
     graph::sparkline(&cells, canvas.ascii)
 }
 
+/// That hosts are not connected yet, or no more.
+fn connecting(state: &State) -> Option<(String, &'static str)> {
+    let names = match state.session.hosts.as_slice() {
+        [] => vec![&state.session.host],
+        hosts => hosts.iter().collect(),
+    };
+    let mut reach = state.reach().peekable();
+    reach.peek()?;
+    let reasons: Vec<String> = reach
+        .zip(names)
+        .map(|(reach, name)| match reach {
+            Reach::Connecting => Some(format!("Connecting to {name}.")),
+            Reach::Lost { reason, .. } => Some(format!("{name}: {}", clean(reason))),
+            Reach::Connected => None,
+        })
+        .collect::<Option<_>>()?;
+    Some((
+        reasons.join(" "),
+        "nkview must be installed there; ssh asks no questions here.",
+    ))
+}
+
 fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     let all = state.picture().flows.len();
     let (matter, cure) = if all > 0 {
@@ -278,6 +308,8 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
             ),
             "Each takes the kernel some 20 ms; those that are attached are counted already.",
         )
+    } else if let Some(waits) = connecting(state) {
+        waits
     } else if !state.known_devices().are_listed() {
         ("Looking for devices.".to_owned(), "This takes a moment.")
     } else if state.known_devices().watched().next().is_none() {

@@ -3,12 +3,14 @@
 use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 use crate::app::state::State;
 use crate::app::views::ProbeView;
 use crate::flow::Ledger;
 use crate::model::signal::Trace;
-use crate::model::{Cost, Level};
+use crate::model::{Cost, Level, Reach};
+use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom, indent};
 use crate::ui::format::{self, grouped};
 use crate::ui::graph;
@@ -16,7 +18,8 @@ use crate::ui::pane::{self, Line};
 
 /// Draws the view: text that scrolls.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: Rect) {
-    let mut lines = sums(canvas, state, usize::from(area.width));
+    let mut lines = nodes(canvas, state);
+    lines.extend(sums(canvas, state, usize::from(area.width)));
     lines.extend(probe(canvas, state, usize::from(area.width)));
     lines.extend(kernel(canvas, state, usize::from(area.width)));
     lines.extend(notices(canvas, state, usize::from(area.width)));
@@ -32,6 +35,58 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProbeView, mut area: 
 
 fn heading(canvas: &Canvas<'_>, text: &str) -> Line {
     vec![(text.to_owned(), canvas.palette.strong)]
+}
+
+/// The hosts that are watched together: whether they report, and how much.
+fn nodes(canvas: &Canvas<'_>, state: &State) -> Vec<Line> {
+    let palette = canvas.palette;
+    let mut lines: Vec<Line> = Vec::new();
+    let now = state.live().flows.now();
+    let names = state.session.hosts.iter().map(|name| name.width());
+    let width = names.fold(8, usize::max).min(24);
+    for (name, host) in state.nodes() {
+        let (word, style) = match &host.reach {
+            Some(Reach::Lost { retries: true, .. }) => ("lost, retrying", palette.bad),
+            Some(Reach::Lost { .. }) => ("lost", palette.bad),
+            Some(Reach::Connected) => ("connected", palette.inward),
+            // As when a recording is shown from the middle on.
+            None => ("", palette.dim),
+            Some(Reach::Connecting) => ("connecting", palette.warn),
+        };
+        let name = format::truncate(name, width, canvas.ellipsis());
+        let mut line = vec![
+            (format!("{name:<width$}  "), palette.text),
+            (format!("{word:<15}"), style),
+        ];
+        let rates = Direction::BOTH.map(|direction| {
+            let (measure, flows) = (state.measure(), &host.flows);
+            let amount = measure.of_ledger(flows.whole(), direction, flows.clock());
+            format::some_amount(amount, measure, state.appearance.units)
+        });
+        match &host.reach {
+            Some(Reach::Lost { reason, .. }) => {
+                let ago = format::duration(now.saturating_sub(host.flows.now()));
+                let text = format!("last data {ago} ago: {}", clean(reason));
+                line.push((text, palette.dim));
+            }
+            _ => {
+                let text = format!(
+                    "{:>11} in {:>11} out  {}, {}",
+                    rates[0],
+                    rates[1],
+                    format::plural(host.devices.watched().count() as u64, "device"),
+                    format::plural(host.flows.len() as u64, "flow"),
+                );
+                line.push((text, palette.text));
+            }
+        }
+        lines.push(line);
+    }
+    if !lines.is_empty() {
+        lines.insert(0, heading(canvas, "Hosts"));
+        lines.push(Vec::new());
+    }
+    lines
 }
 
 /// The column of what the kernel keeps out of the flows, of all columns.

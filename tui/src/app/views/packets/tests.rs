@@ -40,6 +40,7 @@ fn following_shows_the_newest_and_a_selection_is_left_alone() {
             host: &host,
             diagnosis: None,
             concerns: None,
+            nodes: None,
         },
     };
     view.refresh(&packets, criteria);

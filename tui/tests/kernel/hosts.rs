@@ -1,0 +1,63 @@
+//! Two hosts, which are namespaces, on one screen.
+
+use crate::Test;
+use crate::lab::{End, Family, Kind, Lab, Layout};
+use crate::need::Need;
+use crate::stream::NKVIEW;
+use crate::traffic;
+use crate::tty::{LARGE, Tty};
+use crate::wait;
+
+const VETH: Layout = Layout::apart(Kind::Veth);
+
+pub fn tests() -> Vec<Test> {
+    let needs = [VETH.needs(), vec![Need::FullSpeed]].concat();
+    vec![Test::new("hosts::two", needs, two)]
+}
+
+/// Both report what they see of the same packets, to the packet, and nothing is left
+/// of nkview on either.
+fn two() {
+    const REQUESTS: u64 = 20;
+    let lab = Lab::up(VETH);
+    let [near, far] = End::BOTH.map(|end| lab.namespace(end).name());
+    let args = [
+        "ssh",
+        "--via",
+        "ip netns exec {}",
+        "--nkview",
+        NKVIEW,
+        near,
+        far,
+        "--",
+        "lab*",
+        "eth*",
+    ];
+    let mut tty = Tty::start(lab.namespace(End::Near), LARGE, &args);
+    tty.until("there is a screen", |picture| picture.contains("Probe"));
+    tty.press_until("6", "both are connected", |picture| {
+        are_connected(picture, &[near, far])
+    });
+    traffic::ping(&lab, End::Near, Family::V4, REQUESTS);
+    // Requests and replies.
+    let packets = (2 * REQUESTS).to_string();
+    tty.press_until("1", "both have counted them", |picture| {
+        let has = |line: &str, text| line.split_whitespace().any(|word| word == text);
+        let is_row = |line: &&str| has(line, "icmp") && has(line, "echo");
+        let rows: Vec<&str> = picture.lines().filter(is_row).collect();
+        rows.len() == 2 && rows.iter().all(|row| has(row, &packets))
+    });
+    tty.press(b"q");
+    let (status, output) = tty.ended();
+    assert!(status.success(), "{output}");
+    tty.assert_restored();
+    wait::until_true("nothing is attached", || lab.program_counts() == [0, 0]);
+}
+
+/// Whether the probe view lists these hosts as connected.
+fn are_connected(picture: &str, names: &[&str]) -> bool {
+    names.iter().all(|name| {
+        let is_connected = |line: &str| line.contains(name) && line.contains("connected");
+        picture.lines().any(is_connected)
+    })
+}
