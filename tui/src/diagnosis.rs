@@ -17,13 +17,14 @@ mod severity;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use probe_common::FlowKey;
 
 use crate::flow::FlowTable;
-use crate::model::{Device, Event, Moment, Watch};
+use crate::model::{Device, Event, Moment, Packet, Watch};
 
 pub use concerns::Concerns;
 pub use evidence::baseline::Baseline;
@@ -34,6 +35,22 @@ pub use severity::Severity;
 use claims::Findings;
 use evidence::Evidence;
 use view::View;
+
+/// The protocol and the ends, the sender's first, of the packet that an ICMP error
+/// speaks of; nothing for other packets. Ports are 0 where there are none.
+#[must_use]
+pub fn spoken_of(packet: &Packet) -> Option<(u8, [SocketAddr; 2])> {
+    let decode::Net::Ip(ip) = decode::decode(packet).net else {
+        return None;
+    };
+    let decode::Transport::IcmpError(error) = ip.transport else {
+        return None;
+    };
+    let quoted = error.quoted?;
+    let ends = [quoted.source, quoted.destination];
+    let ends = ends.map(|end| SocketAddr::new(end.address, end.port));
+    Some((quoted.protocol, ends))
+}
 
 #[cfg(test)]
 mod tests;

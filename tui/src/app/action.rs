@@ -139,6 +139,10 @@ pub enum Action {
     Fold,
     /// Show the flow of the selected packet.
     PacketFlow,
+    /// Show the packets of the selected flow.
+    FlowPackets,
+    /// Show the flows of the selected device.
+    DeviceFlows,
     /// Filter to the flows of the selected problem.
     ProblemFlows,
     /// Silence the kind of the selected problem.

@@ -81,6 +81,10 @@ impl App {
                 self.state.filtering.add(part);
                 self.show(Tab::Flows);
             }
+            Outcome::ShowPackets(part) => {
+                self.state.filtering.add(part);
+                self.show(Tab::Packets);
+            }
             Outcome::Silence(kind) => {
                 self.state.silence(kind);
                 self.refresh();

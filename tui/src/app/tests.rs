@@ -610,6 +610,77 @@ fn a_packet_leads_to_its_flow() {
 }
 
 #[test]
+fn a_flow_leads_to_its_packets_and_a_device_to_its_flows() {
+    let (mut app, _) = told(20);
+    app.update(Action::Show(Tab::Packets));
+    app.update(Action::Move(Motion::Last));
+    app.update(Action::PacketFlow);
+    let key = app.views.flows.list.selected().unwrap();
+    app.update(Action::FlowPackets);
+    assert_eq!(app.tab(), Tab::Packets);
+    let packets = &app.state.picture().packets;
+    let rows = app.views.packets.list.rows();
+    assert!(!rows.is_empty());
+    // The same ends on another device are its packets, too.
+    for number in rows {
+        let other = packets.get(*number).unwrap().key;
+        assert_eq!(other.local_port, key.local_port);
+        assert_eq!(other.remote, key.remote);
+    }
+    app.update(Action::ClearFilter);
+    app.update(Action::Show(Tab::Devices));
+    app.update(Action::Move(Motion::First));
+    let device = app.views.devices.selected(&app.state).unwrap().name.clone();
+    app.update(Action::DeviceFlows);
+    assert_eq!(app.tab(), Tab::Flows);
+    let filter = app.state.filtering.in_force().to_string();
+    assert_eq!(filter, format!("dev {device}"));
+}
+
+/// An ICMP error leads to the flow that it speaks of, whatever its own flow is.
+#[test]
+fn an_icmp_error_leads_to_the_flow_that_it_speaks_of() {
+    use etherparse::{Icmpv4Type, PacketBuilder, icmpv4::DestUnreachableHeader};
+    let (mut app, _) = told(20);
+    let flows = app.state.picture().flows.iter();
+    let v4 = |address: Option<std::net::IpAddr>| match address {
+        Some(std::net::IpAddr::V4(address)) => Some(address.octets()),
+        _ => None,
+    };
+    let (key, [local, remote]) = flows
+        .filter(|flow| flow.key.protocol == 6)
+        .find_map(|flow| {
+            let [local, remote] = Side::BOTH.map(|side| v4(ends::address(&flow.key, side)));
+            Some((flow.key, [local?, remote?]))
+        })
+        .unwrap();
+    let mut quoted = Vec::new();
+    PacketBuilder::ipv4(remote, local, 64)
+        .tcp(key.remote_port, key.local_port, 1, 100)
+        .write(&mut quoted, &[])
+        .unwrap();
+    let error = Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Port);
+    let mut data = Vec::new();
+    PacketBuilder::ipv4([10, 0, 0, 1], remote, 64)
+        .icmpv4(error)
+        .write(&mut data, &quoted)
+        .unwrap();
+    let number = app.state.picture().packets.iter().last().unwrap().0;
+    let mut packet = app.state.picture().packets.get(number).unwrap().clone();
+    packet.link_layer = probe_common::LinkLayer::None;
+    packet.data = data.into();
+    app.update(Action::Show(Tab::Packets));
+    app.update(Action::Source(Event::Packets(vec![packet]).into()));
+    app.update(Action::Move(Motion::Last));
+    app.update(Action::PacketFlow);
+    let shown = app.views.flows.list.selected().unwrap();
+    assert_eq!(
+        (shown.local_port, shown.remote),
+        (key.local_port, key.remote)
+    );
+}
+
+#[test]
 fn a_dissected_packet_scrolls_as_far_as_it_is_long() {
     let (mut app, _) = told(20);
     app.update(Action::Show(Tab::Packets));

@@ -194,6 +194,8 @@ pub enum Outcome {
     ShowFlows(Filter),
     /// Show this flow in full.
     ShowFlow(FlowKey),
+    /// Add this to the filter and show the packets.
+    ShowPackets(Filter),
     /// Silence problems of this kind.
     Silence(Kind),
     /// Show all kinds of problems again.

@@ -6,12 +6,14 @@ use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
+use crate::filter::Filter;
 use crate::model::{Command, Device, Watch};
 
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "detail", "Open or close the details of a device; with none watched, watch it"),
     row("t", "watch", Action::Watch, "watch", "Watch the selected device, or stop watching it"),
+    row("f", "device-flows", Action::DeviceFlows, "flows", "Show the flows of the selected device"),
 ];
 
 /// The state of the view.
@@ -138,6 +140,13 @@ impl View for DevicesView {
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
             Action::Watch => self.toggle(state),
+            Action::DeviceFlows => self.selected(state).map_or(
+                Outcome::Say("Select a device first (arrow keys)."),
+                |device| {
+                    let filter = Filter::parse(&format!("dev {}", device.name));
+                    filter.map_or(Outcome::Done, Outcome::ShowFlows)
+                },
+            ),
             _ => Outcome::Done,
         }
     }

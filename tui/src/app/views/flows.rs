@@ -20,7 +20,7 @@ use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
-use crate::model::Moment;
+use crate::model::{KeyFields, Moment};
 
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
@@ -29,6 +29,7 @@ const KEYS: &[Row] = &[
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
     row("Left", "cell-left", Action::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
     row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("f", "flow-packets", Action::FlowPackets, "", "Show the captured packets of the selected flow"),
     row("C", "columns", Action::Columns, "columns", "Choose the columns and their order"),
 ];
 
@@ -425,6 +426,14 @@ impl View for FlowsView {
                 let shown: Vec<Column> = self.columns.shown().collect();
                 self.reorder(|order| order.sort_by_next(&shown), state);
             }
+            Action::FlowPackets => {
+                return self
+                    .list
+                    .selected()
+                    .map_or(Outcome::Say("Select a flow first (arrow keys)."), |key| {
+                        Outcome::ShowPackets(of_this_flow(&key))
+                    });
+            }
             Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
             Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
             Action::Cell(to) => {
@@ -438,6 +447,21 @@ impl View for FlowsView {
         }
         Outcome::Done
     }
+}
+
+/// The filter that the packets of a flow match.
+fn of_this_flow(key: &FlowKey) -> Filter {
+    let mut terms = vec![match ends::address(key, Side::Local) {
+        Some(_) if key.is_ip() => format!("proto {}", key.protocol),
+        _ => format!("ether {:#06x}", key.ether_type),
+    }];
+    for side in Side::BOTH {
+        let word = side.name();
+        terms.extend(ends::address(key, side).map(|address| format!("{word} {address}")));
+        terms.extend(ends::port(key, side).map(|port| format!("{word} port {port}")));
+    }
+    // It prints what it reads; if not, everything is shown rather than nothing.
+    Filter::parse(&terms.join(" and ")).unwrap_or_default()
 }
 
 /// The second in which a flow was last seen.

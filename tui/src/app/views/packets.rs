@@ -1,6 +1,6 @@
 //! The list of captured packets: what passes the filter, selection, details.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use probe_common::FlowKey;
 
@@ -13,6 +13,7 @@ use crate::app::filtering::Subject;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::state::State;
+use crate::diagnosis::spoken_of;
 use crate::dissect::summary;
 use crate::filter::Filter;
 use crate::model::Packet;
@@ -20,7 +21,7 @@ use crate::model::Packet;
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "detail", "Open or close the dissected packet"),
-    row("f", "packet-flow", Action::PacketFlow, "flow", "Show the flow of the selected packet"),
+    row("f", "packet-flow", Action::PacketFlow, "flow", "Show the flow of the selected packet; of an ICMP error the flow that it speaks of"),
 ];
 
 /// The state of the view.
@@ -52,6 +53,28 @@ impl PacketsView {
     #[must_use]
     pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Packet> {
         state.picture().packets.get(self.list.selected()?)
+    }
+
+    /// The flow that the selected packet speaks of, where it is an ICMP error and the
+    /// flow is in the table; else its own.
+    fn flow_to_show(&self, state: &State) -> Option<FlowKey> {
+        let packet = self.selected(state)?;
+        let meant = spoken_of(packet).and_then(|(protocol, ends)| {
+            let is_meant = |key: &FlowKey| {
+                let of_key = Side::BOTH.map(|side| {
+                    let address = ends::address(key, side)?;
+                    Some(SocketAddr::new(address, ends::port(key, side).unwrap_or(0)))
+                });
+                let [from, to] = ends.map(Some);
+                key.protocol == protocol && (of_key == [from, to] || of_key == [to, from])
+            };
+            let flows = state.picture().flows.iter().map(|flow| flow.key);
+            let mut meant: Vec<FlowKey> = flows.filter(is_meant).collect();
+            // The device that has seen the error, where several have seen the flow.
+            meant.sort_by_key(|key| key.device != packet.key.device);
+            meant.first().copied()
+        });
+        Some(meant.unwrap_or(packet.key))
     }
 
     fn selected_flow(&self, state: &State) -> Option<FlowKey> {
@@ -167,7 +190,7 @@ impl View for PacketsView {
 
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
-            Action::PacketFlow => self.selected_flow(state).map_or(
+            Action::PacketFlow => self.flow_to_show(state).map_or(
                 Outcome::Say("Select a packet first (arrow keys)."),
                 Outcome::ShowFlow,
             ),
