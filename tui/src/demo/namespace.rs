@@ -35,8 +35,14 @@ pub fn make() -> anyhow::Result<File> {
             "cannot open the demo's network namespace in /proc; mount it: mount -t proc proc /proc",
         )
     };
-    thread::scope(|scope| scope.spawn(make).join())
-        .unwrap_or_else(|_| Err(anyhow!("cannot make a network namespace: its thread ended")))
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .spawn_scoped(scope, make)
+            .context("cannot start a thread for the demo's network namespace")?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("cannot make a network namespace: its thread ended")))
+    })
 }
 
 /// Whether IPv6 works here: a kernel started with `ipv6.disable=1` has none, and

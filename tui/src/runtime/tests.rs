@@ -431,6 +431,20 @@ async fn a_closed_input_or_a_signal_ends_it() {
     )
     .await;
     assert_eq!(result.unwrap_err().to_string(), "cannot use the terminal");
+
+    let (_to_app, events) = mpsc::channel(1);
+    let (commands, _source) = mpsc::channel(1);
+    let ended = drive(
+        &mut session.terminal,
+        stream::pending(),
+        &mut session.app,
+        events,
+        commands,
+        deps(),
+        std::future::ready(()),
+    )
+    .await;
+    ended.unwrap();
 }
 
 /// What an interval and a key cost with very many flows, for whoever changes
