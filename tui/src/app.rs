@@ -116,6 +116,7 @@ impl App {
         self.state.filtering.set_closed(closed);
         self.state.measure = Measure::Rate(preferences.window);
         self.state.silenced = preferences.silenced;
+        self.state.thresholds = preferences.thresholds;
         self.state.filtering.named = preferences.filters;
     }
 

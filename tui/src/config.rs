@@ -15,7 +15,7 @@ use crate::app::bindings::Context;
 use crate::app::columns::Column;
 use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
-use crate::diagnosis::Kind;
+use crate::diagnosis::{Kind, Thresholds};
 use crate::filter::NamedFilters;
 use crate::keys::Keymap;
 use crate::text::Units;
@@ -34,7 +34,7 @@ pub struct Config {
     pub screen: Screen,
     /// The flow table.
     pub flows: Flows,
-    /// When its content is wrong.
+    /// What is reported as wrong.
     pub diagnosis: Diagnosis,
     /// Filters by name.
     pub filters: BTreeMap<String, String>,
@@ -99,12 +99,14 @@ pub struct Flows {
     pub closed: Closed,
 }
 
-/// When its content is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is reported as wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Diagnosis {
     /// Kinds of problems that are not reported.
     pub silence: Vec<String>,
+    /// From when on something is a problem.
+    pub thresholds: Thresholds,
 }
 
 impl Config {
@@ -183,6 +185,7 @@ impl Config {
             sort: self.flows.sort,
             closed: self.flows.closed,
             silenced: self.silenced()?,
+            thresholds: self.thresholds()?,
             window,
             filters: named,
         })
@@ -192,6 +195,18 @@ impl Config {
     #[must_use]
     pub fn named_filters(&self) -> NamedFilters {
         NamedFilters::new(self.filters.clone())
+    }
+
+    /// From when on something is a problem.
+    ///
+    /// # Errors
+    /// A value cannot be meant.
+    pub fn thresholds(&self) -> anyhow::Result<Thresholds> {
+        let thresholds = self.diagnosis.thresholds;
+        match thresholds.mistake() {
+            Some((key, expected)) => bail!("diagnosis.thresholds.{key}: expected {expected}"),
+            None => Ok(thresholds),
+        }
     }
 
     /// The kinds of problems that are not reported.

@@ -14,6 +14,7 @@ mod finding;
 mod kind;
 mod rules;
 mod severity;
+mod thresholds;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ pub use evidence::baseline::Baseline;
 pub use finding::{Finding, Subject};
 pub use kind::Kind;
 pub use severity::Severity;
+pub use thresholds::Thresholds;
 
 use claims::Findings;
 use evidence::Evidence;
@@ -66,15 +68,17 @@ pub struct Diagnosis {
     ready: BTreeSet<u32>,
     findings: Findings,
     silenced: Vec<Kind>,
+    thresholds: Thresholds,
     now: Moment,
 }
 
 impl Diagnosis {
-    /// Leaves out findings of these kinds.
+    /// Judges by these thresholds, and leaves out findings of these kinds.
     #[must_use]
-    pub fn without(kinds: Vec<Kind>) -> Self {
+    pub fn new(thresholds: Thresholds, silenced: Vec<Kind>) -> Self {
         Self {
-            silenced: kinds,
+            silenced,
+            thresholds,
             ..Self::default()
         }
     }
@@ -132,6 +136,7 @@ impl Diagnosis {
             now: self.now,
             evidence: &self.evidence,
             devices: &self.devices,
+            thresholds: &self.thresholds,
         };
         let mut claims = Vec::new();
         for rule in rules::ALL {

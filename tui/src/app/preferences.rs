@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::columns::Column;
 use super::filtering::Closed;
-use crate::diagnosis::Kind;
+use crate::diagnosis::{Kind, Thresholds};
 use crate::filter::NamedFilters;
 use crate::text::Units;
 
@@ -32,6 +32,8 @@ pub struct Preferences {
     pub closed: Closed,
     /// Kinds of problems that are not reported.
     pub silenced: Vec<Kind>,
+    /// From when on something is a problem.
+    pub thresholds: Thresholds,
     /// The window that rates are computed over, one of those of [`Measure::ALL`](super::measure::Measure::ALL).
     pub window: Duration,
     /// Filters by name.

@@ -21,7 +21,7 @@ use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::{Known, Nodes};
-use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity};
+use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity, Thresholds};
 use crate::filter::Filter;
 use crate::flow::Span;
 use crate::model::{
@@ -70,6 +70,8 @@ pub struct State {
     pub concerns: Concerns,
     /// The kinds of problems that the user does not want to see.
     pub silenced: Vec<Kind>,
+    /// From when on something is a problem.
+    pub thresholds: Thresholds,
     /// Where the replay is, if this is one.
     pub playback: Option<Playback>,
     /// A time that is being typed.
@@ -129,6 +131,7 @@ impl State {
             problems: Vec::new(),
             concerns: Concerns::default(),
             silenced: Vec::new(),
+            thresholds: Thresholds::default(),
             playback: None,
             time_entry: None,
             search: Search::default(),
@@ -356,7 +359,7 @@ impl State {
     pub(super) fn apply(&mut self, envelope: &Envelope) {
         self.live.apply(envelope);
         let diagnosis = self.diagnoses.entry(envelope.host).or_insert_with(|| {
-            let mut diagnosis = Diagnosis::default();
+            let mut diagnosis = Diagnosis::new(self.thresholds, Vec::new());
             if let Some(baseline) = &self.baseline {
                 diagnosis.compare(baseline.clone());
             }

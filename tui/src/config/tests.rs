@@ -137,3 +137,24 @@ fn a_kind_that_is_silenced_must_exist() {
         "diagnosis.silence: there is no kind http-5x; did you mean http-5xx?"
     );
 }
+
+#[test]
+fn thresholds_are_those_of_the_code_and_their_values_are_checked() {
+    let config = Config::parse("").unwrap();
+    assert_eq!(config.thresholds().unwrap(), Thresholds::default());
+    let config = Config::parse("[diagnosis.thresholds]\nslow-dns = 50").unwrap();
+    assert_eq!(config.thresholds().unwrap().slow_dns, 50);
+    for (line, message) in [
+        (
+            "loss = 0.0",
+            "diagnosis.thresholds.loss: expected a percentage above 0",
+        ),
+        (
+            "slow-dns = 0",
+            "diagnosis.thresholds.slow-dns: expected 1 or more",
+        ),
+    ] {
+        let text = format!("[diagnosis.thresholds]\n{line}");
+        assert_eq!(Config::parse(&text).unwrap_err().to_string(), message);
+    }
+}

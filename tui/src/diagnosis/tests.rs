@@ -368,6 +368,7 @@ fn a_flood_of_addresses_does_not_grow_what_is_remembered() {
     }
     assert!(lab.diagnosis.evidence.connections.iter().count() <= 16_384);
     assert!(lab.diagnosis.evidence.connections.forgotten >= 80_000);
+    assert!(lab.diagnosis.evidence.frames.iter().count() <= 4096);
 }
 
 #[test]
@@ -380,4 +381,17 @@ fn a_cause_takes_in_its_consequences() {
     findings.update(both, Duration::from_secs(2));
     let kinds: Vec<_> = findings.list().iter().map(|it| it.kind).collect();
     assert_eq!(kinds, [Kind::FIREWALL_DROP]);
+}
+
+#[test]
+fn thresholds_decide_from_when_on_something_is_a_problem() {
+    let mut lab = Lab::new();
+    lab.diagnosis.thresholds.refused_attempts = 5;
+    for attempt in 0..5 {
+        assert_eq!(lab.kinds(), Vec::<&str>::new());
+        lab.syn(40000 + attempt, 7);
+        refuse(&mut lab, 40000 + attempt, 7, 64);
+        lab.pass(1);
+    }
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
 }

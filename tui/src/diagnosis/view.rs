@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::evidence::Evidence;
 use super::finding::Subject;
+use super::thresholds::Thresholds;
 use crate::model::{Device, LocalEnd, Moment, Watch};
 
 /// What rules read.
@@ -13,6 +14,7 @@ pub struct View<'a> {
     pub evidence: &'a Evidence,
     /// The watched devices by slot.
     pub devices: &'a BTreeMap<u32, Device>,
+    pub thresholds: &'a Thresholds,
 }
 
 impl View<'_> {

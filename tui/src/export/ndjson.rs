@@ -77,7 +77,7 @@ use super::distinct::{Distinct, FlowsSeen};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
-use crate::diagnosis::{Diagnosis, Kind};
+use crate::diagnosis::{Diagnosis, Kind, Thresholds};
 use crate::model::{
     Device, Envelope, Event, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
     WallClock, Watch,
@@ -174,7 +174,7 @@ impl<W: Write> Ndjson<W> {
     /// Nothing is written before the first event.
     pub fn new(session: Session, writer: W, selection: Selection) -> Self {
         let mut selector = Selector::new(selection);
-        selector.diagnose(Vec::new());
+        selector.diagnose(Thresholds::default(), Vec::new());
         Self {
             clock: session.wall_clock(),
             session,
@@ -190,10 +190,10 @@ impl<W: Write> Ndjson<W> {
         }
     }
 
-    /// Writes no problems of these kinds.
+    /// Judges by these thresholds, and writes no problems of these kinds.
     #[must_use]
-    pub fn without(mut self, kinds: Vec<Kind>) -> Self {
-        self.selector.diagnose(kinds);
+    pub fn judging(mut self, thresholds: Thresholds, silenced: Vec<Kind>) -> Self {
+        self.selector.diagnose(thresholds, silenced);
         self
     }
 

@@ -16,7 +16,7 @@ use probe_common::{LinkLayer, Reason, SNAPSHOT};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
-use crate::diagnosis::{Concerns, Kind};
+use crate::diagnosis::{Concerns, Kind, Thresholds};
 use crate::model::signal::Owner;
 use crate::model::{
     Container, Envelope, Event, HostId, Interval, LocalEnd, Packet, Session, Totals, WallClock,
@@ -102,7 +102,7 @@ struct Device {
 
 impl<W: Write> Pcapng<W> {
     /// Writes the head of the file at once, so that a reader knows what it is. Comments
-    /// say nothing of problems of these kinds.
+    /// judge by these thresholds and say nothing of problems of these kinds.
     ///
     /// # Errors
     /// The writer's.
@@ -110,7 +110,7 @@ impl<W: Write> Pcapng<W> {
         session: &Session,
         writer: W,
         selection: Selection,
-        silenced: Vec<Kind>,
+        (thresholds, silenced): (Thresholds, Vec<Kind>),
     ) -> io::Result<Self> {
         let mut sink = Self {
             writer: BufWriter::with_capacity(1 << 16, writer),
@@ -118,7 +118,7 @@ impl<W: Write> Pcapng<W> {
             clock: session.wall_clock(),
             selector: {
                 let mut selector = Selector::new(selection);
-                selector.diagnose(silenced);
+                selector.diagnose(thresholds, silenced);
                 selector
             },
             slots: Slots::default(),

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use probe_common::{Direction, FlowKey};
 
 use crate::about::Known;
-use crate::diagnosis::{Concerns, Diagnosis, Kind};
+use crate::diagnosis::{Concerns, Diagnosis, Kind, Thresholds};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable};
 use crate::model::signal::Owner;
@@ -48,6 +48,7 @@ pub struct Selector {
     traffic: Traffic,
     /// Whether packets are diagnosed.
     diagnoses: bool,
+    thresholds: Thresholds,
     silenced: Vec<Kind>,
     hosts: BTreeMap<HostId, Diagnosed>,
 }
@@ -67,14 +68,17 @@ impl Selector {
             diagnoses: selection.filter.needs_diagnosis(),
             selection,
             traffic: Traffic::default(),
+            thresholds: Thresholds::default(),
             silenced: Vec::new(),
             hosts: BTreeMap::new(),
         }
     }
 
-    /// Diagnoses the packets in any case, and leaves out problems of these kinds.
-    pub fn diagnose(&mut self, silenced: Vec<Kind>) {
+    /// Diagnoses the packets in any case by these thresholds, and leaves out problems of
+    /// these kinds.
+    pub fn diagnose(&mut self, thresholds: Thresholds, silenced: Vec<Kind>) {
         self.diagnoses = true;
+        self.thresholds = thresholds;
         self.silenced = silenced;
     }
 
@@ -87,9 +91,9 @@ impl Selector {
         if !self.diagnoses {
             return;
         }
-        let silenced = &self.silenced;
+        let (thresholds, silenced) = (self.thresholds, &self.silenced);
         let known = self.hosts.entry(*host).or_insert_with(|| Diagnosed {
-            diagnosis: Diagnosis::without(silenced.clone()),
+            diagnosis: Diagnosis::new(thresholds, silenced.clone()),
             concerns: Concerns::default(),
         });
         let Diagnosed {

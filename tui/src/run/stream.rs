@@ -19,7 +19,7 @@ use super::variable;
 use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
-use crate::diagnosis::Kind;
+use crate::diagnosis::{Kind, Thresholds};
 use crate::export::{
     Limits, Narrowed, Ndjson, Output, Pcapng, Recorder, Redacted, Selection, Sink, Stdout, Text,
     Top, is_stuck, reader_gone, redacted_head,
@@ -75,7 +75,7 @@ pub async fn stream(
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
     }
-    let silenced = config.silenced()?;
+    let judgment = (config.thresholds()?, config.silenced()?);
     let options = Options {
         devices: args.devices,
         // From its first line on all is counted.
@@ -100,7 +100,7 @@ pub async fn stream(
         Some(redaction) => {
             let filter = std::mem::replace(&mut selection.filter, Filter::everything());
             let head = redacted_head(&head, &redaction);
-            sink(head, selection, format, silenced).map(|sink| -> Box<dyn Sink> {
+            sink(head, selection, format, judgment).map(|sink| -> Box<dyn Sink> {
                 let sink = Redacted::new(sink, redaction);
                 if filter.is_everything() {
                     Box::new(sink)
@@ -110,7 +110,7 @@ pub async fn stream(
                 }
             })
         }
-        None => sink(head, selection, format, silenced),
+        None => sink(head, selection, format, judgment),
     };
     let sink = sink.context("cannot write to stdout")?;
     let (queue, output) =
@@ -161,20 +161,25 @@ fn sink(
     head: Head,
     selection: Selection,
     format: FormatArgs,
-    silenced: Vec<Kind>,
+    (thresholds, silenced): (Thresholds, Vec<Kind>),
 ) -> io::Result<Box<dyn Sink>> {
     let zone = TimeZone::system();
     let session = head.session.clone();
     Ok(if format.text {
         Box::new(Text::new(&session, Stdout, selection, zone))
     } else if format.pcapng {
-        Box::new(Pcapng::new(&session, Stdout, selection, silenced)?)
+        Box::new(Pcapng::new(
+            &session,
+            Stdout,
+            selection,
+            (thresholds, silenced),
+        )?)
     } else if format.wire {
         Box::new(Recorder::new(BufWriter::new(Stdout), head, Limits::NONE)?)
     } else if let Some(rows) = format.top {
         Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
     } else {
-        Box::new(Ndjson::new(session, Stdout, selection).without(silenced))
+        Box::new(Ndjson::new(session, Stdout, selection).judging(thresholds, silenced))
     })
 }
 

@@ -226,7 +226,7 @@ fn write_packets(
     feed(
         past,
         redaction,
-        Pcapng::new(&head.session, to, selection, Vec::new())?,
+        Pcapng::new(&head.session, to, selection, Default::default())?,
     )
 }
 

@@ -12,15 +12,11 @@ use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::text::plural;
 
-/// Errors before that is more than an accident.
-const ERRORS: u32 = 3;
 /// Handshakes that fail before that is more than an accident.
 const ALERTS: u32 = 2;
 /// Answers that make a median.
 const ANSWERS: usize = 4;
-/// A median above this is slow for a first byte, if it is far above the round
-/// trip.
-const SLOW: Duration = Duration::from_millis(500);
+/// How many round trips a slow first byte takes, at least.
 const ROUND_TRIPS: u32 = 10;
 /// How many times later than nkview itself other processes may run.
 pub const LATENESS: u32 = 2;
@@ -52,7 +48,7 @@ pub fn all_are_slow(view: &View<'_>, server: Endpoint, median: Duration) -> bool
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     for (server, service) in view.evidence.application.iter() {
-        http(server, service, claims);
+        http(view, server, service, claims);
         tls(server, service, claims);
         slow(view, server, service, claims);
     }
@@ -79,10 +75,10 @@ fn base(kind: Kind, server: Endpoint, service: &Service) -> Claim {
     }
 }
 
-fn http(server: Endpoint, service: &Service, claims: &mut Vec<Claim>) {
+fn http(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<Claim>) {
     let Some((first, last)) = service
         .errors_seen
-        .filter(|_| service.http_errors >= ERRORS)
+        .filter(|_| service.http_errors >= view.thresholds.error_answers)
     else {
         return;
     };
@@ -162,7 +158,7 @@ fn slow(view: &View<'_>, server: Endpoint, service: &Service, claims: &mut Vec<C
         .filter_map(Connection::round_trip)
         .min();
     let Some(round_trip) = round_trip else { return };
-    let slow = SLOW + view.evidence.lateness.most() * LATENESS;
+    let slow = view.thresholds.slow_server() + view.evidence.lateness.most() * LATENESS;
     // A server that is starved answers some requests at once; one that is slow by
     // itself none, or is so slow that no machine is an excuse.
     let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;

@@ -14,9 +14,6 @@ use crate::diagnosis::view::View;
 use crate::model::Moment;
 use crate::text::plural;
 
-/// Refusals of one port before that is more than a probe: a scan asks each port
-/// once, and a client that finds the port closed asks once or twice.
-const REFUSALS: usize = 3;
 /// A SYN counts as unanswered after this long. The first retransmission is after one
 /// second (RFC 6298), the second after three.
 const PATIENCE: Duration = Duration::from_millis(2500);
@@ -147,7 +144,7 @@ fn who(attempts: &[Attempt<'_>]) -> String {
 
 fn refused(view: &View<'_>, server: Endpoint, service: &Service<'_>, claims: &mut Vec<Claim>) {
     let attempts = &service.refused;
-    if attempts.len() < REFUSALS {
+    if attempts.len() < view.thresholds.refused_attempts as usize {
         return;
     }
     // A server that was started again in between works.

@@ -16,10 +16,7 @@ use crate::text::plural;
 const FLAPS: usize = 4;
 /// A link that is down for so long is no restart.
 const DOWN: Duration = Duration::from_secs(2);
-/// Packets a second to a broadcast address, ARP included, that no network makes by
-/// itself: a switch with a loop has as many as the link carries.
-const BROADCAST: f64 = 1000.0;
-/// The same of multicast, where streams of some thousand are usual, and how many
+/// Multicast packets a second, where streams of some thousand are usual, and how many
 /// times more than all else.
 const MULTICAST: f64 = 20_000.0;
 const RATIO: u64 = 4;
@@ -210,7 +207,7 @@ fn storms(view: &View<'_>, claims: &mut Vec<Claim>) {
         let rate = |packets: u64, length: Duration| packets as f64 / length.as_secs_f64().max(0.1);
         let is_storm = last.len() >= INTERVALS
             && last.iter().all(|(_, length, load)| {
-                rate(load.broadcast, *length) > BROADCAST
+                rate(load.broadcast, *length) > view.thresholds.broadcast_storm.into()
                     || rate(load.multicast, *length) > MULTICAST
                         && load.multicast > (load.all - load.multicast.min(load.all)) * RATIO
             });

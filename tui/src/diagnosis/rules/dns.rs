@@ -16,10 +16,6 @@ use crate::text::plural;
 /// How long an answer is waited for: resolvers ask again after five seconds
 /// (resolv.conf(5)), many applications after one or two.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Queries without an answer before that is more than a lost packet.
-const UNANSWERED: usize = 3;
-/// Answers with an error before that is more than one bad name.
-const ERRORS: usize = 3;
 /// Names that are tried in vain for each one that is found, and how many at
 /// least: `ndots:5` with the three search domains of Kubernetes gives three or
 /// more.
@@ -29,9 +25,6 @@ const STORM: usize = 12;
 /// one or two search domains and a few look-ups are how resolvers work.
 const SUFFIXES: usize = 3;
 const SEARCHED: usize = 18;
-/// A median above this is slow whatever the network: a cached answer takes a
-/// millisecond, a recursion some tens.
-const SLOW: Duration = Duration::from_millis(300);
 /// Answers that make a median.
 const ANSWERS: usize = 4;
 /// How many times slower than slow some answers are where others are fast, how many,
@@ -124,7 +117,9 @@ fn unanswered(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut V
     let last_open = open.iter().map(|it| it.asked).max();
     let works_again = answered.iter().any(|it| Some(it.asked) > last_open);
     let queries: u32 = open.iter().map(|it| it.times).sum();
-    if (queries as usize) < UNANSWERED || (works_again && open.len() * 4 < answered.len()) {
+    if queries < view.thresholds.unanswered_queries
+        || (works_again && open.len() * 4 < answered.len())
+    {
         return;
     }
     let kinds: BTreeSet<u16> = open.iter().map(|it| it.kind).collect();
@@ -178,7 +173,7 @@ fn errors(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<C
             .filter(|it| it.answer.is_some_and(|answer| answer.rcode == rcode))
             .copied()
             .collect();
-        if failed.len() < ERRORS {
+        if failed.len() < view.thresholds.error_answers as usize {
             continue;
         }
         let answered = all.iter().filter(|it| it.answer.is_some()).count();
@@ -317,7 +312,7 @@ fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cla
     }
     times.sort();
     let median = times[times.len() / 2];
-    let slow = SLOW + view.evidence.lateness.most() * LATENESS;
+    let slow = view.thresholds.slow_dns() + view.evidence.lateness.most() * LATENESS;
     let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;
     // Some are fast, as from a cache, and some so late that clients ask again.
     let late = times.iter().filter(|it| **it >= slow * LATE).count();
@@ -389,7 +384,7 @@ fn truncated(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Ve
         })
         .copied()
         .collect();
-    if cut.len() < ERRORS {
+    if cut.len() < view.thresholds.error_answers as usize {
         return;
     }
     let mut claim = about(view, Kind::DNS_TRUNCATED, server, &cut);

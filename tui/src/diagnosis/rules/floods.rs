@@ -13,13 +13,8 @@ use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 
-/// Half-open connections a second that no client makes by itself.
-const FLOOD: f64 = 30.0;
 /// How many more than completed ones.
 const RATIO: f64 = 3.0;
-/// Connections a second of one client to one service that use up its ports: a
-/// third of 28,232 (`ip_local_port_range`) in the 60 s of TIME-WAIT.
-const CHURN: f64 = 157.0;
 /// For so long.
 const LASTING: Duration = Duration::from_millis(2500);
 
@@ -36,6 +31,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             *time += length;
         }
     }
+    let churn = f64::from(view.thresholds.connection_churn);
     let mut reported = HashSet::new();
     for ((server, device), (begun, time)) in sums {
         // Another device saw the same.
@@ -70,7 +66,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             not_looked_at: Vec::new(),
             advice: advice.to_owned(),
         };
-        if half > FLOOD && half > completed * RATIO {
+        if half > view.thresholds.syn_flood.into() && half > completed * RATIO {
             let from = match begun.clients.len() {
                 0..=3 => list(&begun.clients),
                 number => format!("{number} addresses"),
@@ -92,10 +88,10 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 "on the server: `ss -tn state syn-recv | wc -l`, `nstat -az TcpExtSyncookiesSent`",
                 begun.syn_only,
             ));
-        } else if completed > CHURN && begun.clients.len() <= 16 {
+        } else if completed > churn && begun.clients.len() <= 16 {
             let short = f64::from(begun.short) / f64::from(begun.completed.max(1));
             let a_client = completed / begun.clients.len().max(1) as f64;
-            if short < 0.5 || a_client < CHURN {
+            if short < 0.5 || a_client < churn {
                 continue;
             }
             reported.insert(server);

@@ -13,8 +13,6 @@ use crate::text::plural;
 
 /// Handshakes that make a median.
 const HANDSHAKES: usize = 3;
-/// Slow for a host with a private address: light goes around the Earth in 130 ms.
-const SLOW: Duration = Duration::from_millis(100);
 /// How many times faster another host on the same device is.
 const TIMES: u32 = 4;
 
@@ -40,7 +38,10 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             })
             .collect();
         for (host, (median, handshakes)) in &medians {
-            if *median < SLOW || !is_private(*host) || found.contains_key(host) {
+            if *median < view.thresholds.slow_path()
+                || !is_private(*host)
+                || found.contains_key(host)
+            {
                 continue;
             }
             let faster = medians

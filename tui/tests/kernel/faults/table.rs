@@ -76,6 +76,48 @@ const FAULTS: &[Fault] = &[
         names: &["10.9.1.1", "10.9.2.2:5432"],
     },
     Fault {
+        name: "a_firewall_of_the_sender",
+        needs: NFT_TRACED,
+        traced: true,
+        stage: |network, scope| {
+            rules(&network.node, "output", "tcp dport 5432 drop");
+            network.request(scope, PORT);
+        },
+        kind: "firewall-drop",
+        names: &["10.9.1.1", "10.9.2.2:5432", "before it leaves"],
+    },
+    Fault {
+        name: "a_neighbor_entry_that_is_wrong",
+        needs: &[],
+        traced: false,
+        stage: |network, scope| {
+            network.node.ip(&format!(
+                "neighbor replace {ROUTER} lladdr 02:00:00:00:00:99 nud permanent dev {DEVICE}\n"
+            ));
+            network.request(scope, PORT);
+        },
+        kind: "neighbor-stale",
+        names: &["10.9.1.1", "10.9.2.2", "02:00:00:00:00:99", DEVICE],
+    },
+    Fault {
+        name: "fragments_that_never_arrive",
+        needs: NFT,
+        traced: false,
+        stage: |network, scope| {
+            rules(&network.router, "forward", "ip frag-off & 0x1fff != 0 drop");
+            network.answer(scope, PORT, |datagram| Some(datagram.to_vec()));
+            network.ask(scope, PORT, || b"?".to_vec());
+            let sender = network
+                .node
+                .enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
+            network.again(scope, &network.node, move || {
+                let _ = sender.send_to(&[0; 4000], (SERVER, PORT));
+            });
+        },
+        kind: "fragments-incomplete",
+        names: &["10.9.1.1", "10.9.2.2:5432", DEVICE],
+    },
+    Fault {
         name: "a_router_that_does_not_forward",
         needs: &[Need::Tracing],
         traced: true,

@@ -14,9 +14,6 @@ use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::text::plural;
 
-/// Of all bytes: tail loss probes alone make up to 0.5 % on a busy, healthy
-/// machine.
-const LOSS: f64 = 0.01;
 /// Of all bytes, what no late timer explains.
 const HEAVY_LOSS: f64 = 0.05;
 /// Retransmissions that are more than chance, and intervals that have some.
@@ -89,7 +86,10 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
         };
         let share = lost.sum.retransmitted_bytes as f64 / lost.sum.bytes.max(1) as f64;
         let again = lost.sum.retransmitted;
-        if again < RETRANSMISSIONS || share < LOSS || lost.troubled < INTERVALS {
+        if again < RETRANSMISSIONS
+            || share * 100.0 < view.thresholds.loss
+            || lost.troubled < INTERVALS
+        {
             continue;
         }
         // A segment that is lost among others leaves a gap, or is asked for by
