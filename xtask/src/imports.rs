@@ -236,12 +236,13 @@ const APP: &[(&str, Names)] = &[
 const DIAGNOSIS: &[(&str, Names)] = &[
     ("decode", Only(&[])),
     ("severity", Only(&[])),
+    ("thresholds", Only(&[])),
     ("evidence", Only(&["decode"])),
     ("kind", Only(&["severity"])),
     ("finding", Only(&["decode", "kind", "severity"])),
     ("claims", Only(&["finding", "kind", "severity"])),
     ("concerns", Only(&["finding", "severity"])),
-    ("view", Only(&["evidence", "finding"])),
+    ("view", Only(&["evidence", "finding", "thresholds"])),
     (
         "rules",
         Only(&["claims", "decode", "evidence", "finding", "kind", "view"]),
