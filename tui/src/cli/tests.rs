@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use clap::CommandFactory;
 
+use super::values::filter;
 use super::*;
+use crate::filter::NamedFilters;
 
 fn parse(line: &str) -> Result<Cli, String> {
     Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())
@@ -47,10 +51,41 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "cannot be used with",
         ),
         ("nkview stream --filter nonsense( lab0", "nonsense"),
+        (
+            "nkview stream --from a.nkv --no-create",
+            "with '--no-create'",
+        ),
+        ("nkview serve --from a.nkv --uplink", "with '--uplink'"),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.contains(reason), "{line}: {error}");
     }
+}
+
+#[test]
+fn a_recording_excludes_what_decides_how_to_watch() {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut commands = 0;
+    for command in cli.get_subcommands() {
+        let Some(from) = command.get_arguments().find(|it| it.get_id() == "from") else {
+            continue;
+        };
+        commands += 1;
+        let conflicts = command.get_arg_conflicts_with(from);
+        // The arguments of a struct are a group of its name.
+        let groups = command.get_groups().filter(|group| {
+            ["ProbeArgs", "EventArgs", "PairArgs"].contains(&group.get_id().as_str())
+        });
+        for id in groups.flat_map(|group| group.get_args()) {
+            assert!(
+                conflicts.iter().any(|it| it.get_id() == id),
+                "{} --from takes {id}",
+                command.get_name()
+            );
+        }
+    }
+    assert_eq!(commands, 5);
 }
 
 #[test]

@@ -1,0 +1,43 @@
+//! Arguments of `nkview serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
+
+use super::completion;
+use super::probe::{EventArgs, ProbeArgs, WATCHING};
+
+/// Arguments of `nkview serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Read a recording instead of watching; no root needed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Option<PathBuf>,
+    /// Device names or globs (lxc*) [default: all netkit pairs]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
+    pub devices: Vec<String>,
+    /// Serve /metrics and /healthz on this address; 127.0.0.1:9911 unless --unix or
+    /// --textfile is given
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Serve on a Unix socket
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub unix: Option<PathBuf>,
+    /// Write a file for node_exporter's textfile collector, every ten seconds
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub textfile: Option<PathBuf>,
+    /// Send flow records of each interval to an IPFIX collector, over UDP
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub ipfix: Option<SocketAddr>,
+    /// Send them over TCP
+    #[arg(long, requires = "ipfix")]
+    pub ipfix_tcp: bool,
+    /// How to count.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How many packets to capture.
+    #[command(flatten)]
+    pub events: EventArgs,
+}
