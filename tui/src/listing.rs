@@ -27,9 +27,11 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::{Device, DeviceKind, LinkCounters, Namespace};
 use crate::text::clean;
 
+mod choice;
 mod facts;
 mod json;
 
+pub use choice::choose;
 pub use facts::{COUNTERS, Fact, facts};
 
 #[cfg(test)]

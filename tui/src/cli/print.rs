@@ -9,6 +9,9 @@ use super::values::{FilterText, filter};
 /// Arguments of `nkview devices`.
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
+    /// Device names or globs (lxc*) [default: all devices]
+    #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
+    pub devices: Vec<String>,
     /// List only devices that match: dev, netns, container and pod, e.g. "netns blue"
     #[arg(
         long,

@@ -46,10 +46,10 @@
 //!   packet and what was counted since, unless the flow was idle for a minute in
 //!   between. These are left out for flows beyond 200,000 at a time.
 //!
-//! A `packet` line has `time`, `device`, `direction` (`in`, `out`), `protocol`,
-//! `local` and `remote` as a flow has them, `bytes`, `segments`, `reason`, which
-//! is why it was captured (`first` of its flow, TCP `flags`, `control`, `dns`, or
-//! a `sample`), and `summary`, the packet as text.
+//! A `packet` line has `time`, `device`, `container`?, `pod`?, `netns`?, `direction`
+//! (`in`, `out`), `protocol`, `local` and `remote` as a flow has them, `bytes`, `segments`, `reason`, which
+//! is why it was captured (`first` of its flow, its `first-data`, TCP `flags`, a
+//! `zero-window`, the end of a `handshake`, `control`, `dns`, or a `sample`), and `summary`, the packet as text.
 //!
 //! A `sum` line has what the `totals` lines come to with packets that passed several
 //! of the devices counted once; `repeated` is what these come to further times.
@@ -348,7 +348,7 @@ impl<W: Write> Ndjson<W> {
             let place = self.slots.place(packet.key.device);
             let device = &self.slots.devices()[place];
             if self.selector.takes_packet(host, packet, device.as_name()) {
-                let line = line::Packet::new(self.time(packet.at), &device.name, packet);
+                let line = line::Packet::new(self.time(packet.at), device, packet);
                 write_line(&mut self.writer, &Line::Packet(line))?;
             }
         }

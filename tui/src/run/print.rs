@@ -28,7 +28,7 @@ pub fn completions(args: CompletionsArgs) -> anyhow::Result<()> {
 
 /// Prints the devices. Nothing is attached.
 pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
-    let mut devices = inventory::list().await?;
+    let mut devices = listing::choose(inventory::list().await?, &args.devices)?;
     devices.sort_by(Device::cmp_by_name);
     let (config, _) = Config::load(variable)?;
     let filter = args.filter.resolve(&config.named_filters())?;

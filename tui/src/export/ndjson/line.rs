@@ -105,6 +105,8 @@ impl<'a> Device<'a> {
 pub(super) struct Packet<'a> {
     time: Time,
     device: &'a str,
+    #[serde(flatten)]
+    behind: Behind<'a>,
     direction: &'static str,
     protocol: Cow<'static, str>,
     local: End,
@@ -116,11 +118,12 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn new(time: Time, device: &'a str, packet: &model::Packet) -> Self {
+    pub(super) fn new(time: Time, device: &'a Watched, packet: &model::Packet) -> Self {
         let key = &packet.key;
         Self {
             time,
-            device,
+            device: &device.name,
+            behind: device.into(),
             direction: match packet.direction {
                 Direction::In => "in",
                 Direction::Out => "out",
@@ -142,12 +145,8 @@ pub(super) struct Flow<'a> {
     time: Time,
     seconds: f64,
     device: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pod: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    netns: Option<&'a str>,
+    #[serde(flatten)]
+    behind: Behind<'a>,
     protocol: Cow<'static, str>,
     ether_type: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,9 +192,7 @@ impl<'a> Flow<'a> {
             time,
             seconds,
             device: &device.name,
-            container: device.container.as_deref(),
-            pod: device.pod.as_deref(),
-            netns: device.netns.as_deref(),
+            behind: device.into(),
             protocol: protocol_name(key.ether_type, key.protocol),
             ether_type: key.ether_type,
             ip_protocol: key.is_ip().then_some(key.protocol),
@@ -212,6 +209,27 @@ impl<'a> Flow<'a> {
             age: known.map(|flow| flow.age(now).as_secs_f64()),
             total_in: total.map(|[total_in, _]| total_in),
             total_out: total.map(|[_, total_out]| total_out),
+        }
+    }
+}
+
+/// What a device leads to.
+#[derive(Serialize)]
+struct Behind<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<&'a str>,
+}
+
+impl<'a> From<&'a Watched> for Behind<'a> {
+    fn from(device: &'a Watched) -> Self {
+        Self {
+            container: device.container.as_deref(),
+            pod: device.pod.as_deref(),
+            netns: device.netns.as_deref(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
     net::Ipv4Addr,
     time::Duration,
@@ -15,6 +15,7 @@ use probe_common::{
 use serde_json::Value;
 
 use super::{Ndjson, line};
+use crate::synthetic::Synthetic;
 use crate::export::{Selection, Sink};
 use crate::model::{
     Device, DeviceKind, DeviceTotals, Envelope, Event, Fate, FlowCounts, Hooks, Interval, Level,
@@ -185,6 +186,34 @@ fn lines_have_the_documented_members_in_order() {
         r#"{"type":"totals","device":"lab0","in":{"packets":5,"segments":9,"bytes":380},"out":{"packets":4,"segments":6,"bytes":280},"flows":1,"untracked":{"packets":6,"bytes":360},"ring":{"events":4,"lost":2}}"#.to_owned(),
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn packets_and_flows_say_what_their_device_leads_to() {
+    let events = Synthetic::new(3, 20).story(3).into_iter();
+    let events: Vec<Event> = events.map(|envelope| envelope.event).collect();
+    let selection = Selection {
+        packets: true,
+        ..Selection::default()
+    };
+    let lines = selected_lines(&events, selection);
+    let behind = |kind: &str| -> HashMap<String, [Value; 3]> {
+        let lines = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+        let lines = lines.filter(|line: &Value| line["type"] == kind);
+        lines
+            .map(|line| {
+                let names = ["container", "pod", "netns"].map(|name| line[name].clone());
+                (line["device"].as_str().unwrap().to_owned(), names)
+            })
+            .collect()
+    };
+    let [flows, packets] = ["flow", "packet"].map(behind);
+    assert!(!packets.is_empty());
+    for (device, names) in &packets {
+        assert_eq!(Some(names), flows.get(device), "{device}");
+    }
+    let mut names = packets.values().flatten();
+    assert!(names.any(|name| name == "web-7d9f"), "{packets:?}");
 }
 
 /// What is written of a flow besides the counts.
