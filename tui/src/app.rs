@@ -8,6 +8,7 @@ mod block;
 pub mod blocking;
 pub mod columns;
 pub mod criteria;
+pub mod device_column;
 pub mod effect;
 pub mod ends;
 pub mod filtering;

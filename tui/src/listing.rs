@@ -110,7 +110,7 @@ fn row(device: &Device) -> [String; COLUMNS.len()] {
         peer.unwrap_or_default(),
         rx.packets.to_string(),
         tx.packets.to_string(),
-        (rx.dropped + tx.dropped).to_string(),
+        device.counters.dropped().to_string(),
     ]
 }
 

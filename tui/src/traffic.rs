@@ -17,7 +17,7 @@ use std::{
 
 pub use accounting::Accounting;
 pub use devices::{Devices, SlotNames};
-pub use kernel::Kernel;
+pub use kernel::{Kernel, LinkEnd};
 pub use packets::{KEPT, Packets};
 use whole::Whole;
 

@@ -152,6 +152,7 @@ const APP: &[(&str, Names)] = &[
     ("criteria", Only(&["own"])),
     ("blocking", Only(&["criteria", "ends", "line", "own"])),
     ("columns", Only(&["list", "order"])),
+    ("device_column", Only(&["order"])),
     ("host_column", Only(&["order"])),
     ("item", Only(&["group"])),
     ("filtering", Only(&["ends", "group", "line"])),
@@ -160,6 +161,7 @@ const APP: &[(&str, Names)] = &[
         "action",
         Only(&[
             "columns",
+            "device_column",
             "filtering",
             "host_column",
             "item",
@@ -212,6 +214,7 @@ const APP: &[(&str, Names)] = &[
             "blocking",
             "columns",
             "criteria",
+            "device_column",
             "ends",
             "filtering",
             "group",

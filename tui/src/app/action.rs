@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::columns::{Column, ColumnEdit, Shift};
+use super::device_column::DeviceColumn;
 use super::filtering::Subject;
 use super::host_column::HostColumn;
 use super::item::Item;
@@ -85,6 +86,8 @@ pub enum Action {
     SortFlows(Column),
     /// Sort hosts by this column, or turn the order around if they are.
     SortHosts(HostColumn),
+    /// Sort devices by this column, or turn the order around if they are.
+    SortDevices(DeviceColumn),
     /// Choose a cell of the selected flow, to be copied.
     Cell(Shift),
     /// Choose the columns of the flow table.

@@ -23,10 +23,10 @@ use super::usage::Usage;
 use crate::about::{Known, Nodes};
 use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity, Thresholds};
 use crate::filter::Filter;
-use crate::flow::Span;
+use crate::flow::{Ledger, Span};
 use crate::model::{
-    Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Reach, Session,
-    WallClock,
+    Device, Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Reach,
+    Session, WallClock, Watch,
 };
 use crate::traffic::{Devices, Host, Traffic};
 use crate::watching::Watching;
@@ -162,6 +162,15 @@ impl State {
     #[must_use]
     pub fn picture(&self) -> &Host {
         self.traffic().host(self.host)
+    }
+
+    /// What was counted on a device that is or was watched.
+    #[must_use]
+    pub fn ledger(&self, device: &Device) -> Option<&Ledger> {
+        match device.watch {
+            Watch::Yes { slot, .. } | Watch::Gone { slot } => self.picture().flows.device(slot),
+            _ => None,
+        }
     }
 
     /// The live traffic of the host that is shown.

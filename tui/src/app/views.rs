@@ -32,6 +32,10 @@ pub use packets::PacketsView;
 pub use probe::ProbeView;
 pub use problems::{ProblemsView, key as problem_key};
 
+/// Rows that are sorted by what changes are sorted again after so many seconds, so
+/// that they can be read: when the graphs move on too.
+const SORT_PERIOD: u64 = 4;
+
 /// The rows of a view, and the details of the selected one.
 pub struct Browsed<'a> {
     list: &'a mut dyn Rows,

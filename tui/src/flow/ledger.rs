@@ -93,6 +93,13 @@ impl Ledger {
         self.totals[direction as usize]
     }
 
+    /// Packets seen in both directions.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        let packets = Direction::BOTH.map(|direction| self.sums(direction).seen.packets);
+        packets.into_iter().sum()
+    }
+
     /// Bytes seen per second; see [`History::rate`].
     #[must_use]
     pub fn rate(&self, direction: Direction, window: Duration, clock: &Clock) -> f64 {

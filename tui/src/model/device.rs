@@ -73,6 +73,15 @@ impl Device {
         alphanumeric_sort::compare_str(&self.name, &other.name)
     }
 
+    /// What is known of the pair, when it is a netkit primary.
+    #[must_use]
+    pub const fn netkit(&self) -> Option<&Netkit> {
+        match &self.kind {
+            DeviceKind::Netkit(pair) => Some(pair),
+            _ => None,
+        }
+    }
+
     /// The namespace that the other end is in, when it is another one.
     #[must_use]
     pub fn namespace(&self) -> Option<&Namespace> {
@@ -109,6 +118,14 @@ pub struct LinkCounters {
     pub rx: LinkSide,
     /// What it sent.
     pub tx: LinkSide,
+}
+
+impl LinkCounters {
+    /// Packets that were dropped, received and sent ones.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.rx.dropped + self.tx.dropped
+    }
 }
 
 /// One direction of [`LinkCounters`].
@@ -216,6 +233,18 @@ pub enum DeviceKind {
     /// Any other device, with the kernel's name of its kind (`veth`, `bridge`),
     /// or `loopback` or `physical`.
     Other(String),
+}
+
+impl DeviceKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Netkit(_) => "netkit",
+            Self::NetkitPeer => "netkit peer",
+            Self::Other(kind) => kind,
+        }
+    }
 }
 
 /// A netkit pair, seen from its primary.

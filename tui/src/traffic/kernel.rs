@@ -1,5 +1,5 @@
 //! What the kernel reports besides packets, as far as it is shown: whose sockets
-//! are whose, what was dropped lately, and how the tracing programs are doing.
+//! are whose, what was dropped lately, how queues stand, and how the tracing programs are doing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::model::signal::{ContainerOf, Owner, Signals, Sockets, Trace};
-use crate::model::{Container, Moment, Socket};
+use crate::model::stack::{Neighbour, Qdisc, Stack};
+use crate::model::{Container, Device, Moment, Socket};
 
 /// Owners that are remembered, also after they have gone: the latest.
 const OWNERS: usize = 16_384;
@@ -24,6 +25,27 @@ pub struct Kernel {
     containers: HashMap<Sockets, Container>,
     drops: VecDeque<(Moment, Vec<(Place, u64)>)>,
     trace: Option<Trace>,
+    links: Vec<Links>,
+}
+
+/// The queues and neighbours of the devices in one namespace, as they were read last.
+#[derive(Clone, Debug)]
+struct Links {
+    is_own: bool,
+    /// The watched devices that lead to it.
+    devices: Vec<u32>,
+    period: Option<Duration>,
+    qdiscs: Vec<Qdisc>,
+    neighbours: Vec<Neighbour>,
+}
+
+/// An end of a pair of devices, or the only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkEnd {
+    /// The device itself.
+    Own,
+    /// Its peer.
+    Peer,
 }
 
 /// Where and why packets were dropped.
@@ -61,6 +83,10 @@ impl Kernel {
         }
         if signals.trace.is_some() {
             self.trace.clone_from(&signals.trace);
+        }
+        // A reading is of all namespaces.
+        if !signals.stacks.is_empty() {
+            self.links = signals.stacks.iter().map(Links::from).collect();
         }
         if !signals.drops.is_empty() {
             let mut drops: Vec<_> = signals
@@ -100,6 +126,32 @@ impl Kernel {
         of(Sockets::Cookie(socket.cookie)).or_else(|| of(Sockets::Cgroup(socket.cgroup)))
     }
 
+    /// The queueing disciplines of both ends of a device, where they were read, with
+    /// the time that their counters are of.
+    pub fn qdiscs(
+        &self,
+        device: &Device,
+    ) -> impl Iterator<Item = (LinkEnd, &Qdisc, Option<Duration>)> {
+        self.links.iter().flat_map(move |links| {
+            let qdiscs = links.qdiscs.iter();
+            qdiscs.filter_map(move |qdisc| {
+                let end = links.end(device, qdisc.device)?;
+                Some((end, qdisc, links.period))
+            })
+        })
+    }
+
+    /// The neighbours of both ends of a device that do not answer.
+    pub fn silent_neighbours(
+        &self,
+        device: &Device,
+    ) -> impl Iterator<Item = (LinkEnd, &Neighbour)> {
+        self.links.iter().flat_map(move |links| {
+            let neighbours = links.neighbours.iter();
+            neighbours.filter_map(move |it| Some((links.end(device, it.device)?, it)))
+        })
+    }
+
     /// How the tracing programs are doing; nothing before they reported.
     #[must_use]
     pub const fn trace(&self) -> Option<&Trace> {
@@ -117,6 +169,33 @@ impl Kernel {
         let mut drops: Vec<_> = sums.into_iter().collect();
         drops.sort_by_key(|(place, packets)| (place.noise, std::cmp::Reverse(*packets)));
         drops
+    }
+}
+
+impl Links {
+    /// Which end of a device has this interface index here.
+    fn end(&self, device: &Device, index: u32) -> Option<LinkEnd> {
+        if self.is_own && device.index == index {
+            return Some(LinkEnd::Own);
+        }
+        let peer = device.peer.as_ref().filter(|peer| peer.index == index)?;
+        let is_here = match peer.namespace {
+            Some(_) => !self.is_own && self.devices.contains(&device.index),
+            None => self.is_own,
+        };
+        is_here.then_some(LinkEnd::Peer)
+    }
+}
+
+impl From<&Stack> for Links {
+    fn from(stack: &Stack) -> Self {
+        Self {
+            is_own: stack.is_own,
+            devices: stack.devices.clone(),
+            period: stack.period,
+            qdiscs: stack.qdiscs.clone(),
+            neighbours: stack.neighbours.clone(),
+        }
     }
 }
 

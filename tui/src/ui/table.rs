@@ -127,6 +127,21 @@ pub fn fit<C: Copy>(columns: &[Column<C>], width: u16) -> Vec<(Column<C>, u16)> 
     fitting.into_iter().zip(widths).collect()
 }
 
+/// The title of the column that is sorted by, when it has no room.
+#[must_use]
+pub fn hidden<C: Copy + PartialEq>(
+    columns: &[Column<C>],
+    width: u16,
+    sorted: C,
+) -> Option<&'static str> {
+    let is_it = |column: &&Column<C>| column.id == sorted;
+    let fitting = fit(columns, width.saturating_sub(1));
+    if fitting.iter().any(|(column, _)| is_it(&column)) {
+        return None;
+    }
+    columns.iter().find(is_it).map(|column| column.title)
+}
+
 /// Draws a table; `cell` gives the text of a row in a column of a width.
 pub fn draw<C, I>(
     canvas: &mut Canvas<'_>,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use probe_common::parse::number::ether;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -16,6 +18,8 @@ use crate::app::{App, Appearance};
 use crate::diagnosis::{Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::keys::Keymap;
+use crate::model::signal::Signals;
+use crate::model::stack::{Neighbour, NeighbourState, Qdisc, Stack};
 use crate::model::{Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
@@ -618,4 +622,63 @@ fn the_end_of_the_source_is_told() {
     let text = screen(&mut app, 80, 24);
     assert!(text.contains(" ENDED\n"), "{text}");
     assert!(text.contains("The recording is over."), "{text}");
+}
+
+#[test]
+fn queues_and_silent_neighbours_of_a_device() {
+    let mut app = busy(Appearance::default());
+    let qdisc = |device, kind: &str, drops| Qdisc {
+        device,
+        kind: kind.to_owned(),
+        drops,
+        queued: 2,
+        backlog: 3_028,
+        ..Qdisc::default()
+    };
+    let stack = |is_own, devices: &[u32], qdiscs: Vec<Qdisc>| Stack {
+        is_own,
+        devices: devices.to_vec(),
+        period: Some(Duration::from_secs(5)),
+        qdiscs,
+        neighbours: vec![Neighbour {
+            device: 2,
+            address: "10.0.0.9".parse().unwrap(),
+            state: NeighbourState::Failed,
+        }],
+        ..Stack::default()
+    };
+    let fq_codel = || qdisc(2, "fq_codel", 0);
+    let signals = Signals {
+        stacks: vec![
+            stack(true, &[], vec![fq_codel(), fq_codel()]),
+            stack(false, &[3], vec![qdisc(2, "tbf", 7)]),
+        ],
+        ..Signals::default()
+    };
+    app.update(Action::Source(Event::Signals(Box::new(signals)).into()));
+    app.update(Action::Show(Tab::Devices));
+    for (index, lines) in [
+        (
+            2,
+            [
+                "queue     fq_codel (2 queues): 4 packets waiting, 6,056 bytes; in the last 5s 0 \
+                 dropped, 0 held back by its rate",
+                "neighbour 10.0.0.9 does not answer",
+            ],
+        ),
+        (
+            3,
+            [
+                "queue     the peer's tbf: 2 packets waiting, 3,028 bytes; in the last 5s 7 \
+                 dropped, 0 held back by its rate",
+                "neighbour 10.0.0.9 does not answer the peer",
+            ],
+        ),
+    ] {
+        app.update(Action::Select(Item::Device(index)));
+        let screen = screen(&mut app, 140, 60);
+        for line in lines {
+            assert!(screen.contains(line), "{line}: {screen}");
+        }
+    }
 }

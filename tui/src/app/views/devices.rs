@@ -1,33 +1,76 @@
-//! The list of devices: the selection and the details.
+//! The list of devices: the order, the selection and the details.
 
-use super::{Badge, Browsed, Outcome, View, select};
+use std::cmp::Ordering;
+
+use super::{Badge, Browsed, Outcome, SORT_PERIOD, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
+use crate::app::device_column::DeviceColumn;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
+use crate::app::measure::ordered;
+use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
-use crate::model::{Command, Device, Watch};
+use crate::model::{Command, Device, Moment, Watch};
+
+#[cfg(test)]
+mod tests;
 
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "detail", "Open or close the details of a device; with none watched, watch it"),
     row("t", "watch", Action::Watch, "watch", "Watch the selected device, or stop watching it"),
+    row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
+    row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
     row("f", "device-flows", Action::DeviceFlows, "flows", "Show the flows of the selected device"),
 ];
 
 /// The state of the view.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DevicesView {
+    /// When the rows were sorted.
+    sorted: Moment,
     /// The selection, by interface index.
     pub list: List<u32>,
+    /// The order of the rows.
+    pub order: Order<DeviceColumn>,
     /// Whether the details of the selected device are open.
     pub detail: bool,
     /// How far they are scrolled.
     pub detail_scroll: Scroll,
 }
 
+impl Default for DevicesView {
+    fn default() -> Self {
+        Self {
+            sorted: Moment::ZERO,
+            list: List::default(),
+            order: Order::by(DeviceColumn::Watch),
+            detail: false,
+            detail_scroll: Scroll::default(),
+        }
+    }
+}
+
 impl DevicesView {
+    /// The columns that show something of some device.
+    pub fn columns(state: &State) -> impl Iterator<Item = DeviceColumn> {
+        let devices = state.known_devices().all();
+        let shows = move |column: &DeviceColumn| {
+            let mut devices = devices.iter();
+            devices.any(|device| shows(*column, device, state))
+        };
+        DeviceColumn::ALL.into_iter().filter(shows)
+    }
+
+    /// Changes the order of the rows.
+    fn reorder(&mut self, change: impl FnOnce(&mut Order<DeviceColumn>), state: &State) {
+        change(&mut self.order);
+        self.list.rewind();
+        self.refresh(state);
+    }
+
     /// The selected device.
     #[must_use]
     pub fn selected<'a>(&self, state: &'a State) -> Option<&'a Device> {
@@ -77,12 +120,28 @@ impl View for DevicesView {
     }
 
     fn refresh(&mut self, state: &State) {
-        let devices = state.known_devices().all().iter();
-        self.list
-            .settle(devices.map(|device| device.index).collect());
+        let Order { column, descending } = self.order;
+        let mut devices: Vec<_> = state.known_devices().all().iter().enumerate().collect();
+        // Those that are equal stay as they are listed: watched ones first, by name.
+        devices.sort_by(|a, b| {
+            let order = compare(*a, *b, column, state);
+            if descending { order.reverse() } else { order }
+        });
+        self.sorted = state.picture().flows.now();
+        self.list.settle(
+            devices
+                .into_iter()
+                .map(|(_, device)| device.index)
+                .collect(),
+        );
     }
 
-    fn advance(&mut self, _: &State) {}
+    fn advance(&mut self, state: &State) {
+        let now = state.picture().flows.now();
+        if now.as_secs() / SORT_PERIOD != self.sorted.as_secs() / SORT_PERIOD {
+            self.refresh(state);
+        }
+    }
 
     fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
         let devices = state.known_devices().all();
@@ -140,6 +199,19 @@ impl View for DevicesView {
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
         match action {
             Action::Watch => self.toggle(state),
+            Action::SortNext => {
+                let shown: Vec<DeviceColumn> = Self::columns(state).collect();
+                self.reorder(|order| order.sort_by_next(&shown), state);
+                Outcome::Done
+            }
+            Action::SortReverse => {
+                self.reorder(|order| order.sort_by(order.column), state);
+                Outcome::Done
+            }
+            Action::SortDevices(column) => {
+                self.reorder(|order| order.sort_by(*column), state);
+                Outcome::Done
+            }
             Action::DeviceFlows => self.selected(state).map_or(
                 Outcome::Say("Select a device first (arrow keys)."),
                 |device| {
@@ -149,5 +221,65 @@ impl View for DevicesView {
             ),
             _ => Outcome::Done,
         }
+    }
+}
+
+/// How two devices compare by a column, with their places in the list. A device without
+/// a name for it comes last; one without a number has 0.
+fn compare(
+    (place_a, a): (usize, &Device),
+    (place_b, b): (usize, &Device),
+    column: DeviceColumn,
+    state: &State,
+) -> Ordering {
+    let texts = |text: fn(&Device) -> Option<&str>| match (text(a), text(b)) {
+        (Some(a), Some(b)) => alphanumeric_sort::compare_str(a, b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    };
+    let numbers = |number: &dyn Fn(&Device) -> u128| number(a).cmp(&number(b));
+    match column {
+        DeviceColumn::Watch => place_a.cmp(&place_b),
+        DeviceColumn::Name => a.cmp_by_name(b),
+        DeviceColumn::Container => texts(Device::leads_to),
+        DeviceColumn::Kind => texts(|device| Some(device.kind.name())),
+        DeviceColumn::Mode => texts(|device| Some(&device.netkit()?.mode)),
+        DeviceColumn::Policy => texts(|device| Some(&device.netkit()?.policy)),
+        DeviceColumn::Scrub => texts(|device| device.netkit()?.scrub.as_deref()),
+        DeviceColumn::Up => b.up.cmp(&a.up),
+        DeviceColumn::Mac => a.mac.cmp(&b.mac),
+        DeviceColumn::Mtu => a.mtu.cmp(&b.mtu),
+        DeviceColumn::In | DeviceColumn::Out => numbers(&|device| {
+            let (ledger, direction) = (state.ledger(device), column.direction());
+            let clock = state.picture().flows.clock();
+            let rate = ledger.zip(direction);
+            rate.map_or(0, |(ledger, direction)| {
+                ordered(state.measure().of_ledger(ledger, direction, clock))
+            })
+        }),
+        DeviceColumn::Packets => {
+            numbers(&|device| state.ledger(device).map_or(0, |it| it.packets().into()))
+        }
+        DeviceColumn::Dropped => a.counters.dropped().cmp(&b.counters.dropped()),
+    }
+}
+
+/// Whether a column shows something of a device. One that is empty for all devices is
+/// left out.
+fn shows(column: DeviceColumn, device: &Device, state: &State) -> bool {
+    match column {
+        DeviceColumn::Watch
+        | DeviceColumn::Name
+        | DeviceColumn::Kind
+        | DeviceColumn::Up
+        | DeviceColumn::Mtu => true,
+        DeviceColumn::Container => device.leads_to().is_some(),
+        DeviceColumn::Mode | DeviceColumn::Policy | DeviceColumn::Scrub => {
+            device.netkit().is_some()
+        }
+        DeviceColumn::Mac => !device.mac.is_empty(),
+        DeviceColumn::In | DeviceColumn::Out | DeviceColumn::Packets => {
+            state.ledger(device).is_some()
+        }
+        DeviceColumn::Dropped => device.counters.dropped() > 0,
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use probe_common::{Direction, FlowKey};
 
-use super::{Badge, Browsed, Outcome, View, select};
+use super::{Badge, Browsed, Outcome, SORT_PERIOD, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::blocking::rules_of_flow;
@@ -79,10 +79,6 @@ impl Default for FlowsView {
         }
     }
 }
-
-/// Rows are sorted again after this long, so that they can be read: when
-/// the graphs move on too.
-const SORT_PERIOD: u64 = 4;
 
 impl FlowsView {
     /// Recomputes the rows and sorts them.

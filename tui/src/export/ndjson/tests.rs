@@ -15,12 +15,12 @@ use probe_common::{
 use serde_json::Value;
 
 use super::{Ndjson, line};
-use crate::synthetic::Synthetic;
 use crate::export::{Selection, Sink};
 use crate::model::{
     Device, DeviceKind, DeviceTotals, Envelope, Event, Fate, FlowCounts, Hooks, Interval, Level,
     LocalEnd, Notice, Session, Totals, Watch,
 };
+use crate::synthetic::Synthetic;
 
 mod schema;
 

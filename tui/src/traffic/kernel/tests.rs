@@ -1,5 +1,7 @@
 use super::*;
 use crate::model::signal::{DropCount, TraceStatus, Where};
+use crate::model::stack::NeighbourState;
+use crate::model::{Namespace, Peer};
 
 fn owner(cookie: u64) -> Owner {
     Owner {
@@ -110,4 +112,63 @@ fn a_container_is_the_processes_or_else_the_cgroups() {
     assert_eq!(found(7, 44), Some("process"));
     assert_eq!(found(8, 44), Some("cgroup"));
     assert_eq!(found(8, 1), None);
+}
+
+#[test]
+fn queues_and_neighbours_are_those_of_both_ends() {
+    let qdisc = |device, kind: &str| Qdisc {
+        device,
+        kind: kind.to_owned(),
+        ..Qdisc::default()
+    };
+    let stack = |is_own, devices: &[u32], qdiscs: &[Qdisc]| Stack {
+        is_own,
+        devices: devices.to_vec(),
+        qdiscs: qdiscs.to_vec(),
+        neighbours: vec![Neighbour {
+            device: 2,
+            address: "10.0.0.9".parse().unwrap(),
+            state: NeighbourState::Failed,
+        }],
+        ..Stack::default()
+    };
+    let mut kernel = Kernel::default();
+    kernel.apply(&Signals {
+        stacks: vec![
+            stack(true, &[], &[qdisc(7, "fq"), qdisc(2, "mq")]),
+            stack(false, &[7], &[qdisc(2, "netem"), qdisc(3, "tbf")]),
+            stack(false, &[8], &[qdisc(2, "pfifo")]),
+        ],
+        ..at(1)
+    });
+    let mut device = Device {
+        index: 7,
+        peer: Some(Peer {
+            index: 2,
+            namespace: Some(Namespace {
+                id: 0,
+                name: None,
+                pid: None,
+                container: None,
+                unknown: None,
+            }),
+            device: None,
+        }),
+        ..Device::default()
+    };
+    let kinds = |device: &Device| -> Vec<_> {
+        let qdiscs = kernel.qdiscs(device);
+        qdiscs.map(|(end, it, _)| (end, it.kind.clone())).collect()
+    };
+    let (own, peer) = (LinkEnd::Own, LinkEnd::Peer);
+    let expected = [(own, "fq".to_owned()), (peer, "netem".to_owned())];
+    assert_eq!(kinds(&device), expected);
+    assert_eq!(kernel.silent_neighbours(&device).count(), 1);
+    // A peer in the same namespace.
+    device.peer.as_mut().unwrap().namespace = None;
+    let expected = [(own, "fq".to_owned()), (peer, "mq".to_owned())];
+    assert_eq!(kinds(&device), expected);
+    // What reports nothing of stacks leaves the last reading.
+    kernel.apply(&at(2));
+    assert_eq!(kernel.qdiscs(&device).count(), 2);
 }

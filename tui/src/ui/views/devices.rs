@@ -4,34 +4,19 @@ use probe_common::Direction;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use crate::app::action::Action;
+use crate::app::device_column::DeviceColumn as Column;
 use crate::app::item::Item;
 use crate::app::state::State;
 use crate::app::views::{DevicesView, View};
 use crate::listing;
-use crate::model::{Device, DeviceKind, Netkit, Watch};
+use crate::model::{Device, Netkit, Watch};
 use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom, indent, line};
-use crate::ui::table::{Cell, Column, TableSpec};
+use crate::ui::table::{Cell, Column as Spec, TableSpec};
 use crate::ui::{empty, format, table, wrap};
 
 mod detail;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Field {
-    Watch,
-    Name,
-    Container,
-    Kind,
-    Mode,
-    Policy,
-    Scrub,
-    Up,
-    Mac,
-    Mtu,
-    In,
-    Out,
-    Packets,
-}
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area: Rect) {
@@ -66,26 +51,28 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
         detail::draw(canvas, state, view, device, place);
     }
     let spec = TableSpec {
-        order: None,
-        sort: |_| None,
+        order: Some((view.order.column, view.order.descending)),
+        sort: |column| Some(Action::SortDevices(column)),
         cell: None,
         item: Item::Device,
     };
     let columns = columns(state, area.width);
+    let hidden = table::hidden(&columns, area.width, view.order.column);
+    canvas.note = hidden.map(|title| format!("sorted by {title} "));
     table::draw(
         canvas,
         area,
         &columns,
         &view.list,
         &spec,
-        |canvas, index, field, width| {
+        |canvas, index, column, width| {
             state
                 .known_devices()
                 .all()
                 .iter()
                 .find(|device| device.index == index)
                 .map_or_else(Cell::default, |device| {
-                    cell(canvas, state, device, field, usize::from(width))
+                    cell(canvas, state, device, column, usize::from(width))
                 })
         },
     );
@@ -118,36 +105,36 @@ fn why(canvas: &mut Canvas<'_>, reason: &str, area: &mut Rect) {
     }
 }
 
-fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
+fn columns(state: &State, width: u16) -> Vec<Spec<Column>> {
     // A closed end must not be the part that has no room.
     let policy = if width < WIDE { 9 } else { 17 };
     let rate = format::rate_width(state.appearance.units);
-    vec![
-        Column::left(Field::Watch, "WATCHED", 11..=13, 13),
-        Column::left(Field::Name, "DEVICE", 10..=15, 12),
-        Column::left(Field::Container, "CONTAINER", 8..=24, 9),
-        Column::left(Field::Kind, "KIND", 8..=12, 8),
-        Column::left(Field::Mode, "MODE", 4..=4, 5),
-        Column::left(Field::Policy, "POLICY", policy..=19, 6),
-        Column::left(Field::Scrub, "SCRUB", 12..=15, 2),
-        Column::left(Field::Up, "LINK", 4..=4, 7),
-        Column::left(Field::Mac, "MAC", 17..=17, 1),
-        Column::right(Field::Mtu, "MTU", 5..=5, 3),
-        Column::right(Field::In, "↓IN", rate..=rate, 11),
-        Column::right(Field::Out, "↑OUT", rate..=rate, 10),
-        Column::right(Field::Packets, "PACKETS", 7..=8, 4),
-    ]
+    let all = [
+        Spec::left(Column::Watch, "WATCHED", 11..=13, 13),
+        Spec::left(Column::Name, "DEVICE", 10..=15, 12),
+        Spec::left(Column::Container, "CONTAINER", 8..=24, 9),
+        Spec::left(Column::Kind, "KIND", 8..=12, 8),
+        Spec::left(Column::Mode, "MODE", 4..=4, 5),
+        Spec::left(Column::Policy, "POLICY", policy..=19, 6),
+        Spec::left(Column::Scrub, "SCRUB", 12..=15, 2),
+        Spec::left(Column::Up, "LINK", 4..=4, 7),
+        Spec::left(Column::Mac, "MAC", 17..=17, 1),
+        Spec::right(Column::Mtu, "MTU", 5..=5, 3),
+        Spec::right(Column::In, "↓IN", rate..=rate, 11),
+        Spec::right(Column::Out, "↑OUT", rate..=rate, 10),
+        Spec::right(Column::Packets, "PACKETS", 7..=8, 4),
+        Spec::right(Column::Dropped, "DROPPED", 7..=8, 5),
+    ];
+    let spec = |column: Column| all.iter().find(|spec| spec.id == column).copied();
+    DevicesView::columns(state).filter_map(spec).collect()
 }
 
-fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, field: Field, width: usize) -> Cell {
+fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, column: Column, width: usize) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
-    let pair = match &device.kind {
-        DeviceKind::Netkit(pair) => Some(pair),
-        _ => None,
-    };
-    match field {
-        Field::Watch => match &device.watch {
+    let pair = device.netkit();
+    match column {
+        Column::Watch => match &device.watch {
             Watch::Yes { hooks, .. } => Cell::new(
                 format!("{} {}", canvas.glyph("●", "*"), hooks.name()),
                 palette.good,
@@ -163,41 +150,40 @@ fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, field: Field, width
             }
             Watch::No => Cell::new(canvas.glyph("○", "."), palette.dim),
         },
-        Field::Name if warns(state, device) => {
+        Column::Name if warns(state, device) => {
             Cell::new(format!("{} !", device.name), palette.warn)
         }
-        Field::Name => Cell::new(&device.name, palette.strong),
-        Field::Container => Cell::new(device.leads_to().map_or_else(String::new, clean), text),
-        Field::Kind => match &device.kind {
-            DeviceKind::Netkit(_) => Cell::new("netkit", text),
-            DeviceKind::NetkitPeer => Cell::new("netkit peer", text),
-            DeviceKind::Other(kind) => Cell::new(kind.as_str(), text),
-        },
-        Field::Mode => Cell::new(pair.map_or("", |pair| pair.mode.as_str()), text),
-        Field::Policy => {
+        Column::Name => Cell::new(&device.name, palette.strong),
+        Column::Container => Cell::new(device.leads_to().map_or_else(String::new, clean), text),
+        Column::Kind => Cell::new(device.kind.name(), text),
+        Column::Mode => Cell::new(pair.map_or("", |pair| pair.mode.as_str()), text),
+        Column::Policy => {
             pair.map_or_else(Cell::default, |pair| Cell::new(policies(pair, width), text))
         }
-        Field::Scrub => pair.map_or_else(Cell::default, |pair| {
+        Column::Scrub => pair.map_or_else(Cell::default, |pair| {
             let [primary, peer] =
                 [&pair.scrub, &pair.peer_scrub].map(|scrub| scrub.as_deref().unwrap_or_default());
             Cell::new(both(primary, peer), text)
         }),
-        Field::Up if device.up => Cell::new("up", text),
-        Field::Up => Cell::new("down", palette.warn),
-        Field::Mac => Cell::new(format::mac(&device.mac), palette.dim),
-        Field::Mtu => Cell::new(device.mtu.to_string(), text),
-        Field::In => rate(canvas, state, device, Direction::In),
-        Field::Out => rate(canvas, state, device, Direction::Out),
-        Field::Packets => ledger(state, device).map_or_else(Cell::default, |ledger| {
-            let packets = Direction::BOTH.map(|d| ledger.sums(d).seen.packets);
-            Cell::new(format::short_count(packets.iter().sum()), text)
+        Column::Up if device.up => Cell::new("up", text),
+        Column::Up => Cell::new("down", palette.warn),
+        Column::Mac => Cell::new(format::mac(&device.mac), palette.dim),
+        Column::Mtu => Cell::new(device.mtu.to_string(), text),
+        Column::In => rate(canvas, state, device, Direction::In),
+        Column::Out => rate(canvas, state, device, Direction::Out),
+        Column::Packets => state.ledger(device).map_or_else(Cell::default, |ledger| {
+            Cell::new(format::short_count(ledger.packets()), text)
         }),
+        Column::Dropped => match device.counters.dropped() {
+            0 => Cell::new(canvas.glyph("·", "-"), palette.dim),
+            packets => Cell::new(format::short_count(packets), palette.warn),
+        },
     }
 }
 
 /// Whether there is something that the user had better know.
 fn warns(state: &State, device: &Device) -> bool {
-    let came_past = ledger(state, device).is_some_and(|ledger| {
+    let came_past = state.ledger(device).is_some_and(|ledger| {
         let fates = Direction::BOTH.map(|direction| ledger.totals(direction).fate);
         fates.into_iter().flatten().any(|fate| fate.bypassed > 0)
     });
@@ -228,15 +214,8 @@ fn both(primary: &str, peer: &str) -> String {
     }
 }
 
-fn ledger<'a>(state: &'a State, device: &Device) -> Option<&'a crate::flow::Ledger> {
-    match device.watch {
-        Watch::Yes { slot, .. } | Watch::Gone { slot } => state.picture().flows.device(slot),
-        _ => None,
-    }
-}
-
 fn rate(canvas: &Canvas<'_>, state: &State, device: &Device, direction: Direction) -> Cell {
-    let Some(ledger) = ledger(state, device) else {
+    let Some(ledger) = state.ledger(device) else {
         return Cell::default();
     };
     let clock = state.picture().flows.clock();

@@ -63,21 +63,11 @@ pub fn fitting(state: &State, view: &FlowsView, width: u16) -> Vec<Column> {
 
 /// The sort key, when the column that would show it does not fit.
 fn hidden_order(state: &State, view: &FlowsView, width: u16) -> Option<&'static str> {
-    let columns = columns(state, view, width);
-    let is_order = |column: &Spec<Column>| column.id == view.order.column;
-    if table::fit(&columns, width.saturating_sub(1))
-        .iter()
-        .any(|(column, _)| is_order(column))
-    {
-        return None;
-    }
-    match view.order.column {
-        Column::Graph => Some("in + out"),
-        _ => columns
-            .iter()
-            .find(|c| is_order(c))
-            .map(|column| column.title),
-    }
+    let title = table::hidden(&columns(state, view, width), width, view.order.column)?;
+    Some(match view.order.column {
+        Column::Graph => "in + out",
+        _ => title,
+    })
 }
 
 /// The width of the longest address with a port.

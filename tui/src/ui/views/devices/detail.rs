@@ -1,16 +1,21 @@
 //! One device in full: what was counted on it, its history, and what is known of
 //! it.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use probe_common::Direction;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::ledger;
 use crate::app::state::State;
 use crate::app::views::DevicesView;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
+use crate::model::stack::{NeighbourState, Qdisc};
 use crate::model::{Device, DeviceKind, Fate, Watch};
+use crate::text::{clean, plural};
+use crate::traffic::{Kernel, LinkEnd};
 use crate::ui::canvas::{Canvas, indent, line};
 use crate::ui::{format, pane, plot, wrap};
 
@@ -37,7 +42,7 @@ pub fn draw(
     canvas.rule(place);
     let title = format!(" {} ", device.name);
     canvas.text(indent(place, 2), &title, palette.strong);
-    if let Some(ledger) = ledger(state, device) {
+    if let Some(ledger) = state.ledger(device) {
         let graph = indent(area, COLUMNS);
         let has_graph = graph.width >= 24 && area.height > 2 * HISTORY;
         let height = match has_graph {
@@ -61,7 +66,7 @@ pub fn draw(
         area.y += top.height;
         area.height -= top.height;
     }
-    let lines = facts(canvas, device, usize::from(area.width));
+    let lines = facts(canvas, state, device, usize::from(area.width));
     let write = |canvas: &mut Canvas<'_>, place, (label, text, style): &(String, String, Style)| {
         let rest = canvas.text(indent(place, 1), &format!("{label:<LABEL$}"), palette.dim);
         canvas.text(rest, text, *style);
@@ -126,7 +131,12 @@ fn fates(ledger: &Ledger) -> Option<[Option<Fate>; 2]> {
 }
 
 /// The lines of what is known: label, text, style.
-fn facts(canvas: &Canvas<'_>, device: &Device, width: usize) -> Vec<(String, String, Style)> {
+fn facts(
+    canvas: &Canvas<'_>,
+    state: &State,
+    device: &Device,
+    width: usize,
+) -> Vec<(String, String, Style)> {
     let palette = canvas.palette;
     let style = match device.watch {
         Watch::Failed(_) => palette.bad,
@@ -141,13 +151,83 @@ fn facts(canvas: &Canvas<'_>, device: &Device, width: usize) -> Vec<(String, Str
             (label.to_owned(), text, style)
         },
     );
+    let kernel = &state.picture().kernel;
+    let queues = queues(kernel, device).into_iter().map(|(text, warns)| {
+        let style = if warns { palette.warn } else { palette.text };
+        ("queue".to_owned(), text, style)
+    });
+    let neighbours =
+        silent_neighbours(kernel, device).map(|text| ("neighbour".to_owned(), text, palette.warn));
     let mut lines = Vec::new();
-    for (mut label, text, style) in remark.into_iter().chain(facts) {
+    let all = remark.into_iter().chain(facts).chain(queues);
+    for (mut label, text, style) in all.chain(neighbours) {
         for text in wrap(&text, width.saturating_sub(LABEL + 2)) {
             lines.push((std::mem::take(&mut label), text, style));
         }
     }
     lines
+}
+
+/// The queues of both ends, all of a kind together, as a NIC has one for each of its
+/// rings; and whether one has dropped packets.
+fn queues(kernel: &Kernel, device: &Device) -> Vec<(String, bool)> {
+    let mut kinds: BTreeMap<(LinkEnd, &str), (u64, Qdisc, Duration)> = BTreeMap::new();
+    for (end, qdisc, period) in kernel.qdiscs(device) {
+        let entry = kinds.entry((end, &qdisc.kind)).or_default();
+        let (number, sum, longest) = entry;
+        *number += 1;
+        sum.queued = sum.queued.saturating_add(qdisc.queued);
+        sum.backlog = sum.backlog.saturating_add(qdisc.backlog);
+        sum.drops += qdisc.drops;
+        sum.overlimits += qdisc.overlimits;
+        *longest = (*longest).max(period.unwrap_or_default());
+    }
+    let is_root = |(end, kind): &(LinkEnd, &str)| *end == LinkEnd::Own && *kind == device.qdisc;
+    let root = (!device.qdisc.is_empty() && !kinds.keys().any(is_root))
+        .then(|| (clean(&device.qdisc), false));
+    let kinds = kinds
+        .into_iter()
+        .map(|((end, kind), (number, sum, period))| {
+            let owner = match end {
+                LinkEnd::Own => "",
+                LinkEnd::Peer => "the peer's ",
+            };
+            let kind = clean(kind);
+            let kind = match number {
+                1 => kind,
+                _ => format!("{kind} ({})", plural(number, "queue")),
+            };
+            let mut text = format!(
+                "{owner}{kind}: {} waiting, {}",
+                plural(sum.queued.into(), "packet"),
+                plural(sum.backlog.into(), "byte")
+            );
+            if !period.is_zero() {
+                text += &format!(
+                    "; in the last {} {} dropped, {} held back by its rate",
+                    format::duration(period),
+                    format::grouped(sum.drops),
+                    format::grouped(sum.overlimits)
+                );
+            }
+            (text, sum.drops > 0)
+        });
+    root.into_iter().chain(kinds).collect()
+}
+
+/// The neighbours of both ends that do not answer.
+fn silent_neighbours(kernel: &Kernel, device: &Device) -> impl Iterator<Item = String> {
+    kernel.silent_neighbours(device).map(|(end, it)| {
+        let whom = match end {
+            LinkEnd::Own => "",
+            LinkEnd::Peer => " the peer",
+        };
+        let since = match it.state {
+            NeighbourState::Incomplete => "has not answered",
+            NeighbourState::Failed => "does not answer",
+        };
+        format!("{} {since}{whom}", it.address)
+    })
 }
 
 /// How it stands with watching it.
