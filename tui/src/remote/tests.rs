@@ -14,8 +14,8 @@ struct Fake {
     directory: TempDir,
 }
 
-/// What keeps a connection open until its stdin is closed.
-const OPEN: &str = "exec cat >/dev/null";
+/// What keeps a connection open until its stdin is closed: it holds stdout, too.
+const OPEN: &str = "exec cat 3>&1 >/dev/null";
 
 impl Fake {
     fn new() -> Self {
