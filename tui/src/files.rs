@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use rustix::fs::{Gid, OFlags, Uid, fchown};
+use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, set_capabilities, set_thread_groups, set_thread_res_gid,
     set_thread_res_uid,
@@ -46,12 +47,16 @@ fn create_as_we_are(path: &Path, force: bool) -> anyhow::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             bail!("{} exists; --force overwrites it", path.display())
         }
+        // By O_NOFOLLOW.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+            bail!("{} is a symbolic link; choose another file", path.display())
+        }
         opened => opened.with_context(cannot)?,
     };
     let metadata = file.metadata().with_context(cannot)?;
     ensure!(
         metadata.is_file() && metadata.nlink() == 1,
-        "{} is no file of its own: it is a device or has several names; choose another file",
+        "{} is not a regular file with a single name; choose another file",
         path.display()
     );
     file.set_permissions(Permissions::from_mode(0o600))
@@ -116,9 +121,7 @@ impl Files {
                     waiting.iter().for_each(|task| task());
                 }
             })?;
-        is_ready
-            .recv()
-            .unwrap_or(Err(rustix::io::Errno::CANCELED))?;
+        is_ready.recv().unwrap_or(Err(Errno::CANCELED))?;
         Ok(Self { tasks })
     }
 

@@ -25,6 +25,8 @@ fn the_file_is_private_and_never_behind_a_link() {
         create(&link, force).unwrap_err();
         create(&other, force).unwrap_err();
     }
+    let error = create(&link, true).unwrap_err().to_string();
+    assert!(error.contains("is a symbolic link"), "{error}");
     assert_eq!(fs::read(&file).unwrap(), b"old");
 }
 

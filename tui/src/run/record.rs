@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -50,8 +51,16 @@ impl Target {
     /// to them.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// When it cannot be created, or is the recording that is to be copied.
     pub fn create(args: &RecordArgs) -> anyhow::Result<Self> {
+        if let Some(from) = &args.from
+            && is_same_file(from, &args.file)
+        {
+            bail!(
+                "{} is the recording to be copied and would be lost; choose another file",
+                args.file.display()
+            );
+        }
         let Some(kept) = args.rotate else {
             return Ok(Self {
                 first: files::create(&args.file, args.force)?,
@@ -67,6 +76,15 @@ impl Target {
             series: Some((series, Files::start().context("cannot start a thread")?)),
         })
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    identity(one).is_some_and(|it| identity(other) == Some(it))
 }
 
 /// The names of files of which only the last ones are kept.

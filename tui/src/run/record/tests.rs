@@ -1,3 +1,5 @@
+use clap::Parser;
+
 use super::*;
 
 #[test]
@@ -12,4 +14,26 @@ fn the_last_files_of_a_series_are_kept() {
     );
     let mut series = Series::new(PathBuf::from("incident"), kept);
     assert_eq!(series.next().0, PathBuf::from("incident-0001"));
+}
+
+#[test]
+fn a_recording_is_not_copied_onto_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let [file, link, other] = ["a.nkv", "l.nkv", "b.nkv"].map(|name| directory.path().join(name));
+    std::fs::write(&file, "recorded").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let create = |from: &Path, to: &Path| {
+        let words = ["nkview", "record", "--force", "--from"].map(std::ffi::OsStr::new);
+        let words = words.into_iter().chain([from.as_os_str(), to.as_os_str()]);
+        match crate::cli::Cli::parse_from(words).command {
+            Some(crate::cli::Command::Record(args)) => Target::create(&args).map(|_| ()),
+            _ => panic!("another command"),
+        }
+    };
+    for from in [&file, &link] {
+        let error = create(from, &file).unwrap_err().to_string();
+        assert!(error.contains("is the recording to be copied"), "{error}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"recorded");
+    create(&file, &other).unwrap();
 }
