@@ -25,7 +25,7 @@ use std::time::Duration;
 use probe_common::FlowKey;
 
 use crate::flow::FlowTable;
-use crate::model::{Device, Event, Moment, Packet, Watch};
+use crate::model::{Block, Device, Event, Moment, Packet, Watch};
 
 pub use concerns::Concerns;
 pub use evidence::baseline::Baseline;
@@ -69,6 +69,10 @@ pub struct Diagnosis {
     findings: Findings,
     silenced: Vec<Kind>,
     thresholds: Thresholds,
+    /// The last rules by which nkview itself drops packets.
+    blocks: Vec<Block>,
+    /// When they were reported.
+    blocked: Moment,
     now: Moment,
 }
 
@@ -127,6 +131,10 @@ impl Diagnosis {
                 self.conclude();
             }
             Event::Signals(signals) => self.evidence.kernel.signals(signals),
+            Event::Blocks(blocks) => {
+                self.blocks.clone_from(blocks);
+                self.blocked = self.now;
+            }
             _ => {}
         }
     }
@@ -137,6 +145,8 @@ impl Diagnosis {
             evidence: &self.evidence,
             devices: &self.devices,
             thresholds: &self.thresholds,
+            blocks: &self.blocks,
+            blocked: self.blocked,
         };
         let mut claims = Vec::new();
         for rule in rules::ALL {

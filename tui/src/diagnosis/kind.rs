@@ -39,7 +39,7 @@ macro_rules! kinds {
 
 kinds! {
     /// A program behind our hook drops packets.
-    POLICY_DROP = "policy-drop", Error, ["syn-unanswered", "syn-partly-unanswered", "one-way-udp", "dns-unanswered", "packet-loss", "kernel-drop"];
+    POLICY_DROP = "policy-drop", Error, ["syn-unanswered", "syn-partly-unanswered", "syn-ack-lost", "one-way-udp", "dns-unanswered", "packet-loss", "kernel-drop", "mtu-black-hole", "stalled", "connection-lost", "keepalive-unanswered"];
     /// A netkit pair's policy drops its packets.
     POLICY_BLACKHOLE = "policy-blackhole", Error, ["kernel-drop"];
     /// Two hardware addresses claim one address.

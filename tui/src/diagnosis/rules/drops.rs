@@ -269,6 +269,7 @@ fn claim(
         ),
     };
     let reason = &place.reason;
+    let block = view.block(&place.device, dropped.last);
     let (kind, sentence, advice) = match reason.as_str() {
         _ if *are_fragments => (
             Kind::FRAGMENTS,
@@ -313,6 +314,11 @@ fn claim(
             Kind::POLICY_DROP,
             format!("a filter on the socket {server} on {node} drops {what}"),
             format!("`ss -lbn 'sport = :{}'` there shows it (SO_ATTACH_FILTER)", server.port),
+        ),
+        "TC_INGRESS" | "TC_EGRESS" if block.is_some() => (
+            Kind::POLICY_DROP,
+            format!("a tc program of {node}, probably nkview's block, drops {what}"),
+            "`nkview block --list`; if it is not that, `bpftool net` there".to_owned(),
         ),
         "TC_INGRESS" | "TC_EGRESS" => (
             Kind::POLICY_DROP,
@@ -397,7 +403,7 @@ fn claim(
             name: place.device.clone(),
         }))
         .collect(),
-        evidence: vec![format!(
+        evidence: std::iter::once(format!(
             "the kernel dropped {} of these flows: {reason} in {}{}",
             plural(packets, "packet"),
             place.function,
@@ -405,7 +411,13 @@ fn claim(
                 "" => String::new(),
                 device => format!(", device {device}"),
             }
-        )],
+        ))
+        .chain(
+            block
+                .filter(|_| kind == Kind::POLICY_DROP)
+                .map(|block| format!("nkview blocks {}", block.rule)),
+        )
+        .collect(),
         not_looked_at: Vec::new(),
         advice,
     }

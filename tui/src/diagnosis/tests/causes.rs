@@ -8,7 +8,9 @@ use probe_common::{FlowKey, FlowValue, KeyFlags};
 use super::*;
 use crate::model::signal::{DropCount, DroppedFlow, Signals, Where};
 use crate::model::stack::{Conntrack, Stack, StackCounters};
-use crate::model::{DeviceKind, Hooks, NamespaceInode, Peer, PeerDevice, Tuple};
+use crate::model::{
+    Block, DeviceKind, Dropped as BlockDropped, Hooks, NamespaceInode, Peer, PeerDevice, Tuple,
+};
 
 const POD: NamespaceInode = 9;
 const OTHER: [u8; 4] = [10, 0, 0, 3];
@@ -171,6 +173,46 @@ fn what_a_firewall_drops_before_it_leaves_is_a_finding_and_what_it_keeps_out_is_
         });
         lab.pass(1);
         assert_eq!(lab.kinds(), kinds);
+    }
+}
+
+#[test]
+fn what_nkview_itself_blocks_is_told_from_what_others_drop() {
+    let syn = tuple((CLIENT, 40000), (SERVER, 5432), protocol::TCP);
+    for (on, is_ours) in [("eth0", true), ("eth1", false)] {
+        let mut lab = Lab::new();
+        for _ in 0..3 {
+            lab.syn(40000, 7);
+            lab.pass(1);
+        }
+        let block = Block {
+            id: Default::default(),
+            rule: "eth0: tcp port 5432".to_owned(),
+            since: lab.now,
+            left: Some(Duration::from_secs(60)),
+            end: None,
+            devices: vec![on.to_owned()],
+            dropped: [BlockDropped {
+                packets: 3,
+                bytes: 180,
+            }; 2],
+        };
+        lab.diagnosis
+            .observe(&Event::Blocks(vec![block]), &lab.flows);
+        lab.signals(Signals {
+            drops: vec![DropCount {
+                reason: "TC_EGRESS".to_owned(),
+                ..dropped("eth0", 3, syn)
+            }],
+            stacks: vec![stack()],
+            ..Signals::default()
+        });
+        lab.pass(1);
+        assert_eq!(lab.kinds(), ["policy-drop"]);
+        let finding = lab.diagnosis.findings().remove(0);
+        assert_eq!(finding.sentence.contains("nkview's block"), is_ours);
+        let rule = "nkview blocks eth0: tcp port 5432".to_owned();
+        assert_eq!(finding.evidence.contains(&rule), is_ours);
     }
 }
 
