@@ -21,7 +21,7 @@ Examples:
 /// Arguments of `nkview watch-for`.
 #[derive(Debug, Args)]
 pub struct WatchForArgs {
-    /// Which flows, e.g. "remote 203.0.113.0/24 and tcp"
+    /// Which flows, e.g. "remote 203.0.113.0/24 and tcp"; with --baseline, "" for none
     #[arg(
         value_name = "FILTER",
         value_parser = filter,

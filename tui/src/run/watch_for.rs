@@ -17,7 +17,9 @@ use super::start::{finish, open};
 use super::{in_locale, options, variable};
 use crate::cli::WatchForArgs;
 use crate::config::Config;
+
 use crate::diagnosis::{Baseline, Diagnosis, Finding, Kind};
+use crate::export::reader_gone;
 use crate::model::{Envelope, Event, Session, Watch};
 use crate::probe::live::Options;
 use crate::recording::{Item, Reader};
@@ -91,12 +93,15 @@ pub async fn watch_for(
     let mut watching = Watching::default();
     if let Some(filter) = &args.filter {
         let filter = filter.resolve(&config.named_filters())?;
-        if filter.is_everything() {
+        if !filter.is_everything() {
+            watching = Watching::for_one(filter);
+        } else if baseline.is_none() {
             bail!("the filter is empty: it would report every flow");
         }
-        watching = Watching::for_one(filter);
     }
     let is_live = recording.is_none();
+    let no_reader = reader_gone().context("cannot start a thread for stdout")?;
+    tokio::pin!(no_reader);
     let options = Options {
         devices: args.devices.clone(),
         attach_first: true,
@@ -142,6 +147,8 @@ pub async fn watch_for(
             biased;
             () = signals.any() => break,
             () = over => break,
+            // Nothing may appear for long, and nobody would learn of it.
+            () = &mut no_reader => break,
             envelope = events.recv() => {
                 let Some(envelope) = envelope else { break };
                 if is_live && until.is_none() && is_ready(&envelope.event) {
