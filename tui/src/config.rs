@@ -150,7 +150,11 @@ impl Config {
         let mut table: Table = text_of_defaults().parse().context("the defaults")?;
         let own: Table = text.parse().map_err(|error| anyhow!("{error}"))?;
         overlay(&mut table, own, "")?;
-        let config: Self = table.try_into().map_err(|error| anyhow!("{error}"))?;
+        let config: Self = table.try_into().map_err(|error| {
+            // What was expected, and the key on a line of its own.
+            let text = error.to_string();
+            anyhow!("{}", text.lines().collect::<Vec<_>>().join(" "))
+        })?;
         config.preferences()?;
         config.keymap()?;
         Ok(config)

@@ -364,7 +364,10 @@ where
                                 pasts,
                             },
                         ),
-                        None => Err("nothing is remembered here".to_owned()),
+                        None => Err(
+                            "there is no history: this is a recording already, or --history is 0"
+                                .to_owned(),
+                        ),
                     };
                     if let Err(reason) = started {
                         effects.extend(app.update(Action::Bundled(Err(reason))));

@@ -77,7 +77,7 @@ impl App {
                     for diagnosis in self.state.diagnoses.values_mut() {
                         diagnosis.forget(&what);
                     }
-                    format!("{what} is not watched for any more.")
+                    format!("No longer watching for {what}.")
                 }
                 Err(reason) => reason,
             }

@@ -65,7 +65,7 @@ impl FilterText {
     pub fn resolve(&self, named: &NamedFilters) -> anyhow::Result<Filter> {
         named
             .parse(&self.0)
-            .map_err(|error| anyhow!("--filter {}: {error}", self.0.escape_debug()))
+            .map_err(|error| anyhow!("filter \"{}\": {error}", self.0.escape_debug()))
     }
 }
 

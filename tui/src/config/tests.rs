@@ -147,7 +147,11 @@ fn thresholds_are_those_of_the_code_and_their_values_are_checked() {
     for (line, message) in [
         (
             "loss = 0.0",
-            "diagnosis.thresholds.loss: expected a percentage above 0",
+            "diagnosis.thresholds.loss: expected a percentage above 0 and at most 100",
+        ),
+        (
+            "loss = \"x\"",
+            "invalid type: string \"x\", expected f64 in `diagnosis.thresholds.loss`",
         ),
         (
             "slow-dns = 0",

@@ -73,7 +73,7 @@ impl Thresholds {
         let zero = counts.into_iter().find(|(_, value)| *value == 0);
         let is_share = self.loss > 0.0 && self.loss <= 100.0;
         zero.map(|(key, _)| (key, "1 or more"))
-            .or_else(|| (!is_share).then_some(("loss", "a percentage above 0")))
+            .or_else(|| (!is_share).then_some(("loss", "a percentage above 0 and at most 100")))
     }
 
     /// See [`Self::slow_dns`].

@@ -42,6 +42,10 @@ fn word_hint(word: &str, expected: &[Expected]) -> Option<String> {
     if let Some(cure) = by_name(FOREIGN, word) {
         return Some(cure.to_owned());
     }
+    if word.starts_with('@') {
+        // Known names are replaced before the filter is parsed.
+        return Some("no such filter is configured, or it refers to itself".to_owned());
+    }
     if expects(Expected::Port) && is_number {
         return Some("ports go from 0 to 65535".to_owned());
     }

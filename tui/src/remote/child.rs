@@ -98,8 +98,12 @@ impl Child {
         let complaints = self.complaints.text();
         match (complaints, self.reap()) {
             (Some(complaints), _) => complaints,
-            (None, Some(status)) if status.success() => "the connection has ended".to_owned(),
-            (None, Some(status)) => format!("the connection has ended with {status}"),
+            (None, Some(status)) if status.success() => "the connection ended".to_owned(),
+            (None, Some(status)) => {
+                // `signal: 9 (SIGKILL)`, `exit status: 1`.
+                let status = status.to_string().replacen(": ", " ", 1);
+                format!("the connection ended with {status}")
+            }
             (None, None) => "the connection does not end".to_owned(),
         }
     }

@@ -137,8 +137,10 @@ pub async fn diagnose(
     let (ended, ()) = tokio::join!(finish(ended), last);
     ended?;
     if looked.watched.is_empty() {
-        let why = looked.not_looked_at().join("; ");
-        bail!("no device could be watched: {why}");
+        match looked.not_looked_at().as_slice() {
+            [] => bail!("no device was watched"),
+            reasons => bail!("no device could be watched: {}", reasons.join("; ")),
+        }
     }
     let mut findings = diagnosis.findings();
     let found = findings.len();

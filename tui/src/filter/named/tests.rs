@@ -53,6 +53,9 @@ fn named_filters_may_name_others_but_not_themselves() {
     let meaning = "not (tcp port 80 or 10.0.0.0/8) and tcp port 80";
     assert_eq!(named.parse("@mine"), Filter::parse(meaning));
     for (text, column) in [("@a", 0), ("tcp and @lost", 8)] {
-        assert_eq!(named.parse(text).unwrap_err().column, column, "{text}");
+        let error = named.parse(text).unwrap_err();
+        assert_eq!(error.column, column, "{text}");
+        let hint = "no such filter is configured, or it refers to itself";
+        assert_eq!(error.hint.as_deref(), Some(hint), "{text}");
     }
 }

@@ -326,15 +326,15 @@ impl Task {
         for block in &blocks {
             if let Some(end) = block.end {
                 let packets: u64 = block.dropped.iter().map(|it| it.packets).sum();
-                let why = match end {
-                    BlockEnded::Time => "its time is over",
-                    BlockEnded::Lifted => "it was lifted",
-                    BlockEnded::LiftedByAnother => "another process lifted it",
+                let what = match end {
+                    BlockEnded::Time => "Block expired",
+                    BlockEnded::Lifted => "Block lifted",
+                    BlockEnded::LiftedByAnother => "Block lifted by another process",
                 };
                 let text = format!(
-                    "{} is no longer blocked: {why}; {} dropped",
-                    block.rule,
-                    plural(packets, "packet")
+                    "{what}, {} dropped: {}",
+                    plural(packets, "packet"),
+                    block.rule
                 );
                 tracing::info!(
                     rule = block.id.0,
