@@ -116,8 +116,7 @@ impl App {
         self.state.live.keep_closed(closed == Closed::Keep);
         self.state.filtering.set_closed(closed);
         self.state.measure = Measure::Rate(preferences.window);
-        self.state.silenced = preferences.silenced;
-        self.state.thresholds = preferences.thresholds;
+        self.state.policy = preferences.policy;
         self.state.filtering.named = preferences.filters;
     }
 

@@ -15,7 +15,7 @@ use crate::app::bindings::Context;
 use crate::app::columns::Column;
 use crate::app::filtering::Closed;
 use crate::app::measure::Measure;
-use crate::diagnosis::{Kind, Thresholds};
+use crate::diagnosis::{Kind, Policy, Thresholds};
 use crate::filter::NamedFilters;
 use crate::keys::Keymap;
 use crate::text::Units;
@@ -188,8 +188,7 @@ impl Config {
             columns: self.flows.columns.clone(),
             sort: self.flows.sort,
             closed: self.flows.closed,
-            silenced: self.silenced()?,
-            thresholds: self.thresholds()?,
+            policy: self.policy()?,
             window,
             filters: named,
         })
@@ -201,11 +200,18 @@ impl Config {
         NamedFilters::new(self.filters.clone())
     }
 
-    /// From when on something is a problem.
+    /// By what problems are judged.
     ///
     /// # Errors
-    /// A value cannot be meant.
-    pub fn thresholds(&self) -> anyhow::Result<Thresholds> {
+    /// A threshold cannot be meant, or there is no such kind of problems.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        Ok(Policy {
+            thresholds: self.thresholds()?,
+            silenced: self.silenced()?,
+        })
+    }
+
+    fn thresholds(&self) -> anyhow::Result<Thresholds> {
         let thresholds = self.diagnosis.thresholds;
         match thresholds.mistake() {
             Some((key, expected)) => bail!("diagnosis.thresholds.{key}: expected {expected}"),
@@ -213,11 +219,7 @@ impl Config {
         }
     }
 
-    /// The kinds of problems that are not reported.
-    ///
-    /// # Errors
-    /// There is no such kind.
-    pub fn silenced(&self) -> anyhow::Result<Vec<Kind>> {
+    fn silenced(&self) -> anyhow::Result<Vec<Kind>> {
         let kind = |slug: &String| {
             Kind::from_slug(slug).ok_or_else(|| {
                 let known: Vec<String> = Kind::all().map(|it| it.slug().to_owned()).collect();

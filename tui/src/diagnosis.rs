@@ -12,6 +12,7 @@ mod decode;
 mod evidence;
 mod finding;
 mod kind;
+mod policy;
 mod rules;
 mod severity;
 mod thresholds;
@@ -31,6 +32,7 @@ pub use concerns::Concerns;
 pub use evidence::baseline::Baseline;
 pub use finding::{Finding, Subject};
 pub use kind::Kind;
+pub use policy::Policy;
 pub use severity::Severity;
 pub use thresholds::Thresholds;
 
@@ -67,8 +69,7 @@ pub struct Diagnosis {
     /// every answer.
     ready: BTreeSet<u32>,
     findings: Findings,
-    silenced: Vec<Kind>,
-    thresholds: Thresholds,
+    policy: Policy,
     /// The last rules by which nkview itself drops packets.
     blocks: Vec<Block>,
     /// When they were reported.
@@ -77,12 +78,11 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Judges by these thresholds, and leaves out findings of these kinds.
+    /// Judges by this policy.
     #[must_use]
-    pub fn new(thresholds: Thresholds, silenced: Vec<Kind>) -> Self {
+    pub fn new(policy: Policy) -> Self {
         Self {
-            silenced,
-            thresholds,
+            policy,
             ..Self::default()
         }
     }
@@ -144,7 +144,7 @@ impl Diagnosis {
             now: self.now,
             evidence: &self.evidence,
             devices: &self.devices,
-            thresholds: &self.thresholds,
+            thresholds: &self.policy.thresholds,
             blocks: &self.blocks,
             blocked: self.blocked,
         };
@@ -155,7 +155,7 @@ impl Diagnosis {
             claims::keep_the_first(&mut claims, earlier);
         }
         claims::join_families(&mut claims);
-        claims.retain(|claim| !self.silenced.contains(&claim.kind));
+        claims.retain(|claim| !self.policy.silenced.contains(&claim.kind));
         self.findings.update(claims, self.now);
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 
+use crate::diagnosis::Policy;
 use crate::model::{Event, Moment, Reply, Request, Session};
 use crate::recording::{Head, Reader};
 use crate::source::{Producer, Source};
@@ -119,13 +120,14 @@ impl Recording {
     }
 
     /// Plays it at a speed in hundredths of the recorded one, from within a
-    /// runtime. At the end it waits to be asked for another moment.
+    /// runtime. At the end it waits to be asked for another moment. Problems on the
+    /// time line are judged by this policy.
     ///
     /// # Errors
     /// When it cannot be read, or no thread be started.
-    pub fn play(self, speed: u32) -> anyhow::Result<Source> {
+    pub fn play(self, speed: u32, policy: Policy) -> anyhow::Result<Source> {
         let (source, producer) = Source::new(self.session());
-        tokio::spawn(Player::new(self.track, speed)?.play(producer));
+        tokio::spawn(Player::new(self.track, speed, policy)?.play(producer));
         Ok(source)
     }
 }

@@ -146,7 +146,9 @@ pub async fn run(
         .ascii(app.state.appearance.ascii);
     let input = screen.inputs();
     let recall = match &options.head {
-        Some(head) if options.history > 0 => Recall::new(head.clone(), options.history)?,
+        Some(head) if options.history > 0 => {
+            Recall::new(head.clone(), options.history, app.state.policy.thresholds)?
+        }
         _ => Recall::default(),
     };
     let mut recorders = match (options.files, options.head) {
@@ -361,6 +363,7 @@ where
                                 redaction,
                                 devices: app.state.known_devices().all().to_vec(),
                                 problems,
+                                policy: app.state.policy.clone(),
                                 pasts,
                             },
                         ),

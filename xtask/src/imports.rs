@@ -242,6 +242,7 @@ const DIAGNOSIS: &[(&str, Names)] = &[
     ("thresholds", Only(&[])),
     ("evidence", Only(&["decode"])),
     ("kind", Only(&["severity"])),
+    ("policy", Only(&["kind", "thresholds"])),
     ("finding", Only(&["decode", "kind", "severity"])),
     ("claims", Only(&["finding", "kind", "severity"])),
     ("concerns", Only(&["finding", "severity"])),

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use nkview::app::action::Action;
 use nkview::app::{App, Appearance};
+use nkview::diagnosis::Policy;
 use nkview::filter::Filter;
 use nkview::model::{Command, Event, Request, RequestId};
 use nkview::recording::{Head, Writer};
@@ -111,7 +112,10 @@ fn seeks(path: &Path) -> String {
         .unwrap();
     runtime.block_on(async {
         let opened = Instant::now();
-        let mut source = Recording::open(path).unwrap().play(100).unwrap();
+        let mut source = Recording::open(path)
+            .unwrap()
+            .play(100, Policy::default())
+            .unwrap();
         let opened = opened.elapsed().as_secs_f64();
         let mut app = App::new(
             source.session.clone(),

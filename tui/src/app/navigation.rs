@@ -95,7 +95,7 @@ impl App {
                 self.state.notify(Level::Info, text);
             }
             Outcome::ShowSilenced => {
-                self.state.silenced.clear();
+                self.state.policy.silenced.clear();
                 self.state.diagnose();
                 self.refresh();
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Thresholds};
 use crate::model::{Envelope, HostId, Moment, Session};
 use crate::traffic::Traffic;
 
@@ -15,12 +15,20 @@ pub struct Past {
     pub since: Moment,
     pub(super) traffic: Traffic,
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
+    thresholds: Thresholds,
 }
 
 impl Past {
-    /// Nothing yet; closed flows are kept as on the screen.
+    /// Nothing yet; closed flows are kept as on the screen, which also leaves out the
+    /// problems that are silenced.
     #[must_use]
-    pub fn new(session: &Session, at: Moment, since: Moment, keep_closed: bool) -> Self {
+    pub fn new(
+        session: &Session,
+        at: Moment,
+        since: Moment,
+        keep_closed: bool,
+        thresholds: Thresholds,
+    ) -> Self {
         let mut traffic = Traffic::of(&session.hosts);
         traffic.keep_closed(keep_closed);
         Self {
@@ -28,6 +36,7 @@ impl Past {
             since,
             traffic,
             diagnoses: BTreeMap::new(),
+            thresholds,
         }
     }
 
@@ -35,7 +44,10 @@ impl Past {
     pub fn apply(&mut self, envelope: &Envelope) {
         self.traffic.apply(envelope);
         let flows = &self.traffic.host(envelope.host).flows;
-        let diagnosis = self.diagnoses.entry(envelope.host).or_default();
+        let diagnosis = self
+            .diagnoses
+            .entry(envelope.host)
+            .or_insert_with(|| Diagnosis::new(self.thresholds.into()));
         diagnosis.observe(&envelope.event, flows);
     }
 }

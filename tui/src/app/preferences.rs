@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::columns::Column;
 use super::filtering::Closed;
-use crate::diagnosis::{Kind, Thresholds};
+use crate::diagnosis::Policy;
 use crate::filter::NamedFilters;
 use crate::text::Units;
 
@@ -30,10 +30,8 @@ pub struct Preferences {
     pub sort: Column,
     /// What happens to closed flows.
     pub closed: Closed,
-    /// Kinds of problems that are not reported.
-    pub silenced: Vec<Kind>,
-    /// From when on something is a problem.
-    pub thresholds: Thresholds,
+    /// By what problems are judged.
+    pub policy: Policy,
     /// The window that rates are computed over, one of those of [`Measure::ALL`](super::measure::Measure::ALL).
     pub window: Duration,
     /// Filters by name.

@@ -21,7 +21,7 @@ use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::{Known, Nodes};
-use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Severity, Thresholds};
+use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Policy, Severity};
 use crate::filter::Filter;
 use crate::flow::{Ledger, Span};
 use crate::model::{
@@ -68,10 +68,9 @@ pub struct State {
     pub problems: Vec<Finding>,
     /// Whom these are about.
     pub concerns: Concerns,
-    /// The kinds of problems that the user does not want to see.
-    pub silenced: Vec<Kind>,
-    /// From when on something is a problem.
-    pub thresholds: Thresholds,
+    /// By what problems are judged. What is silenced is judged all the same, as it may
+    /// be shown again.
+    pub policy: Policy,
     /// Where the replay is, if this is one.
     pub playback: Option<Playback>,
     /// A time that is being typed.
@@ -130,8 +129,7 @@ impl State {
             usage: None,
             problems: Vec::new(),
             concerns: Concerns::default(),
-            silenced: Vec::new(),
-            thresholds: Thresholds::default(),
+            policy: Policy::default(),
             playback: None,
             time_entry: None,
             search: Search::default(),
@@ -368,7 +366,7 @@ impl State {
     pub(super) fn apply(&mut self, envelope: &Envelope) {
         self.live.apply(envelope);
         let diagnosis = self.diagnoses.entry(envelope.host).or_insert_with(|| {
-            let mut diagnosis = Diagnosis::new(self.thresholds, Vec::new());
+            let mut diagnosis = Diagnosis::new(self.policy.thresholds.into());
             if let Some(baseline) = &self.baseline {
                 diagnosis.compare(baseline.clone());
             }
@@ -384,7 +382,7 @@ impl State {
     /// Takes over what is wrong with the host that is shown.
     pub(super) fn diagnose(&mut self) {
         let mut problems = self.findings(self.shown_diagnoses());
-        problems.retain(|finding| !self.silenced.contains(&finding.kind));
+        problems.retain(|finding| !self.policy.silenced.contains(&finding.kind));
         self.show_problems(problems);
     }
 
@@ -460,7 +458,7 @@ impl State {
 
     /// Silences a kind of problems until the end of the program.
     pub(super) fn silence(&mut self, kind: Kind) {
-        self.silenced.push(kind);
+        self.policy.silenced.push(kind);
         let mut problems = std::mem::take(&mut self.problems);
         problems.retain(|finding| finding.kind != kind);
         self.show_problems(problems);

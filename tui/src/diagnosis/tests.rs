@@ -270,7 +270,7 @@ fn the_first_rule_that_claims_a_kind_about_an_address_keeps_it() {
 #[test]
 fn a_silenced_kind_is_not_reported() {
     let mut lab = Lab::new();
-    lab.diagnosis.silenced = vec![Kind::TCP_REFUSED];
+    lab.diagnosis.policy.silenced = vec![Kind::TCP_REFUSED];
     for attempt in 0..3 {
         lab.syn(40000 + attempt, 7);
         refuse(&mut lab, 40000 + attempt, 7, 64);
@@ -386,7 +386,7 @@ fn a_cause_takes_in_its_consequences() {
 #[test]
 fn thresholds_decide_from_when_on_something_is_a_problem() {
     let mut lab = Lab::new();
-    lab.diagnosis.thresholds.refused_attempts = 5;
+    lab.diagnosis.policy.thresholds.refused_attempts = 5;
     for attempt in 0..5 {
         assert_eq!(lab.kinds(), Vec::<&str>::new());
         lab.syn(40000 + attempt, 7);

@@ -7,6 +7,7 @@ use probe_common::Direction;
 use super::Sink;
 use super::selection::{Selection, Selector};
 use super::slots::Slots;
+use crate::diagnosis::Policy;
 use crate::filter::Filter;
 use crate::model::{Envelope, Event, HostId, Interval, Packet};
 
@@ -22,11 +23,12 @@ pub struct Narrowed<S> {
 }
 
 impl<S: Sink> Narrowed<S> {
-    /// Puts a filter before a format.
-    pub fn new(sink: S, filter: Filter) -> Self {
+    /// Puts a filter before a format. What it asks of problems is judged by this policy.
+    pub fn new(sink: S, filter: Filter, policy: Policy) -> Self {
         let selection = Selection {
             filter,
             packets: true,
+            policy,
             ..Selection::default()
         };
         Self {

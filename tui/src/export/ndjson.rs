@@ -77,7 +77,7 @@ use super::distinct::{Distinct, FlowsSeen};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
-use crate::diagnosis::{Diagnosis, Kind, Thresholds};
+use crate::diagnosis::Diagnosis;
 use crate::model::{
     Device, Envelope, Event, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
     WallClock, Watch,
@@ -173,13 +173,11 @@ impl<W: Write + Send> Sink for Ndjson<W> {
 impl<W: Write> Ndjson<W> {
     /// Nothing is written before the first event.
     pub fn new(session: Session, writer: W, selection: Selection) -> Self {
-        let mut selector = Selector::new(selection);
-        selector.diagnose(Thresholds::default(), Vec::new());
         Self {
             clock: session.wall_clock(),
             session,
             writer: BufWriter::with_capacity(1 << 16, writer),
-            selector,
+            selector: Selector::new(selection).diagnosing(),
             has_started: false,
             devices: Vec::new(),
             slots: Slots::default(),
@@ -188,13 +186,6 @@ impl<W: Write> Ndjson<W> {
             distinct: Distinct::default(),
             written: HashMap::new(),
         }
-    }
-
-    /// Judges by these thresholds, and writes no problems of these kinds.
-    #[must_use]
-    pub fn judging(mut self, thresholds: Thresholds, silenced: Vec<Kind>) -> Self {
-        self.selector.diagnose(thresholds, silenced);
-        self
     }
 
     /// Writes what has become a problem, or has ceased to be one, since the last

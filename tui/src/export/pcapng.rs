@@ -16,7 +16,7 @@ use probe_common::{LinkLayer, Reason, SNAPSHOT};
 use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
-use crate::diagnosis::{Concerns, Kind, Thresholds};
+use crate::diagnosis::Concerns;
 use crate::model::signal::Owner;
 use crate::model::{
     Container, Envelope, Event, HostId, Interval, LocalEnd, Packet, Session, Totals, WallClock,
@@ -101,26 +101,17 @@ struct Device {
 }
 
 impl<W: Write> Pcapng<W> {
-    /// Writes the head of the file at once, so that a reader knows what it is. Comments
-    /// judge by these thresholds and say nothing of problems of these kinds.
+    /// Writes the head of the file at once, so that a reader knows what it is.
     ///
     /// # Errors
     /// The writer's.
-    pub fn new(
-        session: &Session,
-        writer: W,
-        selection: Selection,
-        (thresholds, silenced): (Thresholds, Vec<Kind>),
-    ) -> io::Result<Self> {
+    pub fn new(session: &Session, writer: W, selection: Selection) -> io::Result<Self> {
         let mut sink = Self {
             writer: BufWriter::with_capacity(1 << 16, writer),
             started: session.started,
             clock: session.wall_clock(),
-            selector: {
-                let mut selector = Selector::new(selection);
-                selector.diagnose(thresholds, silenced);
-                selector
-            },
+            // Comments are about problems.
+            selector: Selector::new(selection).diagnosing(),
             slots: Slots::default(),
             devices: Vec::new(),
             interfaces: BTreeMap::new(),

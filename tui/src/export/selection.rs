@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use probe_common::{Direction, FlowKey};
 
 use crate::about::Known;
-use crate::diagnosis::{Concerns, Diagnosis, Kind, Thresholds};
+use crate::diagnosis::{Concerns, Diagnosis, Policy};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable};
 use crate::model::signal::Owner;
@@ -28,6 +28,8 @@ pub struct Selection {
     /// How many packets are still to be written, or flows where no packets are;
     /// all when there is no number.
     pub remaining: Option<u64>,
+    /// By what the packets are diagnosed, where they are.
+    pub policy: Policy,
 }
 
 impl Default for Selection {
@@ -37,6 +39,7 @@ impl Default for Selection {
             flows: true,
             packets: false,
             remaining: None,
+            policy: Policy::default(),
         }
     }
 }
@@ -48,8 +51,6 @@ pub struct Selector {
     traffic: Traffic,
     /// Whether packets are diagnosed.
     diagnoses: bool,
-    thresholds: Thresholds,
-    silenced: Vec<Kind>,
     hosts: BTreeMap<HostId, Diagnosed>,
 }
 
@@ -68,18 +69,15 @@ impl Selector {
             diagnoses: selection.filter.needs_diagnosis(),
             selection,
             traffic: Traffic::default(),
-            thresholds: Thresholds::default(),
-            silenced: Vec::new(),
             hosts: BTreeMap::new(),
         }
     }
 
-    /// Diagnoses the packets in any case by these thresholds, and leaves out problems of
-    /// these kinds.
-    pub fn diagnose(&mut self, thresholds: Thresholds, silenced: Vec<Kind>) {
+    /// Diagnoses the packets also where the filter does not ask for it.
+    #[must_use]
+    pub const fn diagnosing(mut self) -> Self {
         self.diagnoses = true;
-        self.thresholds = thresholds;
-        self.silenced = silenced;
+        self
     }
 
     /// Takes in an event, before it is asked about what is in it.
@@ -91,9 +89,8 @@ impl Selector {
         if !self.diagnoses {
             return;
         }
-        let (thresholds, silenced) = (self.thresholds, &self.silenced);
         let known = self.hosts.entry(*host).or_insert_with(|| Diagnosed {
-            diagnosis: Diagnosis::new(thresholds, silenced.clone()),
+            diagnosis: Diagnosis::new(self.selection.policy.clone()),
             concerns: Concerns::default(),
         });
         let Diagnosed {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::track::{Timed, Track};
-use crate::diagnosis::{Diagnosis, Severity};
+use crate::diagnosis::{Diagnosis, Policy, Severity};
 use crate::model::{Event, HostId, Mark, MarkKind, Moment};
 use crate::traffic::Traffic;
 
@@ -14,8 +14,11 @@ use crate::traffic::Traffic;
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Searches a recording, until the end or until nobody wants to know any more.
-pub fn search(track: &Track, found: &mpsc::Sender<Event>) {
-    let mut search = Search::default();
+pub fn search(track: &Track, policy: Policy, found: &mpsc::Sender<Event>) {
+    let mut search = Search {
+        policy,
+        ..Search::default()
+    };
     let mut reported = Instant::now();
     track.read(None, |item| {
         search.take(&item);
@@ -31,6 +34,7 @@ pub fn search(track: &Track, found: &mpsc::Sender<Event>) {
 
 #[derive(Default)]
 struct Search {
+    policy: Policy,
     traffic: Traffic,
     diagnoses: BTreeMap<HostId, Diagnosis>,
     /// The findings so far, by host, id and begin.
@@ -44,7 +48,10 @@ impl Search {
         self.until = self.until.max(*now);
         self.traffic.apply(envelope);
         let host = envelope.host;
-        let diagnosis = self.diagnoses.entry(host).or_default();
+        let diagnosis = self
+            .diagnoses
+            .entry(host)
+            .or_insert_with(|| Diagnosis::new(self.policy.clone()));
         diagnosis.observe(&envelope.event, &self.traffic.host(host).flows);
         match &envelope.event {
             Event::Interval(_) => {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::clock::Clock;
 use super::marks;
 use super::track::{Indices, Places, Timed, Track, sender};
+use crate::diagnosis::Policy;
 use crate::model::{Command, Envelope, Event, Moment, Playback, Reply, Request};
 use crate::source::Producer;
 
@@ -45,7 +46,7 @@ impl Player {
     ///
     /// # Errors
     /// When the recording cannot be read, or no thread be started.
-    pub fn new(track: Track, speed: u32) -> anyhow::Result<Self> {
+    pub fn new(track: Track, speed: u32, policy: Policy) -> anyhow::Result<Self> {
         let track = Arc::new(track);
         let indices = track.indices().context("cannot read the recording")?;
         let begin = indices.begin();
@@ -55,7 +56,7 @@ impl Player {
         thread("marks", move || {
             // The replay itself comes first.
             let _ = rustix::process::nice(10);
-            marks::search(&searched, &found);
+            marks::search(&searched, policy, &found);
         })?;
         let mut player = Self {
             track,

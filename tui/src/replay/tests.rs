@@ -3,7 +3,7 @@ use std::io::Write;
 use tokio::time::Instant;
 
 use super::*;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Kind, Policy};
 use crate::model::{Command, Envelope, HostId, Level, Mark, MarkKind, Notice, Playback, RequestId};
 use crate::recording::Writer;
 use crate::synthetic::{self, Synthetic};
@@ -95,7 +95,7 @@ async fn the_speed_is_that_of_the_recording_or_a_multiple() {
     for speed in [100, 400] {
         let events = Synthetic::new(3, 5).story(41);
         let start = Instant::now();
-        let mut source = recording(&events).play(speed).unwrap();
+        let mut source = recording(&events).play(speed, Policy::default()).unwrap();
         let mut played = Vec::new();
         let end = loop {
             let envelope = source.events.recv().await.unwrap();
@@ -115,7 +115,7 @@ async fn the_speed_is_that_of_the_recording_or_a_multiple() {
 #[tokio::test]
 async fn a_moment_is_as_it_was_when_it_was_played() {
     let events = Synthetic::new(3, 20).story(200);
-    let mut source = recording(&events).play(100).unwrap();
+    let mut source = recording(&events).play(100, Policy::default()).unwrap();
     ask(&source, Command::Play(false)).await;
     let mut seen = Vec::new();
     for second in [150, 20, 21, 90, 200, 1] {
@@ -138,22 +138,36 @@ async fn the_marks_are_the_notices_and_where_findings_begin() {
         level: Level::Warning,
         text: "The device eth1 is gone.".to_owned(),
     };
-    events.push(Event::Notice(notice).into());
-    let mut source = recording(&events).play(100).unwrap();
-    let mut marks = Vec::new();
-    loop {
-        if let Event::Marks { new, until } = source.events.recv().await.unwrap().event {
-            marks.extend(new);
-            if until == Duration::from_secs(30) {
-                break;
-            }
-        }
-    }
+    // Behind the interval of then: the last event has to be one that ends the search.
+    events.insert(35, Event::Notice(notice).into());
+    let all = marks(&events, Policy::default()).await;
     let notice = Mark {
         at: Duration::from_secs(17),
         kind: MarkKind::Notice,
     };
-    assert!(marks.contains(&notice), "{marks:?}");
+    assert!(all.contains(&notice), "{all:?}");
+    assert!(all.len() > 1, "{all:?}");
+    let nothing = Policy {
+        silenced: Kind::all().collect(),
+        ..Policy::default()
+    };
+    assert_eq!(marks(&events, nothing).await, [notice]);
+}
+
+/// The marks of a recording, none of which come behind its last interval.
+async fn marks(events: &[Envelope], policy: Policy) -> Vec<Mark> {
+    let moments = events.iter().filter_map(|it| it.event.moment());
+    let end = moments.max().unwrap();
+    let mut source = recording(events).play(100, policy).unwrap();
+    let mut marks = Vec::new();
+    loop {
+        if let Event::Marks { new, until } = source.events.recv().await.unwrap().event {
+            marks.extend(new);
+            if until == end {
+                return marks;
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -164,7 +178,7 @@ async fn requests_of_live_sources_are_refused_while_an_event_waits() {
         panic!("no interval");
     };
     last.at = Duration::from_secs(1_000_000);
-    let mut source = recording(&events).play(100).unwrap();
+    let mut source = recording(&events).play(100, Policy::default()).unwrap();
     ask(&source, Command::Measure(true)).await;
     let reply = loop {
         if let Event::Reply(reply) = source.events.recv().await.unwrap().event {
@@ -266,7 +280,10 @@ async fn a_moment_of_several_is_as_it_was_when_they_were_played() {
     ];
     let whole = Recording::open_all(&files).unwrap().start(None);
     let events = all(&mut whole.unwrap()).await;
-    let mut source = Recording::open_all(&files).unwrap().play(100).unwrap();
+    let mut source = Recording::open_all(&files)
+        .unwrap()
+        .play(100, Policy::default())
+        .unwrap();
     ask(&source, Command::Play(false)).await;
     let mut seen = Vec::new();
     for second in [240, 20, 90, 51, 249] {

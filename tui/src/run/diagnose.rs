@@ -54,7 +54,7 @@ pub async fn diagnose(
         tracing::warn!("{notice}");
         progress(&notice);
     }
-    let (thresholds, silenced) = (config.thresholds()?, config.silenced()?);
+    let policy = config.policy()?;
     let mut narrowed = Narrowed::new(args.filter.resolve(&config.named_filters())?);
     let options = Options {
         devices: args.devices.clone(),
@@ -76,7 +76,7 @@ pub async fn diagnose(
     let mut traffic = Traffic::default();
     // Problems come up when their flows may have closed already.
     traffic.keep_closed(!narrowed.filter.is_everything());
-    let mut diagnosis = Diagnosis::new(thresholds, silenced);
+    let mut diagnosis = Diagnosis::new(policy);
     if let Some(baseline) = baseline {
         diagnosis.compare(baseline);
     }

@@ -222,7 +222,7 @@ pub async fn record(
     }
     // It asks for the names that there were.
     if !filter.is_everything() {
-        sink = Box::new(Narrowed::new(sink, filter));
+        sink = Box::new(Narrowed::new(sink, filter, config.policy()?));
     }
     let (queue, output) =
         Output::start(sink, WAITING).context("cannot start a thread for the file")?;

@@ -30,8 +30,9 @@ pub async fn show(
 ) -> anyhow::Result<()> {
     // The command line takes speeds from 0.01 to 1000.
     let speed = (speed * 100.0).round() as u32;
+    let policy = user.config.policy()?;
     let start = async move |_: &mut Signals| -> anyhow::Result<Option<Source>> {
-        recording.play(speed).map(Some)
+        recording.play(speed, policy).map(Some)
     };
     // All of it is in the file.
     screen::present(start, args, None, user, signals).await

@@ -22,7 +22,7 @@ use crate::source::Source;
 /// What is known of the user, from files that only privileges that are given up
 /// later may open.
 pub struct User {
-    config: Config,
+    pub config: Config,
     /// Why the configuration could not be read.
     notice: Option<String>,
     own: Option<OwnSession>,

@@ -16,8 +16,10 @@ use tokio::time::{interval, timeout};
 use super::options;
 use super::signals::Signals;
 use super::start::{finish, open};
+use super::variable;
 use super::writing::WAITING;
 use crate::cli::ServeArgs;
+use crate::config::Config;
 use crate::diagnosis::Diagnosis;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
 use crate::model::{Envelope, Event};
@@ -51,6 +53,11 @@ pub async fn serve(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
+    let (config, notice) = Config::load(variable)?;
+    if let Some(notice) = notice {
+        eprintln!("nkview: {notice}");
+    }
+    let policy = config.policy()?;
     // Before anything is attached: an address in use is the commonest mistake.
     let (ask, mut questions) = mpsc::channel::<Question>(AT_ONCE);
     let listens = listen(&args, &ask).await?;
@@ -75,7 +82,7 @@ pub async fn serve(
     } = source;
     let mut metrics = Metrics::new(&session);
     let mut traffic = Traffic::default();
-    let mut diagnosis = Diagnosis::default();
+    let mut diagnosis = Diagnosis::new(policy);
     let mut write = interval(TEXT_FILE);
     let mut reason = None;
     let mut is_over = false;

@@ -19,7 +19,6 @@ use super::variable;
 use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::{FormatArgs, StreamArgs};
 use crate::config::Config;
-use crate::diagnosis::{Kind, Thresholds};
 use crate::export::{
     Limits, Narrowed, Ndjson, Output, Pcapng, Recorder, Redacted, Selection, Sink, Stdout, Text,
     Top, is_stuck, reader_gone, redacted_head,
@@ -69,13 +68,13 @@ pub async fn stream(
         },
         packets: args.output.packets || format.text || format.pcapng,
         remaining: args.output.count,
+        policy: config.policy()?,
     };
     // A recording has a time of its own.
     let duration = args.output.duration.filter(|_| is_live);
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
     }
-    let judgment = (config.thresholds()?, config.silenced()?);
     let options = Options {
         devices: args.devices,
         // From its first line on all is counted.
@@ -99,18 +98,19 @@ pub async fn stream(
     let sink = match redaction {
         Some(redaction) => {
             let filter = std::mem::replace(&mut selection.filter, Filter::everything());
+            let policy = selection.policy.clone();
             let head = redacted_head(&head, &redaction);
-            sink(head, selection, format, judgment).map(|sink| -> Box<dyn Sink> {
+            sink(head, selection, format).map(|sink| -> Box<dyn Sink> {
                 let sink = Redacted::new(sink, redaction);
                 if filter.is_everything() {
                     Box::new(sink)
                 } else {
                     // It asks for the names that there were.
-                    Box::new(Narrowed::new(sink, filter))
+                    Box::new(Narrowed::new(sink, filter, policy))
                 }
             })
         }
-        None => sink(head, selection, format, judgment),
+        None => sink(head, selection, format),
     };
     let sink = sink.context("cannot write to stdout")?;
     let (queue, output) =
@@ -157,29 +157,19 @@ async fn give_up_reading() {
 }
 
 /// The format that was asked for.
-fn sink(
-    head: Head,
-    selection: Selection,
-    format: FormatArgs,
-    (thresholds, silenced): (Thresholds, Vec<Kind>),
-) -> io::Result<Box<dyn Sink>> {
+fn sink(head: Head, selection: Selection, format: FormatArgs) -> io::Result<Box<dyn Sink>> {
     let zone = TimeZone::system();
     let session = head.session.clone();
     Ok(if format.text {
         Box::new(Text::new(&session, Stdout, selection, zone))
     } else if format.pcapng {
-        Box::new(Pcapng::new(
-            &session,
-            Stdout,
-            selection,
-            (thresholds, silenced),
-        )?)
+        Box::new(Pcapng::new(&session, Stdout, selection)?)
     } else if format.wire {
         Box::new(Recorder::new(BufWriter::new(Stdout), head, Limits::NONE)?)
     } else if let Some(rows) = format.top {
         Box::new(Top::new(&session, Stdout, selection, zone, rows as usize))
     } else {
-        Box::new(Ndjson::new(session, Stdout, selection).judging(thresholds, silenced))
+        Box::new(Ndjson::new(session, Stdout, selection))
     })
 }
 

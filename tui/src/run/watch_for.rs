@@ -119,7 +119,8 @@ pub async fn watch_for(
         stop,
         ..
     } = source;
-    let mut diagnosis = Diagnosis::default();
+    // What is silenced elsewhere is asked for here.
+    let mut diagnosis = Diagnosis::new(config.policy()?.thresholds.into());
     if let Some(baseline) = baseline {
         diagnosis.compare(baseline);
     }

@@ -13,7 +13,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Policy};
 use crate::export::{Limits, Pcapng, Recorder, Redacted, Selection, Sink};
 use crate::files::Files;
 use crate::listing;
@@ -39,6 +39,8 @@ pub(super) struct Contents {
     pub devices: Vec<Device>,
     /// The problems, in words.
     pub problems: String,
+    /// By what they are judged.
+    pub policy: Policy,
     /// What is remembered: two of the files are written twice, first to learn their
     /// size, and problems are found anew under other names.
     pub pasts: [Past; 5],
@@ -102,12 +104,13 @@ fn write(to: impl Write + Send, name: &str, contents: Contents, doctor: &str) ->
         mut redaction,
         mut devices,
         mut problems,
+        policy,
         pasts: [recording, recording_again, packets, packets_again, past],
     } = contents;
     let is_redacted = redaction.is_some();
     if let Some(redaction) = &mut redaction {
         devices = redaction.devices(devices);
-        problems = find(past, redaction.clone())?;
+        problems = find(past, redaction.clone(), &policy)?;
     }
     let gz = GzEncoder::new(to, Compression::default());
     let mut archive = Archive {
@@ -137,9 +140,15 @@ fn write(to: impl Write + Send, name: &str, contents: Contents, doctor: &str) ->
         archive.tar.get_mut(),
     )?;
     archive.end(size)?;
-    let size = counted(|to| write_packets(packets, &head, redaction.clone(), to))?;
+    let size = counted(|to| write_packets(packets, &head, redaction.clone(), policy.clone(), to))?;
     archive.start("packets.pcapng", size)?;
-    write_packets(packets_again, &head, redaction, archive.tar.get_mut())?;
+    write_packets(
+        packets_again,
+        &head,
+        redaction,
+        policy,
+        archive.tar.get_mut(),
+    )?;
     archive.end(size)?;
     archive.tar.into_inner()?.finish()?.flush()
 }
@@ -217,17 +226,15 @@ fn write_packets(
     past: Past,
     head: &Head,
     redaction: Option<Redaction>,
+    policy: Policy,
     to: impl Write + Send,
 ) -> io::Result<()> {
     let selection = Selection {
         packets: true,
+        policy,
         ..Selection::default()
     };
-    feed(
-        past,
-        redaction,
-        Pcapng::new(&head.session, to, selection, Default::default())?,
-    )
+    feed(past, redaction, Pcapng::new(&head.session, to, selection)?)
 }
 
 /// Lets a format write what is remembered, without payload.
@@ -251,7 +258,7 @@ fn feed(mut past: Past, redaction: Option<Redaction>, sink: impl Sink) -> io::Re
 }
 
 /// What was wrong, by other names than it was.
-fn find(mut past: Past, mut redaction: Redaction) -> io::Result<String> {
+fn find(mut past: Past, mut redaction: Redaction, policy: &Policy) -> io::Result<String> {
     let mut traffic = Traffic::default();
     let mut diagnoses: BTreeMap<HostId, Diagnosis> = BTreeMap::new();
     while let Some(item) = past.reader.next_item()? {
@@ -259,7 +266,9 @@ fn find(mut past: Past, mut redaction: Redaction) -> io::Result<String> {
             let envelope = redaction.envelope(envelope);
             traffic.apply(&envelope);
             let flows = &traffic.host(envelope.host).flows;
-            let diagnosis = diagnoses.entry(envelope.host).or_default();
+            let diagnosis = diagnoses
+                .entry(envelope.host)
+                .or_insert_with(|| Diagnosis::new(policy.clone()));
             diagnosis.observe(&envelope.event, flows);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use crate::app::past::Past;
+use crate::diagnosis::Thresholds;
 use crate::model::{Envelope, Event, Moment};
 use crate::recording::{self, Head, History, Item, LOOK_BACK, READ_BACK};
 
@@ -19,6 +20,7 @@ const WAITING: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Recall {
     memory: Option<Memory>,
+    thresholds: Thresholds,
     /// What was asked for last, and is not being found out yet.
     wanted: Option<(Moment, bool)>,
     running: Option<JoinHandle<Past>>,
@@ -31,11 +33,11 @@ struct Memory {
 }
 
 impl Recall {
-    /// Remembers up to this many bytes.
+    /// Remembers up to this many bytes. Problems are judged by these thresholds.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn new(head: Head, bytes: u64) -> anyhow::Result<Self> {
+    pub(super) fn new(head: Head, bytes: u64, thresholds: Thresholds) -> anyhow::Result<Self> {
         let history = Arc::new(Mutex::new(History::new(head, bytes)?));
         let (events, waiting) = sync_channel::<Envelope>(WAITING);
         let written = Arc::clone(&history);
@@ -51,6 +53,7 @@ impl Recall {
             })?;
         Ok(Self {
             memory: Some(Memory { history, events }),
+            thresholds,
             ..Self::default()
         })
     }
@@ -93,8 +96,9 @@ impl Recall {
             return;
         };
         let history = Arc::clone(&memory.history);
+        let thresholds = self.thresholds;
         self.running = Some(tokio::task::spawn_blocking(move || {
-            find(&history, at, keep_closed)
+            find(&history, at, keep_closed, thresholds)
         }));
     }
 
@@ -115,13 +119,13 @@ impl Recall {
 }
 
 /// What was known at a moment.
-fn find(history: &Mutex<History>, at: Moment, keep_closed: bool) -> Past {
+fn find(history: &Mutex<History>, at: Moment, keep_closed: bool, thresholds: Thresholds) -> Past {
     let history = history.lock().unwrap_or_else(PoisonError::into_inner);
     let mut read = history.before(at, READ_BACK, LOOK_BACK);
     // Others go on remembering.
     drop(history);
     let session = &read.reader.head().session;
-    let mut past = Past::new(session, at, read.since, keep_closed);
+    let mut past = Past::new(session, at, read.since, keep_closed, thresholds);
     // Memory can be read.
     while let Ok(Some(item)) = read.reader.next_item() {
         if let Item::Event(envelope) = item {

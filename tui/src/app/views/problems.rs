@@ -141,7 +141,7 @@ impl View for ProblemsView {
                 Some(finding) => Outcome::Silence(finding.kind),
                 None => Outcome::Say(NONE_SELECTED),
             },
-            Action::ShowSilenced if state.silenced.is_empty() => {
+            Action::ShowSilenced if state.policy.silenced.is_empty() => {
                 Outcome::Say("No problems are silenced.")
             }
             Action::ShowSilenced => Outcome::ShowSilenced,

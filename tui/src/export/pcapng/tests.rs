@@ -63,7 +63,7 @@ fn file(events: Vec<Event>, lost: u64) -> Vec<u8> {
         packets: true,
         ..Selection::default()
     };
-    let mut sink = Pcapng::new(&session(), &mut output, selection, Default::default()).unwrap();
+    let mut sink = Pcapng::new(&session(), &mut output, selection).unwrap();
     for event in events {
         sink.lost(lost).unwrap();
         sink.event(&event.into()).unwrap();

@@ -26,6 +26,7 @@ fn a_bundle_has_all_files_and_its_recording_is_what_was_remembered() {
         redaction: None,
         devices: synthetic::devices(),
         problems: "error: nothing works\n".to_owned(),
+        policy: Policy::default(),
         pasts: std::array::from_fn(|_| history.all()),
     };
     let mut bytes = Vec::new();
@@ -90,6 +91,7 @@ fn a_redacted_bundle_has_neither_names_nor_addresses() {
         redaction: Some(redaction),
         devices: synthetic::devices(),
         problems: "error: 203.0.113.9 does not answer\n".to_owned(),
+        policy: Policy::default(),
         pasts: std::array::from_fn(|_| history.all()),
     };
     let mut bytes = Vec::new();

@@ -36,7 +36,7 @@ fn shown(app: &App) -> String {
 #[tokio::test]
 async fn an_earlier_moment_is_as_it_was_while_counting_goes_on() {
     let events = Synthetic::new(3, 20).story(120);
-    let mut recall = Recall::new(head(), 64 << 20).unwrap();
+    let mut recall = Recall::new(head(), 64 << 20, Thresholds::default()).unwrap();
     let mut live = app();
     let mut after_40 = app();
     for event in &events {

@@ -21,7 +21,7 @@ const FACT: usize = 15;
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &ProblemsView, mut area: Rect) {
-    if state.problems.is_empty() && state.silenced.is_empty() {
+    if state.problems.is_empty() && state.policy.silenced.is_empty() {
         return nothing(canvas, state, area);
     }
     let place = line(&mut area);
@@ -94,8 +94,13 @@ fn about(canvas: &mut Canvas<'_>, state: &State, place: Rect) {
     if past > 0 {
         parts.push(format!("{} past", format::grouped(past as u64)));
     }
-    if !state.silenced.is_empty() {
-        let kinds: Vec<&str> = state.silenced.iter().map(|kind| kind.slug()).collect();
+    if !state.policy.silenced.is_empty() {
+        let kinds: Vec<&str> = state
+            .policy
+            .silenced
+            .iter()
+            .map(|kind| kind.slug())
+            .collect();
         parts.push(format!("silenced: {}", kinds.join(", ")));
     }
     let style = canvas.palette.dim;
