@@ -82,6 +82,9 @@ pub async fn stream(
         create: options::pair(args.pair),
         ..options::live(&args.probe, &args.events)
     };
+    // A copy of a recording is of whatever that is of.
+    let copied = recording.as_ref().filter(|_| format.wire);
+    let copied = copied.map(|recording| recording.head().clone());
     let source = open(recording, args.output.duration, options, &mut signals).await?;
     let Some(source) = source else {
         return Ok(());
@@ -94,7 +97,7 @@ pub async fn stream(
         stop,
         ..
     } = source;
-    let head = record::head(session);
+    let head = copied.unwrap_or_else(|| record::head(session));
     let sink = match redaction {
         Some(redaction) => {
             let filter = std::mem::replace(&mut selection.filter, Filter::everything());
