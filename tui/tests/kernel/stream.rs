@@ -43,11 +43,14 @@ pub const NKVIEW: &str = env!("CARGO_BIN_EXE_nkview");
 /// A running stream, and what it has said. Dropping it kills it.
 pub struct Stream {
     child: Child,
-    lines: Receiver<Value>,
+    lines: Receiver<String>,
     said: Vec<Value>,
     /// Held by whoever wants nothing to be read.
     gate: Arc<Mutex<()>>,
 }
+
+/// Bytes of a pipe that takes all lines of an interval at once.
+const ROOMY: usize = 1 << 20;
 
 impl Stream {
     /// Starts it in a namespace and waits until it counts.
@@ -77,9 +80,7 @@ impl Stream {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = namespace.enter(|| command.spawn().unwrap());
         let output = child.stdout.take().unwrap();
-        if let Some(size) = pipe {
-            fcntl_setpipe_size(&output, size).unwrap();
-        }
+        fcntl_setpipe_size(&output, pipe.unwrap_or(ROOMY)).unwrap();
         let output = BufReader::new(output);
         let (sender, lines) = mpsc::channel();
         let gate = Arc::new(Mutex::new(()));
@@ -87,8 +88,8 @@ impl Stream {
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 drop(is_open.lock());
-                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                // The test may know enough.
+                // Taken as fast as possible, or on a slow machine nkview would give
+                // up writing. The test may know enough.
                 let _ = sender.send(line);
             }
         });
@@ -112,6 +113,7 @@ impl Stream {
                 let _ = stderr.map(|mut stderr| stderr.read_to_string(&mut errors));
                 panic!("waited in vain for {what}: {errors}");
             };
+            let line = parsed(line);
             self.said.push(line.clone());
             if is_wanted(&line) {
                 return line;
@@ -127,7 +129,7 @@ impl Stream {
     /// A line that is wanted, among those that were said by now.
     pub fn poll(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let new = self.said.len();
-        self.said.extend(self.lines.try_iter());
+        self.said.extend(self.lines.try_iter().map(parsed));
         self.said[new..]
             .iter()
             .find(|line| is_wanted(line))
@@ -137,7 +139,7 @@ impl Stream {
     /// Sends a signal, and returns all that was said until the end.
     pub fn end(mut self, signal: Signal) -> Report {
         kill_process(self.pid(), signal).unwrap();
-        self.said.extend(self.lines.iter());
+        self.said.extend(self.lines.iter().map(parsed));
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status} after {signal:?}");
         Report::new(std::mem::take(&mut self.said))
@@ -158,6 +160,11 @@ impl Stream {
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
+}
+
+/// A line of JSON, or the text that is none.
+fn parsed(line: String) -> Value {
+    serde_json::from_str(&line).unwrap_or(Value::String(line))
 }
 
 impl Drop for Stream {

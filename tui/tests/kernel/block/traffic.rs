@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{process, thread};
 
 use nkview::model::{BlockRule, Command, Event, LocalEnd, Request, RequestId};
@@ -310,8 +310,11 @@ async fn count(lab: &Lab) -> [Sums; 2] {
     let mut has_begun = false;
     let mut has_fate = lab.layout().kind == Kind::Veth;
     let mut has_sent = false;
+    // Intervals of before may still be waiting when all has been sent; two more show
+    // that nothing is counted twice.
     let mut intervals = 0;
-    while intervals < 3 {
+    let deadline = Instant::now() + wait::PATIENCE;
+    while intervals < 2 && Instant::now() < deadline {
         let envelope = source.events.recv().await.unwrap();
         match envelope.event {
             Event::Reply(reply) if reply.id == id => {
@@ -339,7 +342,7 @@ async fn count(lab: &Lab) -> [Sums; 2] {
                             pairs.send(true);
                         }
                     });
-                } else if has_sent {
+                } else if sums.iter().all(|side| side.blocked >= PACKETS) {
                     intervals += 1;
                 }
             }
