@@ -142,6 +142,8 @@ pub enum Action {
     Fold,
     /// Show the flow of the selected packet.
     PacketFlow,
+    /// Mark the selected flow, or take the mark away.
+    MarkFlow,
     /// Show the packets of the selected flow.
     FlowPackets,
     /// Show the flows of the selected device.

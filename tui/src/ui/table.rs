@@ -205,24 +205,34 @@ pub fn draw<C, I>(
     }
 }
 
-/// Marks the rows of a table that a problem concerns, at their left edge, by a
-/// sign and a colour. The selected row has its own mark there.
-pub fn marks<I: Copy + PartialEq>(
+/// Draws a sign at the left edge of rows, a cell wide.
+pub fn signs<I: Copy + PartialEq>(
     canvas: &mut Canvas<'_>,
     mut area: Rect,
     list: &List<I>,
-    problem: impl Fn(I) -> Option<Severity>,
+    sign: impl Fn(&Canvas<'_>, I) -> Option<(&'static str, Style)>,
 ) {
     let _titles = line(&mut area);
     for row in list.visible(usize::from(area.height)) {
         let place = line(&mut area);
-        if list.selected() != Some(*row)
-            && let Some(severity) = problem(*row)
-        {
-            let (mark, style) = canvas.severity(severity);
-            canvas.text(place, mark, style);
+        if let Some((sign, style)) = sign(canvas, *row) {
+            canvas.text(place, sign, style);
         }
     }
+}
+
+/// Marks the rows of a table that a problem concerns, at their left edge, by a
+/// sign and a colour. The selected row has its own mark there.
+pub fn marks<I: Copy + PartialEq>(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    list: &List<I>,
+    problem: impl Fn(I) -> Option<Severity>,
+) {
+    signs(canvas, area, list, |canvas, row| {
+        let severity = problem(row).filter(|_| list.selected() != Some(row))?;
+        Some(canvas.severity(severity))
+    });
 }
 
 fn titles<C: Copy + PartialEq, I>(

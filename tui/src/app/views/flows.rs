@@ -22,6 +22,9 @@ use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
 use crate::model::{KeyFields, Moment};
 
+#[cfg(test)]
+mod tests;
+
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "detail", "Open or close the details of the selected flow"),
@@ -29,6 +32,7 @@ const KEYS: &[Row] = &[
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
     row("Left", "cell-left", Action::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
     row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("m", "mark-flow", Action::MarkFlow, "", "Mark the selected flow: it stays on top, also when it has ended; again: unmark"),
     row("f", "flow-packets", Action::FlowPackets, "", "Show the captured packets of the selected flow"),
     row("C", "columns", Action::Columns, "columns", "Choose the columns and their order"),
 ];
@@ -46,6 +50,8 @@ pub struct FlowsView {
     /// The selected flow as it was last, so that it can be read when it has left the
     /// table.
     kept: Option<Flow>,
+    /// The marked flows in the order of their marks, each as it was last.
+    marked: Vec<Flow>,
     /// The selection.
     pub list: List<FlowKey>,
     /// The columns.
@@ -69,6 +75,7 @@ impl Default for FlowsView {
             sorted: Moment::ZERO,
             known: Moment::ZERO,
             kept: None,
+            marked: Vec::new(),
             list: List::default(),
             columns: Columns::default(),
             order: Order::by(Column::Graph),
@@ -79,6 +86,9 @@ impl Default for FlowsView {
         }
     }
 }
+
+/// Flows that can be marked.
+const MARKS: usize = 32;
 
 impl FlowsView {
     /// Recomputes the rows and sorts them.
@@ -91,30 +101,76 @@ impl FlowsView {
         self.settle(rows, flows, criteria);
     }
 
-    /// Takes over the rows. A selected flow that has left the table keeps its own.
+    /// Takes over the rows, the marked flows first. A selected or marked flow that has
+    /// left the table keeps its own.
     fn settle(&mut self, mut rows: Vec<FlowKey>, flows: &FlowTable, criteria: Criteria<'_>) {
+        for marked in &mut self.marked {
+            if let Some(flow) = flows.get(&marked.key) {
+                marked.clone_from(flow);
+            }
+        }
         self.keep_selected(flows);
         if let Some(ended) = self.kept.as_ref().filter(|it| flows.get(&it.key).is_none())
             && Criteria::has_row(ended, criteria.shows(ended))
         {
             rows.insert(self.list.place().min(rows.len()), ended.key);
         }
+        if self.has_marks() {
+            rows.retain(|key| !self.is_marked(key));
+            let marked = self.marked.iter();
+            let marked = marked.filter(|flow| Criteria::has_row(flow, criteria.shows(flow)));
+            rows.splice(..0, marked.map(|flow| flow.key));
+        }
         self.list.settle(rows);
+    }
+
+    /// Whether some flow is marked.
+    #[must_use]
+    pub const fn has_marks(&self) -> bool {
+        !self.marked.is_empty()
+    }
+
+    /// Whether this flow is marked.
+    #[must_use]
+    pub fn is_marked(&self, key: &FlowKey) -> bool {
+        self.marked.iter().any(|marked| marked.key == *key)
+    }
+
+    /// Marks the selected flow, or takes its mark away.
+    fn mark(&mut self, state: &State) -> Outcome {
+        let Some(flow) = self.selected(state).cloned() else {
+            return Outcome::Say("Select a flow first (arrow keys).");
+        };
+        let place = self.marked.iter().position(|it| it.key == flow.key);
+        match place {
+            Some(place) => {
+                self.marked.remove(place);
+                self.kept = Some(flow);
+            }
+            None if self.marked.len() < MARKS => self.marked.push(flow),
+            None => return Outcome::Say("32 flows are marked, which is the most; unmark one."),
+        }
+        self.refresh(state);
+        Outcome::Done
     }
 
     fn keep_selected(&mut self, flows: &FlowTable) {
         let selected = self.list.selected();
         self.kept = selected.and_then(|key| match flows.get(&key) {
             Some(flow) => Some(flow.clone()),
-            None => self.kept.take().filter(|kept| kept.key == key),
+            None => {
+                let marked = self.marked.iter().find(|marked| marked.key == key).cloned();
+                marked.or_else(|| self.kept.take().filter(|kept| kept.key == key))
+            }
         });
     }
 
-    /// A flow of the table, or the one that is selected still.
+    /// A flow of the table, or one that has left it and is selected still or marked.
     #[must_use]
     pub fn flow<'a>(&'a self, state: &'a State, key: &FlowKey) -> Option<&'a Flow> {
-        let kept = self.kept.as_ref().filter(|kept| kept.key == *key);
-        state.picture().flows.get(key).or(kept)
+        let mut kept = self.kept.iter().chain(&self.marked);
+        let flow = state.picture().flows.get(key);
+        flow.or_else(|| kept.find(|kept| kept.key == *key))
     }
 
     /// Recomputes the rows some time later: those that are there keep their
@@ -130,7 +186,9 @@ impl FlowsView {
         let kept = self.list.rows().iter().filter_map(|key| {
             let flow = flows.get(key)?;
             let shows = criteria.shows(flow);
-            (flow.first_seen < known && Criteria::has_row(flow, shows)).then_some((flow, shows))
+            // Marked ones are not where the order would have them.
+            let stays = flow.first_seen < known && !self.is_marked(key);
+            (stays && Criteria::has_row(flow, shows)).then_some((flow, shows))
         });
         let mut new = new.into_iter().peekable();
         for (flow, shows) in kept {
@@ -430,6 +488,7 @@ impl View for FlowsView {
                         Outcome::ShowPackets(of_this_flow(&key))
                     });
             }
+            Action::MarkFlow => return self.mark(state),
             Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
             Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
             Action::Cell(to) => {

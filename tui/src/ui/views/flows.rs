@@ -19,7 +19,7 @@ use crate::app::views::FlowsView;
 use crate::flow::{Flow, SLOTS};
 use crate::model::{Container, Reach};
 use crate::text::clean;
-use crate::ui::canvas::{Canvas, bottom};
+use crate::ui::canvas::{Canvas, bottom, indent};
 use crate::ui::table::{Cell, Column as Spec, TableSpec};
 use crate::ui::{empty, format, graph, table};
 
@@ -31,6 +31,15 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         let lines = detail::lines(state, view, area.height);
         let place = bottom(&mut area, lines);
         detail::draw(canvas, state, view, place);
+    }
+    // The sign of a marked flow has a place of its own: a problem and the selection
+    // have theirs beside it.
+    if view.has_marks() {
+        table::signs(canvas, area, &view.list, |canvas, key| {
+            let sign = (canvas.glyph("◆", "#"), canvas.palette.accent);
+            view.is_marked(&key).then_some(sign)
+        });
+        area = indent(area, 1);
     }
     let spec = TableSpec {
         order: Some((view.order.column, view.order.descending)),

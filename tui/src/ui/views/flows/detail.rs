@@ -49,7 +49,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
     };
     let place = line(&mut area);
     let facts = facts(state, flow);
-    title(canvas, state, flow, place);
+    title(canvas, state, view, flow, place);
     let mut text = Rect {
         width: area.width.min(FACTS),
         ..area
@@ -67,7 +67,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
     }
 }
 
-fn title(canvas: &mut Canvas<'_>, state: &State, flow: &Flow, place: Rect) {
+fn title(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, flow: &Flow, place: Rect) {
     let palette = canvas.palette;
     canvas.rule(place);
     let end = |side| {
@@ -93,7 +93,12 @@ fn title(canvas: &mut Canvas<'_>, state: &State, flow: &Flow, place: Rect) {
     };
     let has_left = state.picture().flows.get(&flow.key).is_none();
     let label = if has_left {
-        format!("{label} ended, kept while selected")
+        let kept = if view.is_marked(&flow.key) {
+            "marked"
+        } else {
+            "selected"
+        };
+        format!("{label} ended, kept while {kept}")
             .trim_start()
             .to_owned()
             .into()

@@ -1,0 +1,115 @@
+use super::*;
+use crate::app::item::Item;
+use crate::app::{App, Appearance};
+use crate::model::Event;
+use crate::synthetic::{self, Synthetic};
+
+fn app() -> App {
+    App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    )
+}
+
+fn busy() -> App {
+    let mut app = app();
+    for event in Synthetic::new(3, 80).story(20) {
+        app.update(Action::Source(event));
+    }
+    app
+}
+
+/// Lets so many seconds go by in which no flow has a packet.
+fn idle(app: &mut App, seconds: u64) {
+    let now = app.state.picture().flows.now();
+    for second in 1..=seconds {
+        let interval = crate::model::Interval {
+            at: now + Moment::from_secs(second),
+            length: Moment::from_secs(1),
+            ..crate::model::Interval::default()
+        };
+        app.update(Action::Source(Event::Interval(interval).into()));
+    }
+}
+
+fn mark(app: &mut App, key: FlowKey) {
+    app.update(Action::Select(Item::Flow(key)));
+    app.update(Action::MarkFlow);
+}
+
+#[test]
+fn marked_flows_are_on_top_whatever_the_order() {
+    let mut app = busy();
+    let rows = app.views.flows.list.rows().to_vec();
+    let [first, second] = [rows[9], rows[4]];
+    mark(&mut app, first);
+    mark(&mut app, second);
+    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
+    assert_eq!(app.views.flows.list.rows().len(), rows.len(), "none twice");
+    app.update(Action::SortFlows(Column::Remote));
+    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
+    idle(&mut app, 1);
+    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
+    assert_eq!(app.views.flows.list.rows().len(), rows.len());
+    // The key again takes the mark away.
+    mark(&mut app, first);
+    assert!(!app.views.flows.is_marked(&first));
+    assert_eq!(app.views.flows.list.rows()[0], second);
+    assert_eq!(app.views.flows.list.rows().len(), rows.len());
+}
+
+#[test]
+fn a_marked_flow_stays_when_it_has_ended() {
+    let mut app = busy();
+    let key = app.views.flows.list.rows()[3];
+    mark(&mut app, key);
+    app.update(Action::Back);
+    idle(&mut app, 70);
+    assert_eq!(app.state.picture().flows.len(), 0);
+    assert_eq!(app.views.flows.list.rows(), [key]);
+    let flow = app.views.flows.flow(&app.state, &key).unwrap();
+    assert!(flow.counts[0].packets + flow.counts[1].packets > 0);
+    // Without its mark it stays while it is selected.
+    mark(&mut app, key);
+    assert_eq!(app.views.flows.list.rows(), [key]);
+    assert!(app.views.flows.flow(&app.state, &key).is_some());
+    while app.views.flows.list.selected().is_some() {
+        app.update(Action::Back);
+    }
+    idle(&mut app, 5);
+    assert!(app.views.flows.list.rows().is_empty());
+}
+
+#[test]
+fn a_filter_hides_marked_flows_too() {
+    let mut app = busy();
+    let key = app.views.flows.list.rows()[3];
+    mark(&mut app, key);
+    let other = Filter::parse("host 203.0.113.250").unwrap();
+    app.state.filtering.add(other);
+    app.views.flows.refresh(&app.state);
+    assert!(app.views.flows.list.rows().is_empty());
+    app.update(Action::ClearFilter);
+    assert_eq!(app.views.flows.list.rows()[0], key);
+}
+
+#[test]
+fn marks_are_bounded() {
+    let mut app = busy();
+    let rows = app.views.flows.list.rows().to_vec();
+    assert!(rows.len() > MARKS);
+    for key in rows {
+        mark(&mut app, key);
+    }
+    assert_eq!(app.views.flows.marked.len(), MARKS);
+    let notice = app.state.notices.all().next_back().unwrap();
+    assert!(notice.text.starts_with("32 flows are marked"));
+}
+
+#[test]
+fn only_a_selected_flow_can_be_marked() {
+    let mut app = busy();
+    app.update(Action::MarkFlow);
+    assert!(!app.views.flows.has_marks());
+}
