@@ -84,9 +84,10 @@ impl Blocking {
         let mut said = std::mem::take(&mut self.said);
         said.extend(self.lines.iter());
         let dropped = said.iter().rev().find_map(|line| {
-            let start = line.strip_suffix(" dropped")?;
-            let start = start.trim_end_matches('s').strip_suffix(" packet")?;
-            let number = start.rsplit(' ').next()?.replace(',', "");
+            // "Block expired, 1,234 packets dropped: lab0: …"
+            let (start, _) = line.split_once(" dropped: ")?;
+            let (_, count) = start.split_once(", ")?;
+            let number = count.split(' ').next()?.replace(',', "");
             number.parse().ok()
         });
         (status, dropped, said)

@@ -104,7 +104,7 @@ fn time(layout: Layout) {
     let (status, _, said) = blocking.ended();
     assert!(status.success(), "{said:?}");
     assert!(
-        said.iter().any(|line| line.contains("its time is over")),
+        said.iter().any(|line| line.contains("Block expired")),
         "{said:?}"
     );
     assert_eq!(lab.program_counts(), [0, 0]);
@@ -172,7 +172,7 @@ fn lifted(layout: Layout) {
     assert!(status.success(), "{said:?}");
     assert!(
         said.iter()
-            .any(|line| line.contains("another process lifted it")),
+            .any(|line| line.contains("lifted by another process")),
         "{said:?}"
     );
     assert_gone(&lab);
