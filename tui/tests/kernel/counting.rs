@@ -229,6 +229,7 @@ fn short_connections(layout: Layout) {
             ));
         }
     });
+    let mut reset = 0;
     for port in ports {
         let flows = report.flows(|flow| flow["protocol"] == "tcp" && has_port(flow, port));
         let mut last = std::collections::HashMap::new();
@@ -240,7 +241,11 @@ fn short_connections(layout: Layout) {
         }
         assert_eq!(last.len(), CONNECTIONS);
         for flow in last.values() {
-            assert_eq!(flow["state"], "closed", "{flow}");
+            match flow["state"].as_str() {
+                Some("closed") => {}
+                Some("reset") => reset += 1,
+                _ => panic!("{flow}"),
+            }
             // At least SYN, ACK, data, FIN one way, and the same with an answer
             // the other. On a slow machine TCP sends some of it again.
             for direction in ["total_in", "total_out"] {
@@ -249,6 +254,10 @@ fn short_connections(layout: Layout) {
             }
         }
     }
+    // On a slow machine a segment that is sent again finds its connection gone, and
+    // the kernel answers with a reset. It counts those.
+    let [near, far] = End::BOTH.map(|end| device::tcp_resets_sent(lab.namespace(end)));
+    assert!(reset <= near + far, "{reset} reset of {near} + {far}");
     let is_tcp = |flow: &Value| flow["protocol"] == "tcp";
     let [near, far] = End::BOTH.map(|end| report.sum(lab.direction(end), is_tcp));
     check_tcp_segments(&lab, near, far);
@@ -258,7 +267,8 @@ fn short_connections(layout: Layout) {
 /// the sum holds.
 fn overflow(layout: Layout) {
     const FLOWS: u64 = 1000;
-    let args = ["--interval", "60", "--max-flows", "100"];
+    // One interval, however slow the machine is: a second one has slots of its own.
+    let args = ["--interval", "3600", "--max-flows", "100"];
     let (lab, report) = count(layout, &args, |lab| {
         introduce(lab, Family::V4);
         let receiver = traffic::udp(lab, End::Far, Family::V4);

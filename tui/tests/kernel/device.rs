@@ -45,12 +45,22 @@ pub fn counters(namespace: &Namespace, name: &str) -> Counters {
 /// The TCP segments that a namespace has sent (RFC 4022), those that were sent
 /// again included: a packet that is segmented later counts as its segments.
 pub fn tcp_segments_sent(namespace: &Namespace) -> u64 {
+    tcp_counters(namespace, &["OutSegs", "RetransSegs"])
+}
+
+/// The resets that a namespace has sent (RFC 4022).
+pub fn tcp_resets_sent(namespace: &Namespace) -> u64 {
+    tcp_counters(namespace, &["OutRsts"])
+}
+
+/// The sum of what TCP counts under these names.
+fn tcp_counters(namespace: &Namespace, wanted: &[&str]) -> u64 {
     let table = namespace.enter(|| fs::read_to_string("/proc/thread-self/net/snmp").unwrap());
     let mut lines = table.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
     let columns = names.split(' ').zip(values.split(' '));
-    let sent = columns.filter(|(name, _)| ["OutSegs", "RetransSegs"].contains(name));
-    sent.map(|(_, value)| value.parse::<u64>().unwrap()).sum()
+    let wanted = columns.filter(|(name, _)| wanted.contains(name));
+    wanted.map(|(_, value)| value.parse::<u64>().unwrap()).sum()
 }
 
 /// Whether no connection of a namespace has anything left to send.
