@@ -96,7 +96,7 @@ impl Signals {
                         if leaves_stops.load(Ordering::SeqCst) {
                             stop.send_modify(|number| *number += 1);
                         } else {
-                            let _ = stop_process();
+                            stop_process();
                         }
                     }
                 };
@@ -152,10 +152,13 @@ impl Signals {
     }
 }
 
-/// Stops this process until it is continued, if there is a shell for that. Whether
-/// it was stopped.
-pub fn stop_process() -> bool {
-    job::has_job_control() && job::stop().is_ok()
+/// Stops this process until it is continued, if there is a shell for that.
+pub fn stop_process() {
+    if job::has_job_control()
+        && let Err(error) = job::stop()
+    {
+        tracing::warn!(%error, "cannot stop this process");
+    }
 }
 
 /// A signal, unless it is ignored.

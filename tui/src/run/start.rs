@@ -4,8 +4,6 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::process::Signal as Number;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::signals::{Signals, stop_process};
 use crate::probe::live::{self, Options};
@@ -51,14 +49,10 @@ pub async fn start(options: Options, signals: &mut Signals) -> anyhow::Result<Op
 
 /// Stops the process until it is continued, with a source that is safe.
 pub async fn stop(pause: &Pause) {
-    let continued = signal(SignalKind::from_raw(Number::CONT.as_raw()));
     let paused = pause.ask().await;
-    if stop_process()
-        && let Ok(mut continued) = continued
-    {
-        // This thread may run on for a moment before all of them stop.
-        continued.recv().await;
-    }
+    // Not until SIGCONT is received: the kernel drops one that is still pending when
+    // the next SIGTSTP is sent.
+    stop_process();
     drop(paused);
 }
 

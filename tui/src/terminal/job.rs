@@ -1,7 +1,8 @@
 //! Job control: stopping, so that the shell has its terminal back.
 
-use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+use rustix::process::{Signal, kill_current_process_group};
 
+use crate::probe::sys;
 use crate::process::Process;
 
 #[cfg(test)]
@@ -22,9 +23,9 @@ pub(crate) fn ask_to_stop() -> std::io::Result<()> {
     Ok(kill_current_process_group(Signal::TSTP)?)
 }
 
-/// Stops this process, until it is continued.
+/// Stops this process; returns once it is continued.
 pub(crate) fn stop() -> std::io::Result<()> {
-    Ok(kill_process(getpid(), Signal::STOP)?)
+    sys::stop_until_continued()
 }
 
 /// Whether a process has an ancestor in its session, but not in its group, with

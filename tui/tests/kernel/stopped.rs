@@ -62,6 +62,12 @@ fn open_hooks() {
         stop(stream.pid());
         assert_eq!(lab.program_counts(), [1, 1]);
         traffic::ping(&lab, End::Near, Family::V4, PINGS);
+        // Stopped again before it has noticed that it goes on: the kernel then drops
+        // the signal that told it so.
+        for _ in 0..10 {
+            go_on(stream.pid());
+            stop(stream.pid());
+        }
         go_on(stream.pid());
         wait::until_true("it goes on", || state(stream.pid()) != 'T');
     }

@@ -1,5 +1,6 @@
 //! What this process does about its memory, its signals and its children.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -39,6 +40,20 @@ pub fn in_own_session(command: &mut Command) {
     // SAFETY: between fork(2) and execve(2) it makes one system call, and neither
     // allocates nor takes a lock.
     unsafe { command.pre_exec(start) };
+}
+
+/// Stops this process (SIGSTOP) and returns once it has been continued. A signal to
+/// the process instead of the calling thread may be taken by any other thread, while
+/// this one runs on for a moment.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn stop_until_continued() -> io::Result<()> {
+    // SAFETY: it sends a signal that has no handler to the calling thread.
+    match unsafe { libc::raise(libc::SIGSTOP) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Whether this process ignores a signal, as `nohup` arranges it for its children.
