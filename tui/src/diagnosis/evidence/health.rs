@@ -58,7 +58,8 @@ pub struct Stall {
     pub retransmitted: u64,
     /// Their payload in bytes.
     pub retransmitted_bytes: u64,
-    /// How long the flow had been idle before.
+    /// The longest time without a packet of the flow between the last packet of the
+    /// other direction and the first retransmission.
     pub idle_before: Duration,
 }
 
@@ -85,6 +86,9 @@ pub struct Health {
     intervals: VecDeque<(Moment, [Side; 2])>,
     /// When it had its last packet.
     pub last: Moment,
+    /// The longest time without a packet since each direction's last answer: data
+    /// that is sent after it may be sent again only intervals later.
+    idle: [Duration; 2],
     /// Data that nothing comes back for, by the direction of the data.
     pub stalls: [Option<Stall>; 2],
     /// Small packets of one direction that nothing comes back for.
@@ -171,6 +175,7 @@ impl TcpHealth {
         let health = self.table.entry(key).or_insert_with(|| Health {
             intervals: VecDeque::new(),
             last: now,
+            idle: [Duration::ZERO; 2],
             stalls: [None; 2],
             probing: [None; 2],
             closed: [None; 2],
@@ -186,6 +191,13 @@ impl TcpHealth {
             let theirs = sides[1 - at];
             // A SYN that is sent again is not data.
             let flags = counts.value.directions[at].tcp_flags;
+            health.idle[at] = if theirs.packets > 0 {
+                Duration::ZERO
+            } else if is_known {
+                health.idle[at].max(idle)
+            } else {
+                age
+            };
             if theirs.packets > 0 || flags & (tcp::SYN | tcp::RST) != 0 {
                 health.stalls[at] = None;
             } else if mine.retransmitted > 0 {
@@ -193,7 +205,7 @@ impl TcpHealth {
                     since: start,
                     retransmitted: 0,
                     retransmitted_bytes: 0,
-                    idle_before: if is_known { idle } else { age },
+                    idle_before: health.idle[at],
                 });
                 stall.retransmitted += mine.retransmitted;
                 stall.retransmitted_bytes += mine.retransmitted_bytes;

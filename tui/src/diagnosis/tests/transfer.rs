@@ -135,6 +135,30 @@ fn packets_that_come_twice_are_a_finding_and_retransmissions_are_none() {
     assert!(sentence.contains("from 10.0.0.2 to 10.0.0.1"), "{sentence}");
 }
 
+/// Small data of a connection after some seconds without a packet: first sent in one
+/// interval, sent again in those that follow.
+fn unanswered_after(seconds: u64) -> Lab {
+    let mut lab = Lab::new();
+    lab.count(vec![second([1, 1], 74, TcpCounts::default(), 0)]);
+    lab.pass(seconds);
+    lab.count(vec![second([0, 1], 74, TcpCounts::default(), 0)]);
+    for _ in 0..3 {
+        let again = TcpCounts {
+            retransmitted: 1,
+            retransmitted_bytes: 8,
+            ..TcpCounts::default()
+        };
+        lab.count(vec![second([0, 1], 74, again, 0)]);
+    }
+    lab
+}
+
+#[test]
+fn a_connection_is_lost_when_its_first_data_after_idle_time_is_never_answered() {
+    assert_eq!(unanswered_after(6).kinds(), ["connection-lost"]);
+    assert_eq!(unanswered_after(1).kinds(), ["stalled"]);
+}
+
 /// Answers of the DNS server after so many milliseconds each.
 fn answers(lab: &mut Lab, times: &[u64]) {
     for (id, time) in times.iter().enumerate() {
