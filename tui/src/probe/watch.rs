@@ -36,6 +36,8 @@ pub struct Watched {
     of_veth: LocalEnd,
     /// Where that was not possible, since the last report: device and reason.
     uncovered: Vec<(String, String)>,
+    /// Where it was, since the last report.
+    covered: Vec<String>,
     devices: Vec<Entry>,
     /// Devices that could not be watched, by interface index.
     failed: HashMap<u32, Failure>,
@@ -83,6 +85,7 @@ impl Watched {
             covers,
             of_veth,
             uncovered: Vec::new(),
+            covered: Vec::new(),
             devices: Vec::new(),
             failed: HashMap::new(),
             starting: HashSet::new(),
@@ -149,6 +152,8 @@ impl Watched {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
                     self.failed.remove(&link.index);
+                    self.covered
+                        .extend(outcome.is_covered.then(|| link.name.clone()));
                     let programs = attached.programs();
                     let shared = Shared::new(attached, &link);
                     self.devices.push(Entry {
@@ -223,6 +228,11 @@ impl Watched {
     /// why. They are counted at the primary's hook.
     pub fn take_uncovered(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.uncovered)
+    }
+
+    /// Devices whose far end counts what comes in, since this was last asked.
+    pub fn take_covered(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.covered)
     }
 
     /// A slot that was never used, or else the one that is unused for longest;

@@ -466,6 +466,16 @@ impl Task {
             let text = format!("cannot cover redirects for {name}: {reason}");
             self.notice(Level::Warning, text);
         }
+        let devices = match &*self.watched.take_covered() {
+            [] => return,
+            [name] => name.clone(),
+            names => plural(names.len() as u64, "device"),
+        };
+        let text = format!(
+            "{devices}: counted at the other end of the pair, where packets that are redirected \
+             past the hook arrive as well"
+        );
+        self.notice(Level::Info, text);
     }
 
     /// Tells the guard and the collectors what is watched.
