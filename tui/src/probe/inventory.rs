@@ -2,9 +2,9 @@
 //! pair, the namespace and the container that it is in, and the programs on all
 //! hooks.
 //!
-//! It is looked up when devices change and never for each interval. It blocks:
-//! it goes through `/proc` and into other namespaces. What the user may not know
-//! is left out; looking does not fail.
+//! It is looked up when devices change and now and then, but never for each interval.
+//! It blocks: it goes through `/proc` and into other namespaces. What the user may not
+//! know is left out; looking does not fail.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;

@@ -90,26 +90,30 @@ fn lossy() {
     let cookie = sockopt::socket_cookie(&client).unwrap();
     let far = lab.namespace(End::Far);
     let loss = program::drop_some(far, lab.index(End::Far), HookPoint::TcxIngress);
-    send(&mut client, &mut server, BYTES);
+    // Any amount of data may get through by chance.
+    wait::until_true("the kernel sends something again", || {
+        send(&mut client, &mut server, BYTES);
+        retransmitted(near) > before
+    });
     drop(loss);
     let mut sum = 0;
-    wait::until_true("all agree", || {
+    wait::until_ok("all agree", || {
         // What is lost is sent again after all.
         let said = Said::of(near, port);
         send(&mut client, &mut server, 100);
         let interval = counters.rotate_epoch(&[DEVICE], || ()).unwrap();
         let mut flows = interval.flows.iter();
         let flow = flows.find(|flow| flow.key.remote_port == port).unwrap();
-        let Some(facts) = &flow.facts else {
-            return false;
-        };
+        let facts = flow.facts.as_ref().ok_or("no facts")?;
         sum += u64::from(facts.tcp[Direction::Out as usize].retransmitted);
         // The sender's own packets say what was so before they were sent.
-        let Some(socket) = facts.sockets[Direction::Out as usize] else {
-            return false;
-        };
+        let socket = facts.sockets[Direction::Out as usize].ok_or("no socket")?;
         assert_eq!(socket.cookie, cookie);
-        sum > 0 && sum == retransmitted(near) - before && said.is_of(&socket)
+        let kernel = retransmitted(near) - before;
+        if sum == kernel && said.is_of(&socket) {
+            return Ok(());
+        }
+        Err(format!("{sum} of {kernel}, {socket:?} and {said:?}"))
     });
 }
 
@@ -133,6 +137,7 @@ fn retransmitted(namespace: &Namespace) -> u64 {
 }
 
 /// What ss(8) says of the socket that is connected to a port.
+#[derive(Debug)]
 struct Said(String);
 
 impl Said {

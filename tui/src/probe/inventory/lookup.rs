@@ -1,5 +1,5 @@
 //! When the inventory is looked up: apart from the task that counts, after
-//! something has changed, and not more often than is good.
+//! something has changed here, and now and then for what has changed elsewhere.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,18 +15,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A look-up that takes long, where there are many namespaces, keeps a CPU busy
 /// for at most one part in this many.
 const SHARE: u32 = 10;
-/// A container that does not live in its namespace yet is looked for again, after
-/// pauses that double, up to this one.
-const LONGEST: Duration = Duration::from_secs(32);
+/// Nothing reports what changes in the namespaces of the other ends: their MTU,
+/// their names, the containers. It is looked at anew after this time.
+const PERIOD: Duration = Duration::from_secs(20);
+/// As [`SHARE`], where nothing is known to have changed.
+const PERIOD_SHARE: u32 = 500;
 
-/// Appearance-ups, one at a time.
+/// Look-ups, one at a time.
 #[derive(Debug)]
 pub struct Lookup {
     links: Vec<Link>,
     ours: HashSet<u32>,
     /// When the next one is to start, if any.
     due: Option<Instant>,
-    /// How long to wait for a container that is about to start.
+    /// How long to wait for a container that does not live in its namespace yet:
+    /// twice as long each time, up to the period.
     patience: Duration,
     task: Option<JoinHandle<Inventory>>,
     started: Instant,
@@ -76,14 +79,21 @@ impl Lookup {
             });
             let looked = task.await;
             self.task = None;
-            let pause = PAUSE.max(self.started.elapsed() * SHARE);
-            self.not_before = Instant::now() + pause;
+            let (now, took) = (Instant::now(), self.started.elapsed());
+            self.not_before = now + PAUSE.max(took * SHARE);
+            let is_early = looked.as_ref().is_ok_and(Inventory::is_early);
+            if self.due.is_none() {
+                let period = PERIOD.max(took * PERIOD_SHARE);
+                self.due = if is_early && self.patience < period {
+                    let due = now + self.patience;
+                    self.patience *= 2;
+                    Some(due)
+                } else {
+                    Some(now + period)
+                };
+            }
             // One that has panicked has printed so; the next may succeed.
             if let Ok(inventory) = looked {
-                if self.due.is_none() && inventory.is_early() && self.patience <= LONGEST {
-                    self.due = Some(Instant::now() + self.patience);
-                    self.patience *= 2;
-                }
                 return inventory;
             }
         }
