@@ -1,7 +1,6 @@
 //! The live source: watches devices as they come and go, reads the counters
 //! and the packets, and reports all of it as events.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use self::outbox::Outbox;
 use self::selection::{Selection, is_netkit};
-use self::task::{AT_ONCE, Task};
+use self::task::{AT_ONCE, Attaching, BlindSpots, Task};
 use super::clsact;
 use super::collect::Schedule;
 use super::collect::containers::Containers;
@@ -251,13 +250,11 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
         start,
         notices: Some(notices),
         attach_first: options.attach_first,
-        waiting: Vec::new(),
-        stop: Arc::clone(&cancel.0),
-        attaching: None,
+        attaching: Attaching::new(Arc::clone(&cancel.0)),
         asked: Vec::new(),
         lookup: Lookup::new(),
         inventory: Inventory::default(),
-        blind_spots: HashSet::new(),
+        blind_spots: BlindSpots::default(),
         outbox: Outbox::new(producer.events.clone()),
         pausing,
         pair,
