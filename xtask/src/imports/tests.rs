@@ -1,3 +1,4 @@
+use super::rules::Names::Only;
 use super::*;
 
 /// What the file's breaches say, with their lines.
