@@ -30,7 +30,8 @@ pub const RULES: &[(&str, Names)] = &[
     ("runtime", All),
     ("demo", Only(&[])),
     ("process", Only(&[])),
-    ("terminal", Only(&["process"])),
+    // Stopping this process takes unsafe code, which is in `probe::sys` alone.
+    ("terminal", Only(&["probe", "process"])),
     ("probe", Only(&["model", "process", "source", "text"])),
     ("model", Only(&[])),
     ("files", Only(&[])),
