@@ -4,7 +4,7 @@
 //! a `screen` that is locked. Frames are therefore written by a thread, of which
 //! at most one is under way, and nothing else waits for longer than a moment.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -30,6 +30,8 @@ const QUEUE: usize = 8;
 /// How long a terminal may take for what has to be written before the program
 /// ends or stops.
 const LAST_WRITE: Duration = Duration::from_millis(150);
+/// How long a thread may take to start.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// The thread's other end.
 #[derive(Debug)]
@@ -108,33 +110,40 @@ pub(super) fn settle() {
 
 /// Writes the last bytes before the program ends or stops, after the screen was
 /// given up. Where the terminal takes none, what it has not taken so far is
-/// thrown away to make room. Says whether they were written.
+/// thrown away to make room, and they are written again, as they may have been
+/// thrown away with it. Says whether they were written.
 pub(super) fn finish(bytes: Vec<u8>) -> bool {
+    let mut bytes = bytes;
     if is_busy() {
         flush();
         // The frame is cut: CAN ends a sequence of which the end is missing.
         wait_until(|| !is_busy());
-        return write_within([b"\x18", bytes.as_slice()].concat());
+        bytes.insert(0, b'\x18');
     }
+    if write_within(bytes.clone()) {
+        return true;
+    }
+    flush();
     write_within(bytes)
 }
 
 /// Writes from a thread of its own, since a write to a terminal may block
-/// however it is polled.
+/// however it is polled. Says whether it was written within the time that a terminal
+/// may take.
 pub(super) fn write_within(bytes: Vec<u8>) -> bool {
-    let (done, is_done) = sync_channel(1);
+    let (report, reports) = sync_channel(2);
     let work = move || {
-        let _ = done.send(write(&bytes, || true).is_ok());
+        let _ = report.send(true);
+        let _ = report.send(write(&bytes, || true).is_ok());
     };
     if thread::Builder::new().spawn(work).is_err() {
         return false;
     }
-    let written = is_done.recv_timeout(LAST_WRITE).or_else(|_| {
-        flush();
-        is_done.recv_timeout(LAST_WRITE)
-    });
-    let _ = io::stdout().flush();
-    written.unwrap_or(false)
+    // On a busy machine the thread may start late, of which no terminal is guilty.
+    if reports.recv_timeout(BUSY).is_err() {
+        return false;
+    }
+    reports.recv_timeout(LAST_WRITE).unwrap_or(false)
 }
 
 /// Throws away what was written and not yet read by the terminal.

@@ -150,7 +150,7 @@ impl Tty {
             self.read();
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.read();
-                self.parser.process(&std::mem::take(&mut self.frame));
+                self.read_all();
                 return (status, self.picture());
             }
             assert!(
@@ -201,6 +201,20 @@ impl Tty {
     /// it likes.
     pub fn close(self) -> Orphan {
         Orphan(self.child)
+    }
+
+    /// Feeds the screen with all that was written. The kernel hands it over when it
+    /// finds the time, also after the process that wrote it has ended.
+    fn read_all(&mut self) {
+        const MARK: &[u8] = b"\x1b_all is read\x1b\\";
+        assert_eq!(rustix::io::write(&self.slave, MARK), Ok(MARK.len()));
+        while !self.frame.ends_with(MARK) {
+            let mut buffer = [0; 1 << 16];
+            let length = self.master.read(&mut buffer).unwrap();
+            self.frame.extend_from_slice(&buffer[..length]);
+        }
+        self.frame.truncate(self.frame.len() - MARK.len());
+        self.parser.process(&std::mem::take(&mut self.frame));
     }
 
     /// Feeds the screen with what was written, by whole frames, and waits a moment
