@@ -20,6 +20,8 @@ use crate::filter::NamedFilters;
 use crate::keys::Keymap;
 use crate::text::Units;
 
+mod mistake;
+
 #[cfg(test)]
 mod tests;
 
@@ -150,11 +152,9 @@ impl Config {
         let mut table: Table = text_of_defaults().parse().context("the defaults")?;
         let own: Table = text.parse().map_err(|error| anyhow!("{error}"))?;
         overlay(&mut table, own, "")?;
-        let config: Self = table.try_into().map_err(|error| {
-            // What was expected, and the key on a line of its own.
-            let text = error.to_string();
-            anyhow!("{}", text.lines().collect::<Vec<_>>().join(" "))
-        })?;
+        let config: Self = table
+            .try_into()
+            .map_err(|error| anyhow!("{}", mistake::explain(&error)))?;
         config.preferences()?;
         config.keymap()?;
         Ok(config)
@@ -278,7 +278,7 @@ pub fn text_of_defaults() -> String {
     text
 }
 
-/// Lays the user's table over the defaults.
+/// Lays the user's table over the defaults, whose values show what is expected.
 fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
     for (key, value) in own {
         let name = if path.is_empty() {
@@ -288,9 +288,15 @@ fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
         };
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(value)) => overlay(inner, value, &name)?,
-            (Some(default), value) => *default = value,
+            (Some(default), value) => {
+                mistake::check(&name, default, &value)?;
+                *default = value;
+            }
             // The only table whose keys are the user's.
-            (None, value) if path == "filters" => drop(table.insert(key, value)),
+            (None, value) if path == "filters" => {
+                mistake::check(&name, &Value::String(String::new()), &value)?;
+                table.insert(key, value);
+            }
             (None, _) => bail!("there is no {name}{}", suggestion(&key, table.keys())),
         }
     }

@@ -66,7 +66,63 @@ fn what_cannot_be_meant_is_an_error_that_helps() {
             "[keys.flows]\nopn = ['o']",
             "no keys.flows.opn; did you mean open?",
         ),
-        ("[screen]\nunits = 'nibbles'", "`bits`, `binary-bytes`"),
+        (
+            "[screen]\nunits = 'nibbles'",
+            "screen.units: there is no \"nibbles\"; there are ",
+        ),
+        (
+            "[screen]\nwindow = 'ten'",
+            "screen.window: expected a whole number, found the text \"ten\"",
+        ),
+        (
+            "[screen]\nwindow = 1.5",
+            "screen.window: expected a whole number, found 1.5",
+        ),
+        (
+            "[screen]\nwindow = -1",
+            "screen.window: expected a whole number, 0 or more, found -1",
+        ),
+        (
+            "[screen]\nmax-draw-rate = 0",
+            "screen.max-draw-rate: expected a whole number from 1 to 4294967295, found 0",
+        ),
+        (
+            "[screen]\nallow-block = 'yes'",
+            "screen.allow-block: expected true or false, found the text \"yes\"",
+        ),
+        ("screen = 5", "screen: expected a section, found 5"),
+        (
+            "[flows]\nsort = ['in']",
+            "flows.sort: expected a text in quotes, found a list",
+        ),
+        (
+            "[flows]\ncolumns = 'in'",
+            "flows.columns: expected a list of texts in quotes, found the text \"in\"",
+        ),
+        (
+            "[flows]\ncolumns = ['in', 3]",
+            "flows.columns: expected a list of texts in quotes, found 3 in it",
+        ),
+        (
+            "[flows]\ncolumns = ['inn']",
+            "flows.columns: there is no \"inn\"; there are ",
+        ),
+        (
+            "[diagnosis.thresholds]\nslow-dns = -5",
+            "diagnosis.thresholds.slow-dns: expected a whole number from 0 to 4294967295",
+        ),
+        (
+            "[diagnosis.thresholds]\nloss = true",
+            "diagnosis.thresholds.loss: expected a number, found true",
+        ),
+        (
+            "[filters]\nweb = 80",
+            "filters.web: expected a text in quotes, found 80",
+        ),
+        (
+            "[keys.main]\npause = 'F5'",
+            "keys.main.pause: expected a list of texts in quotes, found the text \"F5\"",
+        ),
         ("[screen]\nwindow = 7", "1, 10 or 60"),
         ("[flows]\ncolumns = []", "at least one"),
         ("[filters]\nweb = 'tcp porx 1'", "filters.web: "),
@@ -151,7 +207,7 @@ fn thresholds_are_those_of_the_code_and_their_values_are_checked() {
         ),
         (
             "loss = \"x\"",
-            "invalid type: string \"x\", expected f64 in `diagnosis.thresholds.loss`",
+            "diagnosis.thresholds.loss: expected a number, found the text \"x\"",
         ),
         (
             "slow-dns = 0",
