@@ -26,7 +26,7 @@ use std::time::Duration;
 use probe_common::FlowKey;
 
 use crate::flow::FlowTable;
-use crate::model::{Block, Device, Event, Moment, Packet, Watch};
+use crate::model::{Device, Event, Moment, Packet, Watch};
 
 pub use concerns::Concerns;
 pub use evidence::baseline::Baseline;
@@ -70,10 +70,6 @@ pub struct Diagnosis {
     ready: BTreeSet<u32>,
     findings: Findings,
     policy: Policy,
-    /// The last rules by which nkview itself drops packets.
-    blocks: Vec<Block>,
-    /// When they were reported.
-    blocked: Moment,
     now: Moment,
 }
 
@@ -90,6 +86,11 @@ impl Diagnosis {
     /// From now on peers that are not in this are new.
     pub fn compare(&mut self, baseline: Arc<Baseline>) {
         self.evidence.sightings.compare(baseline);
+    }
+
+    /// The devices that were watched.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
     }
 
     /// A flow was seen that somebody watches for, in the interval that ends at `at`,
@@ -127,14 +128,12 @@ impl Diagnosis {
                 self.now = interval.at;
                 self.evidence.interval(interval, flows);
                 self.evidence.sightings.interval(interval, &self.devices);
+                self.evidence.blocks.interval(interval, &self.devices);
                 self.ready.extend(self.devices.keys());
                 self.conclude();
             }
             Event::Signals(signals) => self.evidence.kernel.signals(signals),
-            Event::Blocks(blocks) => {
-                self.blocks.clone_from(blocks);
-                self.blocked = self.now;
-            }
+            Event::Blocks(blocks) => self.evidence.blocks.report(blocks, self.now),
             _ => {}
         }
     }
@@ -145,8 +144,6 @@ impl Diagnosis {
             evidence: &self.evidence,
             devices: &self.devices,
             thresholds: &self.policy.thresholds,
-            blocks: &self.blocks,
-            blocked: self.blocked,
         };
         let mut claims = Vec::new();
         for rule in rules::ALL {

@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod baseline;
+pub mod blocks;
 pub mod connections;
 pub mod copies;
 pub mod datagrams;
@@ -65,6 +66,8 @@ pub struct Evidence {
     pub lateness: lateness::Lateness,
     /// Flows that somebody watches for, and peers that are new.
     pub sightings: sightings::Sightings,
+    /// The rules by which nkview itself drops packets.
+    pub blocks: blocks::Blocks,
     /// The links of the watched devices.
     pub links: links::Links,
     /// Packets that no far end received, by the slot of the device.

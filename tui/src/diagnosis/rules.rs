@@ -1,6 +1,7 @@
 //! The rules: each claims what holds now, from the evidence alone.
 
 mod application;
+mod blocks;
 mod connecting;
 mod conntrack;
 mod devices;
@@ -49,6 +50,8 @@ pub const ALL: &[Rule] = &[
     stacks::rule,
     transfer::rule,
     way_back::rule,
+    // Of what all others claim.
+    blocks::rule,
 ];
 
 /// `10.0.0.1, 10.0.0.2 and 3 more`.

@@ -12,6 +12,7 @@ use super::*;
 use crate::flow::Limits;
 use crate::model::{DeviceTotals, FlowCounts, Interval, Packet, Totals};
 
+mod blocks;
 mod causes;
 mod devices;
 mod joined;

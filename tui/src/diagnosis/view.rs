@@ -1,15 +1,11 @@
 //! What rules read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::finding::Subject;
 use super::thresholds::Thresholds;
-use crate::model::{Block, Device, LocalEnd, Moment, Watch};
-
-/// Rules are reported no later than this after they have dropped a packet.
-const REPORTED: Duration = Duration::from_secs(3);
+use crate::model::{Device, LocalEnd, Moment, Watch};
 
 /// What rules read.
 pub struct View<'a> {
@@ -19,10 +15,6 @@ pub struct View<'a> {
     /// The watched devices by slot.
     pub devices: &'a BTreeMap<u32, Device>,
     pub thresholds: &'a Thresholds,
-    /// The last rules by which nkview itself drops packets.
-    pub blocks: &'a [Block],
-    /// When they were reported, which ends with the last one.
-    pub blocked: Moment,
 }
 
 impl View<'_> {
@@ -44,16 +36,6 @@ impl View<'_> {
             _ => LocalEnd::Here,
         };
         direction == local.sent() as usize
-    }
-
-    /// The rule by which nkview itself has dropped packets of a device, the last of
-    /// them at `last`.
-    pub fn block(&self, device: &str, last: Moment) -> Option<&Block> {
-        let is_over = last > self.blocked.saturating_add(REPORTED);
-        self.blocks.iter().filter(|_| !is_over).find(|block| {
-            block.devices.iter().any(|it| it == device)
-                && block.dropped.iter().any(|it| it.packets > 0)
-        })
     }
 
     /// The device of a slot, to go to.

@@ -46,7 +46,7 @@ pub const RULES: &[(&str, Names)] = &[
     ("flow", Only(&["model"])),
     ("text", Only(&[])),
     ("traffic", Only(&["flow", "model", "text"])),
-    ("diagnosis", Only(&["flow", "model", "text"])),
+    ("diagnosis", Only(&["filter", "flow", "model", "text"])),
     ("report", Only(&["diagnosis", "text"])),
     ("filter", Only(&["model", "text"])),
     (

@@ -269,7 +269,7 @@ fn claim(
         ),
     };
     let reason = &place.reason;
-    let block = view.block(&place.device, dropped.last);
+    let block = view.evidence.blocks.on(&place.device, dropped.last);
     let (kind, sentence, advice) = match reason.as_str() {
         _ if *are_fragments => (
             Kind::FRAGMENTS,
@@ -415,7 +415,7 @@ fn claim(
         .chain(
             block
                 .filter(|_| kind == Kind::POLICY_DROP)
-                .map(|block| format!("nkview blocks {}", block.rule)),
+                .map(|own| format!("nkview blocks {}", own.block.rule)),
         )
         .collect(),
         not_looked_at: Vec::new(),
