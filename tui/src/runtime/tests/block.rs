@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::app::Colours;
-use crate::app::own::OwnSession;
-use crate::model::{Block, BlockId, Dropped};
+use crate::app::blocking::fixture::{self, session_of};
+use crate::model::{Block, BlockId};
 
 /// The application after half a minute of traffic, which may block.
 fn session(events: Vec<Envelope>) -> Session {
@@ -19,27 +19,9 @@ fn asked(source: &mut mpsc::Receiver<Request>) -> Vec<Command> {
         .collect()
 }
 
-fn rule(id: u32) -> Block {
-    Block {
-        id: BlockId(id),
-        rule: format!("web-7d9f: remote 203.0.113.{id}"),
-        since: Duration::ZERO,
-        left: Some(Duration::from_secs(598)),
-        end: None,
-        devices: vec!["web-7d9f".to_owned()],
-        dropped: [
-            Dropped {
-                packets: 1204,
-                bytes: 1_300_000,
-            },
-            Dropped::default(),
-        ],
-    }
-}
-
 fn blocked(ids: &[u32]) -> Vec<Envelope> {
     let mut events = story();
-    let rules = ids.iter().copied().map(rule).collect();
+    let rules = ids.iter().copied().map(fixture::rule).collect();
     events.push(Event::Blocks(rules).into());
     events
 }
@@ -122,13 +104,7 @@ async fn the_ssh_session_is_refused_with_the_reason() {
     let mut session = session(story()).types("jB");
     session.runs().await;
     let flow = session.app.views.flows.list.selected().unwrap();
-    let end = |side| {
-        let address = crate::app::ends::address(&flow, side).unwrap();
-        let port = crate::app::ends::port(&flow, side).unwrap();
-        std::net::SocketAddr::new(address, port)
-    };
-    let [local, remote] = crate::app::ends::Side::BOTH.map(end);
-    session.app.state.blocking.sessions = vec![OwnSession::new(local, remote)];
+    session.app.state.blocking.sessions = vec![session_of(&flow)];
     session = session
         .presses(key(KeyCode::Esc))
         .types("B")
@@ -158,7 +134,7 @@ async fn a_banner_is_in_every_view_until_the_rule_has_ended() {
     let ended = Block {
         left: None,
         end: Some(crate::model::BlockEnded::Time),
-        ..rule(7)
+        ..fixture::rule(7)
     };
     events.push(Event::Blocks(vec![ended]).into());
     let mut session = session(events);

@@ -1,9 +1,5 @@
-use std::time::Duration;
-
 use super::*;
-use crate::app::ends;
-use crate::app::own::OwnSession;
-use crate::model::{Block, BlockId, Dropped};
+use crate::app::blocking::fixture::{rule, session_of};
 
 fn asking() -> App {
     let mut app = busy(Appearance::default());
@@ -13,27 +9,6 @@ fn asking() -> App {
     }
     app.update(Action::Sessions(Vec::new()));
     app
-}
-
-fn rule(id: u32) -> Block {
-    Block {
-        id: BlockId(id),
-        rule: format!("web-7d9f: tcp remote 203.0.113.{id} local port 443"),
-        since: Duration::ZERO,
-        left: Some(Duration::from_secs(598)),
-        end: None,
-        devices: vec!["web-7d9f".to_owned()],
-        dropped: [
-            Dropped {
-                packets: 1204,
-                bytes: 1_300_000,
-            },
-            Dropped {
-                packets: 7,
-                bytes: 420,
-            },
-        ],
-    }
 }
 
 #[test]
@@ -51,12 +26,7 @@ fn what_is_asked_before_packets_are_dropped() {
 fn why_it_is_refused() {
     let mut app = asking();
     let flow = app.views.flows.list.selected().unwrap();
-    let end = |side| {
-        let address = ends::address(&flow, side).unwrap();
-        std::net::SocketAddr::new(address, ends::port(&flow, side).unwrap())
-    };
-    let [local, remote] = Side::BOTH.map(end);
-    app.update(Action::Sessions(vec![OwnSession::new(local, remote)]));
+    app.update(Action::Sessions(vec![session_of(&flow)]));
     insta::assert_snapshot!("block_refused_80", screen(&mut app, 80, 24));
 }
 
