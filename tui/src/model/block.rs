@@ -111,4 +111,6 @@ pub enum BlockEnded {
     Lifted,
     /// Another process lifted it.
     LiftedByAnother,
+    /// The devices that it names are gone.
+    DeviceGone,
 }

@@ -5,6 +5,7 @@
 //! where the first of these happens: its time is over by the kernel's clock, anybody
 //! lifts it, its process ends in whatever way, its device goes.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -43,6 +44,12 @@ pub struct Owner {
     pub pid: u32,
     /// The user who has logged in, as far as that is known.
     pub uid: u32,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}, process {}", self.uid, self.pid)
+    }
 }
 
 impl Owner {

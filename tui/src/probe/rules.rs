@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use globset::{Glob, GlobMatcher};
 
 use super::attach::Shared;
-use super::block::{Blocker, Owner, Standing};
+use super::block::{Blocker, Owner, Standing, journal};
 use super::preflight;
 use crate::model::{Block, BlockEnded, BlockId, BlockRule, Dropped, Level, Moment};
+use crate::text::is_glob;
 
 /// How often it is asked whether a rule still holds.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -39,8 +40,9 @@ struct Active {
     devices: Vec<GlobMatcher>,
     blocker: Blocker,
     since: Moment,
-    until: Instant,
     places: Vec<Place>,
+    /// What was dropped at devices that are gone.
+    elsewhere: [Dropped; 2],
 }
 
 impl Rules {
@@ -73,8 +75,8 @@ impl Rules {
             devices: devices.iter().map(Glob::compile_matcher).collect(),
             blocker,
             since: now,
-            until: Instant::now() + time,
             places: Vec::new(),
+            elsewhere: [Dropped::default(); 2],
         };
         active.extend(places)?;
         if active.places.is_empty() {
@@ -124,19 +126,25 @@ impl Rules {
     }
 
     /// Applies the rules to devices that are new; reports those that did not take
-    /// one.
+    /// one. A rule that names its devices ends with the last of them.
     pub fn follow(&mut self, places: &[Place]) -> Vec<(Level, String)> {
         let mut failures = Vec::new();
-        for rule in &mut self.rules {
-            rule.places.retain(|place| {
-                let mut here = places.iter();
-                here.any(|other| other.attached.is_same(&place.attached))
-            });
+        let mut rest = Vec::new();
+        for mut rule in std::mem::take(&mut self.rules) {
+            rule.leave(places);
+            // One that comes with the same name may be another container's.
+            if rule.places.is_empty() && rule.names_its_devices() {
+                let _ = rule.blocker.lift();
+                self.ended.push(rule.end(BlockEnded::DeviceGone));
+                continue;
+            }
             if let Err(reason) = rule.extend(places) {
                 let text = format!("{} is not blocked: {reason}", rule.rule.text);
                 failures.push((Level::Warning, text));
             }
+            rest.push(rule);
         }
+        self.rules = rest;
         failures
     }
 
@@ -208,6 +216,26 @@ impl Active {
         Ok(())
     }
 
+    /// Gives up the devices that are not among these any more.
+    fn leave(&mut self, places: &[Place]) {
+        let is_here = |place: &mut Place| {
+            let mut here = places.iter();
+            here.any(|other| other.attached.is_same(&place.attached))
+        };
+        for place in self.places.extract_if(.., |place| !is_here(place)) {
+            let counts = place.attached.tally().of(self.id);
+            for (sum, count) in self.elsewhere.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+    }
+
+    /// Whether it is about certain devices, rather than about all that match a pattern.
+    fn names_its_devices(&self) -> bool {
+        let names = &self.rule.devices;
+        !names.is_empty() && !names.iter().any(|name| is_glob(name))
+    }
+
     fn is_about(&self, place: &Place) -> bool {
         let matches = |name: &str| self.devices.iter().any(|glob| glob.is_match(name));
         self.devices.is_empty() || matches(&place.name)
@@ -218,7 +246,7 @@ impl Active {
     }
 
     fn dropped(&self) -> [Dropped; 2] {
-        let mut sums = [Dropped::default(); 2];
+        let mut sums = self.elsewhere;
         for place in &self.places {
             let counts = place.attached.tally().of(self.id);
             for (sum, count) in sums.iter_mut().zip(counts) {
@@ -236,7 +264,11 @@ impl Active {
     }
 
     fn describe(&self, end: Option<BlockEnded>) -> Block {
-        let left = self.until.saturating_duration_since(Instant::now());
+        // By the clock that ends it.
+        let left = match self.blocker.standing() {
+            Ok(Standing::Holds(left)) => left,
+            _ => Duration::ZERO,
+        };
         Block {
             id: self.id,
             rule: self.rule.text.clone(),
@@ -252,6 +284,14 @@ impl Active {
 impl Drop for Active {
     fn drop(&mut self) {
         // Wherever it goes wrong: a rule does not outlive what knows of it.
+        if let Ok(Standing::Holds(_)) = self.blocker.standing() {
+            tracing::error!(rule = self.id.0, "ended a rule as nkview has failed");
+            journal::write(&journal::ended(
+                "Block ended as nkview has failed",
+                &self.describe(None),
+                None,
+            ));
+        }
         let _ = self.blocker.lift();
         for place in &self.places {
             place.attached.unblock(self.id);

@@ -3,6 +3,7 @@
 
 mod blocking;
 mod ending;
+mod journal;
 mod judging;
 mod screen;
 mod traffic;
@@ -13,6 +14,7 @@ pub fn tests() -> Vec<Test> {
     let mut tests = judging::tests();
     tests.extend(traffic::tests());
     tests.extend(ending::tests());
+    tests.extend(journal::tests());
     tests.extend(screen::tests());
     tests
 }

@@ -25,6 +25,11 @@ impl Blocking {
     pub fn start(namespace: &Namespace, rule: &str, time: &str) -> Self {
         let mut command = Command::new(NKVIEW);
         command.args(["block", rule, "--for", time, "--yes"]);
+        Self::spawn(namespace, command)
+    }
+
+    /// Starts a command that becomes nkview.
+    pub fn spawn(namespace: &Namespace, mut command: Command) -> Self {
         let command = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

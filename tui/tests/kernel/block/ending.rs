@@ -3,8 +3,13 @@
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use nkview::filter::parse_rule;
+use nkview::model::{Command, Envelope, Event, Request, RequestId};
+use nkview::probe::live;
 use rustix::process::Signal;
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::blocking::Blocking;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
@@ -12,7 +17,7 @@ use crate::need::Need;
 use crate::stream::run;
 use crate::{Test, traffic, wait};
 
-const WATCHED: [Layout; 2] = [Layout::apart(Kind::Veth), Layout::apart(Kind::NetkitL3)];
+pub(super) const WATCHED: [Layout; 2] = [Layout::apart(Kind::Veth), Layout::apart(Kind::NetkitL3)];
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
@@ -22,6 +27,7 @@ pub fn tests() -> Vec<Test> {
             ("while_nkview_is_stopped", stopped),
             ("when_nkview_is_killed", killed),
             ("when_nkview_aborts", aborted),
+            ("when_nkview_panics", panicked),
             ("when_anybody_lifts_it", lifted),
             ("with_its_device", device_removed),
         ] {
@@ -37,14 +43,14 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// Datagrams that a rule matches.
-struct Probe {
+pub(super) struct Probe {
     sender: UdpSocket,
     receiver: UdpSocket,
     to: std::net::SocketAddr,
 }
 
 impl Probe {
-    fn new(lab: &Lab) -> Self {
+    pub(super) fn new(lab: &Lab) -> Self {
         traffic::ping(lab, End::Near, Family::V4, 1);
         let address = lab.address(End::Far, End::Far, Family::V4, 7000);
         let receiver = lab
@@ -58,7 +64,7 @@ impl Probe {
         }
     }
 
-    fn send(&self) {
+    pub(super) fn send(&self) {
         // A drop is an error for some kernels.
         let _ = self.sender.send_to(b"?", self.to);
     }
@@ -127,7 +133,7 @@ fn killed(layout: Layout) {
     ends_by(layout, Signal::KILL);
 }
 
-/// As a panic that no handler can catch.
+/// As a crash that nothing can catch.
 fn aborted(layout: Layout) {
     ends_by(layout, Signal::ABORT);
 }
@@ -150,6 +156,64 @@ fn ends_by(layout: Layout, signal: Signal) {
         assert!(output.status.success());
     }
     assert_gone(&lab);
+}
+
+/// Whatever panics takes the source with it, which ends its rules: a screen in the middle
+/// of drawing, say.
+fn panicked(layout: Layout) {
+    const PANIC: &str = "on purpose, to see a rule end";
+    let lab = Lab::up(layout);
+    let probe = Probe::new(&lab);
+    let outcome = lab.namespace(End::Near).enter(|| {
+        let runtime = super::traffic::runtime();
+        let watched = std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let source = live::start(super::traffic::options()).await.unwrap();
+                let (mut events, requests) = (source.events, source.requests);
+                begin(&mut events, &requests, "10.9.0.2 udp port 7000").await;
+                tokio::task::block_in_place(|| (0..5).for_each(|_| probe.send()));
+                while blocked(&mut events).await < 5 {}
+                panic!("{PANIC}");
+            })
+        });
+        let outcome: Result<(), _> = std::panic::catch_unwind(watched);
+        drop(runtime);
+        outcome
+    });
+    let panic = outcome.unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), PANIC);
+    probe.until_through("nothing is dropped after a panic");
+    assert_gone(&lab);
+}
+
+/// Begins to drop what a rule matches.
+async fn begin(events: &mut Receiver<Envelope>, requests: &Sender<Request>, rule: &str) {
+    let command = Command::Block {
+        rule: Box::new(parse_rule(rule).unwrap()),
+        time: Duration::from_secs(3600),
+    };
+    let id = RequestId(7);
+    requests.send(Request { id, command }).await.unwrap();
+    loop {
+        match events.recv().await.unwrap().event {
+            Event::Reply(reply) => return reply.result.unwrap(),
+            Event::Ended(reason) => panic!("{reason}"),
+            _ => {}
+        }
+    }
+}
+
+/// What the rule has dropped when that is reported next.
+async fn blocked(events: &mut Receiver<Envelope>) -> u64 {
+    loop {
+        match events.recv().await.unwrap().event {
+            Event::Blocks(blocks) => {
+                return blocks[0].dropped.iter().map(|it| it.packets).sum();
+            }
+            Event::Ended(reason) => panic!("{reason}"),
+            _ => {}
+        }
+    }
 }
 
 fn lifted(layout: Layout) {
@@ -182,15 +246,16 @@ fn lifted(layout: Layout) {
 
 fn device_removed(layout: Layout) {
     let lab = Lab::up(layout);
+    let probe = Probe::new(&lab);
     let blocking = start(&lab, "30m");
-    assert!(blocking.found().is_some());
+    probe.assert_blocked(&blocking);
     lab.namespace(End::Near).ip(&format!("link delete {NEAR}"));
-    wait::until_true("no program is left", || {
-        blocking.found().is_none_or(|rule| rule.hooks == 0)
-    });
-    blocking.signal(Signal::INT);
-    let (status, _, said) = blocking.ended();
+    // Another device of that name would be another container's.
+    let (status, dropped, said) = blocking.ended();
     assert!(status.success(), "{said:?}");
+    let text = "Block ended with its device";
+    assert!(said.iter().any(|line| line.contains(text)), "{said:?}");
+    assert_eq!(dropped, Some(10));
 }
 
 /// A hook whose policy drops everything stays closed: while a rule comes, is there,

@@ -12,6 +12,7 @@ use nkview::probe::live::{self, Events, Options};
 use probe_common::Direction;
 use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::process::Signal;
+use tokio::runtime::{Builder, Runtime};
 
 use super::blocking::Blocking;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
@@ -258,14 +259,9 @@ fn changes_under_load(layout: Layout) {
 fn is_counted(layout: Layout) {
     let lab = Lab::up(layout);
     acquaint(&lab);
-    let sums = lab.namespace(End::Near).enter(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(count(&lab))
-    });
+    let sums = lab
+        .namespace(End::Near)
+        .enter(|| runtime().block_on(count(&lab)));
     let [inward, outward] = sums;
     assert_eq!([inward.blocked, outward.blocked], [PACKETS; 2]);
     for side in sums {
@@ -281,8 +277,18 @@ struct Sums {
     diverted: u64,
 }
 
-async fn count(lab: &Lab) -> [Sums; 2] {
-    let options = Options {
+/// What the source needs of a runtime.
+pub(super) fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// A source that reports often.
+pub(super) fn options() -> Options {
+    Options {
         devices: vec![NEAR.to_owned()],
         attach_first: true,
         create: None,
@@ -297,8 +303,11 @@ async fn count(lab: &Lab) -> [Sums; 2] {
             ring: 1 << 16,
         },
         remark: None,
-    };
-    let mut source = live::start(options).await.unwrap();
+    }
+}
+
+async fn count(lab: &Lab) -> [Sums; 2] {
+    let mut source = live::start(options()).await.unwrap();
     let rule: BlockRule = nkview::filter::parse_rule("udp dst port 7000").unwrap();
     let command = Command::Block {
         rule: Box::new(rule),

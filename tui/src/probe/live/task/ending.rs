@@ -24,11 +24,14 @@ impl Task {
             // Whatever takes time now: nothing is dropped any more.
             self.rules.lift_all();
             for block in self.rules.describe() {
-                tracing::info!(rule = block.id.0, "dropped packets by a rule until the end");
-                journal::write(&format!(
-                    "{} is not blocked any more: nkview ends",
-                    block.rule
-                ));
+                let lasted = self.start.elapsed().saturating_sub(block.since);
+                tracing::info!(
+                    rule = block.id.0,
+                    ?lasted,
+                    "dropped packets by a rule until the end"
+                );
+                let text = journal::ended("Block ended with nkview", &block, Some(lasted));
+                journal::write(&text);
             }
             self.collectors.before_end();
             self.watched.detach_all();

@@ -7,7 +7,6 @@ use crate::model::{BlockEnded, Event, Level, Notice};
 use crate::probe::block::journal;
 use crate::probe::collect::stacks;
 use crate::probe::devices::Link;
-use crate::text::plural;
 
 impl Task {
     /// Reports that other devices are watched than before, or that there are others.
@@ -53,6 +52,7 @@ impl Task {
             for (level, text) in block_in_place(|| self.rules.follow(&places)) {
                 self.notice(level, text);
             }
+            self.report_blocks();
         }
     }
 
@@ -86,20 +86,19 @@ impl Task {
         let blocks = self.rules.describe();
         for block in &blocks {
             if let Some(end) = block.end {
-                let packets: u64 = block.dropped.iter().map(|it| it.packets).sum();
-                let what = match end {
+                let how = match end {
                     BlockEnded::Time => "Block expired",
                     BlockEnded::Lifted => "Block lifted",
                     BlockEnded::LiftedByAnother => "Block lifted by another process",
+                    BlockEnded::DeviceGone => "Block ended with its device",
                 };
-                let text = format!(
-                    "{what}, {} dropped: {}",
-                    plural(packets, "packet"),
-                    block.rule
-                );
+                let lasted = self.moment().saturating_sub(block.since);
+                let text = journal::ended(how, block, Some(lasted));
+                let packets: u64 = block.dropped.iter().map(|it| it.packets).sum();
                 tracing::info!(
                     rule = block.id.0,
                     packets,
+                    ?lasted,
                     ?end,
                     "dropped packets by a rule"
                 );

@@ -5,7 +5,6 @@ use tokio::task::block_in_place;
 use super::Task;
 use crate::model::{Command, Event, Level, Reply, Request, Watch};
 use crate::probe::block::{Owner, journal};
-use crate::text::duration;
 
 impl Task {
     /// Carries out a request, and answers it now or when it is known how it went.
@@ -28,14 +27,9 @@ impl Task {
                 let now = self.moment();
                 let begun = block_in_place(|| self.rules.begin(rule, *time, now, &places));
                 if let Ok(id) = begun {
-                    let text = format!(
-                        "blocking {} for {}: user {}, process {}",
-                        rule.text,
-                        duration(*time),
-                        Owner::this().uid,
-                        std::process::id()
-                    );
-                    tracing::info!(rule = id.0, ?time, "began to drop packets");
+                    let text = journal::began(rule, *time);
+                    let user = Owner::this().uid;
+                    tracing::info!(rule = id.0, user, ?time, "began to drop packets");
                     journal::write(&text);
                     self.notice(Level::Warning, text);
                 }
