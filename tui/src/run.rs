@@ -18,6 +18,7 @@ use screen::{Keeping, User};
 use signals::Signals;
 
 mod appearance;
+mod baseline;
 mod block;
 mod diagnose;
 mod options;
@@ -43,12 +44,12 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let done = match cli.command {
         Some(Command::Diagnose(args)) => {
             let recording = replay::open(args.from.as_deref())?;
-            let baseline = watch_for::baseline(args.usual.baseline.as_deref())?;
+            let baseline = baseline::read(args.usual.baseline.as_deref())?;
             return block_on(|signals| diagnose::diagnose(args, recording, baseline, signals));
         }
         Some(Command::WatchFor(args)) => {
             let recording = replay::open(args.from.as_deref())?;
-            let baseline = watch_for::baseline(args.usual.baseline.as_deref())?;
+            let baseline = baseline::read(args.usual.baseline.as_deref())?;
             return block_on(|signals| watch_for::watch_for(args, recording, baseline, signals));
         }
         None => {
@@ -61,7 +62,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             terminal::check()?;
             let user = User::read(args.blocking.allow_block)?;
             let keeping = Keeping {
-                baseline: watch_for::baseline(args.usual.baseline.as_deref())?,
+                baseline: baseline::read(args.usual.baseline.as_deref())?,
                 ..Keeping::new(args.history, &args.redact)?
             };
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))

@@ -22,22 +22,26 @@ pub struct Watching {
 
 impl Watching {
     /// Watches for the flows of one filter.
-    #[must_use]
-    pub fn for_one(filter: Filter) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When nothing would ever match it.
+    pub fn for_one(filter: Filter) -> Result<Self, String> {
+        filter.is_of_one_host()?;
+        Ok(Self {
             filters: vec![filter],
-        }
+        })
     }
 
     /// Watches for the flows of this filter, too, or not any more. Whether it does now.
     ///
     /// # Errors
-    /// When there are too many.
+    /// When there are too many, or nothing would ever match this one.
     pub fn toggle(&mut self, filter: Filter) -> Result<bool, String> {
         if let Some(place) = self.filters.iter().position(|it| *it == filter) {
             self.filters.remove(place);
             return Ok(false);
         }
+        filter.is_of_one_host()?;
         if self.filters.len() >= MOST {
             return Err(format!("It is watched for {MOST} filters already."));
         }

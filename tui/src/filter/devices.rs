@@ -25,6 +25,39 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Refuses a filter that tells several hosts apart, for where one is looked at alone:
+    /// nothing would ever match.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn is_of_one_host(&self) -> Result<(), String> {
+        match self.terms.iter().find_map(node) {
+            None => Ok(()),
+            Some(pattern) => Err(format!(
+                "\"{pattern}\" names a host among several (`nkview ssh`), but here each is looked \
+                 at alone: leave it out"
+            )),
+        }
+    }
+}
+
+/// The pattern by which an expression names hosts. No device has a slash in its name.
+fn node(expression: &Expression) -> Option<&str> {
+    match expression {
+        Expression::Term(Term::Name {
+            kind: Name::Node,
+            pattern,
+        }) => Some(pattern.as_str()),
+        Expression::Term(Term::Device(pattern)) => {
+            Some(pattern.as_str()).filter(|it| it.contains('/'))
+        }
+        Expression::Term(_) => None,
+        Expression::Not(part) => node(part),
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().find_map(node),
+    }
+}
+
 fn check(expression: &Expression) -> Result<(), Filter> {
     match expression {
         Expression::Term(

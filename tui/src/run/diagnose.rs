@@ -6,23 +6,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 use probe_common::Direction;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use super::baseline::Unknown;
 use super::options;
 use super::print::unless_closed;
 use super::signals::Signals;
-use super::start::{finish, open};
-use super::variable;
+use super::start::{Period, are_all_attached, configuration, finish, open};
 use crate::about::{Behind, Known};
 use crate::cli::DiagnoseArgs;
-use crate::config::Config;
 use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Severity, Subject};
 use crate::filter::Filter;
 use crate::model::{Device, DeviceName, Event, Level, Watch};
-use crate::probe::live::Options;
 use crate::replay::Recording;
 use crate::report::{self, Summary};
 use crate::source::Source;
@@ -49,18 +47,13 @@ pub async fn diagnose(
 ) -> anyhow::Result<ExitCode> {
     let is_live = recording.is_none();
     let duration = args.duration.unwrap_or(DURATION);
-    let (config, notice) = Config::load(variable)?;
-    if let Some(notice) = notice {
-        tracing::warn!("{notice}");
-        progress(&notice);
-    }
+    let config = configuration()?;
     let policy = config.policy()?;
-    let mut narrowed = Narrowed::new(args.filter.resolve(&config.named_filters())?);
-    let options = Options {
-        devices: args.devices.clone(),
-        attach_first: true,
-        ..options::live(&args.probe, &args.events)
-    };
+    let filter = args.filter.resolve(&config.named_filters())?;
+    let is_of_one_host = filter.is_of_one_host();
+    is_of_one_host.map_err(|reason| anyhow!("filter: {reason}"))?;
+    let mut narrowed = Narrowed::new(filter);
+    let options = options::attached(args.devices.clone(), &args.probe, &args.events);
     let source = open(recording, args.duration, options, &mut signals).await?;
     let Some(source) = source else {
         bail!("ended by a signal before all devices were attached");
@@ -77,23 +70,17 @@ pub async fn diagnose(
     // Problems come up when their flows may have closed already.
     traffic.keep_closed(!narrowed.filter.is_everything());
     let mut diagnosis = Diagnosis::new(policy);
-    if let Some(baseline) = baseline {
+    if let Some(baseline) = baseline.clone() {
         diagnosis.compare(baseline);
     }
     let mut looked = Looked::default();
-    let mut until: Option<Instant> = None;
+    let mut period = Period::of(duration);
     let mut began = Instant::now();
     loop {
-        let over = async {
-            match until {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = signals.any() => break,
-            () = over => break,
+            () = period.over() => break,
             envelope = events.recv() => {
                 let Some(envelope) = envelope else { break };
                 traffic.apply(&envelope);
@@ -103,14 +90,13 @@ pub async fn diagnose(
                 if let Event::Interval(_) = envelope.event {
                     narrowed.look(host, &diagnosis);
                 }
-                if is_live && until.is_none() && looked.is_ready {
+                if is_live && looked.is_ready && period.begin() {
                     progress(&format!(
                         "watching {} for {} s",
                         looked.names().join(", "),
                         duration.as_secs_f64()
                     ));
                     began = Instant::now();
-                    until = Some(began + duration);
                 }
             }
         }
@@ -146,6 +132,9 @@ pub async fn diagnose(
     let found = findings.len();
     findings.retain(|finding| narrowed.takes(finding));
     let flows = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
+    let mut not_looked_at = looked.not_looked_at();
+    let unknown = Unknown::of(baseline.as_deref(), &diagnosis);
+    not_looked_at.extend(unknown.map(|unknown| unknown.text));
     let summary = Summary {
         host: session.host.clone(),
         seconds,
@@ -153,7 +142,7 @@ pub async fn diagnose(
         packets: looked.packets,
         flows,
         left_out: found - findings.len(),
-        not_looked_at: looked.not_looked_at(),
+        not_looked_at,
     };
     let stdout = io::stdout().lock();
     unless_closed(if args.json {
@@ -285,7 +274,7 @@ impl Looked {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Devices(devices) => {
-                self.is_ready |= !devices.iter().any(|it| it.watch == Watch::Starting);
+                self.is_ready |= are_all_attached(event);
                 self.failed.clear();
                 for device in devices {
                     match &device.watch {

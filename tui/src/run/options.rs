@@ -64,3 +64,13 @@ pub fn live(probe: &ProbeArgs, events: &EventArgs) -> Options {
         remark: None,
     }
 }
+
+/// What a command without a screen takes: from its first event on all of these devices
+/// are counted.
+pub fn attached(devices: Vec<String>, probe: &ProbeArgs, events: &EventArgs) -> Options {
+    Options {
+        devices,
+        attach_first: true,
+        ..live(probe, events)
+    }
+}

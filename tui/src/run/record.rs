@@ -21,7 +21,6 @@ use crate::config::Config;
 use crate::export::{Limits, Narrowed, Next, Output, Recorder, Redacted, Sink, redacted_head};
 use crate::files::{self, Files};
 use crate::model::Session;
-use crate::probe::live::Options;
 use crate::recording::Head;
 use crate::redact::Redaction;
 use crate::replay::Recording;
@@ -170,12 +169,7 @@ pub async fn record(
         tracing::warn!("{notice}");
     }
     let filter = args.filter.resolve(&config.named_filters())?;
-    let options = Options {
-        devices: args.devices.clone(),
-        // From its first interval on all is counted.
-        attach_first: true,
-        ..options::live(&args.probe, &args.events)
-    };
+    let options = options::attached(args.devices.clone(), &args.probe, &args.events);
     let recorded = recording.as_ref().map(|it| it.head().clone());
     let source = open(recording, args.duration, options, &mut signals).await?;
     let Some(source) = source else {

@@ -1,18 +1,86 @@
-//! Starting and ending a live source, whatever blocks.
+//! Starting and ending a live source, whatever blocks, and for how long it is read.
 
+use std::future::pending;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 use super::signals::{Signals, stop_process};
+use super::variable;
+use crate::config::Config;
+use crate::model::{Envelope, Event, Watch};
 use crate::probe::live::{self, Options};
 use crate::probe::preflight::{self, NO_NETKIT};
 use crate::replay::Recording;
-use crate::source::{Ended, Pause, Source};
+use crate::source::{Ended, Pause, Source, Stop};
 
 /// How long detaching may take before the user is informed.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The configuration, for a command without a screen. Where it cannot be read, stderr
+/// has the reason.
+pub fn configuration() -> anyhow::Result<Config> {
+    let (config, notice) = Config::load(variable)?;
+    if let Some(notice) = notice {
+        tracing::warn!("{notice}");
+        // Nobody may read it.
+        let _ = writeln!(io::stderr(), "nkview: {notice}");
+    }
+    Ok(config)
+}
+
+/// Whether all devices of the start are attached to, or were refused.
+pub fn are_all_attached(event: &Event) -> bool {
+    match event {
+        Event::Devices(devices) => !devices.iter().any(|it| it.watch == Watch::Starting),
+        _ => false,
+    }
+}
+
+/// For how long a command reads its source, once that has begun.
+pub struct Period {
+    length: Option<Duration>,
+    until: Option<tokio::time::Instant>,
+}
+
+impl Period {
+    /// For so long.
+    pub const fn of(length: Duration) -> Self {
+        Self {
+            length: Some(length),
+            until: None,
+        }
+    }
+
+    /// Until something else ends it.
+    pub const fn endless() -> Self {
+        Self {
+            length: None,
+            until: None,
+        }
+    }
+
+    /// Begins, unless it has begun before. Whether it has begun now.
+    pub fn begin(&mut self) -> bool {
+        let begins = self.until.is_none() && self.length.is_some();
+        if begins {
+            let until = |length| tokio::time::Instant::now().checked_add(length);
+            self.until = self.length.and_then(until);
+        }
+        begins
+    }
+
+    /// Waits until it is over.
+    pub async fn over(&self) {
+        match self.until {
+            Some(until) => sleep_until(until).await,
+            None => pending().await,
+        }
+    }
+}
 
 /// Opens what a command without a screen reads: a recording, of which it wants the
 /// first `duration`, or this machine. Nothing when a signal comes first.
@@ -76,6 +144,14 @@ pub async fn connect(options: Options, signals: &mut Signals) -> anyhow::Result<
     let source = started.context("the source has failed")??;
     tracing::info!(took = ?start.elapsed(), "the source has started");
     Ok(Some(source))
+}
+
+/// Ends a source whose last events are of no interest to anybody.
+pub async fn end(stop: Stop, mut events: mpsc::Receiver<Envelope>) -> anyhow::Result<()> {
+    let ended = stop.ask();
+    // It must not wait for room.
+    let rest = async { while events.recv().await.is_some() {} };
+    tokio::join!(finish(ended), rest).0
 }
 
 /// Waits for the end of a source, with a message when that takes long: the kernel

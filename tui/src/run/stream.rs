@@ -76,11 +76,8 @@ pub async fn stream(
         tracing::warn!("{notice}");
     }
     let options = Options {
-        devices: args.devices,
-        // From its first line on all is counted.
-        attach_first: true,
         create: options::pair(args.pair),
-        ..options::live(&args.probe, &args.events)
+        ..options::attached(args.devices, &args.probe, &args.events)
     };
     // A copy of a recording is of whatever that is of.
     let copied = recording.as_ref().filter(|_| format.wire);

@@ -1,28 +1,22 @@
 //! `nkview watch-for`: reports flows that a filter matches, and peers that were not
 //! there before. It touches no packet.
 
-use std::fs::File;
-use std::io::{self, BufReader, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
-use tokio::time::{Instant, sleep_until};
 
+use super::baseline::Unknown;
 use super::signals::Signals;
-use super::start::{finish, open};
-use super::{in_locale, options, variable};
+use super::start::{Period, are_all_attached, configuration, end, open};
+use super::{in_locale, options};
 use crate::cli::WatchForArgs;
-use crate::config::Config;
-
 use crate::diagnosis::{Baseline, Diagnosis, Finding, Kind};
 use crate::export::reader_gone;
-use crate::model::{Envelope, Event, Session, Watch};
-use crate::probe::live::Options;
-use crate::recording::{Item, Reader};
+use crate::model::{Envelope, Event, Session};
 use crate::replay::Recording;
 use crate::report;
 use crate::source::Source;
@@ -33,34 +27,9 @@ use crate::watching::Watching;
 /// The exit status when nothing has appeared.
 const NOTHING: u8 = 1;
 
-/// Reads a baseline from a recording.
-///
-/// # Errors
-/// When it cannot be read, or is of no use.
-pub fn baseline(path: Option<&Path>) -> anyhow::Result<Option<Arc<Baseline>>> {
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    let cannot = || format!("cannot read the baseline {}", path.display());
-    let file = BufReader::new(File::open(path).with_context(cannot)?);
-    let mut reader = Reader::open(file).with_context(cannot)?;
-    let mut baseline = Baseline::default();
-    while let Some(item) = reader.next_item().with_context(cannot)? {
-        if let Item::Event(envelope) = item {
-            baseline.learn(&envelope.event);
-        }
-    }
-    if baseline.is_empty() {
-        bail!("{} is no baseline: no flow is in it", path.display());
-    }
-    if baseline.is_full() {
-        bail!(
-            "{} has more peers than a baseline has room for: nearly everybody is known there",
-            path.display()
-        );
-    }
-    Ok(Some(Arc::new(baseline)))
-}
+/// How long it waits for what the devices lead to, before it judges whether the baseline
+/// has them.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// What is reported, and how often it was.
 struct Reports {
@@ -86,15 +55,14 @@ pub async fn watch_for(
     baseline: Option<Arc<Baseline>>,
     mut signals: Signals,
 ) -> anyhow::Result<ExitCode> {
-    let (config, notice) = Config::load(variable)?;
-    if let Some(notice) = notice {
-        eprintln!("nkview: {notice}");
-    }
+    let config = configuration()?;
     let mut watching = Watching::default();
+    let mut has_filter = false;
     if let Some(filter) = &args.filter {
         let filter = filter.resolve(&config.named_filters())?;
         if !filter.is_everything() {
-            watching = Watching::for_one(filter);
+            has_filter = true;
+            watching = Watching::for_one(filter).map_err(|reason| anyhow!("filter: {reason}"))?;
         } else if baseline.is_none() {
             bail!("the filter is empty: it would report every flow");
         }
@@ -102,11 +70,7 @@ pub async fn watch_for(
     let is_live = recording.is_none();
     let no_reader = reader_gone().context("cannot start a thread for stdout")?;
     tokio::pin!(no_reader);
-    let options = Options {
-        devices: args.devices.clone(),
-        attach_first: true,
-        ..options::live(&args.probe, &args.events)
-    };
+    let options = options::attached(args.devices.clone(), &args.probe, &args.events);
     let source = open(recording, args.duration, options, &mut signals).await?;
     let Some(source) = source else {
         bail!("ended by a signal before all devices were attached");
@@ -121,7 +85,7 @@ pub async fn watch_for(
     } = source;
     // What is silenced elsewhere is asked for here.
     let mut diagnosis = Diagnosis::new(config.policy()?.thresholds.into());
-    if let Some(baseline) = baseline {
+    if let Some(baseline) = baseline.clone() {
         diagnosis.compare(baseline);
     }
     let mut reports = Reports {
@@ -135,53 +99,53 @@ pub async fn watch_for(
         reported: 0,
         most: args.count.unwrap_or(u64::MAX),
     };
-    let mut until: Option<Instant> = None;
+    let mut period = args.duration.map_or(Period::endless(), Period::of);
+    let mut settling = Period::of(SETTLED);
+    let mut has_compared = false;
     let mut written = Ok(true);
     while let Ok(true) = written {
-        let over = async {
-            match until {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = signals.any() => break,
-            () = over => break,
+            () = period.over() => break,
             // Nothing may appear for long, and nobody would learn of it.
             () = &mut no_reader => break,
+            () = settling.over(), if !has_compared => {
+                has_compared = true;
+                if let Some(unknown) = Unknown::of(baseline.as_deref(), &reports.diagnosis) {
+                    progress(&unknown.text);
+                }
+            }
             envelope = events.recv() => {
                 let Some(envelope) = envelope else { break };
-                if is_live && until.is_none() && is_ready(&envelope.event) {
-                    let duration = args.duration.unwrap_or(Duration::MAX);
-                    until = Instant::now().checked_add(duration);
+                if is_live && are_all_attached(&envelope.event) {
+                    period.begin();
+                    settling.begin();
                 }
                 written = reports.event(&envelope);
             }
         }
     }
-    let ended = stop.ask();
-    let rest = async { while events.recv().await.is_some() {} };
-    let (ended, ()) = tokio::join!(finish(ended), rest);
-    ended?;
+    end(stop, events).await?;
     match written {
         // Whoever has read it has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => drop(written.context("cannot write to stdout")?),
+    }
+    let unknown = Unknown::of(baseline.as_deref(), &reports.diagnosis);
+    if let Some(unknown) = unknown.filter(|_| reports.reported == 0) {
+        if unknown.is_all && !has_filter {
+            bail!(unknown.text);
+        }
+        if !has_compared {
+            progress(&unknown.text);
+        }
     }
     Ok(if reports.reported > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(NOTHING)
     })
-}
-
-/// Whether all devices of the start are watched.
-fn is_ready(event: &Event) -> bool {
-    match event {
-        Event::Devices(devices) => !devices.iter().any(|it| it.watch == Watch::Starting),
-        _ => false,
-    }
 }
 
 impl Reports {
@@ -228,4 +192,9 @@ impl Reports {
         }
         stdout.flush()
     }
+}
+
+fn progress(text: &str) {
+    // Nobody may read it.
+    let _ = writeln!(io::stderr(), "nkview: {}", in_locale(text));
 }

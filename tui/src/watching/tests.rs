@@ -48,7 +48,7 @@ fn story() -> Vec<Envelope> {
 #[test]
 fn a_flow_that_is_watched_for_is_found_and_no_other() {
     let filter = Filter::parse("tcp port 443").unwrap();
-    let mut seen = Seen::new(Watching::for_one(filter));
+    let mut seen = Seen::new(Watching::for_one(filter).unwrap());
     for envelope in story() {
         seen.take(&envelope);
     }
@@ -60,7 +60,7 @@ fn a_flow_that_is_watched_for_is_found_and_no_other() {
             "{sentence}"
         );
     }
-    let mut none = Seen::new(Watching::for_one(Filter::parse("port 9").unwrap()));
+    let mut none = Seen::new(Watching::for_one(Filter::parse("port 9").unwrap()).unwrap());
     for envelope in story() {
         none.take(&envelope);
     }
@@ -78,6 +78,16 @@ fn the_same_filter_again_is_not_watched_for_any_more() {
     }
     assert!(watching.toggle(filter(MOST)).is_err());
     assert!(watching.clear() && !watching.clear());
+}
+
+#[test]
+fn a_filter_of_several_hosts_is_refused_where_each_is_looked_at_alone() {
+    for text in ["node web-1", "tcp and not node web-*", "dev web-1/eth0"] {
+        let filter = Filter::parse(text).unwrap();
+        let refused = Watching::for_one(filter.clone()).unwrap_err();
+        assert!(refused.contains("among several"), "{text}: {refused}");
+        assert_eq!(Watching::default().toggle(filter), Err(refused));
+    }
 }
 
 #[test]

@@ -68,6 +68,11 @@ impl Baseline {
         self.peers.get(name(device))
     }
 
+    /// The names of the containers and devices that it is of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.peers.keys().map(String::as_str)
+    }
+
     /// Whether it had more peers than there is room for, so that it is of no use.
     #[must_use]
     pub const fn is_full(&self) -> bool {
