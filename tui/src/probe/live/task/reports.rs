@@ -7,6 +7,7 @@ use crate::model::{BlockEnded, Event, Level, Notice};
 use crate::probe::block::journal;
 use crate::probe::collect::stacks;
 use crate::probe::devices::Link;
+use crate::text::plural;
 
 impl Task {
     /// Reports that other devices are watched than before, or that there are others.
