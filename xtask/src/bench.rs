@@ -15,6 +15,9 @@ pub struct Args {
     /// What to measure
     #[arg(value_enum)]
     bench: Bench,
+    /// Parts of the benchmark, where it has such: `-- block`
+    #[arg(last = true)]
+    parts: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,5 +61,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         Command::new(&bench.path)
     };
-    process::run(command.current_dir(project::root()))
+    process::run(command.args(&args.parts).current_dir(project::root()))
 }
