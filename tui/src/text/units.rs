@@ -129,5 +129,7 @@ fn scale(value: f64, units: Units) -> f64 {
 }
 
 fn size(value: f64, options: FormatSizeOptions) -> String {
-    ISizeFormatter::new(value, options).to_string()
+    // Without a prefix the crate has the plural, which no other unit is in.
+    let text = ISizeFormatter::new(value, options).to_string();
+    text.replace("bits", "bit")
 }

@@ -19,6 +19,7 @@ fn rates_are_short() {
         assert_eq!(rate(bytes, Units::Bytes), text);
     }
     assert_eq!(rate(1_250_000.0, Units::Bits), "10.0 Mbit/s");
+    assert_eq!(rate(57.5, Units::Bits), "460 bit/s");
 }
 
 #[test]
