@@ -58,8 +58,8 @@ const COLUMNS: [(&str, bool); 10] = [
     ("CONTAINER", false),
     ("NAMESPACE", false),
     ("PEER", false),
-    ("RX", true),
-    ("TX", true),
+    ("RX PKTS", true),
+    ("TX PKTS", true),
     ("DROPPED", true),
 ];
 

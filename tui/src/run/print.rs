@@ -46,6 +46,10 @@ pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
         };
         filter.matches_device(name, &Behind(device))
     });
+    if devices.is_empty() && !filter.is_everything() {
+        eprintln!("nkview: no device matches \"{filter}\"");
+        return Ok(());
+    }
     unless_closed(if args.json {
         listing::write_json(&devices, io::stdout().lock())
     } else {

@@ -38,6 +38,11 @@ pub fn tests() -> Vec<Test> {
         [],
         not_allowed,
     ));
+    tests.push(Test::new(
+        "inventory::a_filter_without_a_match_is_said",
+        [Need::FullSpeed],
+        no_match,
+    ));
     tests
 }
 
@@ -195,4 +200,19 @@ fn not_allowed() {
     assert!(unknown.contains("CAP_NET_ADMIN"), "{unknown}");
     let unknown = near["peer"]["namespace"]["unknown"].as_str().unwrap();
     assert!(unknown.contains("CAP_SYS_ADMIN"), "{unknown}");
+}
+
+/// A table of titles alone would look like a mistake.
+fn no_match() {
+    for format in [&[][..], &["--json"]] {
+        let mut command = Command::new(stream::NKVIEW);
+        command.args(["devices", "--filter", "dev nosuch0"]);
+        let output = command.args(format).output().unwrap();
+        assert!(
+            output.status.success() && output.stdout.is_empty(),
+            "{output:?}"
+        );
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "nkview: no device matches \"dev nosuch0\"\n");
+    }
 }
