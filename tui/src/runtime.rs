@@ -182,7 +182,9 @@ pub async fn run(
     let mut last = String::new();
     if options.keep_screen && ended.is_ok() {
         let size = screen.terminal().size().context("cannot draw")?;
-        let mut buffer = Terminal::new(TestBackend::new(size.width, size.height))?;
+        // The shell's prompt has the last line.
+        let height = size.height.saturating_sub(1);
+        let mut buffer = Terminal::new(TestBackend::new(size.width, height))?;
         buffer.draw(|frame| drop(ui::draw(&app, &options.keymap, frame)))?;
         last = text(buffer.backend().buffer());
     }
