@@ -8,6 +8,7 @@ mod block;
 pub mod blocking;
 pub mod columns;
 pub mod criteria;
+mod cursor;
 pub mod device_column;
 pub mod effect;
 pub mod ends;
@@ -38,14 +39,14 @@ pub mod usage;
 pub mod views;
 
 use crate::filter::Filter;
-use crate::flow::Series;
+use crate::flow::{Series, Span};
 use crate::model::Session;
 use crate::traffic::Accounting;
 
 use action::Action;
 use bindings::{Context, Row};
 use blocking::Dialog;
-use columns::Columns;
+use columns::{ColumnEdit, Columns};
 use filtering::Closed;
 use list::Scroll;
 use measure::Measure;
@@ -84,6 +85,8 @@ pub struct App {
     pub whole: bool,
     /// The graph of what is shown, while all traffic has one and not all is shown.
     narrowed: Option<Series>,
+    /// The span of the finest graph that was drawn last.
+    graph: Option<Span>,
     /// How far the help is scrolled.
     pub help: Scroll,
     tab: Tab,
@@ -101,6 +104,7 @@ impl App {
             views,
             whole: false,
             narrowed: None,
+            graph: None,
             help: Scroll::default(),
             tab: Tab::Flows,
             overlay: None,
@@ -195,6 +199,34 @@ impl App {
             None if self.state.search.typing.is_some() => Context::Find,
             None if self.state.filtering.typing().is_some() => Context::Filter,
             None => Context::View(self.tab),
+        }
+    }
+
+    /// The word for what a key does now; nothing where it does nothing, or nothing but
+    /// to say so.
+    #[must_use]
+    pub fn hint(&self, action: &Action, word: &'static str) -> Option<&'static str> {
+        let view = self.view();
+        match action {
+            Action::RemovePart => (!self.state.filtering.parts().is_empty()).then_some(word),
+            Action::Pause if self.state.is_still() => Some("resume"),
+            Action::Pause if self.state.playback.is_some_and(|it| !it.is_playing) => Some("play"),
+            Action::Open | Action::SortNext if view.is_empty() => None,
+            Action::Open if view.is_open() => Some("close"),
+            Action::ScrollDetail(_) => view.is_open().then_some(word),
+            Action::Column(ColumnEdit::Toggle) if self.views.flows.columns.shows_chosen() => {
+                Some("hide")
+            }
+            Action::FilterBy(_)
+            | Action::PacketFlow
+            | Action::DeviceFlows
+            | Action::ProblemFlows
+            | Action::ProblemBegin
+            | Action::SilenceKind
+            | Action::Unfold
+            | Action::Fold
+            | Action::Watch => view.has_selection().then_some(word),
+            _ => Some(word),
         }
     }
 

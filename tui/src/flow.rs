@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use probe_common::{Direction, FlowKey};
 
-pub use clock::{Clock, SLOTS};
+pub use clock::{Block, Clock, SLOTS};
 pub use count::Count;
 pub use history::History;
 pub use ledger::{Ledger, Sums};

@@ -14,6 +14,7 @@ use super::past::Past;
 use super::tab::Tab;
 use super::timeline::Step;
 use super::usage::Usage;
+use crate::flow::Span;
 use crate::model::{Command, Envelope, Moment};
 
 /// Everything that can happen: a binding of the keyboard, a click, text that
@@ -100,6 +101,8 @@ pub enum Action {
     ZoomIn,
     /// Show graphs of a longer time.
     ZoomOut,
+    /// Move the cursor of the graphs by a value, or put it on the newest one.
+    Cursor(Shift),
     /// Open or close the graph of all that is watched.
     Whole,
     /// Open or close the detail of the selected group of hosts.
@@ -178,6 +181,8 @@ pub enum Action {
     Drawn(Extent),
     /// So much of the detail was visible.
     DetailDrawn(Extent),
+    /// Graphs were drawn, the finest over this span, or none was.
+    GraphDrawn(Option<Span>),
     /// These columns of the flow table had room.
     ColumnsDrawn(Vec<Column>),
 }

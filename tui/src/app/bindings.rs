@@ -176,7 +176,7 @@ pub const BY_FLOW: &[Row] = &[
 /// Scrolling the details below the table.
 #[rustfmt::skip]
 pub const DETAIL: &[Row] = &[
-    row("J", "scroll-detail-down", A::ScrollDetail(Motion::Down), "", "Scroll the details down"),
+    row("J", "scroll-detail-down", A::ScrollDetail(Motion::Down), "scroll", "Scroll the details down"),
     row("K", "scroll-detail-up", A::ScrollDetail(Motion::Up), "", "Scroll the details up"),
 ];
 
@@ -213,6 +213,8 @@ const MAIN: &[Row] = &[
     row("M", "mouse", A::Mouse, "", "Give the mouse to the terminal to select text, or take it back"),
     row("+ =", "zoom-in", A::ZoomIn, "", "Zoom in: graphs of ten minutes, then of the last minute"),
     row("-", "zoom-out", A::ZoomOut, "", "Zoom out: graphs of ten minutes; totals and devices also of an hour"),
+    row("<", "cursor-left", A::Cursor(Shift::Left), "", "Read the graphs: a cursor with time and values, to the left; Esc removes it"),
+    row(">", "cursor-right", A::Cursor(Shift::Right), "", "The cursor of the graphs to the right"),
     row("v", "whole", A::Whole, "", "Open or close the graph of all watched devices"),
     row("b", "units", A::Units, "", "Rates in bytes, in bits, or either with binary prefixes (KiB, Kibit)"),
     row("? F1", "help", A::Help, "help", "This help"),

@@ -210,6 +210,12 @@ impl Columns {
         self.all[self.chosen].0
     }
 
+    /// Whether the chosen one is shown.
+    #[must_use]
+    pub fn shows_chosen(&self) -> bool {
+        self.all[self.chosen].1
+    }
+
     /// Chooses another one.
     pub fn step(&mut self, motion: Motion) {
         let last = self.all.len() - 1;

@@ -27,10 +27,14 @@ pub enum HostGroup {
     },
     /// Flows of a process, by the number of its [`Labels`].
     Process(u32),
+    /// Flows of a pod or container, by the number of its [`Labels`].
+    Container(u32),
     /// Flows of a device, by its slot.
     Device(u32),
     /// Flows that have nothing of what is grouped by.
     Other,
+    /// A single flow, in an open group.
+    Flow(FlowKey),
 }
 
 /// What flows are grouped by.
@@ -42,6 +46,8 @@ pub enum Grouping {
     Service,
     /// Process.
     Process,
+    /// Pod, or container where it is in none.
+    Container,
     /// Device, or what it leads to.
     Device,
 }
@@ -54,7 +60,8 @@ impl Grouping {
             Self::Address(Side::Remote) => Self::Address(Side::Local),
             Self::Address(Side::Local) => Self::Service,
             Self::Service => Self::Process,
-            Self::Process => Self::Device,
+            Self::Process => Self::Container,
+            Self::Container => Self::Device,
             Self::Device => Self::Address(Side::Remote),
         }
     }
@@ -64,7 +71,7 @@ impl Grouping {
     pub const fn side(self) -> Side {
         match self {
             Self::Address(side) => side,
-            Self::Service | Self::Process | Self::Device => Side::Remote,
+            Self::Service | Self::Process | Self::Container | Self::Device => Side::Remote,
         }
     }
 }

@@ -18,8 +18,8 @@ impl App {
         self.refresh();
     }
 
-    /// Closes what is open: an overlay, the line, a detail, a notice; then
-    /// clears the selection.
+    /// Closes what is open: an overlay, the line, the cursor of the graphs, a detail, a
+    /// notice; then clears the selection.
     pub(super) fn back(&mut self) {
         if self.overlay.take().is_some() {
             self.close_dialog();
@@ -30,6 +30,9 @@ impl App {
         }
         if self.state.filtering.typing().is_some() {
             return self.filter(Filtering::restore);
+        }
+        if self.remove_cursor() {
+            return;
         }
         if self.views.get_mut(self.tab).close() || std::mem::take(&mut self.whole) {
             return;
@@ -84,6 +87,10 @@ impl App {
             Outcome::ShowPackets(part) => {
                 self.state.filtering.add(part);
                 self.show(Tab::Packets);
+            }
+            Outcome::ShowGroups(flow) => {
+                self.show(Tab::Hosts);
+                self.views.hosts.by_service(flow, &self.state);
             }
             Outcome::Silence(kind) => {
                 self.state.silence(kind);

@@ -56,6 +56,8 @@ pub struct State {
     pub hostnames: HostNames,
     /// How far back graphs reach.
     pub zoom: Span,
+    /// The moment whose values the graphs show in numbers.
+    pub cursor: Option<Moment>,
     /// The wall clock, by the last interval.
     pub clock: WallClock,
     /// Why the source does not measure what the programs cost, although it was
@@ -126,6 +128,7 @@ impl State {
             push_down: PushDown::default(),
             hostnames: HostNames::default(),
             zoom: Span::default(),
+            cursor: None,
             usage: None,
             problems: Vec::new(),
             concerns: Concerns::default(),

@@ -44,6 +44,10 @@ impl App {
                 self.views.flows.give_room(columns);
                 return Vec::new();
             }
+            Action::GraphDrawn(span) => {
+                self.graph = span;
+                return Vec::new();
+            }
             Action::Recalled(past) => return self.recalled(*past),
             Action::Remembered(begin) => {
                 self.state.remembered = Some(begin);
@@ -129,6 +133,7 @@ impl App {
                 self.state.zoom = self.state.zoom.longer();
                 self.refresh();
             }
+            Action::Cursor(to) => self.move_cursor(to),
             Action::Whole => {
                 self.whole = !self.whole;
                 self.refresh();

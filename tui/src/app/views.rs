@@ -130,6 +130,21 @@ pub trait View {
         self.browsed().map(|browsed| browsed.detail_scroll)
     }
 
+    /// Whether it has no rows.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether a row is selected.
+    fn has_selection(&self) -> bool {
+        false
+    }
+
+    /// Whether what is selected is shown in full, so that opening it again closes it.
+    fn is_open(&self) -> bool {
+        false
+    }
+
     /// Selects an item. Returns whether it was selected already.
     fn select(&mut self, _: Item, _: &State) -> bool {
         false
@@ -198,6 +213,8 @@ pub enum Outcome {
     ShowFlows(Filter),
     /// Show this flow in full.
     ShowFlow(FlowKey),
+    /// Show the flows in groups by service, and that of this flow selected.
+    ShowGroups(Option<FlowKey>),
     /// Add this to the filter and show the packets.
     ShowPackets(Filter),
     /// Silence problems of this kind.

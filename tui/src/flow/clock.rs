@@ -17,6 +17,24 @@ const _: () = assert!(Span::Minute.values() == SLOTS);
 /// one and [`SLOTS`] reach back about a minute at least.
 const FULL: Duration = Duration::from_millis(900);
 
+/// A value of a graph: a block of slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its number; that of the newest is the number of a graph's newest value.
+    pub number: u32,
+    /// When it begins and ends.
+    pub time: (Moment, Moment),
+}
+
+impl Block {
+    /// A moment that stays in it, however its ends are rounded.
+    #[must_use]
+    pub fn middle(&self) -> Moment {
+        let (begin, end) = self.time;
+        begin + end.saturating_sub(begin) / 2
+    }
+}
+
 /// Which slot is the current one and how long the remembered ones were.
 ///
 /// A slot is one interval, or several when they are much shorter than a second;
@@ -101,6 +119,23 @@ impl Clock {
         }
         let newest = self.slot / span.slots_each();
         newest.saturating_sub(span.values() as u32 - 1)..newest + 1
+    }
+
+    /// The values of a graph over this span, the newest first.
+    pub fn newest_blocks(&self, span: Span) -> impl Iterator<Item = Block> {
+        let mut end = self.now;
+        self.blocks(span).rev().map(move |number| {
+            let begin = end.saturating_sub(self.block_length(span, number));
+            let time = (begin, std::mem::replace(&mut end, begin));
+            Block { number, time }
+        })
+    }
+
+    /// The value of a graph over this span that has a moment in it, if it is remembered.
+    #[must_use]
+    pub fn block_at(&self, span: Span, moment: Moment) -> Option<Block> {
+        self.newest_blocks(span)
+            .find(|block| block.time.0 < moment && moment <= block.time.1)
     }
 
     /// The time that a block covers.

@@ -161,7 +161,7 @@ async fn y_copies_what_is_selected() {
     let remote = crate::app::ends::text(&flow, crate::app::ends::Side::Remote);
     let copied = CLIPBOARD.take();
     assert!(copied.ends_with(&remote) && !remote.is_empty(), "{copied}");
-    let mut session = Session::new(80, 24)
+    let mut session = Session::new(140, 24)
         .hears(story())
         .types("j")
         .presses(key(KeyCode::Right))

@@ -33,6 +33,19 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Posit
 /// The parts, each of which can be removed.
 fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
     let palette = canvas.palette;
+    let last = if app.asks_part() {
+        " remove which part? (number)".to_owned()
+    } else {
+        shown(app)
+    };
+    let chips = parts.iter().map(|part| part.width() + 5).sum::<usize>();
+    let is_narrow = LABEL.len() + chips + last.width() > usize::from(place.width);
+    // What is last is there however long the filter is.
+    let place = if is_narrow {
+        canvas.right(place, &last, palette.dim)
+    } else {
+        place
+    };
     let mut rest = canvas.text(place, LABEL, palette.dim);
     for (number, part) in parts.iter().enumerate() {
         let (mark, cross) = if app.asks_part() {
@@ -51,14 +64,14 @@ fn stack(canvas: &mut Canvas<'_>, app: &App, parts: &[String], place: Rect) {
         canvas.geometry.zone(zone, Action::RemovePartAt(number));
         rest = canvas.text(rest, " ", palette.text);
     }
-    if app.asks_part() {
-        canvas.text(rest, " remove which part? (number)", palette.dim);
+    if is_narrow {
         return;
     }
-    let rest = offer(canvas, app, rest);
-    let shown = shown(app);
-    if shown.width() <= usize::from(rest.width) {
-        canvas.text(rest, &shown, palette.dim);
+    if !app.asks_part() {
+        rest = offer(canvas, app, rest);
+    }
+    if last.width() <= usize::from(rest.width) {
+        canvas.text(rest, &last, palette.dim);
     }
 }
 

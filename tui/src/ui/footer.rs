@@ -131,56 +131,57 @@ fn terms(canvas: &Canvas<'_>, trust: &Accounting, all: bool) -> Vec<(String, Sty
 
 /// What the keys do, as many as fit, from the table of bindings.
 fn hints(canvas: &mut Canvas<'_>, app: &App, place: Rect) {
-    let filters = !app.state.filtering.parts().is_empty();
     // Those at the right end are there however narrow it is.
-    let (last, first): (Vec<_>, Vec<_>) = canvas
+    let (last, first): (Vec<Hint<'_>>, Vec<Hint<'_>>) = canvas
         .keymap
         .hints(app.context())
-        .filter(|binding| filters || binding.action != Action::RemovePart)
-        .partition(|binding| matches!(binding.action, Action::Help | Action::Quit));
-    let size = |binding: &Binding| -> usize {
-        let [key, word] = hint(canvas, binding);
-        key.width() + word.width()
-    };
-    let width = last.iter().map(|binding| size(binding)).sum::<usize>() as u16;
+        .filter_map(|binding| Some((binding, app.hint(&binding.action, binding.short)?)))
+        .partition(|(binding, _)| matches!(binding.action, Action::Help | Action::Quit));
+    let width = last
+        .iter()
+        .map(|given| size_of_hint(canvas, given))
+        .sum::<usize>() as u16;
     let mut right = Rect {
         x: place.right() - width.min(place.width),
         width: width.min(place.width),
         ..place
     };
-    for binding in last {
-        right = write(canvas, binding, right);
+    for given in last {
+        right = write(canvas, &given, right);
     }
     let mut rest = Rect {
         width: place.width.saturating_sub(width),
         ..place
     };
-    for binding in first {
-        let [key, word] = hint(canvas, binding);
-        if usize::from(rest.width) < key.width() + word.width() {
+    for given in first {
+        if usize::from(rest.width) < size_of_hint(canvas, &given) {
             break;
         }
-        rest = write(canvas, binding, rest);
+        rest = write(canvas, &given, rest);
     }
 }
 
-/// A binding's key and what it does.
-fn hint(canvas: &Canvas<'_>, binding: &Binding) -> [String; 2] {
+/// A binding, and what it does now.
+type Hint<'a> = (&'a Binding, &'static str);
+
+/// Its key and what that does.
+fn hint(canvas: &Canvas<'_>, (binding, word): &Hint<'_>) -> [String; 2] {
     let key = binding.keys.first().map(|key| key.name(canvas.ascii));
-    [
-        format!(" {}", key.unwrap_or_default()),
-        format!(" {} ", binding.short),
-    ]
+    [format!(" {}", key.unwrap_or_default()), format!(" {word} ")]
 }
 
-fn write(canvas: &mut Canvas<'_>, binding: &Binding, place: Rect) -> Rect {
-    let [key, word] = hint(canvas, binding);
+fn size_of_hint(canvas: &Canvas<'_>, given: &Hint<'_>) -> usize {
+    hint(canvas, given).iter().map(|text| text.width()).sum()
+}
+
+fn write(canvas: &mut Canvas<'_>, given: &Hint<'_>, place: Rect) -> Rect {
+    let [key, word] = hint(canvas, given);
     let rest = canvas.text(place, &key, canvas.palette.accent);
     let rest = canvas.text(rest, &word, canvas.palette.dim);
     let zone = Rect {
         width: rest.x - place.x,
         ..place
     };
-    canvas.geometry.zone(zone, binding.action.clone());
+    canvas.geometry.zone(zone, given.0.action.clone());
     rest
 }

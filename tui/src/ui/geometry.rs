@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use crate::app::action::Action;
 use crate::app::columns::Column;
 use crate::app::list::Extent;
+use crate::flow::Span;
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL: i32 = 3;
@@ -20,6 +21,8 @@ pub struct Geometry {
     pub extent: Extent,
     /// How much of the detail below it was visible.
     pub detail: Extent,
+    /// The finest span of the graphs.
+    pub graph: Option<Span>,
     /// The columns of the flow table that had room, where it was drawn.
     pub columns: Option<Vec<Column>>,
 }
@@ -39,7 +42,11 @@ impl Geometry {
     /// What the application must know of the frame.
     #[must_use]
     pub fn feedback(&self) -> Vec<Action> {
-        let mut actions = vec![Action::Drawn(self.extent), Action::DetailDrawn(self.detail)];
+        let mut actions = vec![
+            Action::Drawn(self.extent),
+            Action::DetailDrawn(self.detail),
+            Action::GraphDrawn(self.graph),
+        ];
         actions.extend(self.columns.clone().map(Action::ColumnsDrawn));
         actions
     }

@@ -19,6 +19,13 @@ pub fn cells(values: &[f64], cells: usize, slots: usize, newest: usize) -> Vec<O
     spans(values, cells, slots.div_ceil(cells).max(1), newest)
 }
 
+/// The cell of [`cells`] in which a slot is.
+#[must_use]
+pub fn place(slot: usize, cells: usize, slots: usize, newest: usize) -> Option<usize> {
+    let span = slots.div_ceil(cells.max(1)).max(1);
+    cells.checked_sub(1 + (newest / span).checked_sub(slot / span)?)
+}
+
 /// Like [`cells`], but each one is over and has all of its slots: none changes
 /// until all move on.
 #[must_use]

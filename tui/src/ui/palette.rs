@@ -35,6 +35,9 @@ pub struct Palette {
     pub selected: Style,
     /// The chosen cell of the selected row, laid over that.
     pub cell: Style,
+    /// A graph in the selected row, laid over that: reversed it would show what is not
+    /// there.
+    pub selected_graph: Style,
     /// A part of the filter.
     pub part: Style,
     /// Something that must not be overlooked, with a background of its own.
@@ -42,19 +45,20 @@ pub struct Palette {
 }
 
 /// One role's colour: on dark and on light backgrounds as 0xRRGGBB, and of the
-/// 16 of ANSI.
-struct Shade(u32, u32, Color);
+/// 16 of ANSI on either. Those are dark in some palettes and bright in others, so few of
+/// them can be read everywhere.
+struct Shade(u32, u32, Color, Color);
 
-const DIM: Shade = Shade(0x8d_96a8, 0x6a_7282, Color::Reset);
-const ACCENT: Shade = Shade(0x7f_b2ff, 0x1d_4fd8, Color::Blue);
-const INWARD: Shade = Shade(0x76_d0c4, 0x0f_766e, Color::Cyan);
-const OUTWARD: Shade = Shade(0xe3_b06f, 0x9a_4a12, Color::Yellow);
-const GRAPH: Shade = Shade(0x6c_86b5, 0x5f_7db5, Color::Blue);
-const GOOD: Shade = Shade(0x98_c98a, 0x3f_7d20, Color::Green);
-const WARN: Shade = Shade(0xec_bf63, 0x8f_5f08, Color::Yellow);
-const BAD: Shade = Shade(0xf4_8a92, 0xb9_1c1c, Color::Red);
-const SELECTED: Shade = Shade(0x2b_3448, 0xdb_e4f5, Color::Reset);
-const PART: Shade = Shade(0x2f_3a34, 0xdd_ecdf, Color::Reset);
+const DIM: Shade = Shade(0x8d_96a8, 0x6a_7282, Color::Reset, Color::Reset);
+const ACCENT: Shade = Shade(0x7f_b2ff, 0x1d_4fd8, Color::LightCyan, Color::Blue);
+const INWARD: Shade = Shade(0x76_d0c4, 0x0f_766e, Color::Cyan, Color::Blue);
+const OUTWARD: Shade = Shade(0xe3_b06f, 0x9a_4a12, Color::LightYellow, Color::Magenta);
+const GRAPH: Shade = Shade(0x6c_86b5, 0x5f_7db5, Color::LightBlue, Color::Blue);
+const GOOD: Shade = Shade(0x98_c98a, 0x3f_7d20, Color::Green, Color::Reset);
+const WARN: Shade = Shade(0xec_bf63, 0x8f_5f08, Color::LightYellow, Color::Magenta);
+const BAD: Shade = Shade(0xf4_8a92, 0xb9_1c1c, Color::LightRed, Color::Red);
+const SELECTED: Shade = Shade(0x2b_3448, 0xdb_e4f5, Color::Reset, Color::Reset);
+const PART: Shade = Shade(0x2f_3a34, 0xdd_ecdf, Color::Reset, Color::Reset);
 
 impl Palette {
     /// The palette for a terminal.
@@ -62,6 +66,7 @@ impl Palette {
     pub fn new(appearance: Appearance) -> Self {
         let colour = |shade: &Shade| match appearance.colours {
             Colours::None => Color::Reset,
+            Colours::Ansi if appearance.light => shade.3,
             Colours::Ansi => shade.2,
             Colours::Indexed => Color::Indexed(nearest(shade.rgb(appearance.light))),
             Colours::True => Color::from_u32(shade.rgb(appearance.light)),
@@ -96,6 +101,11 @@ impl Palette {
                 plain
                     .remove_modifier(Modifier::REVERSED)
                     .add_modifier(Modifier::UNDERLINED)
+            },
+            selected_graph: if rich {
+                plain
+            } else {
+                plain.remove_modifier(Modifier::REVERSED)
             },
             part: if rich {
                 plain.bg(colour(&PART))

@@ -64,6 +64,8 @@ pub struct Cell {
     pub text: String,
     /// How.
     pub style: Style,
+    /// Whether it is drawn with bars.
+    pub is_graph: bool,
 }
 
 impl Cell {
@@ -73,6 +75,16 @@ impl Cell {
         Self {
             text: text.into(),
             style,
+            is_graph: false,
+        }
+    }
+
+    /// Bars in a style.
+    #[must_use]
+    pub fn graph(bars: impl Into<String>, style: Style) -> Self {
+        Self {
+            is_graph: true,
+            ..Self::new(bars, style)
         }
     }
 }
@@ -173,12 +185,16 @@ pub fn draw<C, I>(
             .geometry
             .zone(place, Action::Select((spec.item)(*row)));
         let mut rest = indent(place, 1);
+        let mut graphs = Vec::new();
         for (column, width) in &columns {
             let cell = cell(canvas, *row, column.id, *width);
             let field = Rect {
                 width: (*width).min(rest.width),
                 ..rest
             };
+            if cell.is_graph {
+                graphs.push(field);
+            }
             if column.right {
                 canvas.right(field, &cell.text, cell.style);
             } else {
@@ -190,6 +206,11 @@ pub fn draw<C, I>(
             let (mark, style) = (canvas.glyph("▌", ">"), canvas.palette.accent);
             canvas.text(place, mark, style);
             canvas.buffer.set_style(place, canvas.palette.selected);
+            for graph in graphs {
+                canvas
+                    .buffer
+                    .set_style(graph, canvas.palette.selected_graph);
+            }
             let mut rest = indent(place, 1);
             for (column, width) in &columns {
                 if spec.cell == Some(column.id) {
@@ -243,10 +264,6 @@ fn titles<C: Copy + PartialEq, I>(
 ) {
     let mut rest = indent(place, 1);
     for (column, width) in columns {
-        let field = Rect {
-            width: (*width).min(rest.width),
-            ..rest
-        };
         let title = if canvas.ascii {
             column.title.trim_start_matches(['↓', '↑'])
         } else {
@@ -259,11 +276,17 @@ fn titles<C: Copy + PartialEq, I>(
                 } else {
                     canvas.glyph("▴", "^")
                 };
-                let room = usize::from(*width).saturating_sub(mark.width());
-                let title: String = title.chars().take(room).collect();
+                // It may stand in the gap behind the column, where there is one.
+                let room = usize::from((*width + 1).min(rest.width));
+                let title = title.chars().take(room.saturating_sub(mark.width()));
+                let title: String = title.collect();
                 (format!("{title}{mark}"), canvas.palette.accent)
             }
             _ => (title.to_owned(), canvas.palette.dim),
+        };
+        let field = Rect {
+            width: (*width).max(title.width() as u16).min(rest.width),
+            ..rest
         };
         if column.right {
             canvas.right(field, &title, style);

@@ -25,6 +25,7 @@ use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
 
 mod block;
+mod graphs;
 mod views;
 
 fn empty(appearance: Appearance) -> App {
@@ -538,7 +539,6 @@ fn only_a_cell_that_is_in_sight_is_chosen() {
         std::iter::from_fn(right).collect()
     };
     let narrow = [
-        Column::Device,
         Column::Protocol,
         Column::Local,
         Column::Remote,

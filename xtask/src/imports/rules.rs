@@ -216,6 +216,7 @@ const APP: &[(&str, Names)] = &[
     ),
     // Parts of the application itself.
     ("block", All),
+    ("cursor", All),
     ("narrowing", All),
     ("navigation", All),
     ("time", All),

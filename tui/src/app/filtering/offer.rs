@@ -72,6 +72,9 @@ impl Subject {
     /// The filters that a group of hosts offers: its prefix and wider ones.
     #[must_use]
     pub fn of_group(self, group: HostGroup, side: Side) -> Vec<Filter> {
+        if let HostGroup::Flow(key) = group {
+            return self.of_flow(&key);
+        }
         let texts = match (self, group) {
             (Self::Address(_), HostGroup::Prefix(prefix)) => {
                 let steps = 0..ends::LENGTHS.len();

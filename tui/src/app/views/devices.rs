@@ -166,6 +166,18 @@ impl View for DevicesView {
         })
     }
 
+    fn is_empty(&self) -> bool {
+        self.list.rows().is_empty()
+    }
+
+    fn has_selection(&self) -> bool {
+        self.list.selected().is_some()
+    }
+
+    fn is_open(&self) -> bool {
+        self.detail
+    }
+
     fn select(&mut self, item: Item, _: &State) -> bool {
         match item {
             Item::Device(index) => select(&mut self.list, &mut self.detail_scroll, index),

@@ -34,6 +34,7 @@ const KEYS: &[Row] = &[
     row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
     row("m", "mark-flow", Action::MarkFlow, "", "Mark the selected flow: it stays on top, also when it has ended; again: unmark"),
     row("f", "flow-packets", Action::FlowPackets, "", "Show the captured packets of the selected flow"),
+    row("l", "group-by", Action::HostSide, "group", "Group the flows by service in Hosts; again there: by process, container, device or address"),
     row("C", "columns", Action::Columns, "columns", "Choose the columns and their order"),
 ];
 
@@ -424,6 +425,18 @@ impl View for FlowsView {
         found
     }
 
+    fn is_empty(&self) -> bool {
+        self.list.rows().is_empty()
+    }
+
+    fn has_selection(&self) -> bool {
+        self.list.selected().is_some()
+    }
+
+    fn is_open(&self) -> bool {
+        self.detail
+    }
+
     fn select(&mut self, item: Item, state: &State) -> bool {
         let Item::Flow(key) = item else {
             return false;
@@ -453,8 +466,7 @@ impl View for FlowsView {
         if let Some(column) = self.cell() {
             return cell(state, self.selected(state)?, column);
         }
-        let [local, remote] = Side::BOTH.map(|side| ends::text(&key, side));
-        Some(format!("{} {local} {remote}", names::protocol(&key)))
+        Some(text(&key))
     }
 
     fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
@@ -488,6 +500,7 @@ impl View for FlowsView {
                         Outcome::ShowPackets(of_this_flow(&key))
                     });
             }
+            Action::HostSide => return Outcome::ShowGroups(self.list.selected()),
             Action::MarkFlow => return self.mark(state),
             Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
             Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
@@ -504,8 +517,14 @@ impl View for FlowsView {
     }
 }
 
-/// The filter that the packets of a flow match.
-fn of_this_flow(key: &FlowKey) -> Filter {
+/// A flow in a line, to be copied.
+pub(super) fn text(key: &FlowKey) -> String {
+    let [local, remote] = Side::BOTH.map(|side| ends::text(key, side));
+    format!("{} {local} {remote}", names::protocol(key))
+}
+
+/// The filter that the packets of a flow match, as text.
+pub(super) fn words(key: &FlowKey) -> String {
     let mut terms = vec![match ends::address(key, Side::Local) {
         Some(_) if key.is_ip() => format!("proto {}", key.protocol),
         _ => format!("ether {:#06x}", key.ether_type),
@@ -515,8 +534,12 @@ fn of_this_flow(key: &FlowKey) -> Filter {
         terms.extend(ends::address(key, side).map(|address| format!("{word} {address}")));
         terms.extend(ends::port(key, side).map(|port| format!("{word} port {port}")));
     }
+    terms.join(" and ")
+}
+
+fn of_this_flow(key: &FlowKey) -> Filter {
     // It prints what it reads; if not, everything is shown rather than nothing.
-    Filter::parse(&terms.join(" and ")).unwrap_or_default()
+    Filter::parse(&words(key)).unwrap_or_default()
 }
 
 /// The second in which a flow was last seen.

@@ -1,13 +1,15 @@
-//! Flows grouped by the addresses of one end: a tree of prefixes.
+//! Flows grouped by the addresses of one end, which are a tree of prefixes, or by what
+//! else they have in common; those groups open to their flows.
 
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
-use ipnet::IpNet;
+use probe_common::FlowKey;
 
 use super::{Outcome, View};
 use crate::app::action::Action;
 use crate::app::bindings::{Row, row};
+use crate::app::blocking::rules_of_flow;
 use crate::app::criteria::Criteria;
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
@@ -28,13 +30,13 @@ mod tree;
 
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
-    row("Enter", "open", Action::Open, "flows", "Show the flows of the selected prefix"),
-    row("Right", "unfold", Action::Unfold, "open", "Expand the selected prefix"),
-    row("Left", "fold", Action::Fold, "close", "Collapse the selected prefix, or go to its parent"),
+    row("Enter", "open", Action::Open, "flows", "Show the selected flow in Flows, or all flows of the selected group"),
+    row("Right", "unfold", Action::Unfold, "open", "Expand the selected group: to narrower prefixes, or to its flows"),
+    row("Left", "fold", Action::Fold, "close", "Collapse the selected group, or go to its parent"),
     row("a", "filter-by-address-remote", Action::FilterBy(Subject::Address(Side::Remote)), "", "Filter by the selected prefix; again: by a wider one"),
-    row("i", "host-detail", Action::HostDetail, "detail", "Open or close the details of the selected prefix"),
+    row("i", "host-detail", Action::HostDetail, "detail", "Open or close the details of the selected group"),
     row("p", "host-prefix", Action::HostPrefix, "prefix", "Expand everything down to wider prefixes, then down to addresses"),
-    row("l", "host-side", Action::HostSide, "group by", "Group by remote address, local address, service, process or device"),
+    row("l", "host-side", Action::HostSide, "group by", "Group by remote address, local address, service, process, container or device"),
     row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
 ];
@@ -76,8 +78,9 @@ pub struct Branch {
 pub struct HostsView {
     branches: HashMap<HostGroup, Branch>,
     total: HostSums,
-    /// Prefixes that are not as their length would have them: open or closed.
-    turned: HashSet<IpNet>,
+    /// Prefixes that are not as their length would have them, open or closed; other
+    /// groups that are open.
+    turned: HashSet<HostGroup>,
     /// Prefixes up to the length of this step are open.
     step: usize,
     /// The selection.
@@ -128,7 +131,8 @@ impl HostsView {
             let mut labels = std::mem::take(&mut self.labels);
             let each_once = self.by != Grouping::Device;
             let of = |flow: &Flow| group_of(self.by, &mut labels, flow, criteria);
-            let groups = tree::flat(criteria, state.measure(), each_once, of);
+            let is_open = |group| self.is_open(group);
+            let groups = tree::flat(criteria, state.measure(), each_once, is_open, of);
             self.labels = labels;
             for node in &groups {
                 self.total.add(&node.sums);
@@ -139,7 +143,7 @@ impl HostsView {
         self.series = self.selected_series(criteria, state.zoom);
     }
 
-    /// The name of the process of a group.
+    /// The name of the process or container of a group.
     #[must_use]
     pub fn label(&self, number: u32) -> &str {
         self.labels.name(number)
@@ -151,11 +155,21 @@ impl HostsView {
             return Series::default();
         };
         let is_in = |flow: &Flow| match (self.by, group) {
+            (_, HostGroup::Flow(key)) => flow.key == key,
             (Grouping::Address(side), _) => group.has(&flow.key, side),
             (Grouping::Process, HostGroup::Process(number)) => {
                 criteria.known.about(flow).process() == Some(self.labels.name(number))
             }
             (Grouping::Process, _) => criteria.known.about(flow).process().is_none(),
+            (Grouping::Container, group) => {
+                let name = container_of(flow, criteria);
+                match group {
+                    HostGroup::Container(number) => {
+                        name.as_deref() == Some(self.labels.name(number))
+                    }
+                    _ => name.is_none(),
+                }
+            }
             (Grouping::Service, _) => HostGroup::of_service(&flow.key) == group,
             (Grouping::Device, _) => HostGroup::Device(flow.key.device) == group,
         };
@@ -185,11 +199,11 @@ impl HostsView {
 
     fn is_open(&self, group: HostGroup) -> bool {
         let HostGroup::Prefix(prefix) = group else {
-            return false;
+            return self.turned.contains(&group);
         };
         let [v4, v6] = self.lengths();
         let until = if prefix.addr().is_ipv4() { v4 } else { v6 };
-        (prefix.prefix_len() < until) != self.turned.contains(&prefix)
+        (prefix.prefix_len() < until) != self.turned.contains(&group)
     }
 
     /// A number by which the rows are sorted upwards.
@@ -231,16 +245,16 @@ impl HostsView {
         ends::LENGTHS[self.step]
     }
 
-    /// Opens the selected prefix, or closes it.
+    /// Opens the selected group, or closes it.
     fn unfold(&mut self, open: bool) {
         let Some(group) = self.list.selected() else {
             return;
         };
-        if let (HostGroup::Prefix(prefix), Some(is_open)) = (group, self.branch(&group).open)
+        if let Some(is_open) = self.branch(&group).open
             && is_open != open
-            && !self.turned.remove(&prefix)
+            && !self.turned.remove(&group)
         {
-            self.turned.insert(prefix);
+            self.turned.insert(group);
         }
     }
 
@@ -277,6 +291,17 @@ impl HostsView {
         self.list.rewind();
     }
 
+    /// Groups by service, and selects what a flow is in.
+    pub fn by_service(&mut self, flow: Option<FlowKey>, state: &State) {
+        self.by = Grouping::Service;
+        self.list.deselect();
+        self.list.rewind();
+        self.group(state);
+        if let Some(key) = flow {
+            self.list.select(HostGroup::of_service(&key));
+        }
+    }
+
     /// Changes the order of the rows.
     fn reorder(&mut self, change: impl FnOnce(&mut Order<HostColumn>)) {
         change(&mut self.order);
@@ -294,18 +319,20 @@ impl HostsView {
                 port,
                 protocol,
             } => format!("proto {protocol} and port {port} and host {client} and host {server}"),
-            // Whatever a filter could not read stands for itself.
-            HostGroup::Process(number) => {
-                let plain =
-                    |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
-                let name = self.labels.name(number).chars();
-                let pattern: String = name.map(|c| if plain(c) { c } else { '?' }).collect();
-                format!("process {pattern}")
+            HostGroup::Process(number) => format!("process {}", pattern(self.label(number))),
+            HostGroup::Container(number) => {
+                // "pod" or "container", and its name.
+                let (kind, name) = self.label(number).split_once(' ')?;
+                format!("{kind} {}", pattern(name))
             }
+            HostGroup::Flow(key) => return Some(super::flows::words(&key)),
             HostGroup::Device(slot) => {
                 format!("dev {}", state.picture().devices.names().get(slot))
             }
             HostGroup::Other if self.by == Grouping::Process => "not process *".to_owned(),
+            HostGroup::Other if self.by == Grouping::Container => {
+                "not pod * and not container *".to_owned()
+            }
             HostGroup::Other => "not portrange 0-65535".to_owned(),
         })
     }
@@ -354,7 +381,10 @@ impl View for HostsView {
                 "{client} {}",
                 std::net::SocketAddr::new(server, port)
             )),
-            HostGroup::Process(number) => has(labels.name(number)),
+            HostGroup::Process(number) | HostGroup::Container(number) => has(labels.name(number)),
+            HostGroup::Flow(key) => Side::BOTH
+                .iter()
+                .any(|&side| has(&state.hostnames.end(&key, side))),
             HostGroup::Device(slot) => has(state.picture().devices.names().label(slot)),
             HostGroup::EtherType(_) | HostGroup::Other => false,
         })
@@ -366,6 +396,14 @@ impl View for HostsView {
 
     fn set_extent(&mut self, extent: Extent) -> bool {
         self.list.set_page(extent.page)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.list.rows().is_empty()
+    }
+
+    fn has_selection(&self) -> bool {
+        self.list.selected().is_some()
     }
 
     fn select(&mut self, item: Item, state: &State) -> bool {
@@ -380,8 +418,11 @@ impl View for HostsView {
         again
     }
 
-    /// Shows the flows of the selected group.
+    /// Shows the selected flow, or the flows of the selected group.
     fn open(&mut self, state: &State) -> Outcome {
+        if let Some(HostGroup::Flow(key)) = self.list.selected() {
+            return Outcome::ShowFlow(key);
+        }
         let Some(text) = self.words(state) else {
             return Outcome::Say(NONE_SELECTED);
         };
@@ -389,6 +430,10 @@ impl View for HostsView {
     }
 
     fn rules(&self, state: &State) -> Option<Vec<String>> {
+        if let Some(HostGroup::Flow(key)) = self.list.selected() {
+            let device = state.picture().devices.names().get(key.device);
+            return Some(rules_of_flow(&key, device));
+        }
         Some(vec![self.words(state)?])
     }
 
@@ -406,7 +451,10 @@ impl View for HostsView {
             HostGroup::Service { server, port, .. } => {
                 Some(std::net::SocketAddr::new(server, port).to_string())
             }
-            HostGroup::Process(number) => Some(self.labels.name(number).to_owned()),
+            HostGroup::Process(number) | HostGroup::Container(number) => {
+                Some(self.labels.name(number).to_owned())
+            }
+            HostGroup::Flow(key) => Some(super::flows::text(&key)),
             HostGroup::Device(slot) => Some(state.picture().devices.names().get(slot).to_owned()),
             HostGroup::EtherType(_) | HostGroup::Other => None,
         }
@@ -418,7 +466,13 @@ impl View for HostsView {
 
     fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
         let rows = self.list.visible(page).iter();
-        rows.filter_map(HostGroup::address).collect()
+        rows.flat_map(|group| match *group {
+            HostGroup::Flow(key) => Side::BOTH.map(|side| ends::address(&key, side)),
+            HostGroup::Service { client, server, .. } => [Some(client), Some(server)],
+            group => [group.address(), None],
+        })
+        .flatten()
+        .collect()
     }
 
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
@@ -457,6 +511,26 @@ fn group_of(by: Grouping, labels: &mut Labels, flow: &Flow, criteria: Criteria<'
             let number = process.and_then(|name| labels.number(name));
             number.map_or(HostGroup::Other, HostGroup::Process)
         }
+        Grouping::Container => {
+            let name = container_of(flow, criteria);
+            let number = name.and_then(|name| labels.number(&name));
+            number.map_or(HostGroup::Other, HostGroup::Container)
+        }
         Grouping::Device => HostGroup::Device(flow.key.device),
     }
+}
+
+/// The pod of a flow, or else its container, with the word for it in filters.
+fn container_of(flow: &Flow, criteria: Criteria<'_>) -> Option<String> {
+    let about = criteria.known.about(flow);
+    let pod = about.pod().map(|pod| format!("pod {pod}"));
+    pod.or_else(|| Some(format!("container {}", about.container()?.label())))
+}
+
+/// A name for a filter: whatever that could not read stands for itself.
+fn pattern(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
+    name.chars()
+        .map(|c| if is_plain(c) { c } else { '?' })
+        .collect()
 }

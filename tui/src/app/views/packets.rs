@@ -134,6 +134,18 @@ impl View for PacketsView {
         })
     }
 
+    fn is_empty(&self) -> bool {
+        self.list.rows().is_empty()
+    }
+
+    fn has_selection(&self) -> bool {
+        self.list.selected().is_some()
+    }
+
+    fn is_open(&self) -> bool {
+        self.detail
+    }
+
     fn select(&mut self, item: Item, _: &State) -> bool {
         let Item::Packet(number) = item else {
             return false;

@@ -103,6 +103,18 @@ impl View for ProblemsView {
         })
     }
 
+    fn is_empty(&self) -> bool {
+        self.list.rows().is_empty()
+    }
+
+    fn has_selection(&self) -> bool {
+        self.list.selected().is_some()
+    }
+
+    fn is_open(&self) -> bool {
+        self.detail
+    }
+
     fn select(&mut self, item: Item, _: &State) -> bool {
         match item {
             Item::Problem(key) => select(&mut self.list, &mut self.detail_scroll, key),

@@ -39,3 +39,88 @@ fn sixteen_colours_are_enough() {
         ));
     }
 }
+
+/// The 16 colours of xterm, PuTTY and the Linux console, as 0xRRGGBB.
+const TERMINALS: [[u32; 16]; 3] = [
+    [
+        0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5, 0x7f7f7f,
+        0xff0000, 0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff,
+    ],
+    [
+        0x000000, 0xbb0000, 0x00bb00, 0xbbbb00, 0x0000bb, 0xbb00bb, 0x00bbbb, 0xbbbbbb, 0x555555,
+        0xff5555, 0x55ff55, 0xffff55, 0x5555ff, 0xff55ff, 0x55ffff, 0xffffff,
+    ],
+    [
+        0x000000, 0xaa0000, 0x00aa00, 0xaa5500, 0x0000aa, 0xaa00aa, 0x00aaaa, 0xaaaaaa, 0x555555,
+        0xff5555, 0x55ff55, 0xffff55, 0x5555ff, 0xff55ff, 0x55ffff, 0xffffff,
+    ],
+];
+
+/// The contrast of two colours (WCAG 2.2).
+fn contrast(a: u32, b: u32) -> f64 {
+    let luminance = |colour: u32| {
+        let [_, r, g, b] = colour.to_be_bytes().map(|value| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn sixteen_colours_can_be_read_on_every_palette() {
+    const NUMBERS: [Color; 16] = [
+        Color::Black,
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::Gray,
+        Color::DarkGray,
+        Color::LightRed,
+        Color::LightGreen,
+        Color::LightYellow,
+        Color::LightBlue,
+        Color::LightMagenta,
+        Color::LightCyan,
+        Color::White,
+    ];
+    for (light, background) in [(false, 0x000000), (true, 0xffffff)] {
+        let palette = Palette::new(Appearance {
+            colours: Colours::Ansi,
+            light,
+            ..Appearance::default()
+        });
+        // What is drawn needs less than what is read.
+        for (style, least) in [
+            (palette.accent, 4.5),
+            (palette.inward, 4.5),
+            (palette.outward, 4.5),
+            (palette.good, 4.5),
+            (palette.warn, 4.5),
+            (palette.bad, 4.5),
+            (palette.graph, 3.0),
+        ] {
+            let colour = style.fg.unwrap();
+            let Some(number) = NUMBERS.iter().position(|it| *it == colour) else {
+                assert_eq!(colour, Color::Reset);
+                continue;
+            };
+            for terminal in TERMINALS {
+                let contrast = contrast(terminal[number], background);
+                assert!(
+                    contrast >= least,
+                    "{colour} on {background:06x}: {contrast:.2}"
+                );
+            }
+        }
+    }
+}

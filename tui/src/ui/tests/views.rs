@@ -4,6 +4,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::{busy, empty, screen, terminal};
 use crate::app::action::Action;
+use crate::app::list::Motion;
 use crate::app::tab::Tab;
 use crate::app::{App, Appearance, Colours};
 use crate::model::Event;
@@ -24,6 +25,15 @@ fn wide() {
         "200",
         || busy(Appearance::default()),
         |app| screen(app, 200, 50),
+    );
+}
+
+#[test]
+fn large() {
+    each_view(
+        "140",
+        || busy(Appearance::default()),
+        |app| screen(app, 140, 45),
     );
 }
 
@@ -95,6 +105,37 @@ fn light() {
         ..Appearance::default()
     };
     each_view("light", || busy(appearance), |app| styled(app, 80, 24));
+}
+
+/// With a selected row, which has a style of its own.
+fn selected(colours: Colours) -> App {
+    let mut app = busy(Appearance {
+        colours,
+        ..Appearance::default()
+    });
+    for &view in Tab::ALL {
+        app.update(Action::Show(view));
+        app.update(Action::Move(Motion::Down));
+    }
+    app
+}
+
+#[test]
+fn sixteen_colours() {
+    each_view(
+        "ansi",
+        || selected(Colours::Ansi),
+        |app| styled(app, 140, 24),
+    );
+}
+
+#[test]
+fn no_colour() {
+    each_view(
+        "no_colour",
+        || selected(Colours::None),
+        |app| styled(app, 140, 24),
+    );
 }
 
 /// A screen with its styles in brackets where they change.

@@ -83,19 +83,23 @@ fn hidden_order(state: &State, view: &FlowsView, width: u16) -> Option<&'static 
 const END: u16 = 47;
 
 fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
+    // Addresses are what a row is about: from 75 columns on IPv4 is whole, with its port.
     let (end, state_width, graph) = match width {
-        ..100 => (15, 8, 9..=14),
+        ..50 => (14, 8, 9..=14),
+        50..75 => (15, 8, 9..=14),
+        75..100 => (21, 8, 9..=14),
         100..130 => (21, 10, 9..=14),
         130..160 => (28, 10, 9..=14),
         160.. => (28, 10, 20..=30),
     };
     let rate = format::rate_width(state.appearance.units);
     let bytes = format::bytes_width(state.appearance.units);
-    // With only one device, its column carries no information.
-    let device = if state.known_devices().watched().count() > 1 {
-        10
-    } else {
-        1
+    // With only one device, its column carries no information; where it is narrow, how
+    // a connection stands carries more.
+    let device = match state.known_devices().watched().count() {
+        0..=1 => 1,
+        _ if width < 100 => 9,
+        _ => 10,
     };
     let name = state
         .known_devices()
@@ -113,7 +117,7 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
     let all = [
         Spec::left(Column::Node, "NODE", node.min(8)..=node, 13),
         Spec::left(Column::Device, "DEVICE", name.min(9)..=name, device),
-        Spec::left(Column::Protocol, "PROTO", 5..=5, 11),
+        Spec::left(Column::Protocol, "PROTO", 5..=6, 11),
         Spec::left(Column::Local, "LOCAL", end..=END, 14),
         Spec::left(Column::Remote, "REMOTE", end..=END, 15),
         Spec::left(Column::State, "STATE", state_width..=12, 9),
@@ -124,7 +128,7 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
         Spec::right(Column::Bytes, "BYTES", bytes..=bytes, 5),
         Spec::left(Column::Graph, "LAST MIN", graph, 8),
         Spec::right(Column::Age, "AGE", 4..=4, 4),
-        Spec::right(Column::Seen, "SEEN", 4..=4, 3),
+        Spec::right(Column::Seen, "SEEN", 4..=5, 3),
         Spec::right(Column::Rtt, "RTT", 8..=8, 10),
         Spec::right(Column::Retrans, "RETRANS", 7..=7, 9),
         Spec::left(Column::Process, "PROCESS", 8..=15, 11),
@@ -179,7 +183,7 @@ fn cell(
         ),
         Column::Graph => {
             let style = if over { palette.dim } else { palette.graph };
-            Cell::new(spark(canvas, state, flow, shows, width), style)
+            Cell::graph(spark(canvas, state, flow, shows, width), style)
         }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
         Column::Seen => match flow.idle(now) {

@@ -8,6 +8,7 @@ use crate::app::ends::Side;
 use crate::app::group::{Grouping, HostGroup};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
+use crate::app::names;
 use crate::app::state::State;
 use crate::app::views::HostsView;
 use crate::dissect::{ether_type_name, protocol_name};
@@ -29,10 +30,11 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     let mut text = match (view.by, v4) {
         (Grouping::Address(side), 32) => format!(" {} addresses, grouped by prefix", side.name()),
         (Grouping::Address(side), _) => {
-            format!(" {} prefixes down to /{v4} and /{v6}", side.name())
+            format!(" {} prefixes, opened down to /{v4} and /{v6}", side.name())
         }
         (Grouping::Service, _) => " clients and services, whatever the client's port".to_owned(),
         (Grouping::Process, _) => " processes that hold the sockets".to_owned(),
+        (Grouping::Container, _) => " pods and containers".to_owned(),
         (Grouping::Device, _) => " devices, or what they lead to".to_owned(),
     };
     // A bridge and its port, two pods, a pod and the uplink.
@@ -65,8 +67,9 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
             )
         },
     );
-    table::marks(canvas, area, &view.list, |group| {
-        state.concerns.hosts(group.prefix()?)
+    table::marks(canvas, area, &view.list, |group| match group {
+        HostGroup::Flow(key) => state.concerns.flow(&key),
+        group => state.concerns.hosts(group.prefix()?),
     });
     if view.list.rows().is_empty() {
         empty(
@@ -87,7 +90,7 @@ fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Re
         return;
     };
     let sums = view.branch(&group).sums;
-    let title = format!(" {} ", name(state, view, group));
+    let title = format!(" {} ", name(canvas, state, view, group));
     let facts = format!(
         "{}, {}, {} ",
         format::plural(sums.flows as u64, "flow"),
@@ -108,10 +111,16 @@ fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
         Grouping::Address(Side::Remote) => "REMOTE",
         Grouping::Service => "SERVICE",
         Grouping::Process => "PROCESS",
+        Grouping::Container => "POD OR CONTAINER",
         Grouping::Device => "DEVICE",
     };
+    // A flow has two addresses.
+    let widest = match view.by {
+        Grouping::Address(_) => 52,
+        _ => 70,
+    };
     vec![
-        Column::left(HostColumn::Group, title, 22..=52, 9),
+        Column::left(HostColumn::Group, title, 22..=widest, 9),
         Column::right(HostColumn::Flows, "FLOWS", 7..=8, 6),
         Column::right(HostColumn::In, "↓IN", rate..=rate, 8),
         Column::right(HostColumn::Out, "↑OUT", rate..=rate, 7),
@@ -145,7 +154,7 @@ fn cell(
             };
             let indent = "  ".repeat(branch.depth);
             let room = width.saturating_sub(indent.len() + 2);
-            let name = format::shorten(&name(state, view, group), room, canvas.ellipsis());
+            let name = format::shorten(&name(canvas, state, view, group), room, canvas.ellipsis());
             let style = if branch.open.is_some() {
                 palette.strong
             } else {
@@ -165,13 +174,14 @@ fn cell(
                 0.0
             };
             let bar = graph::share(part, whole, width.saturating_sub(5), canvas.ascii);
-            Cell::new(format!("{percent:>3.0}% {bar}"), palette.graph)
+            Cell::graph(format!("{percent:>3.0}% {bar}"), palette.graph)
         }
     }
 }
 
 /// A single address without its length, a wider prefix with it.
-fn name(state: &State, view: &HostsView, group: HostGroup) -> String {
+fn name(canvas: &Canvas<'_>, state: &State, view: &HostsView, group: HostGroup) -> String {
+    let arrow = canvas.glyph("↔", "<->");
     let host = |address| {
         let name = state.hostnames.name(address);
         name.map_or_else(|| address.to_string(), str::to_owned)
@@ -201,9 +211,21 @@ fn name(state: &State, view: &HostsView, group: HostGroup) -> String {
             };
             format!("{} {protocol} {server}", host(client))
         }
-        (None, HostGroup::Process(number)) => clean(view.label(number)),
+        (None, HostGroup::Process(number) | HostGroup::Container(number)) => {
+            clean(view.label(number))
+        }
+        (None, HostGroup::Flow(key)) => {
+            let [local, remote] = Side::BOTH.map(|side| state.hostnames.end(&key, side));
+            let flow = state.picture().flows.get(&key);
+            let stands = flow.map(names::state).unwrap_or_default();
+            format!(
+                "{} {local} {arrow} {remote} {stands}",
+                names::protocol(&key)
+            )
+        }
         (None, HostGroup::Device(slot)) => state.picture().devices.names().label(slot).to_owned(),
         (None, HostGroup::Other) if view.by == Grouping::Process => "unknown".to_owned(),
+        (None, HostGroup::Other) if view.by == Grouping::Container => "no container".to_owned(),
         (None, HostGroup::Other) => "no ports".to_owned(),
     }
 }

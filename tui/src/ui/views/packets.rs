@@ -107,8 +107,8 @@ fn about(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, place: Rect
 /// The columns, with what is left to the words as wide as can be.
 fn columns(state: &State, width: u16) -> Vec<Column<Field>> {
     let (time, end, words) = match width {
-        ..70 => (9, 14, 22),
-        70..100 => (9, 16, 30),
+        ..70 => (8, 14, 22),
+        70..100 => (8, 16, 30),
         100..160 => (12, 17, 44),
         160.. => (12, 17, 80),
     };
@@ -144,10 +144,9 @@ fn cell(canvas: &Canvas<'_>, state: &State, packet: &Packet, field: Field, width
         )
     };
     match field {
-        Field::Time if width < 12 => Cell::new(
-            crate::ui::time_of_day(state, packet.at, "%M:%S%.3f"),
-            palette.dim,
-        ),
+        Field::Time if width < 12 => {
+            Cell::new(crate::ui::time_of_day(state, packet.at, "%T"), palette.dim)
+        }
         Field::Time => Cell::new(
             crate::ui::time_of_day(state, packet.at, "%T%.3f"),
             palette.dim,

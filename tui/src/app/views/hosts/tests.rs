@@ -191,3 +191,69 @@ fn services_fold_the_ports_of_their_clients() {
     };
     assert_eq!(HostGroup::of_service(&ping), HostGroup::Other);
 }
+
+#[test]
+fn many_exchanges_with_a_service_are_one_row_until_it_is_opened() {
+    let mut app = app(&HOSTS);
+    app.update(Action::Show(Tab::Flows));
+    app.update(Action::Move(Motion::Down));
+    let chosen = app.views.flows.list.selected().unwrap();
+    app.update(Action::HostSide);
+    assert_eq!(app.tab(), Tab::Hosts);
+    let group = HostGroup::of_service(&chosen);
+    assert_eq!(app.views.hosts.list.selected(), Some(group));
+    let closed = app.views.hosts.list.rows().len();
+    let flows = app.views.hosts.branch(&group).sums.flows;
+    app.update(Action::Unfold);
+    let rows = app.views.hosts.list.rows().to_vec();
+    assert_eq!(rows.len(), closed + flows);
+    let place = rows.iter().position(|row| *row == group).unwrap();
+    let HostGroup::Flow(key) = rows[place + 1] else {
+        panic!("{rows:?}");
+    };
+    let flow = app.views.hosts.branch(&rows[place + 1]);
+    assert_eq!((flow.depth, flow.open, flow.sums.flows), (1, None, 1));
+    // Open groups stay open as time goes on, and a flow leads to the flow table.
+    app.update(Action::Move(Motion::Down));
+    app.update(Action::Open);
+    assert_eq!(app.tab(), Tab::Flows);
+    assert_eq!(app.views.flows.list.selected(), Some(key));
+    app.update(Action::Back);
+    app.update(Action::Show(Tab::Hosts));
+    // To the left is the group, and then it closes.
+    app.update(Action::Fold);
+    assert_eq!(app.views.hosts.list.selected(), Some(group));
+    app.update(Action::Fold);
+    assert_eq!(app.views.hosts.list.rows().len(), closed);
+}
+
+#[test]
+fn every_group_has_a_filter_for_its_flows() {
+    use crate::app::group::Grouping;
+    let mut app = App::new(
+        synthetic::session(),
+        Appearance::default(),
+        Filter::everything(),
+    );
+    for event in synthetic::Synthetic::new(3, 40).story(5) {
+        app.update(Action::Source(event));
+    }
+    app.update(Action::Show(Tab::Hosts));
+    let first = app.views.hosts.by;
+    loop {
+        for group in app.views.hosts.list.rows().to_vec() {
+            app.update(Action::Select(Item::Host(group)));
+            let flows = app.views.hosts.branch(&group).sums.flows;
+            app.update(Action::Open);
+            let shown = app.views.flows.list.rows().len();
+            assert_eq!(shown, flows, "{:?} {group:?}", app.views.hosts.by);
+            app.update(Action::ClearFilter);
+            app.update(Action::Show(Tab::Hosts));
+        }
+        app.update(Action::HostSide);
+        if app.views.hosts.by == first {
+            break;
+        }
+    }
+    assert!(matches!(first, Grouping::Address(_)));
+}

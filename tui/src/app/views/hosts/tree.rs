@@ -2,7 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 use ipnet::IpNet;
-use probe_common::Direction;
+use probe_common::{Direction, FlowKey};
 use std::net::IpAddr;
 
 use super::HostSums;
@@ -33,6 +33,8 @@ pub(super) struct Node<'a> {
     hosts: &'a [Host],
     /// The step of its length.
     step: usize,
+    /// Its flows, where it is open and has flows in place of groups.
+    flows: Vec<(FlowKey, HostSums)>,
 }
 
 impl Tree {
@@ -74,23 +76,35 @@ impl Tree {
             sums: *sums,
             hosts: &[],
             step: 0,
+            flows: Vec::new(),
         });
         split(&self.hosts, WIDEST).chain(others).collect()
     }
 }
 
 impl<'a> Node<'a> {
-    /// Whether there are groups in it.
+    /// Whether there are groups or flows in it.
     pub const fn has_children(&self) -> bool {
-        self.hosts.len() > 1
+        match self.group {
+            HostGroup::Prefix(_) => self.hosts.len() > 1,
+            HostGroup::EtherType(_) | HostGroup::Flow(_) => false,
+            _ => true,
+        }
     }
 
-    /// The groups that are directly in it.
+    /// The groups that are directly in it, or its flows.
     pub fn children(&self) -> Vec<Node<'a>> {
-        match self.step.checked_sub(1) {
-            Some(step) => split(self.hosts, step).collect(),
-            None => Vec::new(),
+        if let Some(step) = self.step.checked_sub(1) {
+            return split(self.hosts, step).collect();
         }
+        let flows = self.flows.iter().map(|(key, sums)| Node {
+            group: HostGroup::Flow(*key),
+            sums: *sums,
+            hosts: &[],
+            step: 0,
+            flows: Vec::new(),
+        });
+        flows.collect()
     }
 }
 
@@ -111,6 +125,7 @@ fn split(hosts: &[Host], step: usize) -> impl Iterator<Item = Node<'_>> {
                 sums,
                 hosts,
                 step,
+                flows: Vec::new(),
             })
         })
 }
@@ -125,16 +140,17 @@ fn narrowest(hosts: &[Host], step: usize) -> Option<(usize, IpNet)> {
     })
 }
 
-/// Groups that have no groups in them. What several devices saw counts once, or for
-/// each of them.
+/// Groups that have no groups in them, but flows, if they are open. What several devices
+/// saw counts once, or for each of them.
 pub(super) fn flat(
     criteria: Criteria<'_>,
     measure: Measure,
     each_once: bool,
+    is_open: impl Fn(HostGroup) -> bool,
     mut of: impl FnMut(&Flow) -> HostGroup,
 ) -> Vec<Node<'static>> {
     let flows = &criteria.known.host.flows;
-    let mut groups: HashMap<HostGroup, HostSums> = HashMap::new();
+    let mut groups: HashMap<HostGroup, (HostSums, Vec<(FlowKey, HostSums)>)> = HashMap::new();
     for flow in flows.iter() {
         let shows = criteria.shows(flow);
         if Criteria::has_row(flow, shows) {
@@ -143,14 +159,20 @@ pub(super) fn flat(
             } else {
                 of_flow(flow, shows, flows, measure)
             };
-            groups.entry(of(flow)).or_default().add(&sums);
+            let group = of(flow);
+            let (sum, members) = groups.entry(group).or_default();
+            sum.add(&sums);
+            if is_open(group) {
+                members.push((flow.key, sums));
+            }
         }
     }
-    let nodes = groups.into_iter().map(|(group, sums)| Node {
+    let nodes = groups.into_iter().map(|(group, (sums, flows))| Node {
         group,
         sums,
         hosts: &[],
         step: 0,
+        flows,
     });
     nodes.collect()
 }

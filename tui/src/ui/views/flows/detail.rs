@@ -1,6 +1,7 @@
 //! All there is to know of one flow.
 
 use probe_common::Direction;
+use probe_common::parse::number::ether;
 use ratatui::layout::Rect;
 
 use crate::app::ends::Side;
@@ -209,7 +210,11 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
         ("mean size".to_owned(), each(&mean)),
         ("largest".to_owned(), each(&|d| largest(d).map(bytes))),
         (
-            "hop limit".to_owned(),
+            if flow.key.ether_type == ether::IPV4 {
+                "TTL".to_owned()
+            } else {
+                "hop limit".to_owned()
+            },
             each(&|d| Some(hops(d)?.to_string())),
         ),
     ]);
