@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Test;
+use crate::{Test, traffic};
 use etherparse::{ArpOperation, Icmpv4Type, Icmpv6Type, NetSlice, SlicedPacket, TransportSlice};
 use nkview::demo::Demo;
 use rustix::net::netdevice::name_to_index;
@@ -193,7 +193,7 @@ fn every_kind() {
         let start = Instant::now();
         while !missing.is_empty() {
             assert!(start.elapsed() < PATIENCE, "not seen: {missing:?}");
-            let length = socket.read(&mut buffer).unwrap();
+            let length = traffic::uninterrupted(|| socket.read(&mut buffer)).unwrap();
             for kind in kinds(&buffer[..length]) {
                 missing.remove(&kind);
             }

@@ -132,6 +132,25 @@ impl Observer {
         sum(self)
     }
 
+    /// Sends datagrams until such drops name their flow. Flows are found within a
+    /// budget, which is one for the whole machine: what others drop at the same time
+    /// takes its part of it.
+    fn wait_for_flow(
+        &mut self,
+        of: &Namespace,
+        is_wanted: impl Fn(&DropCount) -> bool,
+        socket: &UdpSocket,
+        to: SocketAddr,
+    ) {
+        let from = socket.local_addr().unwrap();
+        wait::until_true("the flow", || {
+            let _ = socket.send_to(b"signal", to);
+            self.read();
+            let drops = self.drops(of, &is_wanted);
+            drops.iter().any(|drop| is_flow(drop, from, to))
+        });
+    }
+
     /// Waits until the socket's owner is this process, with so many others. Children
     /// of other tests have each descriptor, too, between their fork and their exec.
     fn wait_for_owner(&mut self, cookie: u64, pid: u32, others: u32) -> Owner {
@@ -194,17 +213,19 @@ fn a_rule_drops() {
     assert_eq!(drop.at.index, lab.index(End::Near));
     assert!(!drop.noise);
     let to = lab.address(End::Near, End::Far, Family::V4, 4000);
+    let from = socket.local_addr().unwrap();
+    observer.wait_for_flow(near, is_filtered, &socket, to);
+    let drops = observer.drops(near, is_filtered);
     assert!(
-        is_flow(drop, socket.local_addr().unwrap(), to),
-        "{:?}",
-        drop.flows
+        drops
+            .iter()
+            .all(|drop| drop.flows.is_empty() || is_flow(drop, from, to)),
+        "{drops:?}"
     );
-    let of_flows: u64 = drops
-        .iter()
-        .flat_map(|drop| &drop.flows)
-        .map(|flow| flow.packets)
-        .sum();
-    assert_eq!(of_flows, COUNT);
+    let of_flows = drops.iter().flat_map(|drop| &drop.flows);
+    let of_flows: u64 = of_flows.map(|flow| flow.packets).sum();
+    let packets: u64 = drops.iter().map(|drop| drop.packets).sum();
+    assert!(of_flows <= packets, "{of_flows} of {packets}");
 }
 
 fn a_queue_drops() {
@@ -264,16 +285,7 @@ fn nobody_listens() {
                 .all(|drop| drop.place == place || drop.place.starts_with("udp")),
             "{drops:?}"
         );
-        // Flows are found within a budget, which is one for the whole machine: what
-        // others drop at the same time takes its part of it.
-        wait::until_true("the flow", || {
-            let _ = socket.send_to(b"signal", to);
-            observer.read();
-            let drops = observer.drops(near, is_refused);
-            drops
-                .iter()
-                .any(|drop| is_flow(drop, socket.local_addr().unwrap(), to))
-        });
+        observer.wait_for_flow(near, is_refused, &socket, to);
         // The application learns of it.
         let refused = |observer: &Observer| {
             let of = inode(lab.namespace(End::Far));
@@ -485,9 +497,9 @@ fn healthy() {
     let to = traffic::towards(&lab, End::Near, &server);
     for _ in 0..20 {
         client.send_to(b"request", to).unwrap();
-        let (_, from) = server.recv_from(&mut [0; 16]).unwrap();
+        let (_, from) = traffic::uninterrupted(|| server.recv_from(&mut [0; 16])).unwrap();
         server.send_to(b"answer", from).unwrap();
-        client.recv_from(&mut [0; 16]).unwrap();
+        traffic::uninterrupted(|| client.recv_from(&mut [0; 16])).unwrap();
     }
     observer.read();
     for end in End::BOTH {

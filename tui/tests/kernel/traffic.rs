@@ -1,6 +1,6 @@
 //! Real traffic between the ends of a lab.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -45,6 +45,17 @@ pub fn udp(lab: &Lab, end: End, family: Family) -> UdpSocket {
         .enter(|| UdpSocket::bind(address).unwrap());
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
+}
+
+/// Repeats a call that a signal interrupts: with a time limit the kernel does not
+/// (signal(7)).
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Where a datagram from the other end has to go to get to a socket of `end`.

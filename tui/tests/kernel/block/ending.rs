@@ -70,7 +70,7 @@ impl Probe {
     }
 
     fn has_arrived(&self) -> bool {
-        self.receiver.recv_from(&mut [0; 8]).is_ok()
+        traffic::uninterrupted(|| self.receiver.recv_from(&mut [0; 8])).is_ok()
     }
 
     /// Sends until one arrives.

@@ -82,16 +82,16 @@ impl Pairs {
         }
         let mut buffer = [0; 16];
         for _ in 0..PACKETS {
-            self.open.recv_from(&mut buffer).unwrap();
+            traffic::uninterrupted(|| self.open.recv_from(&mut buffer)).unwrap();
         }
         if is_dropped {
             self.blocked.set_nonblocking(true).unwrap();
-            let arrived = self.blocked.recv_from(&mut buffer);
+            let arrived = traffic::uninterrupted(|| self.blocked.recv_from(&mut buffer));
             assert!(arrived.is_err(), "one that is to be dropped has arrived");
         } else {
             // They may come a moment later, if another CPU has received them.
             for _ in 0..PACKETS {
-                self.blocked.recv_from(&mut buffer).unwrap();
+                traffic::uninterrupted(|| self.blocked.recv_from(&mut buffer)).unwrap();
             }
         }
     }
@@ -241,11 +241,14 @@ fn changes_under_load(layout: Layout) {
     let mut arrived = HashSet::new();
     let mut buffer = [0; 8];
     while arrived.len() as u64 + dropped < sent {
-        pairs.blocked.recv_from(&mut buffer).unwrap();
+        traffic::uninterrupted(|| pairs.blocked.recv_from(&mut buffer)).unwrap();
         assert!(arrived.insert(u64::from_be_bytes(buffer)));
     }
     pairs.blocked.set_nonblocking(true).unwrap();
-    assert!(pairs.blocked.recv_from(&mut buffer).is_err(), "too many");
+    assert!(
+        traffic::uninterrupted(|| pairs.blocked.recv_from(&mut buffer)).is_err(),
+        "too many"
+    );
     let through: Vec<_> = arrived.iter().filter(|it| window.contains(it)).collect();
     assert!(through.is_empty(), "{through:?} of {window:?}");
     assert!(
