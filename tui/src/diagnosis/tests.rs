@@ -104,14 +104,7 @@ impl Lab {
             key,
             direction,
             reason: Reason::TcpFlags,
-            len: data.len() as u32,
-            segments: 1,
-            mark: 0,
-            vlan_tci: 0,
-            link_layer: LinkLayer::Ethernet,
-            data: data.into(),
-            cookie: None,
-            cgroup: None,
+            ..Packet::sample(data)
         };
         self.diagnosis
             .observe(&Event::Packets(vec![packet]), &self.flows);

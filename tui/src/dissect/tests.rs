@@ -1,9 +1,9 @@
 use etherparse::{PacketBuilder, TcpOptionElement};
-use probe_common::{Direction, FlowKey, LinkLayer, Reason, SNAPSHOT};
+use probe_common::{LinkLayer, SNAPSHOT};
 use proptest::prelude::*;
 
 use super::{Node, ether_type_name, icmp_type_name, protocol_name, summary, tcp_flags_text, tree};
-use crate::model::{Moment, Packet};
+use crate::model::Packet;
 use crate::text::clean;
 
 const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
@@ -12,28 +12,8 @@ const V4: [[u8; 4]; 2] = [[10, 0, 0, 1], [10, 0, 0, 2]];
 /// A packet as an event brings it: what is beyond the snapshot is cut.
 fn packet(bytes: &[u8]) -> Packet {
     Packet {
-        at: Moment::ZERO,
-        key: FlowKey {
-            local: [0; 16],
-            remote: [0; 16],
-            device: 0,
-            ether_type: 0,
-            local_port: 0,
-            remote_port: 0,
-            protocol: 0,
-            flags: 0,
-            ..FlowKey::default()
-        },
-        direction: Direction::In,
-        reason: Reason::Sample,
         len: u32::try_from(bytes.len()).unwrap(),
-        segments: 1,
-        mark: 0,
-        vlan_tci: 0,
-        cookie: None,
-        cgroup: None,
-        link_layer: LinkLayer::Ethernet,
-        data: bytes[..bytes.len().min(SNAPSHOT)].into(),
+        ..Packet::sample(&bytes[..bytes.len().min(SNAPSHOT)])
     }
 }
 

@@ -37,3 +37,25 @@ pub struct Packet {
     /// The first bytes.
     pub data: Box<[u8]>,
 }
+
+#[cfg(test)]
+impl Packet {
+    /// A packet of no flow in particular, which tests set what they need of.
+    pub fn sample(data: impl Into<Box<[u8]>>) -> Self {
+        let data = data.into();
+        Self {
+            at: Moment::ZERO,
+            key: FlowKey::default(),
+            direction: Direction::In,
+            reason: Reason::First,
+            len: data.len() as u32,
+            segments: 1,
+            mark: 0,
+            vlan_tci: 0,
+            cookie: None,
+            cgroup: None,
+            link_layer: LinkLayer::Ethernet,
+            data,
+        }
+    }
+}

@@ -69,6 +69,32 @@ pub struct PeerId {
     pub namespace: Option<i32>,
 }
 
+#[cfg(test)]
+impl Link {
+    /// A veth device that is up, which tests set what they need of.
+    pub fn sample(name: &str) -> Self {
+        Self {
+            index: 7,
+            name: name.to_owned(),
+            altnames: Vec::new(),
+            alias: None,
+            group: 0,
+            kind: DeviceKind::Other("veth".to_owned()),
+            peer: None,
+            below: None,
+            up: true,
+            carrier: true,
+            carrier_changes: 0,
+            mtu: 1500,
+            mac: Vec::new(),
+            qdisc: "noqueue".to_owned(),
+            xdp: Vec::new(),
+            link_layer: LinkLayer::Ethernet,
+            counters: LinkCounters::default(),
+        }
+    }
+}
+
 impl Link {
     /// The pair's facts, when this is a netkit primary.
     #[must_use]

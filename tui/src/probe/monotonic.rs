@@ -19,10 +19,7 @@ pub fn since(started: u64, time: u64) -> Moment {
 /// machine. In a time namespace, `clock_gettime()` adds an offset to that
 /// (`time_namespaces(7)`).
 pub fn monotonic_now() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
-    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
-    u64::try_from(now - monotonic_offset(&offsets)).unwrap_or(0)
+    of_machine(ClockId::Monotonic, monotonic_offset)
 }
 
 /// Nanoseconds in a second.
@@ -38,10 +35,16 @@ fn monotonic_offset(offsets: &str) -> i128 {
 /// As [`monotonic_now`], of `bpf_ktime_get_boot_ns()`: it goes on while the machine is
 /// suspended.
 pub fn boot_now() -> u64 {
-    let now = clock_gettime(ClockId::Boottime);
+    let offset = |offsets: &str| offset_of(["boottime", "7"], offsets);
+    of_machine(ClockId::Boottime, offset)
+}
+
+/// A clock of the machine, without the offset of this time namespace.
+fn of_machine(clock: ClockId, offset: impl Fn(&str) -> i128) -> u64 {
+    let now = clock_gettime(clock);
     let now = i128::from(now.tv_sec) * SECOND + i128::from(now.tv_nsec);
     let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
-    u64::try_from(now - offset_of(["boottime", "7"], &offsets)).unwrap_or(0)
+    u64::try_from(now - offset(&offsets)).unwrap_or(0)
 }
 
 fn offset_of(names: [&str; 2], offsets: &str) -> i128 {

@@ -6,7 +6,7 @@ use etherparse::{
     Icmpv4Type, Icmpv6Type, LaxNetSlice, LaxSlicedPacket, PacketBuilder, TransportSlice, icmpv4,
     icmpv6,
 };
-use probe_common::{Direction, FlowKey, LinkLayer, Reason};
+use probe_common::LinkLayer;
 use proptest::prelude::*;
 
 use super::*;
@@ -180,17 +180,8 @@ fn a_hardware_address_keeps_what_kind_it_is() {
 fn packet(link_layer: LinkLayer, data: Vec<u8>) -> Packet {
     Packet {
         at: Duration::from_secs(1),
-        key: FlowKey::default(),
-        direction: Direction::In,
-        reason: Reason::First,
-        len: data.len() as u32,
-        segments: 1,
-        mark: 0,
-        vlan_tci: 0,
-        cookie: None,
-        cgroup: None,
         link_layer,
-        data: data.into(),
+        ..Packet::sample(data)
     }
 }
 

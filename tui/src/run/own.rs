@@ -1,9 +1,9 @@
 //! The SSH session in which the program runs.
 
-use std::fs;
+use std::path::Path;
 
 use crate::app::own::OwnSession;
-use crate::process::Process;
+use crate::process::{self, Process, environment};
 
 mod sockets;
 #[cfg(test)]
@@ -22,10 +22,8 @@ pub fn session() -> Option<OwnSession> {
     match origin(std::process::id(), Process::read, environment) {
         Origin::Session(session) => session,
         Origin::Tmux => {
-            let entries = fs::read_dir("/proc").ok()?.flatten().take(PROCESSES);
-            let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            let clients =
-                pids.filter(|&pid| Process::read(pid).is_some_and(|it| it.name == "tmux: client"));
+            let clients = pids()
+                .filter(|&pid| Process::read(pid).is_some_and(|it| it.name == "tmux: client"));
             only(clients.map(|pid| origin(pid, Process::read, environment)))
         }
     }
@@ -37,15 +35,18 @@ pub fn session() -> Option<OwnSession> {
 pub fn sessions() -> Vec<OwnSession> {
     let mut sessions = Vec::new();
     ways_up(std::process::id(), &mut sessions);
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    for pid in pids.take(PROCESSES) {
+    for pid in pids() {
         let is_client = |process: &Process| matches!(&*process.name, "tmux: client" | "screen");
         if Process::read(pid).as_ref().is_some_and(is_client) {
             ways_up(pid, &mut sessions);
         }
     }
     sessions
+}
+
+/// The processes that are searched.
+fn pids() -> impl Iterator<Item = u32> {
+    process::pids(Path::new("/proc")).take(PROCESSES)
 }
 
 /// The sessions of a process and its ancestors.
@@ -108,11 +109,6 @@ fn only(clients: impl Iterator<Item = Origin>) -> Option<OwnSession> {
     });
     let first = sessions.next()?;
     sessions.all(|other| other == first).then_some(first)
-}
-
-/// The environment of a process, as far as this user may look.
-fn environment(pid: u32) -> Vec<u8> {
-    fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
 /// The session in an environment as the kernel shows it: each entry ends in 0.

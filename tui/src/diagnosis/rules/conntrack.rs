@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::stacks::devices;
+use super::stacks::{addresses, subjects};
 use super::{list, stack_name};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::kernel::StackHistory;
-use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::model::stack::Conntrack;
@@ -71,20 +70,8 @@ fn claim(view: &View<'_>, stack: &StackHistory, conntrack: &Conntrack) -> Claim 
         since: view.now,
         last: view.now,
         count: conntrack.drops,
-        subjects: servers
-            .iter()
-            .take(4)
-            .map(|it| Subject::Host {
-                address: it.address,
-            })
-            .chain(Subject::hosts(&clients))
-            .chain(devices(view, stack))
-            .collect(),
-        about: servers
-            .iter()
-            .map(|it| it.address)
-            .chain(clients.iter().copied())
-            .collect(),
+        subjects: subjects(view, stack, &servers, &clients),
+        about: addresses(&servers, &clients),
         evidence: vec![format!(
             "{} of {capacity} entries, {} dropped",
             conntrack.entries,

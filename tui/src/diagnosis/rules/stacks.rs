@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{list, stack_name};
 use crate::diagnosis::claims::Claim;
+use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::kernel::StackHistory;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
@@ -82,8 +83,32 @@ fn slots(view: &View<'_>, stack: &StackHistory) -> BTreeSet<u32> {
         .collect()
 }
 
+/// Whom a claim about a namespace concerns: servers, of many only the first, their
+/// clients, and the watched devices that lead there.
+pub fn subjects(
+    view: &View<'_>,
+    stack: &StackHistory,
+    servers: &BTreeSet<Endpoint>,
+    clients: &BTreeSet<IpAddr>,
+) -> Vec<Subject> {
+    const SERVERS: usize = 4;
+    let servers = servers.iter().take(SERVERS).map(|it| Subject::Host {
+        address: it.address,
+    });
+    servers
+        .chain(Subject::hosts(clients))
+        .chain(devices(view, stack))
+        .collect()
+}
+
+/// The addresses of servers and their clients.
+pub fn addresses(servers: &BTreeSet<Endpoint>, clients: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    let servers = servers.iter().map(|it| it.address);
+    servers.chain(clients.iter().copied()).collect()
+}
+
 /// The watched devices that lead to a namespace, to go to.
-pub fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
+fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
     view.devices
         .values()
         .filter(|device| stack.last.devices.contains(&device.index))

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::stacks::devices;
+use super::stacks::{addresses, subjects};
 use super::{list, stack_name};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::kernel::StackHistory;
-use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
 use crate::text::plural;
@@ -65,11 +64,7 @@ fn claim(
     Some(Claim {
         kind: Kind::NO_ROUTE,
         key: format!("back/{}/{client}", stack.last.namespace),
-        about: servers
-            .iter()
-            .map(|it| it.address)
-            .chain(clients.iter().copied())
-            .collect(),
+        about: addresses(&servers, &clients),
         sentence: format!(
             "{name} has no route back to {}: requests to {} arrive there and cannot be answered",
             list(&clients),
@@ -78,15 +73,7 @@ fn claim(
         since,
         last: view.now,
         count: packets,
-        subjects: servers
-            .iter()
-            .take(4)
-            .map(|it| Subject::Host {
-                address: it.address,
-            })
-            .chain(Subject::hosts(&clients))
-            .chain(devices(view, stack))
-            .collect(),
+        subjects: subjects(view, stack, &servers, &clients),
         evidence: vec![format!(
             "OutNoRoutes of {name} grew by {packets}; {} unanswered",
             plural(silent.len() as u64, "service")

@@ -2,7 +2,6 @@ use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use probe_common::{Direction, FlowKey, LinkLayer, Reason};
 
 use super::*;
 use crate::model::{HostId, Interval};
@@ -79,21 +78,7 @@ fn interval(second: u64) -> Envelope {
 }
 
 fn packets(number: usize) -> Envelope {
-    let packet = Packet {
-        at: Duration::ZERO,
-        key: FlowKey::default(),
-        direction: Direction::In,
-        reason: Reason::First,
-        len: 60,
-        segments: 1,
-        mark: 0,
-        cookie: None,
-        cgroup: None,
-        vlan_tci: 0,
-        link_layer: LinkLayer::Ethernet,
-        data: Box::new([0; 60]),
-    };
-    envelope(Event::Packets(vec![packet; number]))
+    envelope(Event::Packets(vec![Packet::sample([0; 60]); number]))
 }
 
 #[tokio::test]

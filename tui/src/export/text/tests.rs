@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use etherparse::PacketBuilder;
 use probe_common::parse::number::ip;
-use probe_common::{FlowKey, FlowValue, LinkLayer, Reason};
+use probe_common::{FlowKey, FlowValue, LinkLayer};
 
 use super::*;
 use crate::model::{Device, FlowCounts, Hooks, Notice, Watch};
@@ -53,15 +53,8 @@ fn packet(direction: Direction) -> Packet {
         at: Duration::from_micros(1_000_001),
         key: key(),
         direction,
-        reason: Reason::First,
-        len: data.len() as u32,
-        segments: 1,
-        mark: 0,
-        vlan_tci: 0,
-        cookie: None,
-        cgroup: None,
         link_layer: LinkLayer::None,
-        data: data.into(),
+        ..Packet::sample(data)
     }
 }
 

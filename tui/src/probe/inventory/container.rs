@@ -8,6 +8,7 @@ use rustix::thread::LinkNameSpaceType;
 
 use crate::model::{Container, Pod};
 use crate::probe::netns;
+use crate::process;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,7 @@ mod tests;
 /// The container of a process, if it is in one.
 #[must_use]
 pub fn of(pid: u32) -> Option<Container> {
-    let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let mut container = parse(&table)?;
+    let mut container = parse(&process::cgroups(pid)?)?;
     container.host_name = host_name(pid);
     Some(container)
 }

@@ -15,6 +15,7 @@ use anyhow::{Context, ensure};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::probe::netlink::{Netlink, attribute, int};
+use crate::process;
 
 #[cfg(test)]
 mod tests;
@@ -174,9 +175,7 @@ impl Candidates {
 
     /// Those with processes, in the order of PIDs.
     fn add_processes(&mut self, proc: &Path) {
-        let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        for (number, pid) in pids.enumerate() {
+        for (number, pid) in process::pids(proc).enumerate() {
             if number >= PROCESSES {
                 self.too_many = true;
                 return;

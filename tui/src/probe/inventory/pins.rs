@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::CString;
 use std::fs;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::statfs;
 
 use crate::probe::sys;
+use crate::process;
 
 #[cfg(test)]
 mod tests;
@@ -79,19 +80,14 @@ impl Pins {
 fn object_at(path: &Path) -> Option<Object> {
     let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let pinned = sys::open_pinned(&path).ok()?;
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pinned.as_raw_fd())).ok()?;
-    object_of(&info)
+    object_of(&process::descriptor(pinned.as_fd())?)
 }
 
 /// The object that a `/proc/self/fdinfo` is of (`bpf_prog_show_fdinfo()` and
 /// `bpf_link_show_fdinfo()` in `kernel/bpf/syscall.c`). A link names its program
 /// as well; a map names neither.
 fn object_of(info: &str) -> Option<Object> {
-    let id = |name: &str| {
-        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-        let (_, value) = lines.find(|(key, _)| *key == name)?;
-        value.trim().parse().ok()
-    };
+    let id = |name: &str| u32::try_from(process::number_in(info, name)?).ok();
     id("link_id")
         .map(Object::Link)
         .or_else(|| id("prog_id").map(Object::Program))

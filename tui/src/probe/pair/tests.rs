@@ -1,12 +1,8 @@
 use super::*;
-use crate::model::{DeviceKind, LinkCounters, Netkit};
-use probe_common::LinkLayer;
+use crate::model::{DeviceKind, Netkit};
 
 fn primary(group: u32, alias: Option<String>) -> Link {
     Link {
-        index: 7,
-        name: "nk0".to_owned(),
-        altnames: Vec::new(),
         alias,
         group,
         kind: DeviceKind::Netkit(Netkit {
@@ -16,17 +12,7 @@ fn primary(group: u32, alias: Option<String>) -> Link {
             scrub: None,
             peer_scrub: None,
         }),
-        peer: None,
-        below: None,
-        up: true,
-        carrier: true,
-        carrier_changes: 0,
-        mtu: 1500,
-        mac: Vec::new(),
-        qdisc: "noqueue".to_owned(),
-        xdp: Vec::new(),
-        link_layer: LinkLayer::Ethernet,
-        counters: LinkCounters::default(),
+        ..Link::sample("nk0")
     }
 }
 

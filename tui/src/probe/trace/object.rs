@@ -1,9 +1,9 @@
 //! The tracing programs, loaded and attached. They are an object of their own:
 //! it is loaded once, and its read-only data is what the running kernel's BTF says.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, Iter, ProgramError};
@@ -12,6 +12,7 @@ use bytemuck::Zeroable;
 use probe_common::signal::{HeldSocket, Layout, PlaceName, Reasons, Tally, name};
 
 use super::layout::Kernel;
+use crate::process;
 
 /// The object that `cargo xtask build-ebpf` makes of `probe-ebpf/src/signals/`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../assets/signals.bpf.o");
@@ -208,12 +209,8 @@ impl Programs {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         let skipped = |(_, program): (&str, &aya::programs::Program)| {
-            let fd = program.fd().ok()?.as_fd().as_raw_fd();
-            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            let line = info
-                .lines()
-                .find_map(|line| line.strip_prefix("recursion_misses:"))?;
-            line.trim().parse::<u64>().ok()
+            let report = process::descriptor(program.fd().ok()?.as_fd())?;
+            process::number_in(&report, "recursion_misses")
         };
         self.ebpf.programs().filter_map(skipped).sum()
     }

@@ -3,13 +3,12 @@
 //! is gone.
 
 use std::collections::HashMap;
-use std::fs;
 
 use probe_common::signal::HeldSocket;
 
 use super::drops::text;
 use crate::model::signal::Owner;
-use crate::process::Process;
+use crate::process::{self, Process};
 
 #[cfg(test)]
 mod tests;
@@ -176,7 +175,7 @@ impl Owners {
 /// used again. In another PID namespace than the first, PIDs are others.
 fn executable(pid: u32, started: u64) -> Option<String> {
     let before = start_ticks(pid)?;
-    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let path = process::executable(pid)?;
     let ticks = u64::from(u32::try_from(rustix::param::clock_ticks_per_second()).ok()?);
     let expected = started / (1_000_000_000 / ticks.max(1));
     (before == expected && start_ticks(pid) == Some(before))

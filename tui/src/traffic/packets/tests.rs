@@ -1,23 +1,9 @@
-use bytemuck::Zeroable;
-use probe_common::{Direction, FlowKey, LinkLayer, Reason};
-
 use super::*;
-use crate::model::Moment;
 
 fn packet(length: u32) -> Packet {
     Packet {
-        at: Moment::from_secs(1),
-        key: FlowKey::zeroed(),
-        direction: Direction::In,
-        reason: Reason::First,
         len: length,
-        segments: 1,
-        mark: 0,
-        vlan_tci: 0,
-        cookie: None,
-        cgroup: None,
-        link_layer: LinkLayer::Ethernet,
-        data: Box::default(),
+        ..Packet::sample([])
     }
 }
 

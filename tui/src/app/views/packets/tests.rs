@@ -9,18 +9,8 @@ use crate::traffic::Host;
 
 fn packet(length: u32) -> Packet {
     Packet {
-        at: Moment::from_secs(1),
-        key: FlowKey::zeroed(),
-        direction: Direction::In,
-        reason: Reason::First,
         len: length,
-        segments: 1,
-        mark: 0,
-        vlan_tci: 0,
-        cookie: None,
-        cgroup: None,
-        link_layer: LinkLayer::Ethernet,
-        data: Box::default(),
+        ..Packet::sample([])
     }
 }
 

@@ -1,28 +1,10 @@
-use probe_common::LinkLayer;
-
 use super::*;
-use crate::model::LinkCounters;
 use crate::probe::devices::PeerId;
 
 fn link(index: u32, name: &str) -> Link {
     Link {
         index,
-        name: name.to_owned(),
-        altnames: Vec::new(),
-        alias: None,
-        group: 0,
-        kind: DeviceKind::Other("veth".to_owned()),
-        peer: None,
-        below: None,
-        up: true,
-        carrier: true,
-        carrier_changes: 0,
-        mtu: 1500,
-        mac: Vec::new(),
-        qdisc: "noqueue".to_owned(),
-        xdp: Vec::new(),
-        link_layer: LinkLayer::Ethernet,
-        counters: LinkCounters::default(),
+        ..Link::sample(name)
     }
 }
 
