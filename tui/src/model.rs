@@ -5,6 +5,7 @@ mod before;
 pub mod block;
 mod clock;
 mod device;
+mod end;
 mod event;
 mod hook;
 mod interval;
@@ -27,6 +28,7 @@ pub use device::{
     Container, Device, DeviceKind, DeviceName, LinkCounters, LinkSide, LocalEnd, Namespace, Netkit,
     Peer, PeerDevice, Pod, Watch,
 };
+pub use end::EndReason;
 pub use event::{Envelope, Event, HostId};
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};
 pub use interval::{

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::model::{
-    Envelope, Event, HostId, Level, Moment, Notice, Reach, Reply, Request, Session,
+    EndReason, Envelope, Event, HostId, Level, Moment, Notice, Reach, Reply, Request, Session,
 };
 use crate::source::{Producer, Source};
 use backoff::Backoff;
@@ -118,13 +118,9 @@ async fn watch_all(hosts: Vec<Host>, timing: Timing, producer: Producer) {
                 None => is_asked = false,
             },
             watched = watchers.join_next() => if watched.is_none() {
-                let text = if number > 1 {
-                    "none of the hosts can be reached any more; the screen keeps the last data"
-                } else {
-                    "the host cannot be reached; the screen keeps the last data"
-                };
+                let reason = EndReason::Unreachable(u32::try_from(number).unwrap_or(u32::MAX));
                 // There may be no receiver, which is the end as well.
-                let _ = events.send(Event::Ended(text.to_owned()).into()).await;
+                let _ = events.send(Event::Ended(reason).into()).await;
                 stopping.ended(Ok(()));
                 return;
             }
@@ -222,7 +218,7 @@ impl Watcher {
             let goes_on = match arrived {
                 connection::Arrived::Head(head) => self.greet(&head).await,
                 connection::Arrived::Event(Event::Ended(reason)) => {
-                    ended = Some(reason);
+                    ended = Some(reason.to_string());
                     true
                 }
                 connection::Arrived::Event(

@@ -25,7 +25,7 @@ use crate::diagnosis::Baseline;
 use crate::files::Files;
 use crate::filter::Filter;
 use crate::keys::Keymap;
-use crate::model::{Envelope, Event, Level, Request, Session};
+use crate::model::{EndReason, Envelope, Event, Level, Request, Session};
 use crate::recording::Head;
 use crate::redact::Redaction;
 use crate::source::Pause;
@@ -439,5 +439,5 @@ fn replied((command, result): Answer) -> Action {
 
 /// The end of a source that just stops.
 fn silence() -> Event {
-    Event::Ended("the source stopped without a reason; the screen keeps the last data".to_owned())
+    Event::Ended(EndReason::Silent)
 }

@@ -246,8 +246,8 @@ impl App {
                 // The kernel lifts the rules of a source that ends.
                 self.state.blocking.follow(&[]);
                 self.close_dialog();
-                self.state.notify(Level::Warning, reason.clone());
-                self.state.ended = Some(reason);
+                self.state.notify(Level::Warning, reason.to_string());
+                self.state.ended = Some(reason.to_string());
             }
         }
         vec![Effect::DrawSoon]

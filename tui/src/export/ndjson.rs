@@ -133,9 +133,10 @@ impl<W: Write + Send> Sink for Ndjson<W> {
             | Event::Playback(_)
             | Event::Reach(_)
             | Event::Marks { .. } => {}
-            Event::Ended(text) => {
+            Event::Ended(reason) => {
                 self.start(&[])?;
                 let time = self.time(self.now);
+                let text = &reason.to_string();
                 self.write(&Line::Ended { time, text })?;
             }
         }

@@ -153,7 +153,9 @@ impl<W: Write + Send> Sink for Text<W> {
                 };
                 writeln!(self.writer, "-- {time} {level}: {}", clean(&notice.text))?;
             }
-            Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
+            Event::Ended(reason) => {
+                writeln!(self.writer, "-- {}", clean(&reason.to_string()))?;
+            }
             Event::Signals(_)
             | Event::Blocks(_)
             | Event::Reply(_)

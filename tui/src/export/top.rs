@@ -119,7 +119,9 @@ impl<W: Write + Send> Sink for Top<W> {
             Event::Devices(devices) => self.slots.update(devices),
             Event::Interval(interval) => self.table(envelope.host, interval)?,
             Event::Notice(notice) => writeln!(self.writer, "-- {}", clean(&notice.text))?,
-            Event::Ended(text) => writeln!(self.writer, "-- {}", clean(text))?,
+            Event::Ended(reason) => {
+                writeln!(self.writer, "-- {}", clean(&reason.to_string()))?;
+            }
             _ => {}
         }
         self.writer.flush()

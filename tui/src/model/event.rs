@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Block, Device, Interval, Mark, Moment, Notice, Packet, Playback, Reach, Reply, Signals,
+    Block, Device, EndReason, Interval, Mark, Moment, Notice, Packet, Playback, Reach, Reply,
+    Signals,
 };
 
 /// A host, by its number in this run: 0 is the first source. A merged source
@@ -56,7 +57,7 @@ pub enum Event {
     /// The outcome of a request.
     Reply(Reply),
     /// The source has ended, and why.
-    Ended(String),
+    Ended(EndReason),
     /// Where a replay is now.
     Playback(Playback),
     /// Moments of a recording that are worth a look, found so far.

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::frame::HEADER;
 use super::*;
-use crate::model::Tuple;
 use crate::model::signal::{
     ContainerOf, Owner, Reset, ResetBy, Signals, SocketError, Sockets, Trace,
 };
@@ -14,6 +13,7 @@ use crate::model::{
     Container, Envelope, Event, FlowCounts, FlowFacts, HostId, Interval, Level, Moment, Notice,
     Socket, TcpCounts, TcpSocket,
 };
+use crate::model::{EndReason, Tuple};
 use crate::synthetic::{self, Synthetic};
 
 fn head() -> Head {
@@ -150,7 +150,7 @@ fn story(seconds: usize) -> Vec<Envelope> {
         host: HostId(3),
         event: Event::Notice(notice),
     });
-    events.push(Event::Ended("the end".to_owned()).into());
+    events.push(Event::Ended(EndReason::Counters("the end".to_owned())).into());
     events
 }
 
@@ -250,7 +250,7 @@ fn envelope() -> impl Strategy<Value = Envelope> {
         });
     let event = prop_oneof![
         8 => interval,
-        1 => any::<String>().prop_map(Event::Ended),
+        1 => any::<String>().prop_map(|text| Event::Ended(EndReason::Counters(text))),
         1 => Just(Event::Devices(synthetic::devices())),
     ];
     (0..3_u16, event).prop_map(|(host, event)| Envelope {

@@ -8,8 +8,8 @@ use crate::model::signal::{
 };
 use crate::model::stack::{Duplicate, FlowState, LinkState, Listener, Neighbour, Settings, Stack};
 use crate::model::{
-    Block, Container, Device, Envelope, Event, HookChain, HookProgram, Namespace, Notice, Packet,
-    Peer, PeerDevice, Reach, Reply, Session, Tuple, Watch,
+    Block, Container, Device, EndReason, Envelope, Event, HookChain, HookProgram, Namespace,
+    Notice, Packet, Peer, PeerDevice, Reach, Reply, Session, Tuple, Watch,
 };
 
 impl Redaction {
@@ -48,10 +48,11 @@ impl Redaction {
                 level: _,
                 text,
             })
-            | Event::Ended(text) => *text = REMOVED.to_owned(),
+            | Event::Ended(EndReason::Counters(text)) => *text = REMOVED.to_owned(),
             Event::Blocks(blocks) => blocks.iter_mut().for_each(|it| self.block(it)),
             Event::Reach(Reach::Lost { reason, retries: _ }) => *reason = REMOVED.to_owned(),
             Event::Reach(Reach::Connecting | Reach::Connected)
+            | Event::Ended(EndReason::Unreachable(_) | EndReason::Silent)
             | Event::Reply(Reply { .. })
             | Event::Playback(_)
             | Event::Marks { .. } => {}

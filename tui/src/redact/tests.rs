@@ -18,7 +18,8 @@ use crate::model::stack::{
     Duplicate, FlowState, LinkState, Listener, NatPair, Neighbour, NeighbourState, Settings, Stack,
 };
 use crate::model::{
-    Block, BlockId, Container, Dropped, Envelope, Event, Level, Notice, Packet, Pod, Tuple,
+    Block, BlockId, Container, Dropped, EndReason, Envelope, Event, Level, Notice, Packet, Pod,
+    Tuple,
 };
 use crate::synthetic::{self, Synthetic};
 
@@ -522,7 +523,7 @@ fn everything() -> Vec<Envelope> {
             Event::Notice(notice),
             Event::Blocks(vec![block]),
             Event::Packets(vec![inner]),
-            Event::Ended(name("hush")),
+            Event::Ended(EndReason::Counters(name("hush"))),
         ]
         .map(Envelope::from),
     );

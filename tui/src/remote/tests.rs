@@ -202,7 +202,7 @@ async fn a_host_that_is_not_there_is_tried_again_and_given_up() {
     let last = next_notice(&mut source).await;
     assert!(last.contains("iven up: ssh: no route to host"), "{last}");
     let ended = find(&mut source, |envelope| match &envelope.event {
-        Event::Ended(text) => Some(text.clone()),
+        Event::Ended(reason) => Some(reason.to_string()),
         _ => None,
     });
     assert!(ended.await.contains("cannot be reached"));

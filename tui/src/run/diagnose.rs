@@ -302,7 +302,7 @@ impl Looked {
             Event::Notice(notice) if notice.level == Level::Warning => {
                 self.warnings.push(notice.text.clone());
             }
-            Event::Ended(reason) => self.warnings.push(reason.clone()),
+            Event::Ended(reason) => self.warnings.push(reason.to_string()),
             _ => {}
         }
     }

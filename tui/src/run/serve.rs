@@ -104,8 +104,8 @@ pub async fn serve(
                 let host = traffic.host(envelope.host);
                 diagnosis.observe(&envelope.event, &host.flows);
                 metrics.event(&envelope.event, host, &diagnosis);
-                if let Event::Ended(text) = envelope.event {
-                    reason = Some(text);
+                if let Event::Ended(ended) = envelope.event {
+                    reason = Some(ended.to_string());
                 }
             }
             question = questions.recv() => {

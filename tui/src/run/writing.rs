@@ -168,7 +168,7 @@ async fn pump(
                 // There may be no time to measure.
                 attached.take().map(|attached| attached.send(()));
             }
-            Event::Ended(text) => reason = Some(text.clone()),
+            Event::Ended(ended) => reason = Some(ended.to_string()),
             _ => {}
         }
         if queue.send(envelope).await.is_err() {

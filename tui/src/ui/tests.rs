@@ -20,7 +20,7 @@ use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::signal::Signals;
 use crate::model::stack::{Neighbour, NeighbourState, Qdisc, Stack};
-use crate::model::{Event, Level, Moment, Notice, Watch};
+use crate::model::{EndReason, Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
 
@@ -616,12 +616,13 @@ fn a_long_start_shows_how_far_it_is() {
 #[test]
 fn the_end_of_the_source_is_told() {
     let mut app = busy(Appearance::default());
-    app.update(Action::Source(
-        Event::Ended("The recording is over.".to_owned()).into(),
-    ));
+    app.update(Action::Source(Event::Ended(EndReason::Silent).into()));
     let text = screen(&mut app, 80, 24);
     assert!(text.contains(" ENDED\n"), "{text}");
-    assert!(text.contains("The recording is over."), "{text}");
+    assert!(
+        text.contains("the source stopped without a reason"),
+        "{text}"
+    );
 }
 
 #[test]

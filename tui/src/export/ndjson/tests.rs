@@ -17,8 +17,8 @@ use serde_json::Value;
 use super::{Ndjson, line};
 use crate::export::{Selection, Sink};
 use crate::model::{
-    Device, DeviceKind, DeviceTotals, Envelope, Event, Fate, FlowCounts, Hooks, Interval, Level,
-    LocalEnd, Notice, Session, Totals, Watch,
+    Device, DeviceKind, DeviceTotals, EndReason, Envelope, Event, Fate, FlowCounts, Hooks,
+    Interval, Level, LocalEnd, Notice, Session, Totals, Watch,
 };
 use crate::synthetic::Synthetic;
 
@@ -173,7 +173,7 @@ fn lines_have_the_documented_members_in_order() {
             vec![counts(key(0, ip::TCP, [443, 50000]), [2, 1], SYN | ACK)],
         ),
         Event::Notice(notice),
-        Event::Ended("the recording is over".to_owned()),
+        Event::Ended(EndReason::Silent),
     ]);
     let version = env!("CARGO_PKG_VERSION");
     let expected = [
@@ -182,7 +182,7 @@ fn lines_have_the_documented_members_in_order() {
         ),
         r#"{"type":"flow","time":"2026-01-02T03:04:06.678Z","seconds":1.0,"device":"lab0","protocol":"tcp","ether_type":2048,"ip_protocol":6,"local":{"address":"10.0.0.1","port":443},"remote":{"address":"10.0.0.2","port":50000},"in":{"packets":2,"segments":6,"bytes":200},"out":{"packets":1,"segments":3,"bytes":100},"state":"open","age":1.0,"total_in":{"packets":2,"segments":6,"bytes":200},"total_out":{"packets":1,"segments":3,"bytes":100}}"#.to_owned(),
         r#"{"type":"notice","time":"2026-01-02T03:04:07.178Z","level":"warning","text":"a program came in front"}"#.to_owned(),
-        r#"{"type":"ended","time":"2026-01-02T03:04:06.678Z","text":"the recording is over"}"#.to_owned(),
+        r#"{"type":"ended","time":"2026-01-02T03:04:06.678Z","text":"the source stopped without a reason; the screen keeps the last data"}"#.to_owned(),
         r#"{"type":"totals","device":"lab0","in":{"packets":5,"segments":9,"bytes":380},"out":{"packets":4,"segments":6,"bytes":280},"flows":1,"untracked":{"packets":6,"bytes":360},"ring":{"events":4,"lost":2}}"#.to_owned(),
     ];
     assert_eq!(lines, expected);

@@ -7,7 +7,7 @@ use probe_common::Direction;
 
 use super::Collector;
 use super::ring::Peak;
-use crate::model::{Command, Event, Level, Notice};
+use crate::model::{Command, EndReason, Event, Level, Notice};
 use crate::probe::block::tally::Tally;
 use crate::probe::cost::Meter;
 use crate::probe::counters::Counters;
@@ -82,8 +82,7 @@ impl Collector for Intervals {
         let mut interval = match self.counters.rotate_epoch(&slots, settled) {
             Ok(interval) => interval,
             Err(error) => {
-                let text = format!("cannot read the counters: {error}; restart nkview");
-                return vec![Event::Ended(text)];
+                return vec![Event::Ended(EndReason::Counters(error.to_string()))];
             }
         };
         let blind = self.fates.settle(&mut interval.devices, &before, &after);

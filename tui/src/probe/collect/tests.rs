@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::model::EndReason;
 
 /// Records when it was polled, and is as slow as the test wants.
 struct Slow {
@@ -18,7 +19,7 @@ impl Collector for Slow {
     fn poll(&mut self) -> Vec<Event> {
         std::thread::sleep(self.takes);
         self.log.lock().unwrap().push(self.name);
-        vec![Event::Ended(self.name.to_owned())]
+        vec![Event::Ended(EndReason::Counters(self.name.to_owned()))]
     }
 
     fn command(&mut self, command: &Command) -> Option<Result<(), String>> {

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::model::{
-    Block, Device, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply, Signals,
+    Block, Device, EndReason, Envelope, Event, Interval, Level, Merged, Moment, Notice, Reply,
+    Signals,
 };
 use crate::text::plural;
 
@@ -33,7 +34,7 @@ pub struct Outbox {
     interval: Option<Box<Merged>>,
     blocks: Option<Vec<Block>>,
     signals: VecDeque<Box<Signals>>,
-    ended: Option<String>,
+    ended: Option<EndReason>,
     /// Packets that were dropped since the last interval, and since the consumer
     /// became late.
     dropped: u64,
@@ -91,7 +92,7 @@ impl Outbox {
             }
             Event::Blocks(blocks) => self.blocks = Some(blocks),
             Event::Reply(reply) => self.replies.push_back(reply),
-            Event::Ended(text) => self.ended = Some(text),
+            Event::Ended(reason) => self.ended = Some(reason),
             // Those of a replay or another host alone.
             Event::Playback(_) | Event::Marks { .. } | Event::Reach(_) => {}
         }

@@ -145,7 +145,7 @@ async fn a_banner_is_in_every_view_until_the_rule_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_has_ended_blocks_nothing() {
     let mut events = blocked(&[7]);
-    events.push(Event::Ended("gone".to_owned()).into());
+    events.push(Event::Ended(EndReason::Silent).into());
     let mut session = session(events).types("jB");
     session.runs().await;
     let screen = session.screen();

@@ -7,7 +7,7 @@ use crate::app::action::Action;
 use crate::app::list::Motion;
 use crate::app::tab::Tab;
 use crate::app::{App, Appearance, Colours};
-use crate::model::Event;
+use crate::model::{EndReason, Event};
 
 /// Compares a picture of each view with the one that is kept.
 fn each_view(state: &str, app: impl Fn() -> App, picture: impl Fn(&mut App) -> String) {
@@ -71,8 +71,8 @@ fn without_any_packet() {
 fn after_an_error_of_the_source() {
     let app = || {
         let mut app = busy(Appearance::default());
-        let text = "cannot read the counters: out of memory; start nkview again";
-        app.update(Action::Source(Event::Ended(text.to_owned()).into()));
+        let reason = EndReason::Counters("out of memory".to_owned());
+        app.update(Action::Source(Event::Ended(reason).into()));
         app
     };
     each_view("error", app, |app| screen(app, 80, 24));

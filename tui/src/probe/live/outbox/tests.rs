@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::RequestId;
+use crate::model::{EndReason, RequestId};
 use crate::synthetic::{self, Synthetic};
 
 fn channel(room: usize) -> (Outbox, mpsc::Receiver<Envelope>) {
@@ -97,14 +97,14 @@ async fn the_last_devices_all_replies_and_the_end_arrive() {
     for number in 0..=NOTICES {
         outbox.push(notice(&number.to_string()));
     }
-    outbox.push(Event::Ended("over".to_owned()));
+    outbox.push(Event::Ended(EndReason::Silent));
     let got = rest(outbox, events).await;
     assert_eq!(got[0], notice("first"));
     assert_eq!(got[1], Event::Devices(devices));
     let is_reply = |event: &&Event| matches!(event, Event::Reply(_));
     assert_eq!(got.iter().filter(is_reply).count(), 1000);
     assert!(got.contains(&notice(&NOTICES.to_string())) && !got.contains(&notice("0")));
-    assert_eq!(got.last(), Some(&Event::Ended("over".to_owned())));
+    assert_eq!(got.last(), Some(&Event::Ended(EndReason::Silent)));
 }
 
 #[tokio::test]
