@@ -1,31 +1,24 @@
-//! The devices that are watched: their slots, their programs, and what is to be
-//! reported of them.
+//! The devices that are watched: their slots, and when programs come and go.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::anyhow;
 use probe_common::limits;
 
+use self::entry::{Entry, State, is_other, leads_elsewhere};
+use self::failures::Failures;
 use super::attach::{AttachError, Shared, hooks_of};
-use super::block::tally::Tally;
 use super::devices::Link;
-use super::fate::{self, Comparison};
-use super::guard::Guarded;
 use super::guard::attaching::{Batch, Outcome, Place};
-use super::inventory::Inventory;
 use super::object::Object;
-use super::{policy, preflight, rules, uplink};
-use crate::model::{Device, DeviceKind, Hooks, LocalEnd, Watch};
+use super::{policy, preflight, uplink};
+use crate::model::{Hooks, LocalEnd, Watch};
 
-/// How long a removed device is still listed; its flows are idle by then.
-const REMEMBERED: Duration = Duration::from_secs(120);
-
-/// A device that could not be watched is tried again after this pause; the next
-/// one is twice as long, up to the longest.
-const RETRY: Duration = Duration::from_secs(2);
-const LONGEST_RETRY: Duration = Duration::from_secs(120);
+mod entry;
+mod failures;
+mod reports;
 
 /// The devices that are or were watched.
 pub struct Watched {
@@ -39,41 +32,9 @@ pub struct Watched {
     /// Where it was, since the last report.
     covered: Vec<String>,
     devices: Vec<Entry>,
-    /// Devices that could not be watched, by interface index.
-    failed: HashMap<u32, Failure>,
+    failed: Failures,
     /// Interface indices of the devices of the batch that is under way.
     starting: HashSet<u32>,
-}
-
-/// Why a device could not be watched.
-struct Failure {
-    reason: String,
-    pause: Duration,
-    retry: Instant,
-}
-
-struct Entry {
-    slot: u32,
-    link: Link,
-    hooks: Hooks,
-    local: LocalEnd,
-    /// Whether what comes in is counted at the far end.
-    is_covered: bool,
-    /// The ids of its programs.
-    programs: Vec<u32>,
-    /// What rules have dropped there.
-    tally: Tally,
-    state: State,
-}
-
-enum State {
-    Attached(Shared),
-    /// Detached, but not all that was counted has been read.
-    Ending,
-    /// Everything has been read, but the consumer may not have it yet.
-    Read,
-    /// The consumer has everything.
-    Gone(Instant),
 }
 
 impl Watched {
@@ -87,7 +48,7 @@ impl Watched {
             uncovered: Vec::new(),
             covered: Vec::new(),
             devices: Vec::new(),
-            failed: HashMap::new(),
+            failed: Failures::default(),
             starting: HashSet::new(),
         }
     }
@@ -151,7 +112,7 @@ impl Watched {
             let error = match outcome.attached {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
-                    self.failed.remove(&link.index);
+                    self.failed.remove(link.index);
                     self.covered
                         .extend(outcome.is_covered.then(|| link.name.clone()));
                     let programs = attached.programs();
@@ -180,16 +141,8 @@ impl Watched {
     /// that grow.
     fn fail(&mut self, link: &Link, error: anyhow::Error) -> Option<(String, anyhow::Error)> {
         let reason = format!("{error:#}");
-        let last = self.failed.get(&link.index);
-        let is_known = last.is_some_and(|last| last.reason == reason);
-        let pause = last.map_or(RETRY, |last| (last.pause * 2).min(LONGEST_RETRY));
-        let failure = Failure {
-            reason,
-            pause,
-            retry: Instant::now() + pause,
-        };
-        self.failed.insert(link.index, failure);
-        (!is_known).then(|| (link.name.clone(), error))
+        let is_new = self.failed.add(link.index, reason, Instant::now());
+        is_new.then(|| (link.name.clone(), error))
     }
 
     /// Forgets what could not be watched: it is tried again at once.
@@ -199,21 +152,19 @@ impl Watched {
 
     /// Tries no device again before its pause is over once more.
     pub fn try_later(&mut self) {
-        for failure in self.failed.values_mut() {
-            failure.retry = Instant::now() + failure.pause;
-        }
+        self.failed.put_off(Instant::now());
     }
 
     /// Whether and how a device is watched that is wanted.
     #[must_use]
     pub fn state(&self, link: &Link) -> Watch {
-        match (self.attached(link.index), self.failed.get(&link.index)) {
+        match (self.attached(link.index), self.failed.reason(link.index)) {
             (Some(entry), _) => Watch::Yes {
                 slot: entry.slot,
                 hooks: entry.hooks,
                 local: entry.local,
             },
-            (None, Some(failure)) => Watch::Failed(failure.reason.clone()),
+            (None, Some(reason)) => Watch::Failed(reason.to_owned()),
             (None, None) => Watch::Starting,
         }
     }
@@ -221,7 +172,7 @@ impl Watched {
     /// When the next device that could not be watched is to be tried again.
     #[must_use]
     pub fn retry(&self) -> Option<Instant> {
-        self.failed.values().map(|failure| failure.retry).min()
+        self.failed.next()
     }
 
     /// Devices whose far end was not to be reached since this was last asked, and
@@ -253,9 +204,8 @@ impl Watched {
     /// be tried again yet.
     #[must_use]
     pub fn knows(&self, index: u32) -> bool {
-        let failed = self.failed.get(&index);
         self.starting.contains(&index)
-            || failed.is_some_and(|failure| failure.retry > Instant::now())
+            || self.failed.is_put_off(index, Instant::now())
             || self.attached(index).is_some()
     }
 
@@ -279,8 +229,7 @@ impl Watched {
     /// more, and follows what has changed of the others.
     pub fn detach_stale(&mut self, links: &[Link], wanted: impl Fn(&Link) -> bool) {
         let find = |index| links.iter().find(|link| link.index == index);
-        self.failed
-            .retain(|&index, _| find(index).is_some_and(&wanted));
+        self.failed.retain(|index| find(index).is_some_and(&wanted));
         for entry in &mut self.devices {
             let link = find(entry.link.index).filter(|link| wanted(link));
             match (link, entry.attached()) {
@@ -351,35 +300,6 @@ impl Watched {
         errors
     }
 
-    /// What the guard looks at.
-    #[must_use]
-    pub fn guarded(&self) -> Vec<Guarded> {
-        let guarded = |entry: &Entry| {
-            Some(Guarded {
-                slot: entry.slot,
-                attached: entry.attached()?.clone(),
-            })
-        };
-        self.devices.iter().filter_map(guarded).collect()
-    }
-
-    /// The name of a slot's device.
-    #[must_use]
-    pub fn name(&self, slot: u32) -> Option<&str> {
-        let entry = self.devices.iter().find(|entry| entry.slot == slot)?;
-        Some(&entry.link.name)
-    }
-
-    /// The slots whose counters can have moved since the last turn.
-    #[must_use]
-    pub fn slots(&self) -> Vec<u32> {
-        let moving = self
-            .devices
-            .iter()
-            .filter(|entry| !matches!(entry.state, State::Gone(_)));
-        moving.map(|entry| entry.slot).collect()
-    }
-
     /// All counters were read after the last change.
     pub fn turned(&mut self) {
         for entry in &mut self.devices {
@@ -398,129 +318,6 @@ impl Watched {
             }
         }
     }
-
-    /// The devices that are watched now, with what their peers count.
-    #[must_use]
-    pub fn with_peers(&self, inventory: &Inventory) -> Vec<fate::Watched> {
-        let entries = self.devices.iter();
-        let attached = entries.filter(|entry| matches!(entry.state, State::Attached(_)));
-        attached
-            .map(|entry| fate::Watched {
-                slot: entry.slot,
-                index: entry.link.index,
-                name: entry.link.name.clone(),
-                peer: inventory.peer_location(&entry.link),
-                comparison: entry.comparison(),
-            })
-            .collect()
-    }
-
-    /// What rules have dropped at each device whose counters can have moved, by slot.
-    #[must_use]
-    pub fn tallies(&self) -> Vec<(u32, Tally)> {
-        let entries = self.devices.iter();
-        let moving = entries.filter(|entry| !matches!(entry.state, State::Gone(_)));
-        moving
-            .map(|entry| (entry.slot, entry.tally.clone()))
-            .collect()
-    }
-
-    /// The devices that rules can be applied to.
-    #[must_use]
-    pub fn places(&self) -> Vec<rules::Place> {
-        let place = |entry: &Entry| {
-            Some(rules::Place {
-                name: entry.link.name.clone(),
-                attached: entry.attached()?.clone(),
-            })
-        };
-        self.devices.iter().filter_map(place).collect()
-    }
-
-    /// The ids of our programs.
-    pub fn programs(&self) -> impl Iterator<Item = u32> {
-        let attached = self.devices.iter().filter(|it| it.attached().is_some());
-        attached.flat_map(|entry| entry.programs.iter().copied())
-    }
-
-    /// All devices there are, and those that were watched until lately.
-    #[must_use]
-    pub fn describe(
-        &self,
-        links: &[Link],
-        inventory: &Inventory,
-        wanted: impl Fn(&Link) -> bool,
-    ) -> Vec<Device> {
-        let mut devices: Vec<Device> = links
-            .iter()
-            .map(|link| {
-                let watch = match self.state(link) {
-                    Watch::Starting if !wanted(link) => Watch::No,
-                    state => state,
-                };
-                inventory.device(link, watch)
-            })
-            .collect();
-        let lately = self.devices.iter().filter(|entry| match entry.state {
-            State::Attached(_) => false,
-            State::Ending | State::Read => true,
-            State::Gone(since) => since.elapsed() < REMEMBERED,
-        });
-        let gone = |entry: &Entry| Watch::Gone { slot: entry.slot };
-        devices.extend(lately.map(|entry| inventory.device(&entry.link, gone(entry))));
-        devices
-    }
-}
-
-impl Entry {
-    /// How what the hooks see compares to what the ends count, for each direction.
-    fn comparison(&self) -> [Comparison; 2] {
-        match self.hooks {
-            Hooks::Netkit if self.is_covered => [Comparison::None, Comparison::Packets],
-            Hooks::Netkit => [Comparison::Packets; 2],
-            // What waits in a queue is received at any time.
-            Hooks::Tcx
-                if is_veth(&self.link) && !self.is_covered && self.link.qdisc == "noqueue" =>
-            {
-                let mut comparison = [Comparison::None; 2];
-                comparison[self.local.sent() as usize] = Comparison::Segments;
-                comparison
-            }
-            Hooks::Tcx | Hooks::Clsact => [Comparison::None; 2],
-        }
-    }
-
-    const fn attached(&self) -> Option<&Shared> {
-        match &self.state {
-            State::Attached(attached) => Some(attached),
-            State::Ending | State::Read | State::Gone(_) => None,
-        }
-    }
-
-    fn end(&mut self) {
-        if let State::Attached(attached) = &self.state {
-            attached.detach();
-            self.state = State::Ending;
-        }
-    }
-}
-
-fn is_veth(link: &Link) -> bool {
-    link.kind == DeviceKind::Other("veth".to_owned())
-}
-
-/// Whether the device is one end of a veth pair whose other end is in another
-/// namespace.
-fn leads_elsewhere(link: &Link) -> bool {
-    is_veth(link) && link.peer.is_some_and(|peer| peer.namespace.is_some())
-}
-
-/// Whether a device with the same index looks like another one: whatever was
-/// changed of it, or it was removed and another one made.
-fn is_other(before: &Link, now: &Link) -> bool {
-    before.mac != now.mac
-        || before.peer != now.peer
-        || std::mem::discriminant(&before.kind) != std::mem::discriminant(&now.kind)
 }
 
 impl Drop for Watched {
