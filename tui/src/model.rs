@@ -7,6 +7,7 @@ mod clock;
 mod device;
 mod end;
 mod event;
+mod failure;
 mod hook;
 mod interval;
 mod key;
@@ -30,6 +31,7 @@ pub use device::{
 };
 pub use end::EndReason;
 pub use event::{Envelope, Event, HostId};
+pub use failure::WatchFailure;
 pub use hook::{HookChain, HookPoint, HookProgram, Hooks, PROGRAM};
 pub use interval::{
     ByReason, Cost, DeviceTotals, Fate, FlowCounts, FlowFacts, Interval, Moment, ProbeCounts,

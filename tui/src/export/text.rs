@@ -135,7 +135,11 @@ impl<W: Write + Send> Sink for Text<W> {
                 for device in devices {
                     if let Watch::Failed(reason) = &device.watch {
                         let name = clean(&device.name);
-                        writeln!(self.writer, "-- cannot watch {name}: {}", clean(reason))?;
+                        writeln!(
+                            self.writer,
+                            "-- cannot watch {name}: {}",
+                            clean(&reason.to_string())
+                        )?;
                     }
                 }
             }

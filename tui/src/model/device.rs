@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use probe_common::Direction;
 use serde::{Deserialize, Serialize};
 
-use super::{HookChain, HookProgram, Hooks};
+use super::{HookChain, HookProgram, Hooks, WatchFailure};
 
 /// A network device, watched or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,7 +314,7 @@ pub enum Watch {
         slot: u32,
     },
     /// It could not be watched, and why.
-    Failed(String),
+    Failed(WatchFailure),
 }
 
 /// What a device is called.

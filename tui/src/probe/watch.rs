@@ -14,7 +14,7 @@ use super::devices::Link;
 use super::guard::attaching::{Batch, Outcome, Place};
 use super::object::Object;
 use super::{policy, preflight, uplink};
-use crate::model::{Hooks, LocalEnd, Watch};
+use crate::model::{Hooks, LocalEnd, Watch, WatchFailure};
 
 mod entry;
 mod failures;
@@ -78,11 +78,9 @@ impl Watched {
                     local,
                 });
             } else {
-                let error = anyhow!(
-                    "the limit of {} watched devices is reached",
-                    limits::DEVICES
-                );
-                errors.extend(self.fail(&link, error));
+                let failure = WatchFailure::Limit(limits::DEVICES);
+                let error = anyhow!("{failure}");
+                errors.extend(self.fail(&link, failure, error));
             }
         }
         self.starting = devices.iter().map(|place| place.link.index).collect();
@@ -109,7 +107,7 @@ impl Watched {
             let name = || link.name.clone();
             self.uncovered
                 .extend(outcome.uncovered.map(|reason| (name(), reason)));
-            let error = match outcome.attached {
+            let (failure, error) = match outcome.attached {
                 Ok(attached) => {
                     self.devices.retain(|entry| entry.slot != slot);
                     self.failed.remove(link.index);
@@ -129,19 +127,26 @@ impl Watched {
                     });
                     continue;
                 }
-                Err(AttachError::Object(error)) => preflight::explain(error),
-                Err(error) => error.into(),
+                Err(AttachError::Object(error)) => {
+                    let error = preflight::explain(error);
+                    (WatchFailure::Other(format!("{error:#}")), error)
+                }
+                Err(error) => (error.failure(), error.into()),
             };
-            errors.extend(self.fail(&link, error));
+            errors.extend(self.fail(&link, failure, error));
         }
         errors
     }
 
     /// Takes note that a device cannot be watched; it is tried again after pauses
     /// that grow.
-    fn fail(&mut self, link: &Link, error: anyhow::Error) -> Option<(String, anyhow::Error)> {
-        let reason = format!("{error:#}");
-        let is_new = self.failed.add(link.index, reason, Instant::now());
+    fn fail(
+        &mut self,
+        link: &Link,
+        failure: WatchFailure,
+        error: anyhow::Error,
+    ) -> Option<(String, anyhow::Error)> {
+        let is_new = self.failed.add(link.index, failure, Instant::now());
         is_new.then(|| (link.name.clone(), error))
     }
 
@@ -164,7 +169,7 @@ impl Watched {
                 hooks: entry.hooks,
                 local: entry.local,
             },
-            (None, Some(reason)) => Watch::Failed(reason.to_owned()),
+            (None, Some(reason)) => Watch::Failed(reason.clone()),
             (None, None) => Watch::Starting,
         }
     }

@@ -9,7 +9,7 @@ use crate::model::signal::{
 use crate::model::stack::{Duplicate, FlowState, LinkState, Listener, Neighbour, Settings, Stack};
 use crate::model::{
     Block, Container, Device, EndReason, Envelope, Event, HookChain, HookProgram, Namespace,
-    Notice, Packet, Peer, PeerDevice, Reach, Reply, Session, Tuple, Watch,
+    Notice, Packet, Peer, PeerDevice, Reach, Reply, Session, Tuple, Watch, WatchFailure,
 };
 
 impl Redaction {
@@ -121,8 +121,12 @@ impl Redaction {
             Err(reason) => *reason = REMOVED.to_owned(),
         }
         match watch {
-            Watch::Failed(reason) => *reason = REMOVED.to_owned(),
-            Watch::No | Watch::Starting | Watch::Yes { .. } | Watch::Gone { .. } => {}
+            Watch::Failed(WatchFailure::Other(text)) => *text = REMOVED.to_owned(),
+            Watch::Failed(WatchFailure::Limit(_) | WatchFailure::Hook { .. })
+            | Watch::No
+            | Watch::Starting
+            | Watch::Yes { .. }
+            | Watch::Gone { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use super::NAMES;
 use crate::model::{
     Container, Device, DeviceKind, HookChain, HookPoint, HookProgram, Hooks, LinkCounters,
-    LinkSide, LocalEnd, Namespace, Netkit, Peer, PeerDevice, Pod, Watch,
+    LinkSide, LocalEnd, Namespace, Netkit, Peer, PeerDevice, Pod, Watch, WatchFailure,
 };
 
 /// The devices: three watched, some not.
@@ -76,7 +76,9 @@ pub fn devices() -> Vec<Device> {
             "wg0",
             6,
             DeviceKind::Other("wireguard".to_owned()),
-            Watch::Failed("attaching to tcx ingress: permission denied; run as root".to_owned()),
+            Watch::Failed(WatchFailure::Other(
+                "attaching to tcx ingress: permission denied; run as root".to_owned(),
+            )),
             &[],
         ),
     ];

@@ -77,7 +77,7 @@ pub(super) struct Device<'a> {
     #[serde(skip_serializing_if = "is_false")]
     gone: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
+    error: Option<String>,
 }
 
 impl<'a> Device<'a> {
@@ -93,7 +93,7 @@ impl<'a> Device<'a> {
         match &device.watch {
             Watch::Yes { hooks, .. } => line.hooks = Some(hooks.name()),
             Watch::Gone { .. } => line.gone = true,
-            Watch::Failed(error) => line.error = Some(error),
+            Watch::Failed(reason) => line.error = Some(reason.to_string()),
             Watch::No | Watch::Starting => return None,
         }
         Some(line)

@@ -18,7 +18,7 @@ use super::{Ndjson, line};
 use crate::export::{Selection, Sink};
 use crate::model::{
     Device, DeviceKind, DeviceTotals, EndReason, Envelope, Event, Fate, FlowCounts, Hooks,
-    Interval, Level, LocalEnd, Notice, Session, Totals, Watch,
+    Interval, Level, LocalEnd, Notice, Session, Totals, Watch, WatchFailure,
 };
 use crate::synthetic::Synthetic;
 
@@ -159,7 +159,11 @@ fn lines_have_the_documented_members_in_order() {
     let devices = vec![
         watched("lab0", 0),
         device("lo", 1, Watch::No),
-        device("tun0", 9, Watch::Failed("no hook".to_owned())),
+        device(
+            "tun0",
+            9,
+            Watch::Failed(WatchFailure::Other("no hook".to_owned())),
+        ),
     ];
     let notice = Notice {
         at: Duration::from_millis(1500),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::model::WatchFailure;
 use crate::probe::object::ObjectError;
 use crate::probe::sys::HookPoint;
 
@@ -18,14 +19,12 @@ pub enum AttachError {
     #[error("cannot enter the namespace of the peer: {0:#}; it needs CAP_SYS_ADMIN")]
     Namespace(anyhow::Error),
     /// The hook refused it.
-    #[error("cannot attach to {hook}: {error}; {cure}")]
+    #[error("{}", refusal(*hook, error))]
     Hook {
         /// The hook.
         hook: HookPoint,
         /// The kernel's answer.
         error: io::Error,
-        /// What to do.
-        cure: &'static str,
     },
     /// Our own program is not on the hook, so that nothing can be put behind it.
     #[error("nkview's program is not on {0} any more")]
@@ -36,11 +35,15 @@ pub enum AttachError {
 }
 
 impl AttachError {
-    pub(super) fn hook(hook: HookPoint, error: io::Error) -> Self {
-        Self::Hook {
-            hook,
-            cure: cure(&error),
-            error,
+    pub(super) const fn hook(hook: HookPoint, error: io::Error) -> Self {
+        Self::Hook { hook, error }
+    }
+
+    /// The same for the consumer, where it says all.
+    pub fn failure(&self) -> WatchFailure {
+        match self {
+            Self::Hook { hook, error } => refusal(*hook, error),
+            other => WatchFailure::Other(other.to_string()),
         }
     }
 
@@ -50,17 +53,11 @@ impl AttachError {
     }
 }
 
-/// What the user can do about an error of attaching
-/// (`netkit_dev_fetch()` in `drivers/net/netkit.c`, `kernel/bpf/mprog.c`).
-fn cure(error: &io::Error) -> &'static str {
+fn refusal(hook: HookPoint, error: &io::Error) -> WatchFailure {
     match error.raw_os_error() {
-        Some(libc::EPERM) => "run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-        Some(libc::EACCES) => "this is the peer of a netkit pair: name its primary",
-        Some(libc::ENODEV) => "the device is gone: `ip link` lists those there are",
-        Some(libc::EINVAL) => "this kernel does not have the hook: netkit needs 6.7, tcx 6.6",
-        Some(libc::EOPNOTSUPP) => "this netkit device has no peer",
-        Some(libc::ERANGE) => "the hook has as many programs as it can hold",
-        Some(libc::ESTALE) => "others keep changing the programs of the hook; try it again",
-        _ => "see the kernel log",
+        Some(errno) => WatchFailure::Hook { hook, errno },
+        None => WatchFailure::Other(format!(
+            "cannot attach to {hook}: {error}; see the kernel log"
+        )),
     }
 }

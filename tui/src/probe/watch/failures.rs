@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::model::WatchFailure;
+
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,7 @@ pub struct Failures(HashMap<u32, Failure>);
 /// Why a device could not be watched.
 #[derive(Debug)]
 struct Failure {
-    reason: String,
+    reason: WatchFailure,
     pause: Duration,
     retry: Instant,
 }
@@ -26,7 +28,7 @@ struct Failure {
 impl Failures {
     /// Takes note that a device cannot be watched now. Whether it is for another
     /// reason than the last time.
-    pub fn add(&mut self, index: u32, reason: String, now: Instant) -> bool {
+    pub fn add(&mut self, index: u32, reason: WatchFailure, now: Instant) -> bool {
         let last = self.0.get(&index);
         let is_new = last.is_none_or(|last| last.reason != reason);
         let pause = last.map_or(RETRY, |last| (last.pause * 2).min(LONGEST_RETRY));
@@ -63,7 +65,7 @@ impl Failures {
 
     /// Why a device could not be watched.
     #[must_use]
-    pub fn reason(&self, index: u32) -> Option<&str> {
+    pub fn reason(&self, index: u32) -> Option<&WatchFailure> {
         Some(&self.0.get(&index)?.reason)
     }
 

@@ -110,7 +110,7 @@ fn every_line_is_as_the_schema_says() {
             text: "a program came in front".to_owned(),
         }),
     );
-    let failed = Watch::Failed("no hook".to_owned());
+    let failed = Watch::Failed(WatchFailure::Other("no hook".to_owned()));
     events.push(Event::Devices(vec![
         device("tun0", 9, failed),
         device("lab0", 8, Watch::Gone { slot: 0 }),

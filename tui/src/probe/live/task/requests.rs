@@ -54,7 +54,7 @@ impl Task {
             let result = match link.map(|link| self.watched.state(link)) {
                 None => Err("there is no such device; one that comes will be watched".to_owned()),
                 Some(Watch::Yes { .. }) => Ok(()),
-                Some(Watch::Failed(reason)) => Err(reason),
+                Some(Watch::Failed(reason)) => Err(reason.to_string()),
                 Some(_) if self.selection.wants_name(&name) => {
                     self.asked.push((id, name));
                     continue;

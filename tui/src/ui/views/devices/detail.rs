@@ -233,7 +233,7 @@ fn silent_neighbours(kernel: &Kernel, device: &Device) -> impl Iterator<Item = S
 /// How it stands with watching it.
 fn remark(device: &Device) -> Option<String> {
     Some(match (&device.watch, &device.kind) {
-        (Watch::Failed(reason), _) => reason.clone(),
+        (Watch::Failed(reason), _) => reason.to_string(),
         (Watch::Gone { .. }, _) => {
             "This device is gone; its flows stay until they are over.".to_owned()
         }
