@@ -18,6 +18,9 @@ use crate::dissect::summary;
 use crate::filter::Filter;
 use crate::model::Packet;
 
+#[cfg(test)]
+mod tests;
+
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
     row("Enter", "open", Action::Open, "detail", "Open or close the dissected packet"),
