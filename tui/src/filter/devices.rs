@@ -34,23 +34,24 @@ impl Filter {
     pub fn is_of_one_host(&self) -> Result<(), String> {
         match self.terms.iter().find_map(node) {
             None => Ok(()),
-            Some(pattern) => Err(format!(
-                "\"{pattern}\" names a host among several (`nkview ssh`), but here each is looked \
+            Some(term) => Err(format!(
+                "\"{term}\" names a host among several (`nkview ssh`), but here each is looked \
                  at alone: leave it out"
             )),
         }
     }
 }
 
-/// The pattern by which an expression names hosts. No device has a slash in its name.
-fn node(expression: &Expression) -> Option<&str> {
+/// The term by which an expression names hosts. No device has a slash in its name.
+fn node(expression: &Expression) -> Option<String> {
     match expression {
         Expression::Term(Term::Name {
             kind: Name::Node,
             pattern,
-        }) => Some(pattern.as_str()),
+        }) => Some(format!("node {}", pattern.as_str())),
         Expression::Term(Term::Device(pattern)) => {
-            Some(pattern.as_str()).filter(|it| it.contains('/'))
+            let name = pattern.as_str();
+            name.contains('/').then(|| format!("dev {name}"))
         }
         Expression::Term(_) => None,
         Expression::Not(part) => node(part),

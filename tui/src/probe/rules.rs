@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use globset::{Glob, GlobMatcher};
 
 use super::attach::Shared;
-use super::block::{Blocker, Owner, Standing, journal};
+use super::block::{Blocker, Owner, Standing, compile, journal};
 use super::preflight;
 use crate::model::{Block, BlockEnded, BlockId, BlockRule, Dropped, Level, Moment};
 use crate::text::is_glob;
@@ -65,6 +65,8 @@ impl Rules {
         let devices = rule.devices.iter().map(|pattern| Glob::new(pattern));
         let devices: Result<Vec<_>, _> = devices.collect();
         let devices = devices.map_err(|error| error.to_string())?;
+        // What is wrong with the rule is not to be taken for the kernel's refusal.
+        compile::compile(rule)?;
         let blocker = Blocker::new(id, rule, Owner::this()).map_err(|error| {
             let error: anyhow::Error = preflight::explain(error);
             format!("{error:#}")
