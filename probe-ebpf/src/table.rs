@@ -223,6 +223,11 @@ impl ProgramWords for Words {
         unsafe { asm!("/* {n} */", n = inout(reg) number) };
         number
     }
+
+    #[inline(always)]
+    fn bounded(word: usize) -> usize {
+        masked::<{ slot::WORDS as i32 - 1 }>(word as u64) as usize
+    }
 }
 
 /// Pairs of 32-bit words with 64-bit seeds, of which the upper bits are
