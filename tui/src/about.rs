@@ -10,7 +10,7 @@ use crate::filter::{Context, Name, Quantity, State};
 use crate::flow::{Flow, TcpState};
 use crate::model::signal::Owner;
 use crate::model::{Container, Device, HostId, Namespace};
-use crate::traffic::{Host, Kernel, Traffic};
+use crate::traffic::{Crossing, Host, Kernel, Traffic};
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +81,25 @@ impl<'a> Known<'a> {
     /// The host that sees a flow, where there are several.
     #[must_use]
     pub fn node(self, key: &FlowKey) -> Option<&'a str> {
-        self.host.devices.names().node(key.device)
+        let node = self.host.devices.names().node(key.device);
+        node.or(self.host.name.as_deref())
+    }
+
+    /// What was sent from one host to another in each direction of a flow, where two of
+    /// those that are watched together see it.
+    #[must_use]
+    pub fn crossings(self, key: &FlowKey) -> [Option<Crossing>; 2] {
+        let traffic = self.nodes.map(|nodes| nodes.traffic);
+        traffic.map_or([None; 2], |traffic| traffic.crossings(key))
+    }
+
+    /// The hosts at the local and at the remote end of a flow that two of them see.
+    #[must_use]
+    pub fn path(self, key: &FlowKey) -> Option<[&'a str; 2]> {
+        let traffic = self.nodes?.traffic;
+        let crossing = self.crossings(key)[Direction::Out as usize]?;
+        let name = |host| traffic.host(host).name.as_deref();
+        Some([name(crossing.from)?, name(crossing.to)?])
     }
 
     /// What a flow's device leads to, in another network namespace.

@@ -24,6 +24,7 @@ use std::time::Duration;
 use probe_common::{Direction, FlowKey};
 
 pub use clock::{Block, Clock, SLOTS};
+pub use copies::{Conversation, conversation};
 pub use count::Count;
 pub use history::History;
 pub use ledger::{Ledger, Sums};

@@ -9,8 +9,8 @@ mod child;
 mod command;
 mod connection;
 mod offset;
+mod push;
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -28,6 +28,7 @@ use connection::{Ended, Timing};
 use offset::Offset;
 
 pub use command::{Access, Host};
+pub use push::Program;
 
 #[cfg(test)]
 mod tests;
@@ -157,8 +158,7 @@ impl Watcher {
             return;
         }
         loop {
-            let command = self.host.command();
-            let Some((ended, has_reported)) = self.connect(command, &mut is_lost).await else {
+            let Some((ended, has_reported)) = self.connect(&mut is_lost).await else {
                 return;
             };
             if has_reported {
@@ -201,8 +201,8 @@ impl Watcher {
 
     /// Connects once and hands on what comes, until it ends: with the reason, and
     /// whether an interval was reported. Nothing when the source is to stop.
-    async fn connect(&mut self, command: Command, is_lost: &mut bool) -> Option<(Ended, bool)> {
-        let mut connection = match connection::open(command, self.timing) {
+    async fn connect(&mut self, is_lost: &mut bool) -> Option<(Ended, bool)> {
+        let mut connection = match connection::open(&self.host, self.timing) {
             Ok(connection) => connection,
             Err(reason) => return Some((Ended { reason }, false)),
         };

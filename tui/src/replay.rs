@@ -36,16 +36,8 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Opens a recording and reads its head.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is none.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        Self::open_all(&[path])
-    }
-
-    /// Opens several, which are put together by the wall clocks of their hosts, as they
-    /// were when each recording began.
+    /// Opens recordings and reads their heads. Several are put together by the wall
+    /// clocks of their hosts, as they were when each recording began.
     ///
     /// # Errors
     /// When one cannot be read, or is none, or there are none or too many.
@@ -67,9 +59,24 @@ impl Recording {
         })
     }
 
-    /// What it is of; of several, what the first one is.
+    /// What a copy of it begins with. Of several, that is the hosts of all, and
+    /// otherwise what the first one is.
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> Head {
+        let first = self.first().clone();
+        if self.track.parts().len() == 1 {
+            return first;
+        }
+        Head {
+            session: Session {
+                remark: None,
+                ..self.session()
+            },
+            ..first
+        }
+    }
+
+    fn first(&self) -> &Head {
         // There is one at least.
         &self.track.parts()[0].head
     }
@@ -80,7 +87,7 @@ impl Recording {
             kernel,
             nkview,
             ..
-        } = self.head().clone();
+        } = self.first().clone();
         let hosts = self.track.hosts();
         let recorded = format!("recorded by nkview {nkview} on Linux {kernel}");
         if self.track.parts().len() == 1 {

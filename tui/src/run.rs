@@ -43,12 +43,12 @@ mod writing;
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let done = match cli.command {
         Some(Command::Diagnose(args)) => {
-            let recording = replay::open(args.from.as_deref())?;
+            let recording = replay::open(&args.from)?;
             let baseline = baseline::read(args.usual.baseline.as_deref())?;
             return block_on(|signals| diagnose::diagnose(args, recording, baseline, signals));
         }
         Some(Command::WatchFor(args)) => {
-            let recording = replay::open(args.from.as_deref())?;
+            let recording = replay::open(&args.from)?;
             let baseline = baseline::read(args.usual.baseline.as_deref())?;
             return block_on(|signals| watch_for::watch_for(args, recording, baseline, signals));
         }
@@ -83,7 +83,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
         }
         Some(Command::Serve(args)) => {
-            let recording = replay::open(args.from.as_deref())?;
+            let recording = replay::open(&args.from)?;
             block_on(|signals| serve::serve(args, recording, signals))
         }
         Some(Command::Block(args)) => {
@@ -92,12 +92,12 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return block_on(|signals| block::block(args, plan, signals));
         }
         Some(Command::Stream(args)) => {
-            let recording = replay::open(args.from.as_deref())?;
+            let recording = replay::open(&args.from)?;
             let redaction = options::redaction(&args.redact)?;
             block_on(|signals| stream::stream(args, recording, redaction, signals))
         }
         Some(Command::Record(args)) => {
-            let recording = replay::open(args.from.as_deref())?;
+            let recording = replay::open(&args.from)?;
             let redaction = options::redaction(&args.redact)?;
             let target = record::Target::create(&args)?;
             block_on(|signals| record::record(args, recording, redaction, target, signals))

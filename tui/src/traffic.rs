@@ -4,6 +4,7 @@
 //! clock is the intervals' own.
 
 mod accounting;
+mod between;
 mod devices;
 mod kernel;
 mod packets;
@@ -16,9 +17,11 @@ use std::{
 };
 
 pub use accounting::Accounting;
+pub use between::Crossing;
 pub use devices::{Devices, SlotNames};
 pub use kernel::{Kernel, LinkEnd};
 pub use packets::{KEPT, Packets};
+use probe_common::FlowKey;
 use whole::Whole;
 
 use crate::{
@@ -44,6 +47,8 @@ pub struct Traffic {
 /// The traffic of one host.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
+    /// Its name, where it is one of several.
+    pub name: Option<String>,
     /// The flows, with the sums of each device.
     pub flows: FlowTable,
     /// The devices, and the names of those that are gone.
@@ -77,8 +82,13 @@ impl Traffic {
     /// Takes in an event.
     pub fn apply(&mut self, envelope: &Envelope) {
         let keep_closed = self.keep_closed;
+        let whole = self.whole.as_ref();
         let host = self.hosts.entry(envelope.host).or_insert_with(|| {
-            let mut host = Host::default();
+            let name = whole.and_then(|whole| whole.name(envelope.host));
+            let mut host = Host {
+                name: name.map(str::to_owned),
+                ..Host::default()
+            };
             host.flows.keep_closed(keep_closed);
             Arc::new(host)
         });
@@ -107,10 +117,33 @@ impl Traffic {
         self.hosts.get(&id).map_or(&EMPTY, Arc::as_ref)
     }
 
+    /// All hosts as one, or the only one.
+    #[must_use]
+    pub fn all(&self) -> &Host {
+        self.host(match self.whole {
+            Some(_) => HostId::ALL,
+            None => HostId::default(),
+        })
+    }
+
+    /// Adds up what waits for the intervals of other hosts, as none will come.
+    pub fn add_up(&mut self) {
+        if let Some(whole) = &mut self.whole {
+            Arc::make_mut(whole).add_up();
+        }
+    }
+
     /// The host that a slot of [`HostId::ALL`] belongs to, and the slot there.
     #[must_use]
     pub fn origin(&self, slot: u32) -> Option<(HostId, u32)> {
         self.whole.as_ref()?.origin(slot)
+    }
+
+    /// What was sent from one of the hosts to another in each direction of a flow.
+    #[must_use]
+    pub fn crossings(&self, key: &FlowKey) -> [Option<Crossing>; 2] {
+        let whole = self.whole.as_ref();
+        whole.map_or([None; 2], |whole| whole.between.crossings(key))
     }
 
     /// The hosts that have sent an event, by number.

@@ -112,7 +112,7 @@ fn seeks(path: &Path) -> String {
         .unwrap();
     runtime.block_on(async {
         let opened = Instant::now();
-        let mut source = Recording::open(path)
+        let mut source = Recording::open_all(&[path])
             .unwrap()
             .play(100, Policy::default())
             .unwrap();

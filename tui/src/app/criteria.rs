@@ -43,6 +43,25 @@ impl<'a> Criteria<'a> {
         original.is_some_and(|original| self.shows(original) != [false; 2])
     }
 
+    /// Whether a flow is a part of the row of the same flow on another host: one that
+    /// goes from one host to the other has one row.
+    #[must_use]
+    pub fn is_joined(&self, flow: &Flow) -> bool {
+        let Some(nodes) = self.known.nodes else {
+            return false;
+        };
+        let Some(original) = self.known.host.flows.original(&flow.key) else {
+            return false;
+        };
+        let keys = [&original.key, &flow.key];
+        let hosts = keys.map(|key| nodes.traffic.origin(key.device).map(|(host, _)| host));
+        let [Some(crossing), _] = nodes.traffic.crossings(&flow.key) else {
+            return false;
+        };
+        let ends = [Some(crossing.from), Some(crossing.to)];
+        (hosts == ends || hosts == [ends[1], ends[0]]) && self.shows(original) != [false; 2]
+    }
+
     /// The graph of what is shown of some flows, each packet once.
     #[must_use]
     pub fn series(&self, wanted: impl Fn(&Flow) -> bool, span: Span) -> Series {

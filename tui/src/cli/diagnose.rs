@@ -14,9 +14,9 @@ use super::values::{FilterText, filter, seconds};
 /// Arguments of `nkview diagnose`.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
-    /// Read a recording instead of watching; no root needed
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
-    pub from: Option<PathBuf>,
+    /// Read recordings instead of watching, several by their clocks; no root needed
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Vec<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,

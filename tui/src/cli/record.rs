@@ -15,9 +15,10 @@ use super::values::{FilterText, filter, seconds, size};
 /// Arguments of `nkview record`.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
-    /// Copy a recording instead of watching, e.g. with --redact; no root needed
+    /// Copy a recording instead of watching, e.g. with --redact; no root needed.
+    /// Given several times, these recordings become one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
     /// The file to create
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,

@@ -12,9 +12,9 @@ use super::probe::{EventArgs, ProbeArgs, WATCHING};
 /// Arguments of `nkview serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Read a recording instead of watching; no root needed
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
-    pub from: Option<PathBuf>,
+    /// Read recordings instead of watching, several by their clocks; no root needed
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
+    pub from: Vec<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,

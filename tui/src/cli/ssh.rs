@@ -13,6 +13,7 @@ connection before (ControlMaster).
 Examples:
   nkview ssh node1 admin@node2
   nkview ssh node1 node2 -- 'lxc*' --uplink
+  nkview ssh --push root@node1
   nkview ssh --nkview nkview root@node1
   nkview ssh --via 'kubectl exec -i -n kube-system {} --' nkview-x7k2p nkview-9fwd4";
 
@@ -29,6 +30,10 @@ pub struct SshArgs {
     /// What starts nkview on the hosts [default: sudo -n nkview; with --via: nkview]
     #[arg(long, value_name = "COMMAND")]
     pub nkview: Option<String>,
+    /// Send this nkview to the hosts, where none needs to be installed: it runs from a
+    /// private temporary directory and is removed however it ends
+    #[arg(long, conflicts_with = "nkview")]
+    pub push: bool,
     /// Devices and options for nkview on the hosts, as `nkview stream` takes them
     #[arg(
         last = true,

@@ -14,15 +14,16 @@ use super::values::{FilterText, filter, seconds};
 /// Arguments of `nkview stream`.
 #[derive(Debug, Args)]
 pub struct StreamArgs {
-    /// Read a recording instead of watching; no root needed
+    /// Read recordings instead of watching, several by their clocks; no root needed
     #[arg(
         long,
         value_name = "FILE",
+        num_args = 1..,
         value_hint = ValueHint::FilePath,
         conflicts_with_all = WATCHING,
         conflicts_with_all = PAIR
     )]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,

@@ -30,6 +30,22 @@ fn devices_and_commands_are_told_apart() {
 }
 
 #[test]
+fn several_recordings_are_read_together() {
+    let cli = parse("nkview stream --from a.nkv b.nkv --text").unwrap();
+    let Some(Command::Stream(args)) = cli.command else {
+        panic!("it is a stream");
+    };
+    assert_eq!(args.from, ["a.nkv", "b.nkv"].map(PathBuf::from));
+    // Of commands that take something else behind it, too.
+    let cli = parse("nkview record --from a.nkv --from b.nkv both.nkv").unwrap();
+    let Some(Command::Record(args)) = cli.command else {
+        panic!("it is a copy");
+    };
+    assert_eq!(args.from, ["a.nkv", "b.nkv"].map(PathBuf::from));
+    assert_eq!(args.file, PathBuf::from("both.nkv"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_with_the_reason() {
     for (line, reason) in [
         ("nkview --interval 0", "from 0.1 to 86400"),

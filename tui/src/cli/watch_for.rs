@@ -32,9 +32,10 @@ pub struct WatchForArgs {
     /// Device names or globs (lxc*) [default: all netkit pairs]
     #[arg(value_name = "DEVICE", add = ArgValueCompleter::new(completion::devices))]
     pub devices: Vec<String>,
-    /// Read a recording instead of watching; no root needed
+    /// Read a recording instead of watching; no root needed. Given several times,
+    /// these recordings are put together by their clocks
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = WATCHING)]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
     /// What was usual.
     #[command(flatten)]
     pub usual: BaselineArgs,

@@ -5,15 +5,18 @@
 //! way around in each interval. Counts are those of the interval; octets are as the
 //! device counts them, with the link header. What is not IP has no record.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use probe_common::parse::number::ether;
 use probe_common::{Counters, Direction};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 
 use super::Sink;
-use crate::model::{Envelope, Event, FlowCounts, Interval};
+use crate::model::{Envelope, Event, FlowCounts, HostId, Interval};
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +43,10 @@ const MESSAGE: usize = 1_400;
 const AGAIN: Duration = Duration::from_secs(60);
 /// How long a TCP connection may take to be made, or to take a message.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long after a failure a connection is tried again.
-const RETRY: Duration = Duration::from_secs(5);
+/// How long after a failure a connection is tried again: doubled with each further
+/// one, up to the most.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MOST: Duration = Duration::from_secs(60);
 
 /// Numbers of information elements, as IANA has registered them.
 mod element {
@@ -103,12 +108,19 @@ pub trait Collector: Send {
 /// Sends flow records.
 pub struct Ipfix<C> {
     collector: C,
-    /// Records sent so far, in the arithmetic of the protocol.
-    sequence: u32,
-    /// When templates were sent last.
-    templates: Option<Instant>,
+    /// An observation domain for each host, in which interfaces have their numbers.
+    domains: BTreeMap<HostId, Domain>,
     /// Records that there was no collector for since it was there last.
     lost: u64,
+}
+
+/// What a collector knows of a host.
+#[derive(Default)]
+struct Domain {
+    /// Records sent so far, in the arithmetic of the protocol.
+    sequence: u32,
+    /// When templates were sent last over this connection.
+    templates: Option<Instant>,
 }
 
 impl<C: Collector> Ipfix<C> {
@@ -116,19 +128,19 @@ impl<C: Collector> Ipfix<C> {
     pub const fn new(collector: C) -> Self {
         Self {
             collector,
-            sequence: 0,
-            templates: None,
+            domains: BTreeMap::new(),
             lost: 0,
         }
     }
 
-    fn interval(&mut self, interval: &Interval) {
+    fn interval(&mut self, host: HostId, interval: &Interval) {
         let records = interval
             .flows
             .iter()
             .filter(|flow| template(flow).is_some())
             .count() as u64;
-        match self.try_interval(interval) {
+        let mut sent = 0;
+        match self.try_interval(host, interval, &mut sent) {
             Ok(()) if self.lost > 0 => {
                 tracing::info!(lost = self.lost, "the collector is back");
                 eprintln!(
@@ -143,18 +155,28 @@ impl<C: Collector> Ipfix<C> {
                     tracing::warn!(%error, "the collector cannot be reached");
                     eprintln!("nkview: cannot send to the collector: {error}; trying again");
                 }
-                self.lost += records;
+                self.lost += records - sent;
             }
         }
     }
 
-    fn try_interval(&mut self, interval: &Interval) -> io::Result<()> {
-        let is_new = self.collector.connect()?;
-        let is_old = self.templates.is_none_or(|sent| sent.elapsed() >= AGAIN);
-        if is_new || (self.collector.may_lose() && is_old) {
-            let message = self.message(interval, TEMPLATES, &templates());
+    /// Sends the records of an interval, and adds up those that were sent.
+    fn try_interval(
+        &mut self,
+        host: HostId,
+        interval: &Interval,
+        sent: &mut u64,
+    ) -> io::Result<()> {
+        if self.collector.connect()? {
+            self.domains.values_mut().for_each(|it| it.templates = None);
+        }
+        let may_lose = self.collector.may_lose();
+        let domain = self.domains.entry(host).or_default();
+        let known = domain.templates;
+        if known.is_none_or(|sent| may_lose && sent.elapsed() >= AGAIN) {
+            let message = message(host, domain.sequence, interval, TEMPLATES, &templates());
             self.collector.send(&message)?;
-            self.templates = Some(Instant::now());
+            domain.templates = Some(Instant::now());
         }
         for wanted in [IPV4, IPV6] {
             let mut set = Vec::new();
@@ -168,47 +190,57 @@ impl<C: Collector> Ipfix<C> {
                 records += 1;
                 let length = set.len() - before;
                 if HEADER + SET + set.len() + length > MESSAGE {
-                    self.data(interval, wanted, &mut set, &mut records)?;
+                    *sent += self.data(host, interval, wanted, &mut set, &mut records)?;
                 }
             }
             if records > 0 {
-                self.data(interval, wanted, &mut set, &mut records)?;
+                *sent += self.data(host, interval, wanted, &mut set, &mut records)?;
             }
         }
         Ok(())
     }
 
-    /// Sends records, and counts them.
+    /// Sends records. Returns how many.
     fn data(
         &mut self,
+        host: HostId,
         interval: &Interval,
         template: u16,
         set: &mut Vec<u8>,
         records: &mut u32,
-    ) -> io::Result<()> {
-        let message = self.message(interval, template, set);
+    ) -> io::Result<u64> {
+        let domain = self.domains.entry(host).or_default();
+        let message = message(host, domain.sequence, interval, template, set);
         set.clear();
+        let number = std::mem::take(records);
         // What is not sent is missing in the collector's eyes, too.
-        self.sequence = self.sequence.wrapping_add(std::mem::take(records));
-        self.collector.send(&message)
+        domain.sequence = domain.sequence.wrapping_add(number);
+        self.collector.send(&message)?;
+        Ok(number.into())
     }
+}
 
-    /// A message of one set.
-    fn message(&self, interval: &Interval, set: u16, contents: &[u8]) -> Vec<u8> {
-        let length = HEADER + SET + contents.len();
-        let mut message = Vec::with_capacity(length);
-        message.extend(VERSION.to_be_bytes());
-        // Messages are shorter than a packet.
-        message.extend((length as u16).to_be_bytes());
-        message.extend((interval.wall.as_second() as u32).to_be_bytes());
-        message.extend(self.sequence.to_be_bytes());
-        // The observation domain.
-        message.extend(1_u32.to_be_bytes());
-        message.extend(set.to_be_bytes());
-        message.extend(((SET + contents.len()) as u16).to_be_bytes());
-        message.extend(contents);
-        message
-    }
+/// A message of one set.
+fn message(
+    HostId(host): HostId,
+    sequence: u32,
+    interval: &Interval,
+    set: u16,
+    contents: &[u8],
+) -> Vec<u8> {
+    let length = HEADER + SET + contents.len();
+    let mut message = Vec::with_capacity(length);
+    message.extend(VERSION.to_be_bytes());
+    // Messages are shorter than a packet.
+    message.extend((length as u16).to_be_bytes());
+    message.extend((interval.wall.as_second() as u32).to_be_bytes());
+    message.extend(sequence.to_be_bytes());
+    // The observation domain, of which 0 would be none.
+    message.extend((u32::from(host) + 1).to_be_bytes());
+    message.extend(set.to_be_bytes());
+    message.extend(((SET + contents.len()) as u16).to_be_bytes());
+    message.extend(contents);
+    message
 }
 
 /// The template of a flow; nothing for what is not IP, or had no packet.
@@ -297,7 +329,7 @@ fn record(set: &mut Vec<u8>, flow: &FlowCounts, interval: &Interval) {
 impl<C: Collector> Sink for Ipfix<C> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         if let Event::Interval(interval) = &envelope.event {
-            self.interval(interval);
+            self.interval(envelope.host, interval);
         }
         Ok(())
     }
@@ -365,7 +397,8 @@ impl Collector for Udp {
 pub struct Tcp {
     to: SocketAddr,
     stream: Option<TcpStream>,
-    failed: Option<Instant>,
+    /// When the last try failed, and how long to wait from then on.
+    failed: Option<(Instant, Duration)>,
 }
 
 impl Tcp {
@@ -384,19 +417,36 @@ impl Tcp {
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(stream)
     }
+
+    /// Remembers a failure, so that not each interval waits for a collector that is
+    /// not there.
+    fn fail(&mut self) {
+        let delay = self.failed.map_or(RETRY, |(_, delay)| delay * 2);
+        self.failed = Some((Instant::now(), delay.min(RETRY_MOST)));
+        self.stream = None;
+    }
 }
 
 impl Collector for Tcp {
     fn connect(&mut self) -> io::Result<bool> {
+        // What is written to one that has closed would be lost without an error.
+        if self.stream.as_ref().is_some_and(has_closed) {
+            self.stream = None;
+        }
         if self.stream.is_some() {
             return Ok(false);
         }
-        if self.failed.is_some_and(|failed| failed.elapsed() < RETRY) {
+        let waits = |(failed, delay): (Instant, Duration)| failed.elapsed() < delay;
+        if self.failed.is_some_and(waits) {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        let opened = self.open();
-        self.failed = opened.is_err().then(Instant::now);
-        self.stream = Some(opened?);
+        match self.open() {
+            Ok(stream) => self.stream = Some(stream),
+            Err(error) => {
+                self.fail();
+                return Err(error);
+            }
+        }
         Ok(true)
     }
 
@@ -409,10 +459,18 @@ impl Collector for Tcp {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let sent = stream.write_all(message);
-        if sent.is_err() {
-            self.stream = None;
-            self.failed = Some(Instant::now());
+        match sent {
+            Ok(()) => self.failed = None,
+            // A part of a message may be there, behind which none can begin.
+            Err(_) => self.fail(),
         }
         sent
     }
+}
+
+/// Whether a collector has closed the connection. It sends nothing otherwise (RFC 7011,
+/// 10.4).
+fn has_closed(stream: &TcpStream) -> bool {
+    let read = rustix::net::recv(stream, &mut [0; 512], RecvFlags::DONTWAIT);
+    !matches!(read, Ok((1.., _)) | Err(Errno::AGAIN | Errno::INTR))
 }

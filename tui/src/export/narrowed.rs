@@ -23,8 +23,8 @@ pub struct Narrowed<S> {
 }
 
 impl<S: Sink> Narrowed<S> {
-    /// Puts a filter before a format. What it asks of problems is judged by this policy.
-    pub fn new(sink: S, filter: Filter, policy: Policy) -> Self {
+    /// Puts a filter before a format, for the hosts of these names. What it asks of problems is judged by this policy.
+    pub fn new(sink: S, hosts: &[String], filter: Filter, policy: Policy) -> Self {
         let selection = Selection {
             filter,
             packets: true,
@@ -33,8 +33,8 @@ impl<S: Sink> Narrowed<S> {
         };
         Self {
             sink,
-            selector: Selector::new(selection),
-            slots: Slots::default(),
+            selector: Selector::new(selection, hosts),
+            slots: Slots::of(hosts),
         }
     }
 
@@ -43,7 +43,7 @@ impl<S: Sink> Narrowed<S> {
         let mut flows = Vec::new();
         for flow in &interval.flows {
             let slot = flow.key.device;
-            let place = self.slots.place(slot);
+            let place = self.slots.place(host, slot);
             let device = self.slots.devices()[place].as_name();
             let counts = &flow.value.directions;
             let had_packets = counts.each_ref().map(|counts| counts.packets > 0);
@@ -72,7 +72,7 @@ impl<S: Sink> Narrowed<S> {
     fn packets(&mut self, host: HostId, packets: &[Packet]) -> Vec<Packet> {
         let mut taken = Vec::new();
         for packet in packets {
-            let place = self.slots.place(packet.key.device);
+            let place = self.slots.place(host, packet.key.device);
             let device = self.slots.devices()[place].as_name();
             if self.selector.takes_packet(host, packet, device) {
                 taken.push(packet.clone());
@@ -97,7 +97,7 @@ impl<S: Sink> Sink for Narrowed<S> {
             }
             other => {
                 if let Event::Devices(devices) = other {
-                    self.slots.update(devices);
+                    self.slots.update(host, devices);
                 }
                 return self.sink.event(envelope);
             }

@@ -69,6 +69,7 @@
 
 mod line;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use hashbrown::{HashMap, HashSet};
@@ -94,7 +95,8 @@ pub struct Ndjson<W: Write> {
     writer: BufWriter<W>,
     selector: Selector,
     has_started: bool,
-    devices: Vec<Device>,
+    /// The last list of each host.
+    devices: BTreeMap<HostId, Vec<Device>>,
     slots: Slots,
     /// The sums of each device in `slots`.
     sums: Vec<Sums>,
@@ -116,14 +118,14 @@ impl<W: Write + Send> Sink for Ndjson<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
         match &envelope.event {
-            Event::Devices(devices) => self.devices(devices)?,
+            Event::Devices(devices) => self.devices(envelope.host, devices)?,
             Event::Interval(interval) => {
                 self.interval(envelope.host, interval)?;
                 self.problems(envelope.host)?;
             }
             Event::Packets(packets) => self.packets(envelope.host, packets)?,
             Event::Notice(notice) => {
-                self.start(&[])?;
+                self.start(HostId::default(), &[])?;
                 let time = self.time(notice.at);
                 self.write(&Line::Notice(line::Notice::new(time, notice)))?;
             }
@@ -134,7 +136,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
             | Event::Reach(_)
             | Event::Marks { .. } => {}
             Event::Ended(reason) => {
-                self.start(&[])?;
+                self.start(HostId::default(), &[])?;
                 let time = self.time(self.now);
                 let text = &reason.to_string();
                 self.write(&Line::Ended { time, text })?;
@@ -153,7 +155,7 @@ impl<W: Write + Send> Sink for Ndjson<W> {
 
     /// Writes the totals of each device.
     fn finish(&mut self) -> io::Result<()> {
-        self.start(&[])?;
+        self.start(HostId::default(), &[])?;
         self.sums
             .resize_with(self.slots.devices().len(), Sums::default);
         for (device, sums) in self.slots.devices().iter().zip(&self.sums) {
@@ -162,10 +164,8 @@ impl<W: Write + Send> Sink for Ndjson<W> {
         }
         let devices = self.slots.devices().len();
         if devices > 1 {
-            for flows in self.selector.flow_tables() {
-                let sum = line::Sum::new(devices, flows);
-                write_line(&mut self.writer, &Line::Sum(sum))?;
-            }
+            let sum = line::Sum::new(devices, self.selector.all_flows());
+            write_line(&mut self.writer, &Line::Sum(sum))?;
         }
         self.writer.flush()
     }
@@ -176,12 +176,12 @@ impl<W: Write> Ndjson<W> {
     pub fn new(session: Session, writer: W, selection: Selection) -> Self {
         Self {
             clock: session.wall_clock(),
-            session,
             writer: BufWriter::with_capacity(1 << 16, writer),
-            selector: Selector::new(selection).diagnosing(),
+            selector: Selector::new(selection, &session.hosts).diagnosing(),
             has_started: false,
-            devices: Vec::new(),
-            slots: Slots::default(),
+            devices: BTreeMap::new(),
+            slots: Slots::of(&session.hosts),
+            session,
             sums: Vec::new(),
             now: Moment::ZERO,
             distinct: Distinct::default(),
@@ -196,7 +196,11 @@ impl<W: Write> Ndjson<W> {
             return Ok(());
         }
         let findings = self.selector.diagnosis(host).map(Diagnosis::findings);
-        let findings = findings.unwrap_or_default();
+        let mut findings = findings.unwrap_or_default();
+        if let Some(node) = self.session.hosts.get(usize::from(host.0)) {
+            let named = findings.into_iter().map(|finding| finding.on_node(node));
+            findings = named.collect();
+        }
         for finding in &findings {
             let id = (host, finding.id.clone());
             if self.written.insert(id, finding.past) != Some(finding.past) {
@@ -219,62 +223,68 @@ impl<W: Write> Ndjson<W> {
         if !self.selector.has_packets() {
             return Ok(());
         }
-        self.start(&[])?;
+        self.start(HostId::default(), &[])?;
         let time = self.time(self.now);
         self.write(&Line::Lost { time, packets })
     }
 
     /// Writes the first line, if it is not written yet.
-    fn start(&mut self, devices: &[Device]) -> io::Result<()> {
+    fn start(&mut self, host: HostId, devices: &[Device]) -> io::Result<()> {
         if self.has_started {
             return Ok(());
         }
         self.has_started = true;
+        let slots = &self.slots;
+        let devices = devices
+            .iter()
+            .filter_map(|it| line::Device::new(it, slots.qualified(host, &it.name)));
         let line = Line::Start {
             time: line::Time(self.session.started),
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             host: &self.session.host,
             remark: self.session.remark.as_deref(),
-            devices: devices.iter().filter_map(line::Device::new).collect(),
+            devices: devices.collect(),
         };
         write_line(&mut self.writer, &line)
     }
 
-    fn devices(&mut self, devices: &[Device]) -> io::Result<()> {
-        self.slots.update(devices);
+    fn devices(&mut self, host: HostId, devices: &[Device]) -> io::Result<()> {
+        self.slots.update(host, devices);
         let is_starting = |device: &Device| device.watch == Watch::Starting;
         if self.has_started {
             let time = self.time(self.now);
             for device in devices {
-                if self.is_known(device) {
+                if self.is_known(host, device) {
                     continue;
                 }
-                if let Some(device) = line::Device::new(device) {
+                let name = self.slots.qualified(host, &device.name);
+                if let Some(device) = line::Device::new(device, name) {
                     write_line(&mut self.writer, &Line::Device { time, device })?;
                 }
             }
         } else if !devices.iter().any(is_starting) {
-            self.start(devices)?;
+            self.start(host, devices)?;
         }
-        self.devices = devices.to_vec();
+        self.devices.insert(host, devices.to_vec());
         Ok(())
     }
 
-    /// Whether the last list had the same device in the same state.
-    fn is_known(&self, device: &Device) -> bool {
-        self.devices.iter().any(|known| {
+    /// Whether the host's last list had the same device in the same state.
+    fn is_known(&self, host: HostId, device: &Device) -> bool {
+        let mut last = self.devices.get(&host).into_iter().flatten();
+        last.any(|known| {
             known.index == device.index && known.watch == device.watch && known.name == device.name
         })
     }
 
     fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         self.clock.follow(interval.anchor());
-        self.start(&[])?;
+        self.start(HostId::default(), &[])?;
         let time = self.time(interval.at);
         let seconds = interval.length.as_secs_f64();
         for device in &interval.devices {
-            let place = self.slots.place(device.slot);
+            let place = self.slots.place(host, device.slot);
             let sums = self.sums(place);
             for (sum, totals) in sums.directions.iter_mut().zip(device.directions) {
                 *sum += totals;
@@ -314,7 +324,7 @@ impl<W: Write> Ndjson<W> {
         counts: &FlowCounts,
     ) -> io::Result<()> {
         let FlowCounts { key, value, .. } = counts;
-        let place = self.slots.place(key.device);
+        let place = self.slots.place(host, key.device);
         let mut flows = self.sums(place).flows;
         self.distinct.see(place, key, &mut flows);
         self.sums(place).flows = flows;
@@ -335,9 +345,9 @@ impl<W: Write> Ndjson<W> {
         if !self.selector.has_packets() {
             return Ok(());
         }
-        self.start(&[])?;
+        self.start(HostId::default(), &[])?;
         for packet in packets {
-            let place = self.slots.place(packet.key.device);
+            let place = self.slots.place(host, packet.key.device);
             let device = &self.slots.devices()[place];
             if self.selector.takes_packet(host, packet, device.as_name()) {
                 let line = line::Packet::new(self.time(packet.at), device, packet);

@@ -3,6 +3,7 @@
 //! Labels are bounded: devices, directions, kinds of findings, and the kernel's own
 //! reasons and places of drops. Nothing is labelled by flow or address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 
@@ -15,10 +16,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::diagnosis::{Diagnosis, Kind};
+use crate::diagnosis::{Diagnoses, Kind};
 use crate::model::signal::{Signals, Trace};
-use crate::model::{Event, Interval, Session, Totals};
-use crate::traffic::Host;
+use crate::model::{Envelope, Event, HostId, Interval, Session, Totals};
+use crate::traffic::{SlotNames, Traffic};
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,9 @@ type PerDevice = Family<DeviceLabels, Counter<u64, AtomicU64>>;
 /// What is served.
 pub struct Metrics {
     registry: Registry,
+    /// The hosts' names by their numbers, where there are several: devices are then
+    /// `host/device`.
+    hosts: Vec<String>,
     packets: PerDevice,
     segments: PerDevice,
     bytes: PerDevice,
@@ -75,6 +79,8 @@ pub struct Metrics {
     drops: Family<DropLabels, Counter<u64, AtomicU64>>,
     places: HashSet<DropLabels>,
     skipped: Gauge,
+    /// By host.
+    skipped_on: BTreeMap<HostId, u64>,
     findings: Family<FindingLabels, Gauge>,
 }
 
@@ -185,6 +191,7 @@ impl Metrics {
         registry.register("findings", "What is wrong now", findings.clone());
         Self {
             registry,
+            hosts: session.hosts.clone(),
             packets,
             segments,
             bytes,
@@ -204,27 +211,30 @@ impl Metrics {
             drops,
             places: HashSet::new(),
             skipped,
+            skipped_on: BTreeMap::new(),
             findings,
         }
     }
 
-    /// Takes in an event that `host` and `diagnosis` have taken in before.
-    pub fn event(&mut self, event: &Event, host: &Host, diagnosis: &Diagnosis) {
-        match event {
+    /// Takes in an event that `traffic` and `diagnoses` have taken in before.
+    pub fn event(&mut self, envelope: &Envelope, traffic: &Traffic, diagnoses: &Diagnoses) {
+        match &envelope.event {
             Event::Interval(interval) => {
-                self.interval(interval, host);
-                self.diagnosis(diagnosis);
+                let names = traffic.host(envelope.host).devices.names();
+                self.interval(envelope.host, interval, names);
+                let flows: usize = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
+                self.flows.set(i64::try_from(flows).unwrap_or(i64::MAX));
+                self.findings(diagnoses);
             }
-            Event::Signals(signals) => self.signals(signals),
+            Event::Signals(signals) => self.signals(envelope.host, signals),
             _ => {}
         }
     }
 
-    fn interval(&mut self, interval: &Interval, host: &Host) {
-        let names = host.devices.names();
+    fn interval(&mut self, host: HostId, interval: &Interval, names: &SlotNames) {
         for device in &interval.devices {
             for direction in Direction::BOTH {
-                let labels = labels(names.get(device.slot), direction);
+                let labels = self.labels(host, names.get(device.slot), direction);
                 self.totals(&labels, &device.directions[direction as usize]);
             }
         }
@@ -234,7 +244,7 @@ impl Metrics {
             };
             for direction in Direction::BOTH {
                 let tcp = facts.tcp[direction as usize];
-                let labels = labels(names.get(flow.key.device), direction);
+                let labels = self.labels(host, names.get(flow.key.device), direction);
                 for (family, count) in [
                     (&self.retransmitted, tcp.retransmitted),
                     (&self.gaps, tcp.gaps),
@@ -251,8 +261,6 @@ impl Metrics {
                 }
             }
         }
-        self.flows
-            .set(i64::try_from(host.flows.len()).unwrap_or(i64::MAX));
         self.late.inc_by(interval.probe.late);
     }
 
@@ -276,7 +284,7 @@ impl Metrics {
         }
     }
 
-    fn signals(&mut self, signals: &Signals) {
+    fn signals(&mut self, host: HostId, signals: &Signals) {
         for drop in signals.drops.iter().filter(|drop| !drop.noise) {
             let mut labels = DropLabels {
                 reason: drop.reason.clone(),
@@ -291,12 +299,14 @@ impl Metrics {
         }
         if let Some(Trace::On(status)) = &signals.trace {
             let skipped = status.skipped + status.lost + status.unplaced;
+            self.skipped_on.insert(host, skipped);
+            let skipped: u64 = self.skipped_on.values().sum();
             self.skipped.set(i64::try_from(skipped).unwrap_or(i64::MAX));
         }
     }
 
-    fn diagnosis(&mut self, diagnosis: &Diagnosis) {
-        let findings = diagnosis.findings();
+    fn findings(&self, diagnoses: &Diagnoses) {
+        let findings = diagnoses.findings();
         for kind in Kind::all() {
             let now = findings.iter().filter(|it| it.kind == kind && !it.past);
             let labels = FindingLabels {
@@ -308,6 +318,19 @@ impl Metrics {
         }
     }
 
+    fn labels(&self, host: HostId, device: &str, direction: Direction) -> DeviceLabels {
+        DeviceLabels {
+            device: match self.hosts.get(usize::from(host.0)) {
+                Some(host) => format!("{host}/{device}"),
+                None => device.to_owned(),
+            },
+            direction: match direction {
+                Direction::In => "in",
+                Direction::Out => "out",
+            },
+        }
+    }
+
     /// All of it as text.
     ///
     /// # Errors
@@ -316,15 +339,5 @@ impl Metrics {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-fn labels(device: &str, direction: Direction) -> DeviceLabels {
-    DeviceLabels {
-        device: device.to_owned(),
-        direction: match direction {
-            Direction::In => "in",
-            Direction::Out => "out",
-        },
     }
 }

@@ -111,8 +111,8 @@ impl<W: Write> Pcapng<W> {
             started: session.started,
             clock: session.wall_clock(),
             // Comments are about problems.
-            selector: Selector::new(selection).diagnosing(),
-            slots: Slots::default(),
+            selector: Selector::new(selection, &session.hosts).diagnosing(),
+            slots: Slots::of(&session.hosts),
             devices: Vec::new(),
             interfaces: BTreeMap::new(),
             written: Vec::new(),
@@ -184,7 +184,7 @@ impl<W: Write> Pcapng<W> {
     }
 
     fn packet(&mut self, host: HostId, packet: &Packet) -> io::Result<()> {
-        let place = self.slots.place(packet.key.device);
+        let place = self.slots.place(host, packet.key.device);
         let name = self.slots.devices()[place].as_name();
         if !self.selector.takes_packet(host, packet, name) {
             return Ok(());
@@ -266,11 +266,11 @@ impl<W: Write> Pcapng<W> {
         self.problems.insert(host, problems);
     }
 
-    fn interval(&mut self, interval: &Interval) {
+    fn interval(&mut self, host: HostId, interval: &Interval) {
         self.clock.follow(interval.anchor());
         self.lost += interval.probe.late;
         for totals in &interval.devices {
-            let place = self.slots.place(totals.slot);
+            let place = self.slots.place(host, totals.slot);
             let device = self.device(place);
             for direction in totals.directions {
                 device.totals += direction;
@@ -283,19 +283,20 @@ impl<W: Write> Pcapng<W> {
 impl<W: Write + Send> Sink for Pcapng<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
+        let host = envelope.host;
         match &envelope.event {
             Event::Devices(devices) => {
-                self.slots.update(devices);
+                self.slots.update(host, devices);
                 for device in devices {
                     if let Watch::Yes { slot, local, .. } = device.watch {
-                        let place = self.slots.place(slot);
+                        let place = self.slots.place(host, slot);
                         self.device(place).local = local;
                     }
                 }
             }
             Event::Interval(interval) => {
-                self.interval(interval);
-                self.judge(envelope.host);
+                self.interval(host, interval);
+                self.judge(host);
             }
             Event::Packets(packets) => {
                 for packet in packets {

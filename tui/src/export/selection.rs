@@ -63,12 +63,13 @@ struct Diagnosed {
 }
 
 impl Selector {
-    /// Nothing is known before the first event.
-    pub fn new(selection: Selection) -> Self {
+    /// Nothing is known before the first event. The hosts have these names, of which
+    /// the only host needs none.
+    pub fn new(selection: Selection, hosts: &[String]) -> Self {
         Self {
             diagnoses: selection.filter.needs_diagnosis(),
             selection,
-            traffic: Traffic::default(),
+            traffic: Traffic::of(hosts),
             hosts: BTreeMap::new(),
         }
     }
@@ -133,9 +134,10 @@ impl Selector {
         (kernel.owner(socket.cookie), kernel.container(&socket))
     }
 
-    /// The flows of each host.
-    pub fn flow_tables(&self) -> impl Iterator<Item = &FlowTable> {
-        self.traffic.hosts().map(|(_, host)| &host.flows)
+    /// The flows of all hosts, up to the last interval of each.
+    pub fn all_flows(&mut self) -> &FlowTable {
+        self.traffic.add_up();
+        &self.traffic.all().flows
     }
 
     /// Whether packets are written.

@@ -46,8 +46,8 @@ impl<W: Write> Text<W> {
             writer: BufWriter::with_capacity(1 << 16, writer),
             clock: session.wall_clock(),
             zone,
-            selector: Selector::new(selection),
-            slots: Slots::default(),
+            selector: Selector::new(selection, &session.hosts),
+            slots: Slots::of(&session.hosts),
             sums: Vec::new(),
         }
     }
@@ -57,7 +57,7 @@ impl<W: Write> Text<W> {
     }
 
     fn packet(&mut self, host: HostId, packet: &Packet) -> io::Result<()> {
-        let place = self.slots.place(packet.key.device);
+        let place = self.slots.place(host, packet.key.device);
         let device = &self.slots.devices()[place];
         let direction = packet.direction;
         if !self.selector.takes_packet(host, packet, device.as_name()) {
@@ -85,7 +85,7 @@ impl<W: Write> Text<W> {
     fn interval(&mut self, host: HostId, interval: &Interval) -> io::Result<()> {
         self.clock.follow(interval.anchor());
         for totals in &interval.devices {
-            let place = self.slots.place(totals.slot);
+            let place = self.slots.place(host, totals.slot);
             self.sums
                 .resize_with(self.slots.devices().len(), Totals::default);
             for direction in totals.directions {
@@ -93,7 +93,7 @@ impl<W: Write> Text<W> {
             }
         }
         for counts in &interval.flows {
-            let place = self.slots.place(counts.key.device);
+            let place = self.slots.place(host, counts.key.device);
             let device = &self.slots.devices()[place];
             let [r#in, out] = &counts.value.directions;
             let had_packets = [r#in.packets > 0, out.packets > 0];
@@ -129,24 +129,22 @@ impl<W: Write> Text<W> {
 impl<W: Write + Send> Sink for Text<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
+        let host = envelope.host;
         match &envelope.event {
             Event::Devices(devices) => {
-                self.slots.update(devices);
+                self.slots.update(host, devices);
                 for device in devices {
                     if let Watch::Failed(reason) = &device.watch {
-                        let name = clean(&device.name);
-                        writeln!(
-                            self.writer,
-                            "-- cannot watch {name}: {}",
-                            clean(&reason.to_string())
-                        )?;
+                        let name = clean(&self.slots.qualified(host, &device.name));
+                        let reason = clean(&reason.to_string());
+                        writeln!(self.writer, "-- cannot watch {name}: {reason}")?;
                     }
                 }
             }
-            Event::Interval(interval) => self.interval(envelope.host, interval)?,
+            Event::Interval(interval) => self.interval(host, interval)?,
             Event::Packets(packets) => {
                 for packet in packets {
-                    self.packet(envelope.host, packet)?;
+                    self.packet(host, packet)?;
                 }
             }
             Event::Notice(notice) => {

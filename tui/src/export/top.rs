@@ -44,9 +44,9 @@ impl<W: Write> Top<W> {
             clock: session.wall_clock(),
             zone,
             remaining: selection.remaining.take(),
-            selector: Selector::new(selection),
+            selector: Selector::new(selection, &session.hosts),
             rows,
-            slots: Slots::default(),
+            slots: Slots::of(&session.hosts),
         }
     }
 
@@ -60,7 +60,7 @@ impl<W: Write> Top<W> {
         }
         let mut flows = Vec::new();
         for counts in &interval.flows {
-            let place = self.slots.place(counts.key.device);
+            let place = self.slots.place(host, counts.key.device);
             let device = self.slots.devices()[place].as_name();
             let had_packets = counts.value.directions.each_ref().map(|it| it.packets > 0);
             if self
@@ -116,7 +116,7 @@ impl<W: Write + Send> Sink for Top<W> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
         self.selector.apply(envelope);
         match &envelope.event {
-            Event::Devices(devices) => self.slots.update(devices),
+            Event::Devices(devices) => self.slots.update(envelope.host, devices),
             Event::Interval(interval) => self.table(envelope.host, interval)?,
             Event::Notice(notice) => writeln!(self.writer, "-- {}", clean(&notice.text))?,
             Event::Ended(reason) => {

@@ -52,7 +52,7 @@ struct Member {
 /// What a flow is on any device: whose ends, in an order of their own, and what it
 /// carries. Tags of VLANs change on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Conversation {
+pub struct Conversation {
     ends: [([u8; 16], u16); 2],
     ether_type: u16,
     protocol: u8,
@@ -61,7 +61,8 @@ struct Conversation {
 
 /// The conversation of a flow, and whether its local end comes second; nothing
 /// where there are no addresses to tell it by.
-fn conversation(key: &FlowKey) -> Option<(Conversation, bool)> {
+#[must_use]
+pub fn conversation(key: &FlowKey) -> Option<(Conversation, bool)> {
     if !key.has_addresses() {
         return None;
     }

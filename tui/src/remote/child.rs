@@ -1,7 +1,9 @@
 //! The process through which a host is reached, and its end.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::process::{self, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::push::Program;
 use crate::probe::sys;
 
 /// Lines of the process's stderr that are kept: the last ones.
@@ -66,6 +69,27 @@ impl Child {
             .listen(stderr)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok((child, stdout))
+    }
+
+    /// Sends a program on its stdin, which stays open.
+    ///
+    /// # Errors
+    /// Why it cannot be sent, in a phrase.
+    pub fn send(&mut self, program: &Program) -> Result<(), String> {
+        let cannot = |error| format!("cannot send the program: {error}");
+        let Some(stdin) = &self.stdin else {
+            return Err("it takes no program".to_owned());
+        };
+        let stdin = stdin.as_fd().try_clone_to_owned().map_err(cannot)?;
+        let program = program.clone();
+        std::thread::Builder::new()
+            .name("remote stdin".to_owned())
+            .spawn(move || {
+                // Why nobody takes it is reported on stderr.
+                let _ = program.write(File::from(stdin));
+            })
+            .map_err(cannot)?;
+        Ok(())
     }
 
     fn listen(&mut self, stderr: ChildStderr) -> std::io::Result<()> {

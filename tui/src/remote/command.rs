@@ -1,8 +1,11 @@
 //! The commands by which hosts are reached.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::bail;
+
+use super::push::Program;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +42,8 @@ pub struct Access {
     pub via: Option<String>,
     /// What starts nkview there, in words of the shell; nothing for the default.
     pub nkview: Option<String>,
+    /// What is sent there to be run, instead of something that is installed.
+    pub program: Option<Program>,
     /// What to watch and how, as `nkview stream` takes it.
     pub args: Vec<String>,
 }
@@ -50,6 +55,7 @@ pub struct Host {
     pub name: String,
     pub(super) program: &'static str,
     pub(super) args: Vec<String>,
+    pub(super) program_to_send: Option<Program>,
 }
 
 impl Access {
@@ -88,21 +94,19 @@ impl Access {
             .collect();
         // Without the user, as far as it is one.
         let short = name.rsplit_once('@').map_or(name, |(_, host)| host);
+        let call = |default: &str| match &self.program {
+            Some(program) => program.command(&options),
+            None => nkview.unwrap_or(default).to_owned() + &options,
+        };
         let (program, args) = match &self.via {
             None => {
-                let nkview = nkview.unwrap_or("sudo -n nkview");
                 let mut args: Vec<String> = SSH.map(str::to_owned).into();
-                args.extend([
-                    "--".to_owned(),
-                    name.to_owned(),
-                    nkview.to_owned() + &options,
-                ]);
+                args.extend(["--".to_owned(), name.to_owned(), call("sudo -n nkview")]);
                 ("ssh", args)
             }
             Some(via) => {
                 let via = via.replace(PLACE, &quoted(name));
-                let nkview = nkview.unwrap_or("nkview");
-                let line = format!("{via} {nkview}{options}");
+                let line = format!("{via} {}", call("nkview"));
                 ("sh", vec!["-c".to_owned(), line])
             }
         };
@@ -110,6 +114,7 @@ impl Access {
             name: short.to_owned(),
             program,
             args,
+            program_to_send: self.program.clone(),
         }
     }
 }
@@ -121,10 +126,16 @@ impl Host {
         command.args(&self.args);
         command
     }
+
+    /// How long sending the program may take.
+    pub(super) fn sending(&self) -> Duration {
+        let program = self.program_to_send.as_ref();
+        program.map_or(Duration::ZERO, Program::time)
+    }
 }
 
 /// A word as the shell takes it (POSIX, 2.2.2).
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:@%+=,".contains(it);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

@@ -1,7 +1,7 @@
 //! A connection to a host: the process that leads there, and what arrives.
 
 use std::io::{self, Read};
-use std::process::{ChildStdout, Command};
+use std::process::ChildStdout;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::backoff::Limits;
 use super::child::Child;
+use super::command::Host;
 use crate::model::Event;
 use crate::recording::{Error, Head, Item, Reader, SIGNATURE};
 
@@ -60,14 +61,19 @@ pub struct Connection {
     timing: Timing,
     /// The length of an interval.
     interval: Duration,
+    /// For the program to be sent, until something has come.
+    sending: Duration,
 }
 
 /// Starts the process that leads to a host.
 ///
 /// # Errors
 /// Why it cannot be started, in a phrase.
-pub fn open(command: Command, timing: Timing) -> Result<Connection, String> {
-    let (child, stdout) = Child::start(command)?;
+pub fn open(host: &Host, timing: Timing) -> Result<Connection, String> {
+    let (mut child, stdout) = Child::start(host.command())?;
+    if let Some(program) = &host.program_to_send {
+        child.send(program)?;
+    }
     let (arriving, arrived) = mpsc::channel(AHEAD);
     std::thread::Builder::new()
         .name("remote".to_owned())
@@ -82,6 +88,7 @@ pub fn open(command: Command, timing: Timing) -> Result<Connection, String> {
         arrived,
         timing,
         interval: Duration::ZERO,
+        sending: host.sending(),
     })
 }
 
@@ -89,8 +96,10 @@ impl Connection {
     /// What comes next. It may be cancelled.
     pub async fn next(&mut self) -> Arrived {
         let silence = self.timing.silence.max(self.interval.saturating_mul(10));
+        let silence = silence.saturating_add(self.sending);
         match timeout(silence, self.arrived.recv()).await {
             Ok(Some(arrived)) => {
+                self.sending = Duration::ZERO;
                 if let Arrived::Event(Event::Interval(interval)) = &arrived {
                     self.interval = interval.length;
                 }

@@ -68,6 +68,7 @@ fn host(name: &str, script: &str) -> Host {
     let access = Access {
         via: Some(format!("{script} #")),
         nkview: None,
+        program: None,
         args: Vec::new(),
     };
     access.hosts(&[name.to_owned()]).unwrap().remove(0)
@@ -357,4 +358,112 @@ async fn it_ends_though_nobody_reads() {
         sleep(Duration::from_millis(1)).await;
     }
     end(source).await;
+}
+
+/// A host that has nothing, to which a script is sent; `sudo` may do what it wants.
+fn bare(fake: &Fake, machine: &str, script: &str) -> Host {
+    use std::os::unix::fs::PermissionsExt;
+    let sudo = fake.path("sudo");
+    fs::write(&sudo, "#!/bin/sh\nshift\nexec \"$@\"\n").unwrap();
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o700)).unwrap();
+    let temporary = fake.path("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let bin = fake.directory.path().display();
+    let access = Access {
+        via: Some(format!("env TMPDIR={temporary} PATH={bin}:$PATH")),
+        nkview: None,
+        program: Some(Program::new(script.as_bytes().to_vec(), machine)),
+        args: vec!["lxc*".to_owned()],
+    };
+    access.hosts(&["a".to_owned()]).unwrap().remove(0)
+}
+
+fn machine() -> String {
+    let uname = rustix::system::uname();
+    uname.machine().to_string_lossy().into_owned()
+}
+
+/// What is in the host's directory for temporary files.
+fn temporary(fake: &Fake) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(fake.path("tmp")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+async fn nothing_is_left(fake: &Fake) {
+    while !temporary(fake).is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_sent_runs_in_private_and_is_removed() {
+    use std::os::unix::fs::PermissionsExt;
+    let fake = Fake::new();
+    let words = fake.path("words");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" > {words}\ncat {}\n{OPEN}\n",
+        fake.recording()
+    );
+    let mut source = watch(vec![bare(&fake, &machine(), &script)], timing(1));
+    next_interval(&mut source, 0).await;
+    let [directory] = &temporary(&fake)[..] else {
+        panic!("there is one directory");
+    };
+    for (path, mode) in [
+        (directory.clone(), 0o700),
+        (directory.join("nkview"), 0o700),
+    ] {
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
+    }
+    assert_eq!(
+        fs::read(directory.join("nkview")).unwrap(),
+        script.as_bytes()
+    );
+    let words = fs::read_to_string(words).unwrap();
+    assert_eq!(words, "stream --wire --until-eof --no-create lxc*\n");
+    end(source).await;
+    nothing_is_left(&fake).await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_sent_is_removed_when_it_is_killed() {
+    let fake = Fake::new();
+    // Neither the end of stdin nor SIGTERM ends it.
+    let script = format!(
+        "#!/bin/sh\ntrap '' TERM\ncat {}\nwhile :; do sleep 1; done\n",
+        fake.recording()
+    );
+    let timing = Timing {
+        patience: Duration::from_millis(20),
+        ..timing(1)
+    };
+    let mut source = watch(vec![bare(&fake, &machine(), &script)], timing);
+    next_interval(&mut source, 0).await;
+    assert_eq!(temporary(&fake).len(), 1);
+    end(source).await;
+    nothing_is_left(&fake).await;
+}
+
+#[tokio::test]
+async fn a_program_for_another_machine_is_not_sent() {
+    let fake = Fake::new();
+    let host = bare(&fake, "vax", "#!/bin/sh\necho nothing\n");
+    let mut source = watch(vec![host], timing(1));
+    let (reason, _) = next_lost(&mut source).await;
+    let expected = format!("it is for vax, and the host is {}", machine());
+    assert!(reason.contains(&expected), "{reason}");
+    assert!(temporary(&fake).is_empty());
+    end(source).await;
+}
+
+#[tokio::test]
+async fn why_a_program_that_was_sent_does_not_run_is_told() {
+    let fake = Fake::new();
+    let script = "#!/bin/sh\necho 'nkview: no BPF here' >&2\nexit 1\n";
+    let mut source = watch(vec![bare(&fake, &machine(), script)], timing(1));
+    let (reason, _) = next_lost(&mut source).await;
+    assert_eq!(reason, "nkview: no BPF here");
+    end(source).await;
+    nothing_is_left(&fake).await;
 }

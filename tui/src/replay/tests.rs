@@ -23,7 +23,7 @@ fn recording(events: &[Envelope]) -> Recording {
     }
     writer.finish().unwrap();
     file.flush().unwrap();
-    Recording::open(file.path()).unwrap()
+    Recording::open_all(&[file.path()]).unwrap()
 }
 
 async fn all(source: &mut Source) -> Vec<Envelope> {
@@ -194,7 +194,7 @@ async fn requests_of_live_sources_are_refused_while_an_event_waits() {
 fn what_is_no_recording_is_named() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"text").unwrap();
-    let error = format!("{:#}", Recording::open(file.path()).unwrap_err());
+    let error = format!("{:#}", Recording::open_all(&[file.path()]).unwrap_err());
     let path = file.path().display().to_string();
     assert!(
         error.contains(&path) && error.ends_with("not a recording of nkview"),

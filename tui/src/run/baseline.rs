@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::diagnosis::{Baseline, Diagnosis};
+use crate::diagnosis::Baseline;
 use crate::model::Device;
 use crate::recording::{Item, Reader};
 use crate::text::clean;
@@ -54,11 +54,13 @@ pub struct Unknown {
 
 impl Unknown {
     /// Of the devices that were watched so far; nothing where all are in the baseline.
-    pub fn of(baseline: Option<&Baseline>, diagnosis: &Diagnosis) -> Option<Self> {
+    pub fn of<'a>(
+        baseline: Option<&Baseline>,
+        devices: impl Iterator<Item = &'a Device>,
+    ) -> Option<Self> {
         let baseline = baseline?;
-        let (known, unknown): (Vec<_>, Vec<_>) = diagnosis
-            .devices()
-            .partition(|it| baseline.peers(it).is_some());
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            devices.partition(|it| baseline.peers(it).is_some());
         if unknown.is_empty() {
             return None;
         }

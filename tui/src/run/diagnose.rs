@@ -1,6 +1,6 @@
 //! `nkview diagnose`: what is wrong, once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use super::signals::Signals;
 use super::start::{Period, are_all_attached, configuration, finish, open};
 use crate::about::{Behind, Known};
 use crate::cli::DiagnoseArgs;
-use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Severity, Subject};
+use crate::diagnosis::{Baseline, Concerns, Diagnoses, Finding, Severity, Subject};
 use crate::filter::Filter;
-use crate::model::{Device, DeviceName, Event, Level, Watch};
+use crate::model::{Device, DeviceName, Envelope, Event, HostId, Level, Watch};
 use crate::replay::Recording;
 use crate::report::{self, Summary};
 use crate::source::Source;
-use crate::traffic::{Host, Traffic};
+use crate::traffic::Traffic;
 
 #[cfg(test)]
 mod tests;
@@ -66,14 +66,22 @@ pub async fn diagnose(
         stop,
         ..
     } = source;
-    let mut traffic = Traffic::default();
+    let mut traffic = Traffic::of(&session.hosts);
     // Problems come up when their flows may have closed already.
     traffic.keep_closed(!narrowed.filter.is_everything());
-    let mut diagnosis = Diagnosis::new(policy);
+    let mut diagnoses = Diagnoses::new(policy, &session.hosts);
     if let Some(baseline) = baseline.clone() {
-        diagnosis.compare(baseline);
+        diagnoses.compare(baseline);
     }
-    let mut looked = Looked::default();
+    let mut looked = Looked::of(&session.hosts);
+    let mut observe = |envelope: &Envelope, looked: &mut Looked| {
+        traffic.apply(envelope);
+        looked.event(envelope);
+        diagnoses.observe(envelope, &traffic.host(envelope.host).flows);
+        if let Event::Interval(_) = envelope.event {
+            narrowed.look(envelope.host, &traffic, &mut diagnoses);
+        }
+    };
     let mut period = Period::of(duration);
     let mut began = Instant::now();
     loop {
@@ -83,14 +91,8 @@ pub async fn diagnose(
             () = period.over() => break,
             envelope = events.recv() => {
                 let Some(envelope) = envelope else { break };
-                traffic.apply(&envelope);
-                let host = traffic.host(envelope.host);
-                looked.event(&envelope.event);
-                diagnosis.observe(&envelope.event, &host.flows);
-                if let Event::Interval(_) = envelope.event {
-                    narrowed.look(host, &diagnosis);
-                }
-                if is_live && looked.is_ready && period.begin() {
+                observe(&envelope, &mut looked);
+                if is_live && looked.is_ready() && period.begin() {
                     progress(&format!(
                         "watching {} for {} s",
                         looked.names().join(", "),
@@ -104,42 +106,36 @@ pub async fn diagnose(
     let seconds = if is_live {
         began.elapsed()
     } else {
-        looked.recorded
+        looked.recorded()
     };
     let seconds = seconds.as_secs_f64();
     let ended = stop.ask();
     // The last interval may hold what completes the evidence.
     let last = async {
         while let Some(envelope) = events.recv().await {
-            traffic.apply(&envelope);
-            let host = traffic.host(envelope.host);
-            looked.event(&envelope.event);
-            diagnosis.observe(&envelope.event, &host.flows);
-            if let Event::Interval(_) = envelope.event {
-                narrowed.look(host, &diagnosis);
-            }
+            observe(&envelope, &mut looked);
         }
     };
     let (ended, ()) = tokio::join!(finish(ended), last);
     ended?;
-    if looked.watched.is_empty() {
+    if looked.names().is_empty() {
         match looked.not_looked_at().as_slice() {
             [] => bail!("no device was watched"),
             reasons => bail!("no device could be watched: {}", reasons.join("; ")),
         }
     }
-    let mut findings = diagnosis.findings();
+    let mut findings = diagnoses.findings();
     let found = findings.len();
     findings.retain(|finding| narrowed.takes(finding));
     let flows = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
     let mut not_looked_at = looked.not_looked_at();
-    let unknown = Unknown::of(baseline.as_deref(), &diagnosis);
+    let unknown = Unknown::of(baseline.as_deref(), diagnoses.devices());
     not_looked_at.extend(unknown.map(|unknown| unknown.text));
     let summary = Summary {
         host: session.host.clone(),
         seconds,
         devices: looked.names(),
-        packets: looked.packets,
+        packets: looked.packets(),
         flows,
         left_out: found - findings.len(),
         not_looked_at,
@@ -154,7 +150,7 @@ pub async fn diagnose(
             if is_live {
                 Timestamp::now()
             } else {
-                looked.wall
+                looked.wall()
             },
         )
     } else {
@@ -188,8 +184,9 @@ impl Narrowed {
     }
 
     /// Looks which flows the findings are about, while the flows are there.
-    fn look(&mut self, host: &Host, diagnosis: &Diagnosis) {
-        let findings = diagnosis.findings();
+    fn look(&mut self, id: HostId, traffic: &Traffic, diagnoses: &mut Diagnoses) {
+        let host = traffic.host(id);
+        let findings = diagnoses.findings_of(id);
         let open = findings.iter().filter(|finding| !self.takes(finding));
         // Of whatever is over or only good to know, too.
         let open: Vec<Finding> = open
@@ -209,7 +206,7 @@ impl Narrowed {
                     let name = DeviceName {
                         name: &device.name,
                         leads_to: device.leads_to(),
-                        node: None,
+                        node: host.name.as_deref(),
                     };
                     self.filter.matches_device(name, &Behind(device))
                 })
@@ -217,7 +214,11 @@ impl Narrowed {
                 .collect();
             for finding in &open {
                 let is_meant = |subject: &Subject| match subject {
-                    Subject::Device { name } => meant.contains(&name.as_str()),
+                    Subject::Device { name } => {
+                        // Behind the node's name, where there is one.
+                        let device = name.split_once('/').map_or(&**name, |(_, device)| device);
+                        meant.contains(&device)
+                    }
                     _ => false,
                 };
                 if finding.subjects.iter().any(is_meant) {
@@ -228,7 +229,7 @@ impl Narrowed {
         let concerns = Concerns::of(&findings);
         let known = Known {
             host,
-            diagnosis: Some(diagnosis),
+            diagnosis: Some(diagnoses.host(id)),
             concerns: Some(&concerns),
             nodes: None,
         };
@@ -238,7 +239,10 @@ impl Narrowed {
             if places.is_empty() {
                 continue;
             }
-            let device = host.devices.names().of(flow.key.device);
+            let device = DeviceName {
+                node: host.name.as_deref(),
+                ..host.devices.names().of(flow.key.device)
+            };
             let about = known.about(flow);
             let matches = Direction::BOTH.into_iter().any(|direction| {
                 flow.counts[direction as usize].packets > 0
@@ -257,6 +261,14 @@ impl Narrowed {
 /// What was examined.
 #[derive(Default)]
 struct Looked {
+    /// The hosts' names by their numbers, where there are several.
+    names: Vec<String>,
+    hosts: BTreeMap<HostId, OnHost>,
+}
+
+/// What was examined on a host.
+#[derive(Default)]
+struct OnHost {
     watched: Vec<Device>,
     failed: Vec<String>,
     warnings: Vec<String>,
@@ -271,6 +283,63 @@ struct Looked {
 }
 
 impl Looked {
+    fn of(names: &[String]) -> Self {
+        Self {
+            names: names.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    fn event(&mut self, envelope: &Envelope) {
+        let host = self.hosts.entry(envelope.host).or_default();
+        host.event(&envelope.event);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.hosts.values().any(|host| host.is_ready)
+    }
+
+    fn recorded(&self) -> Duration {
+        let all = self.hosts.values().map(|host| host.recorded);
+        all.max().unwrap_or_default()
+    }
+
+    fn wall(&self) -> Timestamp {
+        let all = self.hosts.values().map(|host| host.wall);
+        all.max().unwrap_or_default()
+    }
+
+    fn packets(&self) -> u64 {
+        self.hosts.values().map(|host| host.packets).sum()
+    }
+
+    /// The devices that were watched.
+    fn names(&self) -> Vec<String> {
+        self.on_each("/", |host| {
+            host.watched.iter().map(|it| it.name.clone()).collect()
+        })
+    }
+
+    fn not_looked_at(&self) -> Vec<String> {
+        self.on_each(": ", OnHost::not_looked_at)
+    }
+
+    /// What there is of each host, behind its name.
+    fn on_each(&self, between: &str, of: impl Fn(&OnHost) -> Vec<String>) -> Vec<String> {
+        let hosts = self.hosts.iter();
+        let texts = hosts.flat_map(|(id, host)| {
+            let name = self.names.get(usize::from(id.0));
+            let texts = of(host).into_iter();
+            texts.map(move |text| match name {
+                Some(name) => format!("{name}{between}{text}"),
+                None => text,
+            })
+        });
+        texts.collect()
+    }
+}
+
+impl OnHost {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Devices(devices) => {
@@ -305,10 +374,6 @@ impl Looked {
             Event::Ended(reason) => self.warnings.push(reason.to_string()),
             _ => {}
         }
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.watched.iter().map(|it| it.name.clone()).collect()
     }
 
     fn not_looked_at(&self) -> Vec<String> {

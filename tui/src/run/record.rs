@@ -52,9 +52,7 @@ impl Target {
     /// # Errors
     /// When it cannot be created, or is the recording that is to be copied.
     pub fn create(args: &RecordArgs) -> anyhow::Result<Self> {
-        if let Some(from) = &args.from
-            && is_same_file(from, &args.file)
-        {
+        if args.from.iter().any(|from| is_same_file(from, &args.file)) {
             bail!(
                 "{} is the recording to be copied and would be lost; choose another file",
                 args.file.display()
@@ -170,7 +168,7 @@ pub async fn record(
     }
     let filter = args.filter.resolve(&config.named_filters())?;
     let options = options::attached(args.devices.clone(), &args.probe, &args.events);
-    let recorded = recording.as_ref().map(|it| it.head().clone());
+    let recorded = recording.as_ref().map(|it| it.head());
     let source = open(recording, args.duration, options, &mut signals).await?;
     let Some(source) = source else {
         return Ok(());
@@ -197,6 +195,7 @@ pub async fn record(
         bytes: args.max_size.unwrap_or(u64::MAX),
         time: args.max_time.unwrap_or(Duration::MAX),
     };
+    let hosts = session.hosts.clone();
     let mut head = recorded.unwrap_or_else(|| head(session));
     if let Some(redaction) = &redaction {
         head = redacted_head(&head, redaction);
@@ -216,7 +215,7 @@ pub async fn record(
     }
     // It asks for the names that there were.
     if !filter.is_everything() {
-        sink = Box::new(Narrowed::new(sink, filter, config.policy()?));
+        sink = Box::new(Narrowed::new(sink, &hosts, filter, config.policy()?));
     }
     let (queue, output) =
         Output::start(sink, WAITING).context("cannot start a thread for the file")?;

@@ -1,6 +1,6 @@
 //! `nkview replay`: a recording, on the screen.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::screen::{self, User};
 use super::signals::Signals;
@@ -8,13 +8,14 @@ use crate::cli::ScreenArgs;
 use crate::replay::Recording;
 use crate::source::Source;
 
-/// Opens the recording that a command is to take instead of this machine, if one is
+/// Opens the recordings that a command is to take instead of this machine, if any are
 /// named.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn open(path: Option<&Path>) -> anyhow::Result<Option<Recording>> {
-    path.map(Recording::open).transpose()
+pub fn open(paths: &[PathBuf]) -> anyhow::Result<Option<Recording>> {
+    let paths = Some(paths).filter(|paths| !paths.is_empty());
+    paths.map(Recording::open_all).transpose()
 }
 
 /// Shows a recording.

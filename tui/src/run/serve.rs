@@ -20,7 +20,7 @@ use super::variable;
 use super::writing::WAITING;
 use crate::cli::ServeArgs;
 use crate::config::Config;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::Diagnoses;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
 use crate::model::{Envelope, Event};
 use crate::probe::live::Options;
@@ -82,7 +82,7 @@ pub async fn serve(
     } = source;
     let mut metrics = Metrics::new(&session);
     let mut traffic = Traffic::default();
-    let mut diagnosis = Diagnosis::new(policy);
+    let mut diagnoses = Diagnoses::new(policy, &session.hosts);
     let mut write = interval(TEXT_FILE);
     let mut reason = None;
     let mut is_over = false;
@@ -101,9 +101,8 @@ pub async fn serve(
                     records.send(&envelope, is_live).await;
                 }
                 traffic.apply(&envelope);
-                let host = traffic.host(envelope.host);
-                diagnosis.observe(&envelope.event, &host.flows);
-                metrics.event(&envelope.event, host, &diagnosis);
+                diagnoses.observe(&envelope, &traffic.host(envelope.host).flows);
+                metrics.event(&envelope, &traffic, &diagnoses);
                 if let Event::Ended(ended) = envelope.event {
                     reason = Some(ended.to_string());
                 }

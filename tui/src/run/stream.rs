@@ -81,7 +81,7 @@ pub async fn stream(
     };
     // A copy of a recording is of whatever that is of.
     let copied = recording.as_ref().filter(|_| format.wire);
-    let copied = copied.map(|recording| recording.head().clone());
+    let copied = copied.map(|recording| recording.head());
     let source = open(recording, args.output.duration, options, &mut signals).await?;
     let Some(source) = source else {
         return Ok(());
@@ -94,6 +94,7 @@ pub async fn stream(
         stop,
         ..
     } = source;
+    let hosts = session.hosts.clone();
     let head = copied.unwrap_or_else(|| record::head(session));
     let sink = match redaction {
         Some(redaction) => {
@@ -106,7 +107,7 @@ pub async fn stream(
                     Box::new(sink)
                 } else {
                     // It asks for the names that there were.
-                    Box::new(Narrowed::new(sink, filter, policy))
+                    Box::new(Narrowed::new(sink, &hosts, filter, policy))
                 }
             })
         }

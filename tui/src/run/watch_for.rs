@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::start::{Period, are_all_attached, configuration, end, open};
 use super::{in_locale, options};
 use crate::cli::WatchForArgs;
-use crate::diagnosis::{Baseline, Diagnosis, Finding, Kind};
+use crate::diagnosis::{Baseline, Diagnoses, Finding, Kind};
 use crate::export::reader_gone;
 use crate::model::{Envelope, Event, Session};
 use crate::replay::Recording;
@@ -38,7 +38,7 @@ struct Reports {
     zone: TimeZone,
     traffic: Traffic,
     watching: Watching,
-    diagnosis: Diagnosis,
+    diagnoses: Diagnoses,
     /// The ids of the findings that are reported and not over.
     present: Vec<String>,
     reported: u64,
@@ -84,17 +84,17 @@ pub async fn watch_for(
         ..
     } = source;
     // What is silenced elsewhere is asked for here.
-    let mut diagnosis = Diagnosis::new(config.policy()?.thresholds.into());
+    let mut diagnoses = Diagnoses::new(config.policy()?.thresholds.into(), &session.hosts);
     if let Some(baseline) = baseline.clone() {
-        diagnosis.compare(baseline);
+        diagnoses.compare(baseline);
     }
     let mut reports = Reports {
-        session,
         json: args.json,
         zone: TimeZone::system(),
-        traffic: Traffic::default(),
+        traffic: Traffic::of(&session.hosts),
+        session,
         watching,
-        diagnosis,
+        diagnoses,
         present: Vec::new(),
         reported: 0,
         most: args.count.unwrap_or(u64::MAX),
@@ -112,7 +112,7 @@ pub async fn watch_for(
             () = &mut no_reader => break,
             () = settling.over(), if !has_compared => {
                 has_compared = true;
-                if let Some(unknown) = Unknown::of(baseline.as_deref(), &reports.diagnosis) {
+                if let Some(unknown) = Unknown::of(baseline.as_deref(), reports.diagnoses.devices()) {
                     progress(&unknown.text);
                 }
             }
@@ -132,7 +132,7 @@ pub async fn watch_for(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => drop(written.context("cannot write to stdout")?),
     }
-    let unknown = Unknown::of(baseline.as_deref(), &reports.diagnosis);
+    let unknown = Unknown::of(baseline.as_deref(), reports.diagnoses.devices());
     if let Some(unknown) = unknown.filter(|_| reports.reported == 0) {
         if unknown.is_all && !has_filter {
             bail!(unknown.text);
@@ -154,12 +154,13 @@ impl Reports {
         self.traffic.apply(envelope);
         let host = self.traffic.host(envelope.host);
         let Event::Interval(interval) = &envelope.event else {
-            self.diagnosis.observe(&envelope.event, &host.flows);
+            self.diagnoses.observe(envelope, &host.flows);
             return Ok(true);
         };
-        self.watching.look(interval, host, &mut self.diagnosis);
-        self.diagnosis.observe(&envelope.event, &host.flows);
-        let findings = self.diagnosis.findings();
+        let diagnosis = self.diagnoses.host(envelope.host);
+        self.watching.look(interval, host, diagnosis);
+        self.diagnoses.observe(envelope, &host.flows);
+        let findings = self.diagnoses.findings();
         let present: Vec<Finding> = findings
             .into_iter()
             .filter(|it| !it.past && matches!(it.kind, Kind::WATCHED_FOR | Kind::NEW_PEER))

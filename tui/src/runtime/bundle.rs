@@ -1,7 +1,6 @@
 //! A bundle to take home: what is remembered, as a recording and as packets, and
 //! what is known beside, in one archive.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -13,11 +12,11 @@ use jiff::{Timestamp, Zoned};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::diagnosis::{Diagnosis, Policy};
+use crate::diagnosis::{Diagnoses, Policy};
 use crate::export::{Limits, Pcapng, Recorder, Redacted, Selection, Sink};
 use crate::files::Files;
 use crate::listing;
-use crate::model::{Device, Envelope, Event, HostId};
+use crate::model::{Device, Envelope, Event};
 use crate::probe::doctor;
 use crate::recording::{Head, Item, Past, without_payload};
 use crate::redact::Redaction;
@@ -260,19 +259,16 @@ fn feed(mut past: Past, redaction: Option<Redaction>, sink: impl Sink) -> io::Re
 /// What was wrong, by other names than it was.
 fn find(mut past: Past, mut redaction: Redaction, policy: &Policy) -> io::Result<String> {
     let mut traffic = Traffic::default();
-    let mut diagnoses: BTreeMap<HostId, Diagnosis> = BTreeMap::new();
+    let session = redaction.session(&past.reader.head().session);
+    let mut diagnoses = Diagnoses::new(policy.clone(), &session.hosts);
     while let Some(item) = past.reader.next_item()? {
         if let Item::Event(envelope) = item {
             let envelope = redaction.envelope(envelope);
             traffic.apply(&envelope);
-            let flows = &traffic.host(envelope.host).flows;
-            let diagnosis = diagnoses
-                .entry(envelope.host)
-                .or_insert_with(|| Diagnosis::new(policy.clone()));
-            diagnosis.observe(&envelope.event, flows);
+            diagnoses.observe(&envelope, &traffic.host(envelope.host).flows);
         }
     }
-    let findings = diagnoses.values().flat_map(Diagnosis::findings);
+    let findings = diagnoses.findings().into_iter();
     let text: String = findings.map(|it| it.to_text() + "\n").collect();
     Ok(if text.is_empty() {
         "No problems found.\n".to_owned()

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Host;
+use super::between::Between;
 use crate::model::signal::Signals;
 use crate::model::{
-    Device, Event, FlowCounts, HostId, Interval, Moment, Packet, ProbeCounts, Watch,
+    Device, Event, FlowCounts, HostId, Interval, Moment, Packet, ProbeCounts, Reach, Watch,
 };
 
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod tests;
 pub struct Whole {
     /// The sum.
     pub host: Host,
+    /// The flows that several of the hosts see.
+    pub between: Between,
     /// The hosts' names by their numbers.
     names: Vec<String>,
     /// The slot here of a host's slot, and whose slot it is.
@@ -40,6 +43,11 @@ impl Whole {
         }
     }
 
+    /// The name of a host.
+    pub fn name(&self, id: HostId) -> Option<&str> {
+        self.names.get(usize::from(id.0)).map(String::as_str)
+    }
+
     /// Whose slot it is, and which one there.
     pub fn origin(&self, slot: u32) -> Option<(HostId, u32)> {
         self.origins.get(slot as usize).copied()
@@ -49,7 +57,11 @@ impl Whole {
     pub fn apply(&mut self, id: HostId, event: &Event) {
         match event {
             Event::Devices(devices) => self.list(id, devices),
-            Event::Interval(interval) => self.ingest(id, interval),
+            Event::Interval(interval) => {
+                self.between.ingest(id, interval);
+                self.ingest(id, interval);
+            }
+            Event::Reach(Reach::Connecting | Reach::Lost { .. }) => self.between.cut(id),
             Event::Packets(packets) => {
                 let here = |packet: &Packet| {
                     let mut packet = packet.clone();
@@ -75,7 +87,7 @@ impl Whole {
 
     /// What a host's device is called here. No name of a device has a slash.
     fn qualified(&self, id: HostId, device: &str) -> String {
-        match self.names.get(usize::from(id.0)) {
+        match self.name(id) {
             Some(host) => format!("{host}/{device}"),
             None => device.to_owned(),
         }
@@ -135,7 +147,8 @@ impl Whole {
         }
     }
 
-    fn add_up(&mut self) {
+    /// Adds up what waits for others.
+    pub fn add_up(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         self.expected = waiting.keys().copied().collect();
         let now = self.host.flows.now();

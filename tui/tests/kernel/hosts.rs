@@ -16,7 +16,7 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// Both report what they see of the same packets, to the packet, and nothing is left
-/// of nkview on either.
+/// of nkview on either. A flow that goes from one to the other has one row.
 fn two() {
     const REQUESTS: u64 = 20;
     let lab = Lab::up(VETH);
@@ -41,12 +41,23 @@ fn two() {
     traffic::ping(&lab, End::Near, Family::V4, REQUESTS);
     // Requests and replies.
     let packets = (2 * REQUESTS).to_string();
-    tty.press_until("1", "both have counted them", |picture| {
-        let has = |line: &str, text| line.split_whitespace().any(|word| word == text);
+    let has = |line: &str, text: &str| line.split_whitespace().any(|word| word == text);
+    let rows = |picture: &str| -> Vec<String> {
         let is_row = |line: &&str| has(line, "icmp") && has(line, "echo");
-        let rows: Vec<&str> = picture.lines().filter(is_row).collect();
-        rows.len() == 2 && rows.iter().all(|row| has(row, &packets))
+        let rows = picture.lines().filter(is_row);
+        rows.map(str::to_owned).collect()
+    };
+    tty.press_until("1", "it is one row", |picture| {
+        let rows = rows(picture);
+        rows.len() == 1 && rows[0].contains('→') && has(&rows[0], &packets)
     });
+    for host in [near, far] {
+        let filter = format!("/\x15node {host}\r");
+        tty.press_until(&filter, "each has counted them", |picture| {
+            let rows = rows(picture);
+            picture.contains(&format!("node {host}")) && rows.len() == 1 && has(&rows[0], &packets)
+        });
+    }
     tty.press(b"q");
     let (status, output) = tty.ended();
     assert!(status.success(), "{output}");

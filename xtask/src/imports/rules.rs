@@ -238,6 +238,8 @@ const DIAGNOSIS: &[(&str, Names)] = &[
         "rules",
         Only(&["claims", "decode", "evidence", "finding", "kind", "view"]),
     ),
+    // A part of the diagnosis itself.
+    ("hosts", All),
 ];
 
 const PROBE: &[(&str, Names)] = &[

@@ -189,7 +189,8 @@ impl FlowsView {
             let shows = criteria.shows(flow);
             // Marked ones are not where the order would have them.
             let stays = flow.first_seen < known && !self.is_marked(key);
-            (stays && Criteria::has_row(flow, shows)).then_some((flow, shows))
+            let is_row = stays && Criteria::has_row(flow, shows) && !criteria.is_joined(flow);
+            is_row.then_some((flow, shows))
         });
         let mut new = new.into_iter().peekable();
         for (flow, shows) in kept {
@@ -229,7 +230,7 @@ impl FlowsView {
                     sums[direction as usize] += measure.of_flow(flow, direction, flows.clock());
                 }
             }
-            if Criteria::has_row(flow, shows) && wanted(flow) {
+            if Criteria::has_row(flow, shows) && wanted(flow) && !criteria.is_joined(flow) {
                 ranked.push((self.rank(flow, shows, flows, criteria, measure), flow.key));
             }
         }
@@ -576,7 +577,10 @@ fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
         format!("{amount:.0}")
     };
     let text = match column {
-        Column::Node => state.known().node(&flow.key)?.to_owned(),
+        Column::Node => match state.known().path(&flow.key) {
+            Some([local, remote]) => format!("{local} -> {remote}"),
+            None => state.known().node(&flow.key)?.to_owned(),
+        },
         Column::Device => state.picture().devices.names().label(key.device).to_owned(),
         Column::Protocol => names::protocol(key).into_owned(),
         Column::Local => state.hostnames.end(key, Side::Local),

@@ -147,3 +147,129 @@ fn a_collector_that_comes_back_gets_templates_and_what_is_counted_then() {
     assert_eq!(sums(&read(&messages)), ip_packets(&there));
     assert_eq!(sink.lost, 0);
 }
+
+/// A collector over TCP, which reads messages by their lengths.
+struct Listening {
+    listener: std::net::TcpListener,
+}
+
+impl Listening {
+    fn new() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { listener }
+    }
+
+    fn sink(&self) -> Ipfix<Tcp> {
+        Ipfix::new(Tcp::new(self.listener.local_addr().unwrap()))
+    }
+}
+
+/// Reads messages until the connection ends, or there are enough records.
+fn receive(stream: &mut TcpStream, enough: Option<usize>) -> Vec<Vec<u8>> {
+    use std::io::Read as _;
+    let mut messages = Vec::new();
+    while enough.is_none_or(|enough| read(&messages).len() < enough) {
+        let mut message = vec![0; 16];
+        if stream.read_exact(&mut message).is_err() {
+            break;
+        }
+        message.resize(number(&message[2..4]) as usize, 0);
+        stream.read_exact(&mut message[16..]).unwrap();
+        messages.push(message);
+    }
+    messages
+}
+
+fn records_of(intervals: &[Interval]) -> usize {
+    let flows = intervals.iter().flat_map(|interval| &interval.flows);
+    flows.filter(|flow| template(flow).is_some()).count()
+}
+
+fn send(sink: &mut Ipfix<Tcp>, intervals: &[Interval]) {
+    for interval in intervals {
+        let event = Event::Interval(interval.clone());
+        sink.event(&event.into()).unwrap();
+    }
+}
+
+#[test]
+fn over_tcp_each_connection_begins_with_the_templates() {
+    let mut source = Synthetic::new(3, 100);
+    let intervals: Vec<_> = (0..6).map(|_| source.interval()).collect();
+    let collector = Listening::new();
+    let mut sink = collector.sink();
+    send(&mut sink, &intervals[..3]);
+    let (mut stream, _) = collector.listener.accept().unwrap();
+    let first = receive(&mut stream, Some(records_of(&intervals[..3])));
+    assert_eq!(number(&first[0][16..18]), 2);
+    assert_eq!(sums(&read(&first)), ip_packets(&intervals[..3]));
+    // It goes and comes back: that is seen before anything is written.
+    drop(stream);
+    let is_seen = || has_closed(sink.collector.stream.as_ref().unwrap());
+    while !is_seen() {
+        std::thread::yield_now();
+    }
+    send(&mut sink, &intervals[3..]);
+    let (mut stream, _) = collector.listener.accept().unwrap();
+    drop(sink);
+    let mut second = receive(&mut stream, None);
+    assert_eq!(number(&second[0][16..18]), 2);
+    // The sequence goes on where the first connection ended.
+    for message in &mut second {
+        let sequence = number(&message[8..12]) as u32 - records_of(&intervals[..3]) as u32;
+        message[8..12].copy_from_slice(&sequence.to_be_bytes());
+    }
+    assert_eq!(sums(&read(&second)), ip_packets(&intervals[3..]));
+}
+
+#[test]
+fn what_a_tcp_collector_that_is_not_there_misses_is_counted() {
+    let mut source = Synthetic::new(3, 100);
+    let intervals: Vec<_> = (0..3).map(|_| source.interval()).collect();
+    // A port that is taken, where nobody listens.
+    let taken = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        None,
+    );
+    let taken = taken.unwrap();
+    rustix::net::bind(&taken, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = rustix::net::getsockname(&taken)
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let mut sink = Ipfix::new(Tcp::new(address));
+    send(&mut sink, &intervals);
+    assert_eq!(sink.lost, records_of(&intervals) as u64);
+    // Each failure doubles the time to the next try, up to a minute.
+    let (_, delay) = sink.collector.failed.unwrap();
+    assert_eq!(delay, RETRY);
+    for _ in 0..10 {
+        sink.collector.fail();
+    }
+    assert_eq!(sink.collector.failed.unwrap().1, RETRY_MOST);
+}
+
+#[test]
+fn each_host_is_a_domain_of_its_own() {
+    let mut source = Synthetic::new(3, 50);
+    let kept = Kept::default();
+    let mut sink = Ipfix::new(kept.clone());
+    let mut expected = BTreeMap::new();
+    for host in [0, 1, 0, 1, 1] {
+        let interval = source.interval();
+        let sum: &mut Vec<Interval> = expected.entry(host).or_default();
+        sum.push(interval.clone());
+        let envelope = Envelope {
+            host: HostId(host),
+            event: Event::Interval(interval),
+        };
+        sink.event(&envelope).unwrap();
+    }
+    let messages = kept.messages.lock().unwrap();
+    for (host, intervals) in expected {
+        let of_host = |message: &&Vec<u8>| number(&message[12..16]) == u64::from(host) + 1;
+        let of_host: Vec<_> = messages.iter().filter(of_host).cloned().collect();
+        assert_eq!(sums(&read(&of_host)), ip_packets(&intervals));
+    }
+}

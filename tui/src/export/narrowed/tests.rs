@@ -23,7 +23,12 @@ impl Sink for Kept {
 }
 
 fn narrowed(events: &[Envelope], filter: &str) -> Vec<Envelope> {
-    let mut sink = Narrowed::new(Kept::default(), filter.parse().unwrap(), Policy::default());
+    let mut sink = Narrowed::new(
+        Kept::default(),
+        &[],
+        filter.parse().unwrap(),
+        Policy::default(),
+    );
     for event in events {
         sink.event(event).unwrap();
     }

@@ -70,7 +70,7 @@ pub(super) enum Line<'a> {
 /// A device that is, was or could not be watched.
 #[derive(Serialize)]
 pub(super) struct Device<'a> {
-    name: &'a str,
+    name: String,
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     hooks: Option<&'static str>,
@@ -81,10 +81,10 @@ pub(super) struct Device<'a> {
 }
 
 impl<'a> Device<'a> {
-    /// Nothing for a device that is not to be watched, or not yet.
-    pub(super) fn new(device: &'a model::Device) -> Option<Self> {
+    /// A device of this name; nothing for one that is not to be watched, or not yet.
+    pub(super) fn new(device: &'a model::Device, name: String) -> Option<Self> {
         let mut line = Self {
-            name: &device.name,
+            name,
             index: device.index,
             hooks: None,
             gone: false,

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{Ndjson, line};
 use crate::export::{Selection, Sink};
 use crate::model::{
-    Device, DeviceKind, DeviceTotals, EndReason, Envelope, Event, Fate, FlowCounts, Hooks,
+    Device, DeviceKind, DeviceTotals, EndReason, Envelope, Event, Fate, FlowCounts, Hooks, HostId,
     Interval, Level, LocalEnd, Notice, Session, Totals, Watch, WatchFailure,
 };
 use crate::synthetic::Synthetic;
@@ -496,4 +496,70 @@ fn fates_are_told_in_words() {
         fates([(None, 2), (None, 3)]),
         "2 packets in and 3 packets out came past the hook of nkview"
     );
+}
+
+#[test]
+fn devices_of_several_hosts_are_told_apart() {
+    let names = ["a", "b"].map(str::to_owned).to_vec();
+    let session = Session {
+        hosts: names,
+        ..session()
+    };
+    let mut output = Vec::new();
+    let selection = Selection {
+        filter: "node b or dev a/lab0".parse().unwrap(),
+        ..Selection::default()
+    };
+    let mut sink = Ndjson::new(session, &mut output, selection);
+    let lists = [
+        vec![watched("lab0", 0)],
+        vec![watched("eth0", 0), watched("lab0", 1)],
+    ];
+    for (host, devices) in (0..).zip(lists) {
+        let envelope = Envelope {
+            host: HostId(host),
+            event: Event::Devices(devices),
+        };
+        sink.event(&envelope).unwrap();
+    }
+    // The same flow on both, in a slot of the same number.
+    for at in [1, 2] {
+        for host in [0, 1] {
+            let flows = vec![counts(key(0, ip::UDP, [53, 50000]), [2, 1], 0)];
+            let event = interval(at, flows);
+            let envelope = Envelope {
+                host: HostId(host),
+                event,
+            };
+            sink.event(&envelope).unwrap();
+        }
+    }
+    sink.finish().unwrap();
+    drop(sink);
+    let text = String::from_utf8(output).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &str| -> Vec<&Value> {
+        let is_of = |line: &&Value| line["type"] == kind;
+        lines.iter().filter(is_of).collect()
+    };
+    let devices = |kind| -> Vec<&str> {
+        let names = of(kind).into_iter().map(|line| line["device"].as_str());
+        names.map(Option::unwrap).collect()
+    };
+    assert_eq!(devices("flow"), ["a/lab0", "b/eth0", "a/lab0", "b/eth0"]);
+    assert_eq!(devices("totals"), ["a/lab0", "b/eth0", "b/lab0"]);
+    assert_eq!(of("start")[0]["devices"][0]["name"], "a/lab0");
+    assert_eq!(of("device").len(), 2);
+    // What both have seen is summed once.
+    let sums = of("sum");
+    assert_eq!(sums.len(), 1);
+    // Two intervals with 2 packets of the flow, and 3 on each host that no flow has.
+    assert_eq!(sums[0]["in"]["packets"], 2 * (2 + 2 * 3));
+    assert_eq!(sums[0]["repeated"]["packets"], 2 * (2 + 1));
+    let problems = of("problem").into_iter();
+    let mut sentences = problems.map(|line| line["sentence"].as_str().unwrap());
+    assert!(sentences.all(|it| it.starts_with("a: ") || it.starts_with("b: ")));
 }

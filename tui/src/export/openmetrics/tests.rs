@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::DeviceTotals;
+use crate::synthetic::{self, Synthetic};
 
 fn session() -> Session {
     Session {
@@ -16,7 +17,6 @@ fn session() -> Session {
 #[test]
 fn counters_add_up_and_findings_have_a_series_before_there_is_one() {
     let mut metrics = Metrics::new(&session());
-    let host = Host::default();
     let mut interval = Interval {
         length: Duration::from_secs(1),
         devices: vec![DeviceTotals::default()],
@@ -26,7 +26,7 @@ fn counters_add_up_and_findings_have_a_series_before_there_is_one() {
     interval.devices[0].directions[1].bytes = 700;
     for _ in 0..2 {
         let event = Event::Interval(interval.clone());
-        metrics.event(&event, &host, &Diagnosis::default());
+        metrics.event(&event.into(), &Traffic::default(), &Diagnoses::default());
     }
     let text = metrics.encode().unwrap_or_default();
     let line = |start: &str| text.lines().find(|line| line.starts_with(start));
@@ -35,4 +35,51 @@ fn counters_add_up_and_findings_have_a_series_before_there_is_one() {
     assert!(text.contains("direction=\"out\"} 1400\n"), "{text}");
     assert!(text.contains("nkview_findings{kind=\"tcp-refused\",severity=\"error\"} 0\n"));
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn devices_and_findings_of_several_hosts_are_kept_apart() {
+    let names = ["a", "b"].map(str::to_owned);
+    let session = Session {
+        hosts: names.to_vec(),
+        ..session()
+    };
+    let mut metrics = Metrics::new(&session);
+    let mut traffic = Traffic::of(&names);
+    let mut diagnoses = Diagnoses::new(crate::diagnosis::Policy::default(), &names);
+    let mut sent = [0_u64; 2];
+    for (host, sent) in (0..).zip(&mut sent) {
+        let mut source = Synthetic::new(u64::from(host), 30);
+        let mut interval = source.interval();
+        // Each host has other devices in the same slots.
+        let mut devices = synthetic::devices();
+        devices.rotate_left(usize::from(host));
+        for (slot, device) in (0..).zip(&mut devices) {
+            if let crate::model::Watch::Yes { slot: own, .. } = &mut device.watch {
+                *own = slot;
+            }
+        }
+        interval.devices.truncate(1);
+        for totals in &interval.devices {
+            let directions = totals.directions.iter();
+            *sent += directions.map(|it| it.packets).sum::<u64>();
+        }
+        for event in [Event::Devices(devices), Event::Interval(interval)] {
+            let host = HostId(host);
+            let envelope = Envelope { host, event };
+            traffic.apply(&envelope);
+            diagnoses.observe(&envelope, &traffic.host(host).flows);
+            metrics.event(&envelope, &traffic, &diagnoses);
+        }
+    }
+    let text = metrics.encode().unwrap_or_default();
+    let packets = |node: &str| -> u64 {
+        let start = format!("nkview_device_packets_total{{device=\"{node}/");
+        let lines = text.lines().filter(|line| line.starts_with(&start));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>());
+        values.map(Result::unwrap_or_default).sum()
+    };
+    assert_eq!(["a", "b"].map(packets), sent);
+    let flows: usize = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
+    assert!(text.contains(&format!("nkview_flows {flows}\n")), "{text}");
 }

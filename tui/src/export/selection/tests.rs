@@ -44,11 +44,12 @@ fn interval(second: u32, flows: &[(FlowKey, u8)]) -> Envelope {
 }
 
 fn selector(filter: &str) -> Selector {
-    Selector::new(Selection {
+    let selection = Selection {
         filter: filter.parse().unwrap(),
         packets: true,
         ..Selection::default()
-    })
+    };
+    Selector::new(selection, &[])
 }
 
 #[test]

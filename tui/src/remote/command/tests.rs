@@ -4,6 +4,7 @@ fn access(via: Option<&str>) -> Access {
     Access {
         via: via.map(str::to_owned),
         nkview: None,
+        program: None,
         args: vec!["lxc*".to_owned(), "--uplink".to_owned()],
     }
 }

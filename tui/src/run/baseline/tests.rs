@@ -1,4 +1,5 @@
 use super::*;
+use crate::diagnosis::Diagnosis;
 use crate::flow::{FlowTable, Limits};
 use crate::model::{Event, Hooks, LocalEnd, Watch};
 
@@ -21,7 +22,7 @@ fn unknown(recorded: &[&str], watched: &[&str]) -> Option<(String, bool)> {
     let mut diagnosis = Diagnosis::default();
     let flows = FlowTable::new(Limits::default());
     diagnosis.observe(&devices(watched), &flows);
-    let unknown = Unknown::of(Some(&baseline), &diagnosis)?;
+    let unknown = Unknown::of(Some(&baseline), diagnosis.devices())?;
     Some((unknown.text, unknown.is_all))
 }
 

@@ -8,20 +8,19 @@ const RECORDING: &[u8] = include_bytes!("../../recording/tests/golden-1.nkv");
 fn left(filter: &str) -> usize {
     let mut reader = Reader::open(RECORDING).unwrap();
     let mut traffic = Traffic::default();
-    let mut diagnosis = Diagnosis::default();
+    let mut diagnoses = Diagnoses::default();
     let mut narrowed = Narrowed::new(filter.parse().unwrap());
     while let Some(item) = reader.next_item().unwrap() {
         let Item::Event(envelope) = item else {
             continue;
         };
         traffic.apply(&envelope);
-        let host = traffic.host(envelope.host);
-        diagnosis.observe(&envelope.event, &host.flows);
+        diagnoses.observe(&envelope, &traffic.host(envelope.host).flows);
         if let Event::Interval(_) = envelope.event {
-            narrowed.look(host, &diagnosis);
+            narrowed.look(envelope.host, &traffic, &mut diagnoses);
         }
     }
-    let findings = diagnosis.findings();
+    let findings = diagnoses.findings();
     assert!(!findings.is_empty());
     let taken = findings.iter().filter(|finding| narrowed.takes(finding));
     taken.count()

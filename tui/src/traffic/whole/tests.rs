@@ -4,7 +4,7 @@ use probe_common::Direction;
 
 use super::super::Traffic;
 use super::*;
-use crate::model::{Envelope, Level, Notice};
+use crate::model::{Envelope, KeyFields, Level, Notice};
 use crate::synthetic::{self, Synthetic};
 
 const A: HostId = HostId(0);
@@ -114,4 +114,34 @@ fn what_is_alone_has_no_sum() {
     traffic.apply(&of(A, Event::Notice(notice)));
     assert_eq!(traffic.origin(0), None);
     assert_eq!(traffic.hosts().len(), 1);
+}
+
+#[test]
+fn a_flow_that_goes_from_one_host_to_another_is_compared() {
+    let mut traffic = two();
+    let [mut a, mut b] = [3, 3].map(|seed| Synthetic::new(seed, 20));
+    let mut key = None;
+    for _ in 0..5 {
+        let interval = a.interval();
+        // The same flows from the other side.
+        let mut other = b.interval();
+        for flow in &mut other.flows {
+            let it = &mut flow.key;
+            std::mem::swap(&mut it.local, &mut it.remote);
+            if it.protocol != probe_common::parse::number::ip::ICMP {
+                std::mem::swap(&mut it.local_port, &mut it.remote_port);
+            }
+            flow.value.directions.reverse();
+        }
+        let first = interval.flows.iter().find(|it| it.key.has_addresses());
+        key = first.map(|it| it.key).or(key);
+        traffic.apply(&of(A, Event::Interval(interval)));
+        traffic.apply(&of(B, Event::Interval(other)));
+    }
+    let crossings = traffic.crossings(&key.unwrap());
+    for crossing in crossings {
+        let crossing = crossing.unwrap();
+        assert_eq!(crossing.lost, 0);
+        assert_ne!(crossing.from, crossing.to);
+    }
 }

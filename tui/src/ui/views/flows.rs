@@ -114,8 +114,15 @@ fn columns(state: &State, view: &FlowsView, width: u16) -> Vec<Spec<Column>> {
         .min(15);
     let nodes = state.session.hosts.iter().map(|name| name.width() as u16);
     let node = nodes.fold(4, u16::max).min(16);
+    // The hosts at both ends of a flow, with an arrow.
+    let path = (2 * node + 4).min(24);
+    let least = if state.session.hosts.is_empty() {
+        node.min(8)
+    } else {
+        path.min(14)
+    };
     let all = [
-        Spec::left(Column::Node, "NODE", node.min(8)..=node, 13),
+        Spec::left(Column::Node, "NODE", least..=path, 13),
         Spec::left(Column::Device, "DEVICE", name.min(9)..=name, device),
         Spec::left(Column::Protocol, "PROTO", 5..=6, 11),
         Spec::left(Column::Local, "LOCAL", end..=END, 14),
@@ -162,7 +169,16 @@ fn cell(
     let name = |name: &str| format::shorten(&clean(name), width, canvas.ellipsis());
     match column {
         Column::Node => Cell::new(
-            state.known().node(&key).map(name).unwrap_or_default(),
+            match state.known().path(&key) {
+                Some(ends) => {
+                    let arrow = canvas.glyph(" → ", " -> ");
+                    let each = width.saturating_sub(arrow.width()) / 2;
+                    let [local, remote] =
+                        ends.map(|it| format::shorten(&clean(it), each, canvas.ellipsis()));
+                    format!("{local}{arrow}{remote}")
+                }
+                None => state.known().node(&key).map(name).unwrap_or_default(),
+            },
             if is_stale { palette.bad } else { text },
         ),
         Column::Device => Cell::new(state.picture().devices.names().label(key.device), text),

@@ -11,6 +11,8 @@ use crate::app::{ends, names};
 use crate::diagnosis::Severity;
 use crate::dissect::tcp_flags_text;
 use crate::flow::Flow;
+use crate::text::clean;
+use crate::traffic::Crossing;
 use crate::ui::canvas::{Canvas, indent, line};
 use crate::ui::format::{self, grouped};
 use crate::ui::{pane, plot};
@@ -207,6 +209,9 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
             "bytes".to_owned(),
             each(&|d| Some(grouped(counts(d).bytes))),
         ),
+    ]);
+    facts.extend(between(state, flow));
+    facts.extend([
         ("mean size".to_owned(), each(&mean)),
         ("largest".to_owned(), each(&|d| largest(d).map(bytes))),
         (
@@ -236,6 +241,31 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
     facts.push(("last seen".to_owned(), Values::Both(last)));
     facts.extend(health::facts(state, flow));
     facts
+}
+
+/// What two hosts that see the flow have counted of it.
+fn between(state: &State, flow: &Flow) -> Vec<Fact> {
+    let crossings = state.known().crossings(&flow.key);
+    if crossings == [None; 2] {
+        return Vec::new();
+    }
+    let host = |id| {
+        let name = state.traffic().host(id).name.as_deref();
+        clean(name.unwrap_or_default())
+    };
+    let row = |label: &str, value: &dyn Fn(Crossing) -> String| {
+        (
+            label.to_owned(),
+            Values::Each(crossings.map(|it| it.map(value))),
+        )
+    };
+    vec![
+        row("sent by", &|it| host(it.from)),
+        row("segments", &|it| grouped(it.sent)),
+        row("received by", &|it| host(it.to)),
+        row("segments", &|it| grouped(it.received)),
+        row("lost between", &|it| grouped(it.lost)),
+    ]
 }
 
 fn row(canvas: &mut Canvas<'_>, place: Rect, (label, values): &Fact) {
