@@ -45,12 +45,12 @@ pub(super) enum Line<'a> {
         host: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         remark: Option<&'a str>,
-        devices: Vec<Device<'a>>,
+        devices: Vec<Device>,
     },
     Device {
         time: Time,
         #[serde(flatten)]
-        device: Device<'a>,
+        device: Device,
     },
     Flow(Flow<'a>),
     Packet(Packet<'a>),
@@ -69,7 +69,7 @@ pub(super) enum Line<'a> {
 
 /// A device that is, was or could not be watched.
 #[derive(Serialize)]
-pub(super) struct Device<'a> {
+pub(super) struct Device {
     name: String,
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,9 +80,9 @@ pub(super) struct Device<'a> {
     error: Option<String>,
 }
 
-impl<'a> Device<'a> {
+impl Device {
     /// A device of this name; nothing for one that is not to be watched, or not yet.
-    pub(super) fn new(device: &'a model::Device, name: String) -> Option<Self> {
+    pub(super) fn new(device: &model::Device, name: String) -> Option<Self> {
         let mut line = Self {
             name,
             index: device.index,
