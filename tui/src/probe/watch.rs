@@ -57,18 +57,17 @@ impl Watched {
     pub fn begin(&mut self, links: Vec<Link>) -> (Batch, Vec<(String, anyhow::Error)>) {
         let mut errors = Vec::new();
         let mut devices: Vec<Place> = Vec::new();
-        // Within a container it is the pair's other end that is outside.
+        // Within a container, or a host that is a namespace, it is the pair's other
+        // end that is outside.
         let is_asked = self.of_veth == LocalEnd::Peer && links.iter().any(leads_elsewhere);
-        let uplink = is_asked.then(uplink::device).flatten();
+        let outward = is_asked.then(uplink::outward).unwrap_or_default();
         for link in links {
             let taken: Vec<u32> = devices.iter().map(|place| place.slot).collect();
             if let Some(slot) = self.free_slot(&taken) {
                 let hooks = hooks_of(&link.kind);
                 let local = match hooks {
                     Hooks::Netkit => LocalEnd::Peer,
-                    _ if leads_elsewhere(&link) && uplink.as_ref() != Some(&link.name) => {
-                        self.of_veth
-                    }
+                    _ if leads_elsewhere(&link) && !outward.contains(&link.name) => self.of_veth,
                     Hooks::Tcx | Hooks::Clsact => LocalEnd::Here,
                 };
                 devices.push(Place {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use probe_common::{Direction, FlowKey};
 
 use crate::flow::{Conversation, conversation};
-use crate::model::{HostId, Interval, Moment};
+use crate::model::{Device, HostId, Interval, LocalEnd, Moment, Watch};
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +51,7 @@ pub struct Crossing {
 #[derive(Clone, Debug, Default)]
 pub struct Between {
     hosts: BTreeMap<HostId, Counting>,
+    pairs: Pairs,
     conversations: HashMap<Conversation, Followed>,
     /// From when on all hosts have counted without a gap.
     since: Moment,
@@ -58,6 +59,21 @@ pub struct Between {
     touched: Vec<Conversation>,
     /// When idle conversations were last looked for.
     tidied: Moment,
+}
+
+/// Ends of pairs that are watched from outside: their local end is the other end of
+/// the pair. Where that is the device of another host that is watched, too, each of the
+/// two has the other's addresses for local ones.
+#[derive(Clone, Debug, Default)]
+struct Pairs(Vec<PairEnd>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct PairEnd {
+    host: HostId,
+    slot: u32,
+    mac: Vec<u8>,
+    peer: Vec<u8>,
 }
 
 /// How far a host has counted.
@@ -163,7 +179,7 @@ impl Between {
         for conversation in std::mem::take(&mut self.touched) {
             if let Some(followed) = self.conversations.get_mut(&conversation) {
                 if followed.has_paused(from, &self.hosts) {
-                    followed.even_out();
+                    followed.even_out(&self.pairs);
                 }
                 followed.settle(host, from, at);
             }
@@ -176,6 +192,29 @@ impl Between {
         if is_incomplete(interval) {
             self.begin(at);
         }
+    }
+
+    /// Takes in the devices of a host.
+    pub fn devices(&mut self, host: HostId, devices: &[Device]) {
+        self.pairs.0.retain(|end| end.host != host);
+        let ends = devices.iter().filter_map(|device| {
+            let Watch::Yes {
+                slot,
+                local: LocalEnd::Peer,
+                ..
+            } = device.watch
+            else {
+                return None;
+            };
+            let peer = device.peer.as_ref()?.device.as_ref()?;
+            Some(PairEnd {
+                host,
+                slot,
+                mac: device.mac.clone(),
+                peer: peer.mac.clone(),
+            })
+        });
+        self.pairs.0.extend(ends.filter(|end| !end.mac.is_empty()));
     }
 
     /// A host cannot be reached, or not yet: what it counts until it can be again may
@@ -193,7 +232,7 @@ impl Between {
     pub fn crossings(&self, key: &FlowKey) -> [Option<Crossing>; 2] {
         let found = conversation(key).and_then(|(conversation, is_swapped)| {
             let followed = self.conversations.get(&conversation)?;
-            Some((followed, followed.ends()?, is_swapped))
+            Some((followed, followed.ends(&self.pairs)?, is_swapped))
         });
         let Some((followed, ends, is_swapped)) = found else {
             return [None; 2];
@@ -265,6 +304,18 @@ impl Between {
     }
 }
 
+impl Pairs {
+    /// Whether the local end of a host's device is that of another host.
+    fn are_turned(&self, host: HostId, slot: u32) -> bool {
+        let mut ends = self.0.iter();
+        ends.find(|end| (end.host, end.slot) == (host, slot))
+            .is_some_and(|one| {
+                let is_other = |it: &&PairEnd| it.host != host && it.mac == one.peer;
+                self.0.iter().filter(is_other).any(|it| it.peer == one.mac)
+            })
+    }
+}
+
 /// Whether packets of an interval are in none of its flows.
 fn is_incomplete(interval: &Interval) -> bool {
     let totals = interval.devices.iter().flat_map(|it| &it.directions);
@@ -302,8 +353,8 @@ impl Followed {
 
     /// What was received beyond what was sent, up to a pause, was sent before that was
     /// compared; from now on it hides no loss.
-    fn even_out(&mut self) {
-        let Some(ends) = self.ends() else {
+    fn even_out(&mut self, pairs: &Pairs) {
+        let Some(ends) = self.ends(pairs) else {
             return;
         };
         for end in [0, 1] {
@@ -346,14 +397,15 @@ impl Followed {
     /// The hosts of the first and the second end: those on which that is the local end
     /// on all devices, which it is not where packets are only forwarded. Nothing where
     /// there are several, as it is not known which of them is meant.
-    fn ends(&self) -> Option<[HostId; 2]> {
+    fn ends(&self, pairs: &Pairs) -> Option<[HostId; 2]> {
         let mut ends = [None; 2];
         for side in &self.sides {
-            let mut devices = side.devices.iter();
-            let Some(is_swapped) = devices.next().map(|it| it.is_swapped) else {
+            let is_turned = |device: &OnDevice| pairs.are_turned(side.host, device.key.device);
+            let mut devices = side.devices.iter().map(|it| it.is_swapped != is_turned(it));
+            let Some(is_swapped) = devices.next() else {
                 continue;
             };
-            if devices.all(|it| it.is_swapped == is_swapped)
+            if devices.all(|it| it == is_swapped)
                 && ends[usize::from(is_swapped)].replace(side.host).is_some()
             {
                 return None;

@@ -1,6 +1,6 @@
 //! The devices of a host, and the names that flows' slots stand for.
 
-use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, Namespace, Watch};
+use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, LocalEnd, Namespace, Watch};
 use crate::text::clean;
 
 /// Slots that have names: those of some dozens of hosts.
@@ -32,6 +32,8 @@ struct Names {
     /// The host that the device is on, where several are watched, and both names.
     node: Option<(String, String)>,
     leads_to: Option<String>,
+    /// Whether its local end is this host, and not what it leads to.
+    is_of_host: bool,
     namespace: Option<Namespace>,
 }
 
@@ -50,11 +52,13 @@ impl SlotNames {
         self.of(slot).node
     }
 
-    /// What the device leads to, or else its own name.
+    /// What the device leads to, where that is the local end, or else its own name.
     #[must_use]
     pub fn label(&self, slot: u32) -> &str {
+        let names = self.names.get(slot as usize).and_then(Option::as_ref);
+        let is_of_host = names.is_some_and(|names| names.is_of_host);
         let DeviceName { name, leads_to, .. } = self.of(slot);
-        leads_to.unwrap_or(name)
+        leads_to.filter(|_| !is_of_host).unwrap_or(name)
     }
 
     /// The other network namespace that the device leads to.
@@ -107,6 +111,10 @@ impl SlotNames {
         if self.names.len() <= slot {
             self.names.resize(slot + 1, None);
         }
+        let is_of_host = match device.watch {
+            Watch::Yes { local, .. } => local == LocalEnd::Here,
+            _ => self.names[slot].as_ref().is_some_and(|old| old.is_of_host),
+        };
         // No device's own name has a slash (dev_valid_name).
         let both = device.name.split_once('/');
         let old = self.names[slot].replace(Names {
@@ -115,6 +123,7 @@ impl SlotNames {
             device: both.map_or(&*device.name, |(_, name)| name).to_owned(),
             node: both.map(|(node, _)| (node.to_owned(), device.name.clone())),
             leads_to: device.leads_to().map(clean),
+            is_of_host,
             namespace: device.namespace().cloned(),
         });
         old.is_some_and(|old| old.index != device.index || (old.gone && !gone))

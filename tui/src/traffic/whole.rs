@@ -56,7 +56,10 @@ impl Whole {
     /// Takes in an event of a host.
     pub fn apply(&mut self, id: HostId, event: &Event) {
         match event {
-            Event::Devices(devices) => self.list(id, devices),
+            Event::Devices(devices) => {
+                self.between.devices(id, devices);
+                self.list(id, devices);
+            }
             Event::Interval(interval) => {
                 self.between.ingest(id, interval);
                 self.ingest(id, interval);

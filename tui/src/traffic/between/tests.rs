@@ -4,7 +4,7 @@ use probe_common::parse::number::{ether, ip};
 use probe_common::{Counters, FlowValue};
 
 use super::*;
-use crate::model::{DeviceTotals, FlowCounts};
+use crate::model::{DeviceTotals, FlowCounts, Hooks, LinkCounters, Peer, PeerDevice};
 
 const A: HostId = HostId(0);
 const B: HostId = HostId(1);
@@ -311,4 +311,42 @@ fn what_is_idle_is_forgotten() {
     }
     assert!(between.conversations.is_empty());
     assert_eq!(between.crossings(&at_a(0)), [None; 2]);
+}
+
+/// An end of a pair with these addresses that is watched as if the other one were a
+/// container's.
+fn end_of_pair(mac: u8, peer: u8) -> Device {
+    Device {
+        mac: vec![mac; 6],
+        peer: Some(Peer {
+            index: 1,
+            namespace: None,
+            device: Some(PeerDevice {
+                name: "eth0".to_owned(),
+                mac: vec![peer; 6],
+                mtu: 1500,
+                up: true,
+                counters: LinkCounters::default(),
+            }),
+        }),
+        watch: Watch::Yes {
+            slot: 0,
+            hooks: Hooks::Tcx,
+            local: LocalEnd::Peer,
+        },
+        ..Device::default()
+    }
+}
+
+#[test]
+fn hosts_at_the_two_ends_of_a_pair_send_what_they_have_for_the_others() {
+    for (of_b, from) in [(end_of_pair(2, 1), B), (end_of_pair(4, 3), A)] {
+        let mut between = two(0);
+        between.devices(A, &[end_of_pair(1, 2)]);
+        between.devices(B, &[of_b]);
+        between.ingest(A, &interval(11_000, vec![flow(at_a(0), 0, 93)]));
+        between.ingest(B, &interval(11_000, vec![flow(at_b(0), 93, 0)]));
+        pause(&mut between, 11);
+        assert_eq!(from_a(&between).map(|it| it.from), Some(from));
+    }
 }
