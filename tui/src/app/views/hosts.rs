@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashMapExt, HashSet};
+use foldhash::{HashMap, HashMapExt};
 use probe_common::FlowKey;
 
 use super::{Outcome, View};
@@ -40,6 +40,11 @@ const KEYS: &[Row] = &[
     row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
 ];
+
+/// The step at first.
+const STEP: usize = 1;
+/// So many addresses are all shown at first: to fold them would save nothing.
+const FEW: usize = 8;
 
 /// What a group's flows come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -78,9 +83,10 @@ pub struct Branch {
 pub struct HostsView {
     branches: HashMap<HostGroup, Branch>,
     total: HostSums,
-    /// Prefixes that are not as their length would have them, open or closed; other
-    /// groups that are open.
-    turned: HashSet<HostGroup>,
+    /// Groups that the user has opened or closed.
+    turned: HashMap<HostGroup, bool>,
+    /// Whether there are no more addresses than [`FEW`].
+    are_few: bool,
     /// Prefixes up to the length of this step are open.
     step: usize,
     /// The selection.
@@ -100,8 +106,9 @@ impl Default for HostsView {
         Self {
             branches: HashMap::new(),
             total: HostSums::default(),
-            turned: HashSet::default(),
-            step: 1,
+            turned: HashMap::new(),
+            are_few: false,
+            step: STEP,
             list: List::default(),
             order: Order::by(HostColumn::Share),
             by: Grouping::Address(Side::Remote),
@@ -122,6 +129,7 @@ impl HostsView {
         if let Grouping::Address(side) = self.by {
             let flows = &state.picture().flows;
             let tree = Tree::new(flows, criteria, side, state.measure());
+            self.are_few = tree.len() <= FEW;
             let roots = tree.roots();
             for root in &roots {
                 self.total.add(&root.sums);
@@ -198,12 +206,15 @@ impl HostsView {
     }
 
     fn is_open(&self, group: HostGroup) -> bool {
+        if let Some(open) = self.turned.get(&group) {
+            return *open;
+        }
         let HostGroup::Prefix(prefix) = group else {
-            return self.turned.contains(&group);
+            return false;
         };
         let [v4, v6] = self.lengths();
         let until = if prefix.addr().is_ipv4() { v4 } else { v6 };
-        (prefix.prefix_len() < until) != self.turned.contains(&group)
+        self.are_few && self.step == STEP || prefix.prefix_len() < until
     }
 
     /// A number by which the rows are sorted upwards.
@@ -250,11 +261,8 @@ impl HostsView {
         let Some(group) = self.list.selected() else {
             return;
         };
-        if let Some(is_open) = self.branch(&group).open
-            && is_open != open
-            && !self.turned.remove(&group)
-        {
-            self.turned.insert(group);
+        if self.branch(&group).open.is_some() {
+            self.turned.insert(group, open);
         }
     }
 

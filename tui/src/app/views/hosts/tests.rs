@@ -70,16 +70,43 @@ fn select(app: &mut App, row: usize) {
 
 const HOSTS: [&str; 5] = ["10.1.1.1", "10.1.1.2", "10.1.2.1", "10.2.0.1", "192.0.2.7"];
 
+/// These and so many others that prefixes are folded.
+fn many() -> App {
+    let others = ["198.51.100.1", "203.0.113.1", "203.0.113.2", "203.0.113.3"];
+    app(&[&HOSTS[..], &others].concat())
+}
+
+#[test]
+fn few_addresses_are_all_shown_until_a_prefix_is_closed() {
+    let mut app = app(&HOSTS);
+    let first = [
+        "10.0.0.0/8 4",
+        " 10.1.0.0/16 3",
+        "  10.1.1.0/24 2",
+        "   10.1.1.1/32 1",
+        "   10.1.1.2/32 1",
+        "  10.1.2.1/32 1",
+        " 10.2.0.1/32 1",
+        "192.0.2.7/32 1",
+    ];
+    assert_eq!(rows(&app), first);
+    select(&mut app, 2);
+    app.update(Action::Fold);
+    assert_eq!(rows(&app)[..4], [first[0], first[1], first[2], first[5]]);
+}
+
 #[test]
 fn prefixes_open_to_narrower_ones_and_lone_ones_are_left_out() {
-    let mut app = app(&HOSTS);
+    let mut app = many();
     let first = [
         "10.0.0.0/8 4",
         " 10.1.0.0/16 3",
         "  10.1.1.0/24 2",
         "  10.1.2.1/32 1",
         " 10.2.0.1/32 1",
+        "203.0.113.0/24 3",
         "192.0.2.7/32 1",
+        "198.51.100.1/32 1",
     ];
     assert_eq!(rows(&app), first);
     select(&mut app, 2);
@@ -91,7 +118,7 @@ fn prefixes_open_to_narrower_ones_and_lone_ones_are_left_out() {
     assert_eq!(rows(&app), first, "to the prefix around it, and closed");
     select(&mut app, 0);
     app.update(Action::Fold);
-    assert_eq!(rows(&app), ["10.0.0.0/8 4", "192.0.2.7/32 1"]);
+    assert_eq!(rows(&app), ["10.0.0.0/8 4", first[5], first[6], first[7]]);
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl Tree {
         tree
     }
 
+    /// How many addresses there are.
+    pub const fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// The widest groups.
     pub fn roots(&self) -> Vec<Node<'_>> {
         let others = self.others.iter().map(|(ether_type, sums)| Node {
