@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::blocking::Blocking;
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};
+use crate::need::Need;
 use crate::program::{self, DROP};
 use crate::stream::{NKVIEW, refusal, run};
 use crate::{Test, traffic, wait};
@@ -26,13 +27,18 @@ const PACKETS: u64 = 20;
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for layout in Layout::APART {
-        for (name, run) in [
-            ("drops_what_the_rule_says", drops as fn(Layout)),
-            ("leaves_the_rest_to_the_programs_behind", guard_behind),
-            ("changes_under_load", changes_under_load),
-            ("is_counted_as_blocked", is_counted),
+        let chained = Some(layout.chained());
+        for (name, needs, run) in [
+            ("drops_what_the_rule_says", None, drops as fn(Layout)),
+            (
+                "leaves_the_rest_to_the_programs_behind",
+                chained,
+                guard_behind,
+            ),
+            ("changes_under_load", chained, changes_under_load),
+            ("is_counted_as_blocked", None, is_counted),
         ] {
-            let needs = [layout.needs(), vec![layout.chained()]].concat();
+            let needs: Vec<Need> = layout.needs().into_iter().chain(needs).collect();
             let name = format!("block::{name}::{layout}");
             tests.push(Test::new(name, needs, move || run(layout)));
         }
