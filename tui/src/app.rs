@@ -206,14 +206,14 @@ impl App {
     /// to say so.
     #[must_use]
     pub fn hint(&self, action: &Action, word: &'static str) -> Option<&'static str> {
-        let view = self.view();
+        let standing = self.view().standing();
         match action {
             Action::RemovePart => (!self.state.filtering.parts().is_empty()).then_some(word),
             Action::Pause if self.state.is_still() => Some("resume"),
             Action::Pause if self.state.playback.is_some_and(|it| !it.is_playing) => Some("play"),
-            Action::Open | Action::SortNext if view.is_empty() => None,
-            Action::Open if view.is_open() => Some("close"),
-            Action::ScrollDetail(_) => view.is_open().then_some(word),
+            Action::Open | Action::SortNext if standing.is_empty => None,
+            Action::Open if standing.is_open => Some("close"),
+            Action::ScrollDetail(_) => standing.is_open.then_some(word),
             Action::Column(ColumnEdit::Toggle) if self.views.flows.columns.shows_chosen() => {
                 Some("hide")
             }
@@ -225,7 +225,7 @@ impl App {
             | Action::SilenceKind
             | Action::Unfold
             | Action::Fold
-            | Action::Watch => view.has_selection().then_some(word),
+            | Action::Watch => standing.has_selection.then_some(word),
             _ => Some(word),
         }
     }

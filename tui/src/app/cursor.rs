@@ -10,7 +10,7 @@ impl App {
     /// newest one where it is not seen.
     pub(super) fn move_cursor(&mut self, to: Shift) {
         // A key may come before the graph that was just opened is drawn.
-        let is_open = self.whole || self.view().is_open();
+        let is_open = self.whole || self.view().standing().is_open;
         let Some(span) = self.graph.or(is_open.then_some(self.state.zoom)) else {
             let text = "No graph is shown: v opens that of all traffic, Enter that of the \
                         selected row.";

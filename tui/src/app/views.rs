@@ -45,6 +45,27 @@ pub struct Browsed<'a> {
     detail_scroll: &'a mut Scroll,
 }
 
+/// What can be done with the rows of a view at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// There is none: nothing can be selected.
+    pub is_empty: bool,
+    /// One is selected.
+    pub has_selection: bool,
+    /// It is shown in full, so that opening it again closes it.
+    pub is_open: bool,
+}
+
+impl Standing {
+    fn of<I: Copy + PartialEq>(list: &List<I>, is_open: bool) -> Self {
+        Self {
+            is_empty: list.rows().is_empty(),
+            has_selection: list.selected().is_some(),
+            is_open,
+        }
+    }
+}
+
 /// Selects an item, whose details start at their top. Returns whether it was
 /// selected already.
 fn select<I: Copy + PartialEq>(list: &mut List<I>, detail_scroll: &mut Scroll, item: I) -> bool {
@@ -130,19 +151,9 @@ pub trait View {
         self.browsed().map(|browsed| browsed.detail_scroll)
     }
 
-    /// Whether it has no rows.
-    fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// Whether a row is selected.
-    fn has_selection(&self) -> bool {
-        false
-    }
-
-    /// Whether what is selected is shown in full, so that opening it again closes it.
-    fn is_open(&self) -> bool {
-        false
+    /// What can be done with its rows at the moment.
+    fn standing(&self) -> Standing {
+        Standing::default()
     }
 
     /// Selects an item. Returns whether it was selected already.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Badge, Browsed, Outcome, SORT_PERIOD, View, select};
+use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::device_column::DeviceColumn;
@@ -166,16 +166,8 @@ impl View for DevicesView {
         })
     }
 
-    fn is_empty(&self) -> bool {
-        self.list.rows().is_empty()
-    }
-
-    fn has_selection(&self) -> bool {
-        self.list.selected().is_some()
-    }
-
-    fn is_open(&self) -> bool {
-        self.detail
+    fn standing(&self) -> Standing {
+        Standing::of(&self.list, self.detail)
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {

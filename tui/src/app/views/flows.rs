@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use probe_common::{Direction, FlowKey};
 
-use super::{Badge, Browsed, Outcome, SORT_PERIOD, View, select};
+use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::blocking::rules_of_flow;
@@ -426,16 +426,8 @@ impl View for FlowsView {
         found
     }
 
-    fn is_empty(&self) -> bool {
-        self.list.rows().is_empty()
-    }
-
-    fn has_selection(&self) -> bool {
-        self.list.selected().is_some()
-    }
-
-    fn is_open(&self) -> bool {
-        self.detail
+    fn standing(&self) -> Standing {
+        Standing::of(&self.list, self.detail)
     }
 
     fn select(&mut self, item: Item, state: &State) -> bool {

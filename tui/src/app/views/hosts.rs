@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt};
 use probe_common::FlowKey;
 
-use super::{Outcome, View};
+use super::{Outcome, Standing, View};
 use crate::app::action::Action;
 use crate::app::bindings::{Row, row};
 use crate::app::blocking::rules_of_flow;
@@ -406,12 +406,8 @@ impl View for HostsView {
         self.list.set_page(extent.page)
     }
 
-    fn is_empty(&self) -> bool {
-        self.list.rows().is_empty()
-    }
-
-    fn has_selection(&self) -> bool {
-        self.list.selected().is_some()
+    fn standing(&self) -> Standing {
+        Standing::of(&self.list, false)
     }
 
     fn select(&mut self, item: Item, state: &State) -> bool {

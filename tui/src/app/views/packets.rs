@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use probe_common::FlowKey;
 
-use super::{Browsed, Outcome, View, select};
+use super::{Browsed, Outcome, Standing, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::blocking::rules_of_flow;
@@ -137,16 +137,8 @@ impl View for PacketsView {
         })
     }
 
-    fn is_empty(&self) -> bool {
-        self.list.rows().is_empty()
-    }
-
-    fn has_selection(&self) -> bool {
-        self.list.selected().is_some()
-    }
-
-    fn is_open(&self) -> bool {
-        self.detail
+    fn standing(&self) -> Standing {
+        Standing::of(&self.list, self.detail)
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {

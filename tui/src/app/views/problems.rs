@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use super::{Badge, Browsed, Outcome, View, select};
+use super::{Badge, Browsed, Outcome, Standing, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
 use crate::app::blocking::rules_of_finding;
@@ -103,16 +103,8 @@ impl View for ProblemsView {
         })
     }
 
-    fn is_empty(&self) -> bool {
-        self.list.rows().is_empty()
-    }
-
-    fn has_selection(&self) -> bool {
-        self.list.selected().is_some()
-    }
-
-    fn is_open(&self) -> bool {
-        self.detail
+    fn standing(&self) -> Standing {
+        Standing::of(&self.list, self.detail)
     }
 
     fn select(&mut self, item: Item, _: &State) -> bool {
