@@ -29,6 +29,7 @@ mod runtime;
 mod source;
 #[cfg(test)]
 mod synthetic;
+pub mod sys;
 pub mod terminal;
 mod text;
 mod traffic;

@@ -29,7 +29,6 @@ pub mod privileges;
 mod refusal;
 mod rules;
 mod stub;
-pub mod sys;
 pub mod trace;
 mod uplink;
 mod watch;

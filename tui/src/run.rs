@@ -11,8 +11,9 @@ use crate::cli::{Cli, Command};
 #[cfg(feature = "demo")]
 use crate::demo::Demo;
 use crate::probe::live::Options;
-use crate::probe::{privileges, sys};
+use crate::probe::privileges;
 use crate::replay::Recording;
+use crate::sys;
 use crate::terminal;
 use screen::{Keeping, User};
 use signals::Signals;

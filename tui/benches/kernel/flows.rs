@@ -12,8 +12,8 @@ use aya::maps::Array;
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, EbpfLoader};
 use nkview::probe::object::{Maps, Object, Program, Sizes};
-use nkview::probe::sys::{self, Batch};
 use nkview::probe::trace::Tracer;
+use nkview::sys::{self, Batch};
 use probe_common::{Attachment, LinkLayer, Settings, verdict};
 use rustix::time::{ClockId, clock_gettime};
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
-use nkview::probe::sys::{self, Batch};
+use nkview::sys::{self, Batch};
 use probe_common::verdict;
 
 use crate::assembler::Code;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aya::maps::{MapData, RingBuf};
 use nkview::probe::object::{Maps, Object, Program, Sizes};
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::{Attachment, LinkLayer, PacketEvent, Settings, limits, verdict};
 
 use crate::assembler::Code;

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::verdict;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 

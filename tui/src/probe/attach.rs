@@ -19,9 +19,9 @@ use super::block::tally::Tally;
 use super::devices::Link;
 use super::inventory::PeerLocation;
 use super::object::{Object, ObjectError, Program};
-use super::sys::HookPoint;
 use super::{policy, preflight};
 use crate::model::{BlockId, DeviceKind, Hooks, LocalEnd};
+use crate::sys::HookPoint;
 
 mod error;
 mod filters;

@@ -19,8 +19,8 @@ use self::compile::Compiled;
 use self::tally::Counts;
 use super::monotonic::boot_now;
 use super::object::{self, ObjectError, Relocation, in_map};
-use super::sys;
 use crate::model::{BLOCK_PROGRAM, BlockId, BlockRule};
+use crate::sys;
 
 pub mod compile;
 pub mod elsewhere;

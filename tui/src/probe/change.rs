@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::sys;
 use crate::model::{BLOCK_PROGRAM, HookPoint, Level, PROGRAM};
+use crate::sys;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 
 use aya::sys::{Stats, SyscallError, enable_stats};
 
-use super::sys;
 use crate::model::Cost;
+use crate::sys;
 
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,8 @@ use super::object::{Object, Sizes};
 use super::preflight;
 use super::privileges::{self, Held};
 use super::refusal::Limits;
-use super::sys::HookPoint;
 use super::trace::Tracer;
+use crate::sys::HookPoint;
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -19,8 +19,8 @@ use probe_common::{Counters, Direction, FlowKey, SocketRecord};
 
 use fit::Fit;
 
-use super::sys::{self, MappedArray};
 use crate::model::{FlowCounts, Socket, TcpCounts, TcpSocket};
+use crate::sys::{self, MappedArray};
 
 /// Slots for each flow that is to fit: with half of them in use, one flow in ten
 /// thousand finds no room.

@@ -23,8 +23,9 @@ pub(super) use self::maps::trie_key;
 pub use self::maps::{Maps, sum};
 use self::maps::{Words, socket_bytes};
 use super::flow_table::{self, FlowTable};
-use super::{stub, sys};
+use super::stub;
 use crate::model::PROGRAM;
+use crate::sys;
 
 mod loading;
 mod maps;

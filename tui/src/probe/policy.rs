@@ -12,7 +12,7 @@ use probe_common::verdict;
 
 use super::change::Program;
 use super::devices::{BLACKHOLE, Link};
-use super::sys::HookPoint;
+use crate::sys::HookPoint;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 
 use super::object::ObjectError;
 use super::refusal::Limits;
-use super::sys::{self, HookPoint};
+use crate::sys::{self, HookPoint};
 
 /// The loopback device, which every namespace has, by its index.
 const LOOPBACK: u32 = 1;

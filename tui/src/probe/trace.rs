@@ -25,11 +25,11 @@ use self::object::{LoadError, Programs};
 use self::owners::Owners;
 use super::monotonic::{monotonic_now, since};
 use super::refusal::Limits;
-use super::sys;
 use crate::model::Signals;
 use crate::model::signal::{
     NeighbourFailed, Reset, ResetBy, SocketError, Trace, TraceStatus, Where,
 };
+use crate::sys;
 
 /// Events that one reading takes at most; what waits longer is taken by the next.
 const AT_ONCE: usize = 4096;

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::push::Program;
-use crate::probe::sys;
+use crate::sys;
 
 /// Lines of the process's stderr that are kept: the last ones.
 const LINES: usize = 3;

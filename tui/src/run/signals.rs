@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::probe::sys;
+use crate::sys;
 use crate::terminal::job;
 
 /// The exit status of a program that was ended by SIGINT, as shells report it.

@@ -2,8 +2,8 @@
 
 use rustix::process::{Signal, kill_current_process_group};
 
-use crate::probe::sys;
 use crate::process::Process;
+use crate::sys;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use nkview::probe::sys::HookPoint;
+use nkview::sys::HookPoint;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{self, End, Kind, Lab, Layout, NEAR};

@@ -12,7 +12,7 @@ use aya::maps::{MapData, RingBuf};
 use nkview::model::Socket;
 use nkview::probe::counters::{Budget, Counters};
 use nkview::probe::object::{Maps, Object, Program, Sizes};
-use nkview::probe::sys::{self, HookPoint, attach_at_head, chain};
+use nkview::sys::{self, HookPoint, attach_at_head, chain};
 use probe_common::parse::number::ip;
 use probe_common::{
     Attachment, Direction, LinkLayer, PacketEvent, Reason, Settings, limits, verdict,

@@ -1,6 +1,6 @@
 //! What becomes of packets behind a hook, and of those that come past it.
 
-use nkview::probe::sys::HookPoint;
+use nkview::sys::HookPoint;
 use rustix::process::Signal;
 use serde_json::Value;
 

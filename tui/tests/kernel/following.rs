@@ -243,8 +243,8 @@ fn netkit_pairs() {
     stream.wait_for("that it is gone", |line| is_gone(line, "pri2"));
     for name in ["pri0", "pri1", "pri3", "pri4"] {
         for hook in [
-            nkview::probe::sys::HookPoint::NetkitPrimary,
-            nkview::probe::sys::HookPoint::NetkitPeer,
+            nkview::sys::HookPoint::NetkitPrimary,
+            nkview::sys::HookPoint::NetkitPeer,
         ] {
             wait::until_true(name, || {
                 crate::lab::programs(&namespace, name, hook).len() == 1

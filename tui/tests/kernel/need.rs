@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use nkview::probe::sys::{HookPoint, chain};
 use nkview::probe::trace::Tracer;
+use nkview::sys::{HookPoint, chain};
 
 use crate::namespace::{Namespace, run};
 use crate::program;

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 
 use fastrand::Rng;
 use nkview::probe::object::Sizes;
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::verdict;
 
 use crate::Test;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use aya_obj::generated::bpf_insn;
-use nkview::probe::sys::{
+use nkview::sys::{
     HookPoint, attach_after, attach_at_head, chain, detach, load_program, test_run_paged,
 };
 

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use ipnet::IpNet;
 use nkview::probe::Sizes;
 use nkview::probe::object::{Maps, Object};
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::{Attachment, Settings, limits, verdict};
 
 use crate::lab::{End, Family, Kind, Lab, Layout, NEAR};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::UdpSocket;
 
-use nkview::probe::sys::{HookPoint, chain};
+use nkview::sys::{HookPoint, chain};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 

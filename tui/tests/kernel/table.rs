@@ -16,7 +16,7 @@ use fastrand::Rng;
 use nkview::model::{FlowCounts, Interval};
 use nkview::probe::counters::{Budget, Counters};
 use nkview::probe::object::{Object, Program, Sizes};
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::{Attachment, Direction, LinkLayer, verdict};
 
 use crate::Test;

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::model::WatchFailure;
 use crate::probe::object::ObjectError;
-use crate::probe::sys::HookPoint;
+use crate::sys::HookPoint;
 
 /// Why a device cannot be watched.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::probe::block::tally::Tally;
 use crate::probe::block::{BlockProgram, Blocker};
 use crate::probe::clsact::Filters;
 use crate::probe::object::Program;
-use crate::probe::sys;
+use crate::sys;
 
 /// Filters of a device. The programs go with them.
 pub struct FilterHooks {

@@ -10,8 +10,8 @@ use crate::model::PROGRAM;
 use crate::probe::change::{self, Change};
 use crate::probe::inventory::PeerLocation;
 use crate::probe::object::Program;
-use crate::probe::sys::{self, Chain, HookPoint};
 use crate::probe::{netns, policy};
+use crate::sys::{self, Chain, HookPoint};
 
 mod blocks;
 

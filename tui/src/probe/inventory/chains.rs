@@ -6,7 +6,7 @@ use std::io;
 use super::pins::{Object, Pins};
 use crate::model::{HookChain, HookPoint, HookProgram};
 use crate::probe::devices::Link;
-use crate::probe::sys;
+use crate::sys;
 
 /// The chains of a device that are not empty.
 ///

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::statfs;
 
-use crate::probe::sys;
 use crate::process;
+use crate::sys;
 
 #[cfg(test)]
 mod tests;

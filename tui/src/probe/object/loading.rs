@@ -10,7 +10,7 @@ use aya_obj::EbpfSectionKind;
 use aya_obj::generated::bpf_map_type;
 use aya_obj::maps::{LegacyMap, bpf_map_def};
 
-use crate::probe::sys;
+use crate::sys;
 
 /// Why the programs could not be made ready.
 #[derive(Debug, thiserror::Error)]

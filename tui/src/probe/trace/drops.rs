@@ -11,7 +11,7 @@ use super::layout::Kernel;
 use super::object::Programs;
 use crate::model::Tuple;
 use crate::model::signal::{DropCount, DroppedFlow, Where};
-use crate::probe::sys::{self, Batch};
+use crate::sys::{self, Batch};
 
 #[cfg(test)]
 mod tests;

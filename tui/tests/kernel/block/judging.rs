@@ -8,7 +8,7 @@ use fastrand::Rng;
 use nkview::filter::{filter_of_rule, parse_rule};
 use nkview::model::BlockId;
 use nkview::probe::block::{BlockProgram, Blocker, Owner};
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::block::is_discovery;
 use probe_common::parse::number::{ether, ip};
 use probe_common::parse::parse;

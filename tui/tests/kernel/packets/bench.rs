@@ -9,7 +9,7 @@ use std::path::Path;
 use aya::maps::{MapData, RingBuf};
 use nkview::model::FlowCounts;
 use nkview::probe::object::{Maps, Object, Program, Sizes};
-use nkview::probe::sys;
+use nkview::sys;
 use probe_common::parse::number::tcp;
 use probe_common::parse::parse;
 use probe_common::{

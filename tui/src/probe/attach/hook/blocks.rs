@@ -11,7 +11,8 @@ use crate::model::{BLOCK_PROGRAM, BlockId};
 use crate::probe::attach::{AttachError, direction_of};
 use crate::probe::block::tally::Tally;
 use crate::probe::block::{BlockProgram, Blocker};
-use crate::probe::{change, policy, sys};
+use crate::probe::{change, policy};
+use crate::sys;
 
 /// A rule behind a program of ours. Dropping it takes the rule off.
 pub(super) struct ChainedBlock {

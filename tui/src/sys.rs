@@ -1,6 +1,7 @@
-//! The `bpf()` calls that aya does not offer: loading a copy of a program with
-//! maps of our choice, netkit and tcx links at the head of a chain, chains as
-//! they are, and reading and emptying maps in batches.
+//! System calls that no library offers in a safe form. Of `bpf()`: loading a copy of a
+//! program with maps of our choice, netkit and tcx links at the head of a chain, chains
+//! as they are, and reading and emptying maps in batches. Of this process: what the
+//! allocator keeps, its session, and stopping it.
 //!
 //! This module and those below it hold all of the project's `unsafe` in user space; its surface
 //! is safe. Structures and numbers are those of `include/uapi/linux/bpf.h`.
