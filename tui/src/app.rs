@@ -212,7 +212,7 @@ impl App {
             Action::Pause if self.state.is_still() => Some("resume"),
             Action::Pause if self.state.playback.is_some_and(|it| !it.is_playing) => Some("play"),
             Action::Open | Action::SortNext if standing.is_empty => None,
-            Action::Open if standing.is_open => Some("close"),
+            Action::Open => Some(self.view().opening().unwrap_or(word)),
             Action::ScrollDetail(_) => standing.is_open.then_some(word),
             Action::Column(ColumnEdit::Toggle) if self.views.flows.columns.shows_chosen() => {
                 Some("hide")

@@ -9,6 +9,7 @@ mod footer;
 pub mod format;
 pub mod geometry;
 mod graph;
+mod group;
 mod header;
 mod help;
 pub mod palette;

@@ -1,4 +1,4 @@
-//! Groups of hosts.
+//! Groups of flows.
 
 use std::net::IpAddr;
 
@@ -66,6 +66,33 @@ impl Grouping {
         }
     }
 
+    /// The next in the flow table, which has single flows before the first and behind
+    /// the last one.
+    #[must_use]
+    pub const fn next_of_flows(this: Option<Self>) -> Option<Self> {
+        match this {
+            None => Some(Self::Service),
+            Some(Self::Service) => Some(Self::Container),
+            Some(Self::Container) => Some(Self::Process),
+            Some(Self::Process) => Some(Self::Address(Side::Remote)),
+            Some(Self::Address(_)) => Some(Self::Device),
+            Some(Self::Device) => None,
+        }
+    }
+
+    /// The word for it in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Address(Side::Remote) => "remote address",
+            Self::Address(Side::Local) => "local address",
+            Self::Service => "service",
+            Self::Process => "process",
+            Self::Container => "container",
+            Self::Device => "device",
+        }
+    }
+
     /// The end whose addresses are meant.
     #[must_use]
     pub const fn side(self) -> Side {
@@ -111,6 +138,32 @@ impl HostGroup {
             (Self::EtherType(number), None) => key.ether_type == *number,
             _ => false,
         }
+    }
+
+    /// What a flow is in by a single address.
+    #[must_use]
+    pub fn of_address(key: &FlowKey, side: Side) -> Self {
+        let prefix = ends::address(key, side).map(Into::into);
+        prefix.map_or(Self::EtherType(key.ether_type), Self::Prefix)
+    }
+
+    /// The flow, where it is a single one.
+    #[must_use]
+    pub const fn flow(&self) -> Option<FlowKey> {
+        match self {
+            Self::Flow(key) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// The addresses that it is shown with.
+    pub fn addresses(self) -> impl Iterator<Item = IpAddr> {
+        let addresses = match self {
+            Self::Flow(key) => [Side::Remote, Side::Local].map(|side| ends::address(&key, side)),
+            Self::Service { client, server, .. } => [Some(client), Some(server)],
+            _ => [self.address(), None],
+        };
+        addresses.into_iter().flatten()
     }
 
     /// The prefix, where the group has one.

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::effect::Effect;
-use super::ends::Side;
 use super::filtering::{Closed, Filtering, Subject};
 use super::line::Edit;
-use super::{App, Overlay, ends};
+use super::{App, Overlay};
 use crate::filter::Seen;
 use crate::model::Level;
 
@@ -124,8 +123,7 @@ impl App {
     fn addresses(&self) -> Vec<IpAddr> {
         let mut known = HashSet::new();
         let rows = self.views.flows.list.rows().iter();
-        rows.flat_map(|key| [Side::Remote, Side::Local].map(|side| ends::address(key, side)))
-            .flatten()
+        rows.flat_map(|row| row.addresses())
             .filter(|address| known.insert(*address))
             .take(SUGGESTED)
             .collect()

@@ -88,10 +88,6 @@ impl App {
                 self.state.filtering.add(part);
                 self.show(Tab::Packets);
             }
-            Outcome::ShowGroups(flow) => {
-                self.show(Tab::Hosts);
-                self.views.hosts.by_service(flow, &self.state);
-            }
             Outcome::Silence(kind) => {
                 self.state.silence(kind);
                 self.refresh();
@@ -108,7 +104,7 @@ impl App {
             }
             Outcome::ShowFlow(key) => {
                 self.show(Tab::Flows);
-                if !self.views.flows.show(key) {
+                if !self.views.flows.show(key, &self.state) {
                     let text = "This flow is over, or the filter hides it.";
                     self.state.notify(Level::Info, text);
                 }

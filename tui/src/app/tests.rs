@@ -75,8 +75,10 @@ fn several_hosts_are_one_screen() {
     assert!(adds_up(app.accounting()), "{:?}", app.accounting());
     let names = |app: &App| {
         let node = |key| app.state.known().node(key).unwrap().to_owned();
-        let rows = app.views.flows.list.rows().iter();
-        rows.map(node).collect::<std::collections::BTreeSet<_>>()
+        let rows = app.views.flows.keys();
+        rows.iter()
+            .map(node)
+            .collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(names(&app).into_iter().collect::<Vec<_>>(), ["a", "b"]);
     type_filter(&mut app, "node b and dev b/eth0");
@@ -90,7 +92,7 @@ fn several_hosts_are_one_screen() {
     assert!(app.state.lost().is_empty());
     app.update(Action::Source(host(1, Event::Reach(lost))));
     assert_eq!(app.state.lost(), ["b"]);
-    let rows = app.views.flows.list.rows().to_vec();
+    let rows = app.views.flows.keys().to_vec();
     assert!(rows.iter().any(|key| app.state.is_stale(key)));
     for key in &rows {
         assert_eq!(
@@ -131,9 +133,9 @@ fn the_trust_line_adds_up_whatever_is_filtered() {
 #[test]
 fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
     let (mut app, _) = told(20);
-    let all = app.views.flows.list.rows().len();
+    let all = app.views.flows.keys().len();
     type_filter(&mut app, "tcp");
-    let tcp = app.views.flows.list.rows().len();
+    let tcp = app.views.flows.keys().len();
     assert!(0 < tcp && tcp < all);
     type_filter(&mut app, "");
     for character in "tcp and porx 1".chars() {
@@ -141,7 +143,7 @@ fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
     }
     let typing = app.state.filtering.typing().unwrap();
     assert_eq!(typing.error.as_ref().map(|error| error.column), Some(8));
-    assert_eq!(app.views.flows.list.rows().len(), tcp);
+    assert_eq!(app.views.flows.keys().len(), tcp);
     app.update(Action::Accept);
     assert!(
         app.state.filtering.typing().is_some(),
@@ -149,7 +151,7 @@ fn a_filter_takes_effect_while_it_is_typed_and_an_error_keeps_the_last() {
     );
     app.update(Action::Back);
     assert!(app.state.filtering.typing().is_none());
-    assert_eq!(app.views.flows.list.rows().len(), all, "restored");
+    assert_eq!(app.views.flows.keys().len(), all, "restored");
 }
 
 #[test]
@@ -160,7 +162,7 @@ fn a_flow_has_its_row_from_its_first_interval_on() {
     for _ in 0..30 {
         interval(&mut app, &mut source);
         let flows = app.state.picture().flows.len();
-        assert_eq!(app.views.flows.list.rows().len(), flows);
+        assert_eq!(app.views.flows.keys().len(), flows);
         seen = seen.max(flows);
     }
     assert!(seen > 40, "{seen}");
@@ -172,11 +174,11 @@ fn the_selection_follows_the_flow() {
     app.update(Action::Drawn(Extent { page: 10, rows: 60 }));
     app.update(Action::Move(Motion::Down));
     app.update(Action::Move(Motion::Down));
-    let key = app.views.flows.list.selected().unwrap();
+    let key = app.views.flows.selected_key().unwrap();
     for column in Column::ALL {
         app.update(Action::SortFlows(column));
         interval(&mut app, &mut source);
-        assert_eq!(app.views.flows.list.selected(), Some(key));
+        assert_eq!(app.views.flows.selected_key(), Some(key));
     }
     app.update(Action::Open);
     assert_eq!(
@@ -189,12 +191,12 @@ fn the_selection_follows_the_flow() {
 fn a_pause_freezes_the_picture_and_loses_nothing() {
     let (mut app, mut source) = told(10);
     app.update(Action::Pause);
-    let (trust, rows) = (app.accounting(), app.views.flows.list.rows().to_vec());
+    let (trust, rows) = (app.accounting(), app.views.flows.keys().to_vec());
     for _ in 0..5 {
         interval(&mut app, &mut source);
     }
     assert_eq!(app.accounting(), trust);
-    assert_eq!(app.views.flows.list.rows(), rows);
+    assert_eq!(app.views.flows.keys(), rows);
     assert_eq!(app.state.frozen_for(), Some(Duration::from_secs(5)));
     type_filter(&mut app, "tcp");
     assert!(
@@ -217,13 +219,13 @@ fn an_address_becomes_a_filter_that_widens() {
     let is_ten = |key: &&probe_common::FlowKey| {
         ends::address(key, Side::Local).is_some_and(|address| ten.contains(&address))
     };
-    let key = *app.views.flows.list.rows().iter().find(is_ten).unwrap();
+    let key = *app.views.flows.keys().iter().find(is_ten).unwrap();
     app.update(Action::Select(Item::Flow(key)));
     let mut counts = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..5 {
         app.update(Action::FilterBy(Subject::Address(Side::Local)));
-        counts.push(app.views.flows.list.rows().len());
+        counts.push(app.views.flows.keys().len());
         parts.push(app.state.filtering.parts().len());
     }
     assert_eq!(
@@ -249,7 +251,7 @@ fn protocol_and_port_of_what_is_selected() {
     app.update(Action::FilterBy(Subject::Port));
     assert!(app.state.filtering.parts().is_empty() && app.state.notices.fresh().is_some());
     let is_web = |key: &&probe_common::FlowKey| key.local_port == 443;
-    let key = *app.views.flows.list.rows().iter().find(is_web).unwrap();
+    let key = *app.views.flows.keys().iter().find(is_web).unwrap();
     app.update(Action::Select(Item::Flow(key)));
     app.update(Action::FilterBy(Subject::Protocol));
     app.update(Action::FilterBy(Subject::Port));
@@ -302,12 +304,12 @@ fn closed_flows_leave_or_stay_or_are_hidden() {
     let number = closed(&kept);
     assert!(number > 0);
     assert_eq!(
-        kept.views.flows.list.rows().len(),
+        kept.views.flows.keys().len(),
         kept.state.picture().flows.len()
     );
     kept.update(Action::Closed);
     assert_eq!(
-        kept.views.flows.list.rows().len(),
+        kept.views.flows.keys().len(),
         kept.state.picture().flows.len() - number
     );
     interval(&mut app, &mut source);
@@ -389,8 +391,8 @@ fn the_wheel_moves_through_the_columns_while_these_are_chosen() {
     assert_ne!(app.views.flows.columns.chosen(), first);
     app.update(Action::Scroll(-3));
     assert_eq!(app.views.flows.columns.chosen(), first);
-    let rows = app.views.flows.list.rows();
-    assert_eq!(app.views.flows.list.visible(3), &rows[..3]);
+    let list = &app.views.flows.list;
+    assert_eq!(list.visible(3), &list.rows()[..3]);
 }
 
 #[test]
@@ -492,7 +494,7 @@ fn names_of_devices_are_ordered_as_people_count() {
         .collect();
     assert_eq!(names, ["v1", "v2", "v9", "v10"]);
     app.update(Action::SortFlows(Column::Device));
-    let slots = app.views.flows.list.rows().iter().map(|key| key.device);
+    let slots = app.views.flows.keys().into_iter().map(|key| key.device);
     let labels: Vec<&str> = slots
         .map(|slot| app.state.picture().devices.names().label(slot))
         .collect();
@@ -528,7 +530,7 @@ fn a_group_of_hosts_leads_to_its_flows() {
     let flows = app.views.hosts.branch(&group).sums.flows;
     app.update(Action::Open);
     assert_eq!(app.tab(), Tab::Flows);
-    assert_eq!(app.views.flows.list.rows().len(), flows);
+    assert_eq!(app.views.flows.keys().len(), flows);
 }
 
 #[test]
@@ -579,15 +581,15 @@ fn back_closes_the_nearest_first() {
     app.update(Action::Back);
     assert!(app.views.flows.detail && !app.helps());
     app.update(Action::Back);
-    assert!(!app.views.flows.detail && app.views.flows.list.selected().is_some());
+    assert!(!app.views.flows.detail && app.views.flows.selected_key().is_some());
     app.update(Action::Back);
-    assert!(app.views.flows.list.selected().is_none());
+    assert!(app.views.flows.selected_key().is_none());
 }
 
 #[test]
 fn a_click_on_the_selected_flow_opens_it() {
     let (mut app, _) = told(5);
-    let key = app.views.flows.list.rows()[2];
+    let key = app.views.flows.keys()[2];
     app.update(Action::Select(Item::Flow(key)));
     assert!(!app.views.flows.detail);
     app.update(Action::Select(Item::Flow(key)));
@@ -605,7 +607,7 @@ fn a_packet_leads_to_its_flow() {
     let key = app.state.picture().packets.get(number).unwrap().key;
     app.update(Action::PacketFlow);
     assert_eq!(app.tab(), Tab::Flows);
-    assert_eq!(app.views.flows.list.selected(), Some(key));
+    assert_eq!(app.views.flows.selected_key(), Some(key));
     assert!(app.views.flows.detail);
 }
 
@@ -615,7 +617,7 @@ fn a_flow_leads_to_its_packets_and_a_device_to_its_flows() {
     app.update(Action::Show(Tab::Packets));
     app.update(Action::Move(Motion::Last));
     app.update(Action::PacketFlow);
-    let key = app.views.flows.list.selected().unwrap();
+    let key = app.views.flows.selected_key().unwrap();
     app.update(Action::FlowPackets);
     assert_eq!(app.tab(), Tab::Packets);
     let packets = &app.state.picture().packets;
@@ -673,7 +675,7 @@ fn an_icmp_error_leads_to_the_flow_that_it_speaks_of() {
     app.update(Action::Source(Event::Packets(vec![packet]).into()));
     app.update(Action::Move(Motion::Last));
     app.update(Action::PacketFlow);
-    let shown = app.views.flows.list.selected().unwrap();
+    let shown = app.views.flows.selected_key().unwrap();
     assert_eq!(
         (shown.local_port, shown.remote),
         (key.local_port, key.remote)
@@ -704,22 +706,16 @@ fn ones_own_session_is_hidden_and_stays_counted() {
     app.update(Action::OwnSession);
     assert!(app.state.filtering.parts().is_empty() && app.state.notices.fresh().is_some());
     let ssh = |key: &probe_common::FlowKey| key.protocol == 6;
-    let key = *app
-        .views
-        .flows
-        .list
-        .rows()
-        .iter()
-        .find(|key| ssh(key))
-        .unwrap();
+    let keys = app.views.flows.keys();
+    let key = *keys.iter().find(|key| ssh(key)).unwrap();
     let ends = [Side::Local, Side::Remote].map(|side| {
         let (address, port) = (ends::address(&key, side), ends::port(&key, side));
         format!("{} {}", address.unwrap(), port.unwrap())
     });
     app.state.own = OwnSession::parse(&ends.join(" "));
-    let all = app.views.flows.list.rows().len();
+    let all = app.views.flows.keys().len();
     app.update(Action::OwnSession);
-    assert_eq!(app.views.flows.list.rows().len(), all - 1);
+    assert_eq!(app.views.flows.keys().len(), all - 1);
     assert_eq!(app.state.filtering.parts(), ["not this SSH session"]);
     interval(&mut app, &mut source);
     assert!(adds_up(app.accounting()) && app.accounting().filtered > 0);
@@ -757,7 +753,7 @@ fn totals_come_after_the_windows_and_sort_the_rows() {
         let flow = app.state.picture().flows.get(key).unwrap();
         std::cmp::Reverse(crate::text::rounded(flow.counts[0].bytes as f64) as u64)
     };
-    assert!(app.views.flows.list.rows().is_sorted_by_key(bytes));
+    assert!(app.views.flows.keys().is_sorted_by_key(bytes));
     app.update(Action::Window);
     assert_eq!(app.state.window(), Duration::from_secs(1));
 }
@@ -766,7 +762,7 @@ fn totals_come_after_the_windows_and_sort_the_rows() {
 fn the_selected_flow_stays_when_it_has_left_the_table() {
     let (mut app, mut source) = told(20);
     app.update(Action::Move(Motion::First));
-    let key = app.views.flows.list.selected().unwrap();
+    let key = app.views.flows.selected_key().unwrap();
     let packets = |app: &App| {
         let flow = app.views.flows.selected(&app.state).unwrap();
         flow.counts[0].packets + flow.counts[1].packets
@@ -779,26 +775,26 @@ fn the_selected_flow_stays_when_it_has_left_the_table() {
     silence.flows.clear();
     app.update(Action::Source(Event::Interval(silence).into()));
     assert!(app.state.picture().flows.get(&key).is_none());
-    assert_eq!(app.views.flows.list.rows(), [key]);
+    assert_eq!(app.views.flows.keys(), [key]);
     assert_eq!(packets(&app), before);
     assert_eq!(app.accounting().shown, 0);
     app.update(Action::Back);
     app.update(Action::ClearFilter);
     assert!(app.views.flows.selected(&app.state).is_none());
-    assert!(app.views.flows.list.rows().is_empty());
+    assert!(app.views.flows.keys().is_empty());
 }
 
 #[test]
 fn text_is_searched_for_in_the_rows() {
     let (mut app, _) = told(20);
-    let rows = app.views.flows.list.rows().to_vec();
+    let rows = app.views.flows.keys().to_vec();
     let text = ends::text(&rows[5], Side::Remote);
     app.update(Action::EditSearch);
     assert_eq!(app.context(), Context::Find);
     for character in text.chars() {
         app.update(Action::Edit(Edit::Insert(character)));
     }
-    let first = app.views.flows.list.selected().unwrap();
+    let first = app.views.flows.selected_key().unwrap();
     assert!(
         Side::BOTH
             .iter()
@@ -806,7 +802,7 @@ fn text_is_searched_for_in_the_rows() {
     );
     app.update(Action::Edit(Edit::Insert('#')));
     assert!(app.state.search.is_missing);
-    assert_eq!(app.views.flows.list.selected(), Some(first));
+    assert_eq!(app.views.flows.selected_key(), Some(first));
     app.update(Action::Back);
     assert_eq!(app.context(), Context::View(Tab::Flows));
 }

@@ -5,10 +5,12 @@
 
 mod devices;
 mod flows;
+mod groups;
 mod hosts;
 mod packets;
 mod probe;
 mod problems;
+mod sums;
 
 use std::net::IpAddr;
 
@@ -26,11 +28,13 @@ use crate::filter::Filter;
 use crate::model::{Command, Moment};
 
 pub use devices::DevicesView;
-pub use flows::FlowsView;
+pub use flows::{FlowsView, Summary};
+pub use groups::Groups;
 pub use hosts::{Branch, HostsView};
 pub use packets::PacketsView;
 pub use probe::ProbeView;
 pub use problems::{ProblemsView, key as problem_key};
+pub use sums::Sums;
 
 /// Rows that are sorted by what changes are sorted again after so many seconds, so
 /// that they can be read: when the graphs move on too.
@@ -156,6 +160,12 @@ pub trait View {
         Standing::default()
     }
 
+    /// The word for what opening what is selected does now, where its key's own is not
+    /// right.
+    fn opening(&self) -> Option<&'static str> {
+        self.standing().is_open.then_some("close")
+    }
+
     /// Selects an item. Returns whether it was selected already.
     fn select(&mut self, _: Item, _: &State) -> bool {
         false
@@ -224,8 +234,6 @@ pub enum Outcome {
     ShowFlows(Filter),
     /// Show this flow in full.
     ShowFlow(FlowKey),
-    /// Show the flows in groups by service, and that of this flow selected.
-    ShowGroups(Option<FlowKey>),
     /// Add this to the filter and show the packets.
     ShowPackets(Filter),
     /// Silence problems of this kind.

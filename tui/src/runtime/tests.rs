@@ -157,7 +157,7 @@ thread_local! {
 async fn y_copies_what_is_selected() {
     let mut session = Session::new(80, 24).hears(story()).types("jy");
     session.runs().await;
-    let flow = session.app.views.flows.list.selected().unwrap();
+    let flow = session.app.views.flows.selected_key().unwrap();
     let remote = crate::app::ends::text(&flow, crate::app::ends::Side::Remote);
     let copied = CLIPBOARD.take();
     assert!(copied.ends_with(&remote) && !remote.is_empty(), "{copied}");
@@ -168,7 +168,7 @@ async fn y_copies_what_is_selected() {
         .presses(key(KeyCode::Right))
         .types("y");
     session.runs().await;
-    let flow = session.app.views.flows.list.selected().unwrap();
+    let flow = session.app.views.flows.selected_key().unwrap();
     assert_eq!(CLIPBOARD.take(), crate::app::names::protocol(&flow));
     session = session.presses(key(KeyCode::Esc)).types("y");
     session.runs().await;
@@ -320,8 +320,8 @@ async fn the_mouse_hits_what_was_drawn() {
         .presses(click(5, 5))
         .presses(click(5, 5));
     session.runs().await;
-    let key = session.app.views.flows.list.rows()[2];
-    assert_eq!(session.app.views.flows.list.selected(), Some(key));
+    let key = session.app.views.flows.keys()[2];
+    assert_eq!(session.app.views.flows.selected_key(), Some(key));
     assert!(session.app.views.flows.detail);
 
     let mut session = Session::new(100, 30).hears(story()).presses(click(17, 1));

@@ -100,7 +100,7 @@ fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
 }
 
 fn shown(app: &App) -> String {
-    let shown = format::grouped(app.views.flows.list.rows().len() as u64);
+    let shown = format::grouped(app.views.flows.count() as u64);
     let all = format::plural(app.state.picture().flows.len() as u64, "flow");
     format!(" {shown} of {all}")
 }

@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, indent, line};
+use super::format::shorten;
 use crate::app::action::Action;
 use crate::app::item::Item;
 use crate::app::list::{Extent, List};
@@ -66,6 +67,8 @@ pub struct Cell {
     pub style: Style,
     /// Whether it is drawn with bars.
     pub is_graph: bool,
+    /// Whether it runs on over the cells behind it as far as they are empty.
+    pub runs_on: bool,
 }
 
 impl Cell {
@@ -76,6 +79,16 @@ impl Cell {
             text: text.into(),
             style,
             is_graph: false,
+            runs_on: false,
+        }
+    }
+
+    /// Text that runs on over the cells behind it as far as they are empty.
+    #[must_use]
+    pub fn running(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            runs_on: true,
+            ..Self::new(text, style)
         }
     }
 
@@ -186,18 +199,31 @@ pub fn draw<C, I>(
             .zone(place, Action::Select((spec.item)(*row)));
         let mut rest = indent(place, 1);
         let mut graphs = Vec::new();
-        for (column, width) in &columns {
-            let cell = cell(canvas, *row, column.id, *width);
+        let cells: Vec<Cell> = columns
+            .iter()
+            .map(|(column, width)| cell(canvas, *row, column.id, *width))
+            .collect();
+        for (place, (column, width)) in columns.iter().enumerate() {
+            let cell = &cells[place];
+            let run = if cell.runs_on {
+                run(&cells, &columns, place)
+            } else {
+                0
+            };
             let field = Rect {
-                width: (*width).min(rest.width),
+                width: (*width + run).min(rest.width),
                 ..rest
             };
             if cell.is_graph {
                 graphs.push(field);
             }
-            if column.right {
+            if cell.runs_on {
+                let room = usize::from(field.width);
+                let text = shorten(&cell.text, room, canvas.ellipsis());
+                canvas.text(field, &text, cell.style);
+            } else if column.right {
                 canvas.right(field, &cell.text, cell.style);
-            } else {
+            } else if !cell.text.is_empty() {
                 canvas.text(field, &cell.text, cell.style);
             }
             rest = indent(rest, width + 1);
@@ -224,6 +250,13 @@ pub fn draw<C, I>(
             }
         }
     }
+}
+
+/// The cells of the columns behind a place whose cells are empty, with their gaps.
+fn run<C>(cells: &[Cell], columns: &[(Column<C>, u16)], place: usize) -> u16 {
+    let behind = columns.iter().zip(cells).skip(place + 1);
+    let empty = behind.take_while(|(_, cell)| cell.text.is_empty());
+    empty.map(|((_, width), _)| width + 1).sum()
 }
 
 /// Draws a sign at the left edge of rows, a cell wide.

@@ -257,8 +257,8 @@ fn a_filter_that_is_kept_shows_its_parts() {
 fn an_address_is_offered_with_its_widening_prefixes() {
     let mut app = busy(Appearance::default());
     let of = |app: &App, version: u16| {
-        let mut rows = app.views.flows.list.rows().iter();
-        rows.find(|key| key.ether_type == version).copied()
+        let mut rows = app.views.flows.keys().into_iter();
+        rows.find(|key| key.ether_type == version)
     };
     let by = Action::FilterBy(Subject::Address(Side::Remote));
     for (version, line) in [

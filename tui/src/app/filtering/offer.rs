@@ -69,7 +69,8 @@ impl Subject {
         parsed(texts)
     }
 
-    /// The filters that a group of hosts offers: its prefix and wider ones.
+    /// The filters that a group offers: its prefix and wider ones, or its protocol and
+    /// port.
     #[must_use]
     pub fn of_group(self, group: HostGroup, side: Side) -> Vec<Filter> {
         if let HostGroup::Flow(key) = group {
@@ -87,6 +88,10 @@ impl Subject {
             (Self::Address(_), HostGroup::EtherType(number)) => {
                 vec![format!("ether {number:#06x}")]
             }
+            (Self::Protocol, HostGroup::Service { protocol, .. }) => {
+                vec![format!("proto {protocol}")]
+            }
+            (Self::Port, HostGroup::Service { port, .. }) => vec![format!("port {port}")],
             _ => Vec::new(),
         };
         parsed(texts)

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use foldhash::{HashMap, HashMapExt};
 use probe_common::{Direction, FlowKey};
 
+use super::groups::Groups;
 use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
@@ -12,6 +14,7 @@ use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
 use crate::app::criteria::{Criteria, counted};
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
+use crate::app::group::HostGroup;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
 use crate::app::measure::{Measure, ordered};
@@ -22,19 +25,23 @@ use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
 use crate::model::{KeyFields, Moment};
 
+mod grouped;
 #[cfg(test)]
 mod tests;
 
+pub use grouped::Summary;
+
 #[rustfmt::skip]
 const KEYS: &[Row] = &[
-    row("Enter", "open", Action::Open, "detail", "Open or close the details of the selected flow"),
+    row("Enter", "open", Action::Open, "detail", "Open or close the details of the selected flow, or the selected group"),
     row("s", "sort-next", Action::SortNext, "sort", "Sort by the next column"),
     row("S", "sort-reverse", Action::SortReverse, "", "Reverse the order"),
-    row("Left", "cell-left", Action::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row"),
-    row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row"),
+    row("Left", "cell-left", Action::Cell(Shift::Left), "", "Select a cell of the row to copy; past the last one, the whole row. With groups: close one, or go to that of the flow"),
+    row("Right", "cell-right", Action::Cell(Shift::Right), "", "Select a cell of the row to copy; past the last one, the whole row. On a group: open it"),
     row("m", "mark-flow", Action::MarkFlow, "", "Mark the selected flow: it stays on top, also when it has ended; again: unmark"),
-    row("f", "flow-packets", Action::FlowPackets, "", "Show the captured packets of the selected flow"),
-    row("l", "group-by", Action::HostSide, "group", "Group the flows by service in Hosts; again there: by process, container, device or address"),
+    row("f", "flow-packets", Action::FlowPackets, "", "Show the captured packets of the selected flow or group"),
+    row("l", "group-by", Action::HostSide, "group", "Group the flows by service; again: by container, process, remote address, device, and not"),
+    row("i", "flow-detail", Action::HostDetail, "", "Open or close the details of the selected flow or group"),
     row("C", "columns", Action::Columns, "columns", "Choose the columns and their order"),
 ];
 
@@ -53,8 +60,13 @@ pub struct FlowsView {
     kept: Option<Flow>,
     /// The marked flows in the order of their marks, each as it was last.
     marked: Vec<Flow>,
-    /// The selection.
-    pub list: List<FlowKey>,
+    /// The flows, and their groups where there are any, and the selection.
+    pub list: List<HostGroup>,
+    /// What makes the groups, where flows are grouped.
+    pub groups: Option<Groups>,
+    summaries: HashMap<HostGroup, Summary>,
+    /// How many flows have a row, or would have one in an open group.
+    count: usize,
     /// The columns.
     pub columns: Columns,
     /// The order of the rows.
@@ -78,6 +90,9 @@ impl Default for FlowsView {
             kept: None,
             marked: Vec::new(),
             list: List::default(),
+            groups: None,
+            summaries: HashMap::new(),
+            count: 0,
             columns: Columns::default(),
             order: Order::by(Column::Graph),
             detail: false,
@@ -93,18 +108,24 @@ const MARKS: usize = 32;
 
 impl FlowsView {
     /// Recomputes the rows and sorts them.
-    fn sort(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
-        let mut ranked = self.rank_rows(flows, criteria, measure, |_| true);
-        ranked.sort_unstable();
+    fn refresh_rows(&mut self, state: &State) {
+        let (flows, criteria) = (&state.picture().flows, state.criteria());
         self.sorted = flows.now();
         self.known = flows.now();
-        let rows = ranked.into_iter().map(|(_, key)| key).collect();
+        let rows = if self.groups.is_some() {
+            self.grouped(state, false)
+        } else {
+            let mut ranked = self.rank_rows(flows, criteria, state.measure(), |_| true);
+            ranked.sort_unstable();
+            let keys = ranked.into_iter().map(|(_, key)| key);
+            keys.map(HostGroup::Flow).collect()
+        };
         self.settle(rows, flows, criteria);
     }
 
     /// Takes over the rows, the marked flows first. A selected or marked flow that has
     /// left the table keeps its own.
-    fn settle(&mut self, mut rows: Vec<FlowKey>, flows: &FlowTable, criteria: Criteria<'_>) {
+    fn settle(&mut self, mut rows: Vec<HostGroup>, flows: &FlowTable, criteria: Criteria<'_>) {
         for marked in &mut self.marked {
             if let Some(flow) = flows.get(&marked.key) {
                 marked.clone_from(flow);
@@ -112,15 +133,21 @@ impl FlowsView {
         }
         self.keep_selected(flows);
         if let Some(ended) = self.kept.as_ref().filter(|it| flows.get(&it.key).is_none())
+            && self.groups.is_none()
             && Criteria::has_row(ended, criteria.shows(ended))
         {
-            rows.insert(self.list.place().min(rows.len()), ended.key);
+            let place = self.list.place().min(rows.len());
+            rows.insert(place, HostGroup::Flow(ended.key));
         }
         if self.has_marks() {
-            rows.retain(|key| !self.is_marked(key));
+            rows.retain(|row| row.flow().is_none_or(|key| !self.is_marked(&key)));
             let marked = self.marked.iter();
             let marked = marked.filter(|flow| Criteria::has_row(flow, criteria.shows(flow)));
-            rows.splice(..0, marked.map(|flow| flow.key));
+            rows.splice(..0, marked.map(|flow| HostGroup::Flow(flow.key)));
+        }
+        if self.groups.is_none() {
+            self.summaries.clear();
+            self.count = rows.len();
         }
         self.list.settle(rows);
     }
@@ -156,7 +183,7 @@ impl FlowsView {
     }
 
     fn keep_selected(&mut self, flows: &FlowTable) {
-        let selected = self.list.selected();
+        let selected = self.selected_key();
         self.kept = selected.and_then(|key| match flows.get(&key) {
             Some(flow) => Some(flow.clone()),
             None => {
@@ -176,19 +203,26 @@ impl FlowsView {
 
     /// Recomputes the rows some time later: those that are there keep their
     /// order for a while, and new ones are sorted in.
-    fn merge(&mut self, flows: &FlowTable, criteria: Criteria<'_>, measure: Measure) {
+    fn merge(&mut self, state: &State) {
+        let (flows, criteria) = (&state.picture().flows, state.criteria());
         if flows.now().as_secs() / SORT_PERIOD != self.sorted.as_secs() / SORT_PERIOD {
-            return self.sort(flows, criteria, measure);
+            return self.refresh_rows(state);
         }
+        if self.groups.is_some() {
+            let rows = self.grouped(state, true);
+            self.known = flows.now();
+            return self.settle(rows, flows, criteria);
+        }
+        let measure = state.measure();
         let known = self.known;
         let mut new = self.rank_rows(flows, criteria, measure, |flow| flow.first_seen >= known);
         new.sort_unstable();
-        let mut rows: Vec<FlowKey> = Vec::with_capacity(self.list.rows().len() + new.len());
-        let kept = self.list.rows().iter().filter_map(|key| {
-            let flow = flows.get(key)?;
+        let mut rows: Vec<HostGroup> = Vec::with_capacity(self.list.rows().len() + new.len());
+        let kept = self.list.rows().iter().filter_map(|row| {
+            let flow = flows.get(&row.flow()?)?;
             let shows = criteria.shows(flow);
             // Marked ones are not where the order would have them.
-            let stays = flow.first_seen < known && !self.is_marked(key);
+            let stays = flow.first_seen < known && !self.is_marked(&flow.key);
             let is_row = stays && Criteria::has_row(flow, shows) && !criteria.is_joined(flow);
             is_row.then_some((flow, shows))
         });
@@ -197,12 +231,12 @@ impl FlowsView {
             if new.peek().is_some() {
                 let rank = self.rank(flow, shows, flows, criteria, measure);
                 while let Some((_, key)) = new.next_if(|(new, _)| *new < rank) {
-                    rows.push(key);
+                    rows.push(HostGroup::Flow(key));
                 }
             }
-            rows.push(flow.key);
+            rows.push(HostGroup::Flow(flow.key));
         }
-        rows.extend(new.map(|(_, key)| key));
+        rows.extend(new.map(|(_, key)| HostGroup::Flow(key)));
         self.known = flows.now();
         self.settle(rows, flows, criteria);
     }
@@ -283,6 +317,19 @@ impl FlowsView {
         if self.order.descending { !rank } else { rank }
     }
 
+    /// The flows that are listed.
+    #[cfg(test)]
+    pub fn keys(&self) -> Vec<FlowKey> {
+        let rows = self.list.rows().iter();
+        rows.filter_map(HostGroup::flow).collect()
+    }
+
+    /// How many flows are shown, or would be in open groups.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
     /// What was counted of that which is shown.
     #[must_use]
     pub const fn shown(&self) -> Count {
@@ -334,7 +381,13 @@ impl FlowsView {
     /// The selected flow, also when it has left the table.
     #[must_use]
     pub fn selected<'a>(&'a self, state: &'a State) -> Option<&'a Flow> {
-        self.flow(state, &self.list.selected()?)
+        self.flow(state, &self.selected_key()?)
+    }
+
+    /// The key of the selected flow; nothing where a group is selected.
+    #[must_use]
+    pub fn selected_key(&self) -> Option<FlowKey> {
+        self.list.selected()?.flow()
     }
 
     /// Changes the order of the rows.
@@ -363,10 +416,33 @@ impl FlowsView {
         Outcome::Done
     }
 
+    /// Opens the details of what is selected, or closes them.
+    fn open_detail(&mut self) -> Outcome {
+        if self.list.selected().is_none() {
+            return Outcome::Say("There is no flow to open.");
+        }
+        self.detail = !self.detail;
+        Outcome::Done
+    }
+
+    /// The packets of what is selected.
+    fn packets(&self, state: &State) -> Outcome {
+        let names = state.picture().devices.names();
+        let filter = match (self.list.selected(), &self.groups) {
+            (Some(HostGroup::Flow(key)), _) => Some(of_this_flow(&key)),
+            (Some(group), Some(groups)) => groups.filter(group, names),
+            _ => None,
+        };
+        let none = Outcome::Say("Select a row first (arrow keys).");
+        filter.map_or(none, Outcome::ShowPackets)
+    }
+
     /// Shows a flow in full; returns whether it is in the table.
-    pub fn show(&mut self, key: FlowKey) -> bool {
-        self.list.select(key);
-        let found = self.list.selected() == Some(key);
+    pub fn show(&mut self, key: FlowKey, state: &State) -> bool {
+        self.reveal(&key, state);
+        let row = HostGroup::Flow(key);
+        self.list.select(row);
+        let found = self.list.selected() == Some(row);
         self.detail |= found;
         found
     }
@@ -378,15 +454,15 @@ impl View for FlowsView {
     }
 
     fn badge(&self, state: &State) -> Badge {
-        Badge::Of(self.list.rows().len(), state.picture().flows.len())
+        Badge::Of(self.count, state.picture().flows.len())
     }
 
     fn refresh(&mut self, state: &State) {
-        self.sort(&state.picture().flows, state.criteria(), state.measure());
+        self.refresh_rows(state);
     }
 
     fn advance(&mut self, state: &State) {
-        self.merge(&state.picture().flows, state.criteria(), state.measure());
+        self.merge(state);
     }
 
     fn browsed(&mut self) -> Option<Browsed<'_>> {
@@ -421,7 +497,11 @@ impl View for FlowsView {
                 .into_iter()
                 .any(|text| text.to_lowercase().contains(wanted))
         };
-        let found = self.list.find(from, |key| flows.get(&key).is_some_and(has));
+        let groups = self.groups.as_ref();
+        let found = self.list.find(from, |row| match row.flow() {
+            Some(key) => flows.get(&key).is_some_and(has),
+            None => groups.is_some_and(|it| it.mentions(row, wanted, state)),
+        });
         self.keep_selected(flows);
         found
     }
@@ -430,24 +510,37 @@ impl View for FlowsView {
         Standing::of(&self.list, self.detail)
     }
 
+    fn opening(&self) -> Option<&'static str> {
+        match self.selected_group() {
+            Some(group) if self.summary(&group).is_some_and(|it| it.is_open) => Some("close"),
+            Some(_) => Some("open"),
+            None => self.detail.then_some("close"),
+        }
+    }
+
     fn select(&mut self, item: Item, state: &State) -> bool {
-        let Item::Flow(key) = item else {
-            return false;
+        let row = match item {
+            Item::Flow(key) => HostGroup::Flow(key),
+            Item::Host(group) => group,
+            _ => return false,
         };
-        let again = select(&mut self.list, &mut self.detail_scroll, key);
+        let again = select(&mut self.list, &mut self.detail_scroll, row);
         self.keep_selected(&state.picture().flows);
         again
     }
 
-    fn open(&mut self, _: &State) -> Outcome {
+    fn open(&mut self, state: &State) -> Outcome {
         if self.list.selected().is_none() {
             self.list.step(Motion::Down);
         }
-        if self.list.selected().is_none() {
-            return Outcome::Say("There is no flow to open.");
+        match self.selected_group() {
+            Some(group) => {
+                let is_open = self.summary(&group).is_some_and(|it| it.is_open);
+                self.turn(group, !is_open, state);
+                Outcome::Done
+            }
+            None => self.open_detail(),
         }
-        self.detail = !self.detail;
-        Outcome::Done
     }
 
     fn close(&mut self) -> bool {
@@ -455,28 +548,37 @@ impl View for FlowsView {
     }
 
     fn copy(&self, state: &State) -> Option<String> {
-        let key = self.list.selected()?;
+        if let Some(group) = self.selected_group() {
+            let names = state.picture().devices.names();
+            return self.groups.as_ref()?.text(group, names);
+        }
+        let key = self.selected_key()?;
         if let Some(column) = self.cell() {
             return cell(state, self.selected(state)?, column);
         }
         Some(text(&key))
     }
 
-    fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
-        Some(subject.of_flow(&self.list.selected()?))
+    fn filters(&self, subject: Subject, state: &State) -> Option<Vec<Filter>> {
+        if let Some(group) = self.selected_group() {
+            let names = state.picture().devices.names();
+            return Some(self.groups.as_ref()?.offers(subject, group, names));
+        }
+        Some(subject.of_flow(&self.selected_key()?))
     }
 
     fn rules(&self, state: &State) -> Option<Vec<String>> {
-        let key = self.list.selected()?;
-        let device = state.picture().devices.names().get(key.device);
-        Some(rules_of_flow(&key, device))
+        let names = state.picture().devices.names();
+        if let Some(group) = self.selected_group() {
+            return self.groups.as_ref()?.rules(group, names);
+        }
+        let key = self.selected_key()?;
+        Some(rules_of_flow(&key, names.get(key.device)))
     }
 
     fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
         let rows = self.list.visible(page).iter();
-        rows.flat_map(|key| Side::BOTH.map(|side| ends::address(key, side)))
-            .flatten()
-            .collect()
+        rows.flat_map(|row| row.addresses()).collect()
     }
 
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
@@ -485,24 +587,18 @@ impl View for FlowsView {
                 let shown: Vec<Column> = self.columns.shown().collect();
                 self.reorder(|order| order.sort_by_next(&shown), state);
             }
-            Action::FlowPackets => {
-                return self
-                    .list
-                    .selected()
-                    .map_or(Outcome::Say("Select a flow first (arrow keys)."), |key| {
-                        Outcome::ShowPackets(of_this_flow(&key))
-                    });
-            }
-            Action::HostSide => return Outcome::ShowGroups(self.list.selected()),
-            Action::MarkFlow => return self.mark(state),
-            Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
-            Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
-            Action::Cell(to) => {
+            Action::FlowPackets => return self.packets(state),
+            Action::HostSide => return self.group_by_next(state),
+            Action::HostDetail => {
                 if self.list.selected().is_none() {
                     self.list.step(Motion::Down);
                 }
-                self.move_cell(*to);
+                return self.open_detail();
             }
+            Action::MarkFlow => return self.mark(state),
+            Action::SortReverse => self.reorder(|order| order.sort_by(order.column), state),
+            Action::SortFlows(column) => self.reorder(|order| order.sort_by(*column), state),
+            Action::Cell(to) => self.sideways(*to, state),
             Action::Column(edit) => return self.edit_columns(*edit, state),
             _ => (),
         }

@@ -4,16 +4,16 @@
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt};
-use probe_common::FlowKey;
 
+use super::groups::Groups;
+use super::sums::Sums;
 use super::{Outcome, Standing, View};
 use crate::app::action::Action;
 use crate::app::bindings::{Row, row};
-use crate::app::blocking::rules_of_flow;
 use crate::app::criteria::Criteria;
 use crate::app::ends::{self, Side};
 use crate::app::filtering::Subject;
-use crate::app::group::{Grouping, HostGroup, Labels};
+use crate::app::group::{Grouping, HostGroup};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
 use crate::app::list::{Extent, Find, List, Motion};
@@ -21,7 +21,7 @@ use crate::app::measure::ordered;
 use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
-use crate::flow::{Count, Flow, Series, Span};
+use crate::flow::{Series, Span};
 use tree::{Node, Tree};
 
 #[cfg(test)]
@@ -46,32 +46,11 @@ const STEP: usize = 1;
 /// So many addresses are all shown at first: to fold them would save nothing.
 const FEW: usize = 8;
 
-/// What a group's flows come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct HostSums {
-    /// How many flows.
-    pub flows: usize,
-    /// In and out, as the [`Measure`] has it.
-    pub rates: [f64; 2],
-    /// Counted so far, in and out.
-    pub counts: Count,
-}
-
-impl HostSums {
-    fn add(&mut self, other: &Self) {
-        self.flows += other.flows;
-        self.counts += other.counts;
-        for (sum, rate) in self.rates.iter_mut().zip(other.rates) {
-            *sum += rate;
-        }
-    }
-}
-
 /// How a group stands in the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Branch {
     /// What its flows come to.
-    pub sums: HostSums,
+    pub sums: Sums,
     /// How many groups it is in.
     pub depth: usize,
     /// Whether the groups in it are shown; nothing when there is none.
@@ -82,9 +61,7 @@ pub struct Branch {
 #[derive(Debug)]
 pub struct HostsView {
     branches: HashMap<HostGroup, Branch>,
-    total: HostSums,
-    /// Groups that the user has opened or closed.
-    turned: HashMap<HostGroup, bool>,
+    total: Sums,
     /// Whether there are no more addresses than [`FEW`].
     are_few: bool,
     /// Prefixes up to the length of this step are open.
@@ -94,8 +71,7 @@ pub struct HostsView {
     /// The order of the rows.
     pub order: Order<HostColumn>,
     /// What makes the groups.
-    pub by: Grouping,
-    labels: Labels,
+    pub groups: Groups,
     /// Whether the selected group is shown in full.
     pub detail: bool,
     series: Series,
@@ -105,14 +81,12 @@ impl Default for HostsView {
     fn default() -> Self {
         Self {
             branches: HashMap::new(),
-            total: HostSums::default(),
-            turned: HashMap::new(),
+            total: Sums::default(),
             are_few: false,
             step: STEP,
             list: List::default(),
             order: Order::by(HostColumn::Share),
-            by: Grouping::Address(Side::Remote),
-            labels: Labels::default(),
+            groups: Groups::by(Grouping::Address(Side::Remote)),
             detail: false,
             series: Series::default(),
         }
@@ -123,10 +97,10 @@ impl HostsView {
     /// Recomputes the rows.
     fn group(&mut self, state: &State) {
         let criteria = state.criteria();
-        self.total = HostSums::default();
+        self.total = Sums::default();
         self.branches.clear();
         let mut rows = Vec::new();
-        if let Grouping::Address(side) = self.by {
+        if let Grouping::Address(side) = self.groups.by {
             let flows = &state.picture().flows;
             let tree = Tree::new(flows, criteria, side, state.measure());
             self.are_few = tree.len() <= FEW;
@@ -136,12 +110,7 @@ impl HostsView {
             }
             self.list_groups(roots, 0, &mut rows);
         } else {
-            let mut labels = std::mem::take(&mut self.labels);
-            let each_once = self.by != Grouping::Device;
-            let of = |flow: &Flow| group_of(self.by, &mut labels, flow, criteria);
-            let is_open = |group| self.is_open(group);
-            let groups = tree::flat(criteria, state.measure(), each_once, is_open, of);
-            self.labels = labels;
+            let groups = tree::flat(criteria, state.measure(), &mut self.groups);
             for node in &groups {
                 self.total.add(&node.sums);
             }
@@ -151,37 +120,12 @@ impl HostsView {
         self.series = self.selected_series(criteria, state.zoom);
     }
 
-    /// The name of the process or container of a group.
-    #[must_use]
-    pub fn label(&self, number: u32) -> &str {
-        self.labels.name(number)
-    }
-
     /// The graph of the selected group, while its detail is open.
     fn selected_series(&self, criteria: Criteria<'_>, zoom: Span) -> Series {
         let Some(group) = self.list.selected().filter(|_| self.detail) else {
             return Series::default();
         };
-        let is_in = |flow: &Flow| match (self.by, group) {
-            (_, HostGroup::Flow(key)) => flow.key == key,
-            (Grouping::Address(side), _) => group.has(&flow.key, side),
-            (Grouping::Process, HostGroup::Process(number)) => {
-                criteria.known.about(flow).process() == Some(self.labels.name(number))
-            }
-            (Grouping::Process, _) => criteria.known.about(flow).process().is_none(),
-            (Grouping::Container, group) => {
-                let name = container_of(flow, criteria);
-                match group {
-                    HostGroup::Container(number) => {
-                        name.as_deref() == Some(self.labels.name(number))
-                    }
-                    _ => name.is_none(),
-                }
-            }
-            (Grouping::Service, _) => HostGroup::of_service(&flow.key) == group,
-            (Grouping::Device, _) => HostGroup::Device(flow.key.device) == group,
-        };
-        criteria.series(is_in, zoom)
+        criteria.series(|flow| self.groups.has(group, flow, criteria), zoom)
     }
 
     /// Lists groups in their order, and below each that is open those in it.
@@ -206,8 +150,8 @@ impl HostsView {
     }
 
     fn is_open(&self, group: HostGroup) -> bool {
-        if let Some(open) = self.turned.get(&group) {
-            return *open;
+        if let Some(open) = self.groups.turned(group) {
+            return open;
         }
         let HostGroup::Prefix(prefix) = group else {
             return false;
@@ -218,7 +162,7 @@ impl HostsView {
     }
 
     /// A number by which the rows are sorted upwards.
-    fn rank(&self, sums: &HostSums) -> u128 {
+    fn rank(&self, sums: &Sums) -> u128 {
         let rank = match self.order.column {
             // Groups sort by themselves.
             HostColumn::Group => return 0,
@@ -245,7 +189,7 @@ impl HostsView {
 
     /// What all groups come to.
     #[must_use]
-    pub const fn total(&self) -> HostSums {
+    pub const fn total(&self) -> Sums {
         self.total
     }
 
@@ -262,7 +206,7 @@ impl HostsView {
             return;
         };
         if self.branch(&group).open.is_some() {
-            self.turned.insert(group, open);
+            self.groups.turn(group, open);
         }
     }
 
@@ -288,61 +232,21 @@ impl HostsView {
     /// down to addresses.
     fn widen(&mut self) {
         self.step = (self.step + 1) % ends::LENGTHS.len();
-        self.turned.clear();
+        self.groups.turn_none();
         self.list.rewind();
     }
 
     /// Groups by something else.
     fn turn(&mut self) {
-        self.by = self.by.next();
+        self.groups.by = self.groups.by.next();
         self.list.deselect();
         self.list.rewind();
-    }
-
-    /// Groups by service, and selects what a flow is in.
-    pub fn by_service(&mut self, flow: Option<FlowKey>, state: &State) {
-        self.by = Grouping::Service;
-        self.list.deselect();
-        self.list.rewind();
-        self.group(state);
-        if let Some(key) = flow {
-            self.list.select(HostGroup::of_service(&key));
-        }
     }
 
     /// Changes the order of the rows.
     fn reorder(&mut self, change: impl FnOnce(&mut Order<HostColumn>)) {
         change(&mut self.order);
         self.list.rewind();
-    }
-
-    /// The filter that shows the flows of the selected group.
-    fn words(&self, state: &State) -> Option<String> {
-        Some(match self.list.selected()? {
-            HostGroup::Prefix(prefix) => format!("{} {prefix}", self.by.side().name()),
-            HostGroup::EtherType(number) => format!("ether {number:#06x}"),
-            HostGroup::Service {
-                client,
-                server,
-                port,
-                protocol,
-            } => format!("proto {protocol} and port {port} and host {client} and host {server}"),
-            HostGroup::Process(number) => format!("process {}", pattern(self.label(number))),
-            HostGroup::Container(number) => {
-                // "pod" or "container", and its name.
-                let (kind, name) = self.label(number).split_once(' ')?;
-                format!("{kind} {}", pattern(name))
-            }
-            HostGroup::Flow(key) => return Some(super::flows::words(&key)),
-            HostGroup::Device(slot) => {
-                format!("dev {}", state.picture().devices.names().get(slot))
-            }
-            HostGroup::Other if self.by == Grouping::Process => "not process *".to_owned(),
-            HostGroup::Other if self.by == Grouping::Container => {
-                "not pod * and not container *".to_owned()
-            }
-            HostGroup::Other => "not portrange 0-65535".to_owned(),
-        })
     }
 
     /// Hides the groups in the selected one, or selects the one that it is in.
@@ -373,29 +277,9 @@ impl View for HostsView {
     }
 
     fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(wanted);
-        let labels = &self.labels;
-        self.list.find(from, |group| match group {
-            HostGroup::Prefix(prefix) => {
-                let name = group.address().and_then(|it| state.hostnames.name(it));
-                has(&prefix.to_string()) || name.is_some_and(has)
-            }
-            HostGroup::Service {
-                client,
-                server,
-                port,
-                ..
-            } => has(&format!(
-                "{client} {}",
-                std::net::SocketAddr::new(server, port)
-            )),
-            HostGroup::Process(number) | HostGroup::Container(number) => has(labels.name(number)),
-            HostGroup::Flow(key) => Side::BOTH
-                .iter()
-                .any(|&side| has(&state.hostnames.end(&key, side))),
-            HostGroup::Device(slot) => has(state.picture().devices.names().label(slot)),
-            HostGroup::EtherType(_) | HostGroup::Other => false,
-        })
+        let groups = &self.groups;
+        self.list
+            .find(from, |group| groups.mentions(group, wanted, state))
     }
 
     fn scroll(&mut self, rows: i32) {
@@ -424,21 +308,19 @@ impl View for HostsView {
 
     /// Shows the selected flow, or the flows of the selected group.
     fn open(&mut self, state: &State) -> Outcome {
-        if let Some(HostGroup::Flow(key)) = self.list.selected() {
-            return Outcome::ShowFlow(key);
+        match self.list.selected() {
+            None => Outcome::Say(NONE_SELECTED),
+            Some(HostGroup::Flow(key)) => Outcome::ShowFlow(key),
+            Some(group) => {
+                let filter = self.groups.filter(group, state.picture().devices.names());
+                filter.map_or(Outcome::Done, Outcome::ShowFlows)
+            }
         }
-        let Some(text) = self.words(state) else {
-            return Outcome::Say(NONE_SELECTED);
-        };
-        Filter::parse(&text).map_or(Outcome::Done, Outcome::ShowFlows)
     }
 
     fn rules(&self, state: &State) -> Option<Vec<String>> {
-        if let Some(HostGroup::Flow(key)) = self.list.selected() {
-            let device = state.picture().devices.names().get(key.device);
-            return Some(rules_of_flow(&key, device));
-        }
-        Some(vec![self.words(state)?])
+        let names = state.picture().devices.names();
+        self.groups.rules(self.list.selected()?, names)
     }
 
     fn close(&mut self) -> bool {
@@ -450,33 +332,18 @@ impl View for HostsView {
     }
 
     fn copy(&self, state: &State) -> Option<String> {
-        match self.list.selected()? {
-            HostGroup::Prefix(prefix) => Some(prefix.to_string()),
-            HostGroup::Service { server, port, .. } => {
-                Some(std::net::SocketAddr::new(server, port).to_string())
-            }
-            HostGroup::Process(number) | HostGroup::Container(number) => {
-                Some(self.labels.name(number).to_owned())
-            }
-            HostGroup::Flow(key) => Some(super::flows::text(&key)),
-            HostGroup::Device(slot) => Some(state.picture().devices.names().get(slot).to_owned()),
-            HostGroup::EtherType(_) | HostGroup::Other => None,
-        }
+        let names = state.picture().devices.names();
+        self.groups.text(self.list.selected()?, names)
     }
 
-    fn filters(&self, subject: Subject, _: &State) -> Option<Vec<Filter>> {
-        Some(subject.of_group(self.list.selected()?, self.by.side()))
+    fn filters(&self, subject: Subject, state: &State) -> Option<Vec<Filter>> {
+        let names = state.picture().devices.names();
+        Some(self.groups.offers(subject, self.list.selected()?, names))
     }
 
     fn addresses(&self, page: usize, _: &State) -> Vec<IpAddr> {
         let rows = self.list.visible(page).iter();
-        rows.flat_map(|group| match *group {
-            HostGroup::Flow(key) => Side::BOTH.map(|side| ends::address(&key, side)),
-            HostGroup::Service { client, server, .. } => [Some(client), Some(server)],
-            group => [group.address(), None],
-        })
-        .flatten()
-        .collect()
+        rows.flat_map(|group| group.addresses()).collect()
     }
 
     fn act(&mut self, action: &Action, state: &State) -> Outcome {
@@ -505,36 +372,3 @@ impl View for HostsView {
 }
 
 const NONE_SELECTED: &str = "Select a row first (arrow keys).";
-
-/// What a flow is in where groups are no prefixes.
-fn group_of(by: Grouping, labels: &mut Labels, flow: &Flow, criteria: Criteria<'_>) -> HostGroup {
-    match by {
-        Grouping::Address(_) | Grouping::Service => HostGroup::of_service(&flow.key),
-        Grouping::Process => {
-            let process = criteria.known.about(flow).process();
-            let number = process.and_then(|name| labels.number(name));
-            number.map_or(HostGroup::Other, HostGroup::Process)
-        }
-        Grouping::Container => {
-            let name = container_of(flow, criteria);
-            let number = name.and_then(|name| labels.number(&name));
-            number.map_or(HostGroup::Other, HostGroup::Container)
-        }
-        Grouping::Device => HostGroup::Device(flow.key.device),
-    }
-}
-
-/// The pod of a flow, or else its container, with the word for it in filters.
-fn container_of(flow: &Flow, criteria: Criteria<'_>) -> Option<String> {
-    let about = criteria.known.about(flow);
-    let pod = about.pod().map(|pod| format!("pod {pod}"));
-    pod.or_else(|| Some(format!("container {}", about.container()?.label())))
-}
-
-/// A name for a filter: whatever that could not read stands for itself.
-fn pattern(name: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
-    name.chars()
-        .map(|c| if is_plain(c) { c } else { '?' })
-        .collect()
-}

@@ -103,7 +103,7 @@ async fn nothing_of_a_recording_is_blocked() {
 async fn the_ssh_session_is_refused_with_the_reason() {
     let mut session = session(story()).types("jB");
     session.runs().await;
-    let flow = session.app.views.flows.list.selected().unwrap();
+    let flow = session.app.views.flows.selected_key().unwrap();
     session.app.state.blocking.sessions = vec![session_of(&flow)];
     session = session
         .presses(key(KeyCode::Esc))

@@ -25,7 +25,7 @@ fn what_is_asked_before_packets_are_dropped() {
 #[test]
 fn why_it_is_refused() {
     let mut app = asking();
-    let flow = app.views.flows.list.selected().unwrap();
+    let flow = app.views.flows.selected_key().unwrap();
     app.update(Action::Sessions(vec![session_of(&flow)]));
     insta::assert_snapshot!("block_refused_80", screen(&mut app, 80, 24));
 }

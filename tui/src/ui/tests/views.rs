@@ -4,6 +4,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::{busy, empty, screen, terminal};
 use crate::app::action::Action;
+use crate::app::columns::Column;
 use crate::app::list::Motion;
 use crate::app::tab::Tab;
 use crate::app::{App, Appearance, Colours};
@@ -53,6 +54,30 @@ fn narrow() {
         || busy(Appearance::default()),
         |app| screen(app, 60, 15),
     );
+}
+
+#[test]
+fn groups_of_flows() {
+    let grouped = || {
+        let mut app = busy(Appearance::default());
+        app.update(Action::HostSide);
+        // What has no ports is one group of several flows.
+        app.update(Action::SortFlows(Column::Packets));
+        app.update(Action::Move(Motion::Down));
+        app.update(Action::Move(Motion::Down));
+        app.update(Action::Open);
+        app.update(Action::Move(Motion::Down));
+        app.state.notices.dismiss();
+        app
+    };
+    for (width, height) in [(140, 45), (80, 24), (60, 15)] {
+        let name = format!("flows_grouped_{width}");
+        insta::assert_snapshot!(name, screen(&mut grouped(), width, height));
+    }
+    let mut app = grouped();
+    app.update(Action::Move(Motion::Up));
+    app.update(Action::HostDetail);
+    insta::assert_snapshot!("flows_grouped_detail", screen(&mut app, 140, 45));
 }
 
 #[test]

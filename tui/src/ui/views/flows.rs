@@ -12,16 +12,17 @@ use crate::app::action::Action;
 use crate::app::columns::Column;
 use crate::app::criteria::counted;
 use crate::app::ends::Side;
+use crate::app::group::HostGroup;
 use crate::app::item::Item;
 use crate::app::names;
 use crate::app::state::State;
-use crate::app::views::FlowsView;
-use crate::flow::{Flow, SLOTS};
+use crate::app::views::{FlowsView, Groups, Summary, Sums};
+use crate::flow::{Flow, SLOTS, Series, TcpState};
 use crate::model::{Container, Reach};
 use crate::text::clean;
 use crate::ui::canvas::{Canvas, bottom, indent};
 use crate::ui::table::{Cell, Column as Spec, TableSpec};
-use crate::ui::{empty, format, graph, table};
+use crate::ui::{empty, format, graph, group, table};
 
 mod detail;
 
@@ -30,14 +31,31 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
     if view.detail {
         let lines = detail::lines(state, view, area.height);
         let place = bottom(&mut area, lines);
-        detail::draw(canvas, state, view, place);
+        match selected_group(state, view) {
+            Some((groups, group, sums, series)) => {
+                group::detail(canvas, state, groups, Some((group, sums, &series)), place);
+            }
+            None => detail::draw(canvas, state, view, place),
+        }
     }
     // The sign of a marked flow has a place of its own: a problem and the selection
     // have theirs beside it.
     if view.has_marks() {
-        table::signs(canvas, area, &view.list, |canvas, key| {
+        table::signs(canvas, area, &view.list, |canvas, row| {
             let sign = (canvas.glyph("◆", "#"), canvas.palette.accent);
-            view.is_marked(&key).then_some(sign)
+            row.flow()
+                .is_some_and(|key| view.is_marked(&key))
+                .then_some(sign)
+        });
+        area = indent(area, 1);
+    }
+    if view.groups.is_some() {
+        table::signs(canvas, area, &view.list, |canvas, row| {
+            let sign = match view.summary(&row)?.is_open {
+                true => canvas.glyph("▾", "-"),
+                false => canvas.glyph("▸", "+"),
+            };
+            Some((sign, canvas.palette.accent))
         });
         area = indent(area, 1);
     }
@@ -45,10 +63,15 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         order: Some((view.order.column, view.order.descending)),
         sort: |column| Some(Action::SortFlows(column)),
         cell: view.cell(),
-        item: Item::Flow,
+        item: |row: HostGroup| row.flow().map_or(Item::Host(row), Item::Flow),
     };
-    canvas.geometry.columns = Some(fitting(state, view, area.width));
-    canvas.note = hidden_order(state, view, area.width).map(|title| format!("sorted by {title} "));
+    let fitting = fitting(state, view, area.width);
+    let label = fitting
+        .iter()
+        .copied()
+        .find(|column| has_flows_only(*column));
+    canvas.geometry.columns = Some(fitting);
+    canvas.note = note(state, view, area.width);
     let columns = columns(state, view, area.width);
     table::draw(
         canvas,
@@ -56,9 +79,19 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         &columns,
         &view.list,
         &spec,
-        |canvas, key, column, width| cell(canvas, (state, view), key, column, usize::from(width)),
+        |canvas, row, column, width| {
+            let width = usize::from(width);
+            match row.flow() {
+                Some(key) => cell(canvas, (state, view), key, column, width),
+                None if label == Some(column) => group_label(canvas, state, view, row),
+                None => group_cell(canvas, (state, view), row, column, width),
+            }
+        },
     );
-    table::marks(canvas, area, &view.list, |key| state.concerns.flow(&key));
+    table::marks(canvas, area, &view.list, |row| match row.flow() {
+        Some(key) => state.concerns.flow(&key),
+        None => view.summary(&row)?.severity,
+    });
     if view.list.rows().is_empty() {
         nothing(canvas, state, area);
     }
@@ -68,6 +101,15 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
 pub fn fitting(state: &State, view: &FlowsView, width: u16) -> Vec<Column> {
     let columns = table::fit(&columns(state, view, width), width.saturating_sub(1));
     columns.into_iter().map(|(column, _)| column.id).collect()
+}
+
+/// What the flows are grouped by, and the sort key when its column does not fit.
+fn note(state: &State, view: &FlowsView, width: u16) -> Option<String> {
+    let groups = view.groups.as_ref();
+    let by = groups.map(|groups| format!("grouped by {} ", groups.by.name()));
+    let sorted = hidden_order(state, view, width).map(|title| format!("sorted by {title} "));
+    let notes: Vec<String> = by.into_iter().chain(sorted).collect();
+    (!notes.is_empty()).then(|| notes.concat())
 }
 
 /// The sort key, when the column that would show it does not fit.
@@ -202,10 +244,7 @@ fn cell(
             Cell::graph(spark(canvas, state, flow, shows, width), style)
         }
         Column::Age => Cell::new(format::age(flow.age(now)), palette.dim),
-        Column::Seen => match flow.idle(now) {
-            idle if idle < NOW => Cell::new("now", palette.dim),
-            idle => Cell::new(format::age(idle), palette.dim),
-        },
+        Column::Seen => seen(canvas, flow.idle(now)),
         Column::Rtt => match about.round_trip() {
             Some(RoundTrip::Smoothed(time)) => Cell::new(format::millis(time), text),
             Some(RoundTrip::Handshake(time)) => {
@@ -213,11 +252,7 @@ fn cell(
             }
             None => Cell::default(),
         },
-        Column::Retrans => match about.retransmits() {
-            None => Cell::default(),
-            Some(0) => Cell::new(canvas.glyph("·", "-"), palette.dim),
-            Some(segments) => Cell::new(format::short_count(segments), palette.warn),
-        },
+        Column::Retrans => retransmits(canvas, about.retransmits()),
         Column::Process => Cell::new(about.process().map(name).unwrap_or_default(), text),
         Column::Pod => Cell::new(about.pod().map(name).unwrap_or_default(), text),
         Column::Container => {
@@ -227,19 +262,132 @@ fn cell(
     }
 }
 
+/// The selected group with what it comes to, and its graph.
+fn selected_group<'a>(
+    state: &State,
+    view: &'a FlowsView,
+) -> Option<(&'a Groups, HostGroup, Sums, Series)> {
+    let group = view.list.selected()?;
+    let sums = view.summary(&group)?.sums;
+    Some((
+        view.groups.as_ref()?,
+        group,
+        sums,
+        view.group_series(group, state),
+    ))
+}
+
+/// Whether a column has nothing for a group, so that it can be named there.
+const fn has_flows_only(column: Column) -> bool {
+    matches!(
+        column,
+        Column::Node
+            | Column::Device
+            | Column::Protocol
+            | Column::Local
+            | Column::Remote
+            | Column::Rtt
+            | Column::Process
+            | Column::Pod
+            | Column::Container
+    )
+}
+
+/// What a group is, and how many flows are in it.
+fn group_label(canvas: &Canvas<'_>, state: &State, view: &FlowsView, row: HostGroup) -> Cell {
+    let (Some(groups), Some(summary)) = (&view.groups, view.summary(&row)) else {
+        return Cell::default();
+    };
+    let name = group::name(canvas, state, groups, row);
+    let flows = format::plural(summary.sums.flows as u64, "flow");
+    let style = match is_over(state, summary) {
+        true => canvas.palette.dim,
+        false => canvas.palette.strong,
+    };
+    Cell::running(format!("{name}  {flows}"), style)
+}
+
+/// Whether nothing of a group goes on.
+fn is_over(state: &State, summary: &Summary) -> bool {
+    let now = state.picture().flows.now();
+    summary.closed == summary.sums.flows || now.saturating_sub(summary.last_seen) > QUIET
+}
+
+fn group_cell(
+    canvas: &Canvas<'_>,
+    (state, view): (&State, &FlowsView),
+    row: HostGroup,
+    column: Column,
+    width: usize,
+) -> Cell {
+    let Some(summary) = view.summary(&row) else {
+        return Cell::default();
+    };
+    let palette = canvas.palette;
+    let now = state.picture().flows.now();
+    let over = is_over(state, summary);
+    let text = if over { palette.dim } else { palette.text };
+    let (counts, rates) = (summary.sums.counts, summary.sums.rates);
+    match column {
+        Column::State => match summary.state() {
+            Some((tcp, connections)) => {
+                let count = format::short_count(connections as u64);
+                let label = format!("{count} {}", tcp.label());
+                let label = format::truncate(&label, width, canvas.ellipsis());
+                Cell::new(label, state_style(canvas, Some(tcp), text))
+            }
+            None => Cell::default(),
+        },
+        Column::In => amount(canvas, state, rates[0], text),
+        Column::Out => amount(canvas, state, rates[1], text),
+        Column::Packets => Cell::new(format::short_count(counts.packets), text),
+        Column::Segments => Cell::new(format::short_count(counts.segments), text),
+        Column::Bytes => Cell::new(format::bytes(counts.bytes, state.appearance.units), text),
+        Column::Graph => {
+            let style = if over { palette.dim } else { palette.graph };
+            Cell::graph(bars(canvas, state, &summary.values, width), style)
+        }
+        Column::Age => match summary.first_seen {
+            Some(first) => Cell::new(format::age(now.saturating_sub(first)), palette.dim),
+            None => Cell::default(),
+        },
+        Column::Seen => seen(canvas, now.saturating_sub(summary.last_seen)),
+        Column::Retrans => retransmits(canvas, summary.retransmits),
+        _ => Cell::default(),
+    }
+}
+
 /// A flow counts as seen now for this long after a packet.
 const NOW: Duration = Duration::from_secs(2);
 /// A flow is dimmed after this long without a packet.
 const QUIET: Duration = Duration::from_secs(10);
 
 fn tcp_state(canvas: &Canvas<'_>, flow: &Flow, text: Style) -> Cell {
-    use crate::flow::TcpState;
-    let style = match flow.tcp {
+    Cell::new(names::state(flow), state_style(canvas, flow.tcp, text))
+}
+
+const fn state_style(canvas: &Canvas<'_>, state: Option<TcpState>, text: Style) -> Style {
+    match state {
         Some(TcpState::Refused | TcpState::Reset) => canvas.palette.bad,
         Some(TcpState::Opening) => canvas.palette.warn,
         _ => text,
+    }
+}
+
+fn seen(canvas: &Canvas<'_>, idle: Duration) -> Cell {
+    let text = match idle {
+        idle if idle < NOW => "now".to_owned(),
+        idle => format::age(idle),
     };
-    Cell::new(names::state(flow), style)
+    Cell::new(text, canvas.palette.dim)
+}
+
+fn retransmits(canvas: &Canvas<'_>, segments: Option<u64>) -> Cell {
+    match segments {
+        None => Cell::default(),
+        Some(0) => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
+        Some(segments) => Cell::new(format::short_count(segments), canvas.palette.warn),
+    }
 }
 
 fn rate(
@@ -254,7 +402,15 @@ fn rate(
         return Cell::default();
     }
     let clock = state.picture().flows.clock();
-    let amount = state.measure().of_flow(flow, direction, clock);
+    amount(
+        canvas,
+        state,
+        state.measure().of_flow(flow, direction, clock),
+        text,
+    )
+}
+
+fn amount(canvas: &Canvas<'_>, state: &State, amount: f64, text: Style) -> Cell {
     match format::short_amount(amount, state.measure(), state.appearance.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, text),
@@ -283,7 +439,11 @@ fn spark(
             }
         }
     }
-    let cells = graph::whole_cells(&values, cells, SLOTS, state.picture().newest_slot());
+    bars(canvas, state, &values, cells)
+}
+
+fn bars(canvas: &Canvas<'_>, state: &State, values: &[f64], cells: usize) -> String {
+    let cells = graph::whole_cells(values, cells, SLOTS, state.picture().newest_slot());
     graph::sparkline(&cells, canvas.ascii)
 }
 

@@ -1,6 +1,5 @@
 //! Flows grouped by prefix.
 
-use probe_common::parse::number::ether;
 use ratatui::layout::Rect;
 
 use crate::app::action::Action;
@@ -8,14 +7,11 @@ use crate::app::ends::Side;
 use crate::app::group::{Grouping, HostGroup};
 use crate::app::host_column::HostColumn;
 use crate::app::item::Item;
-use crate::app::names;
 use crate::app::state::State;
 use crate::app::views::HostsView;
-use crate::dissect::{ether_type_name, protocol_name};
-use crate::text::clean;
-use crate::ui::canvas::{Canvas, bottom, indent, line};
+use crate::ui::canvas::{Canvas, bottom, line};
 use crate::ui::table::{Cell, Column, TableSpec};
-use crate::ui::{empty, format, graph, plot, table};
+use crate::ui::{empty, format, graph, group, table};
 
 /// Draws the view.
 pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Rect) {
@@ -23,11 +19,14 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     if view.detail {
         let lines = (area.height / 2).min(12);
         let place = bottom(&mut area, lines);
-        detail(canvas, state, view, place);
+        let groups = &view.groups;
+        let selected = view.list.selected();
+        let selected = selected.map(|it| (it, view.branch(&it).sums, view.series()));
+        group::detail(canvas, state, groups, selected, place);
     }
     let [v4, v6] = view.lengths();
     let place = line(&mut area);
-    let mut text = match (view.by, v4) {
+    let mut text = match (view.groups.by, v4) {
         (Grouping::Address(side), 32) => format!(" {} addresses, grouped by prefix", side.name()),
         (Grouping::Address(side), _) => {
             format!(" {} prefixes, opened down to /{v4} and /{v6}", side.name())
@@ -38,7 +37,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
         (Grouping::Device, _) => " devices, or what they lead to".to_owned(),
     };
     // A bridge and its port, two pods, a pod and the uplink.
-    if !state.picture().flows.repeated().is_zero() && view.by != Grouping::Device {
+    if !state.picture().flows.repeated().is_zero() && view.groups.by != Grouping::Device {
         text += "; a packet on two devices counts once";
     }
     canvas.text(place, &text, palette.dim);
@@ -81,32 +80,9 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     }
 }
 
-/// The selected group in full.
-fn detail(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: Rect) {
-    let palette = canvas.palette;
-    let place = line(&mut area);
-    canvas.rule(place);
-    let Some(group) = view.list.selected() else {
-        return;
-    };
-    let sums = view.branch(&group).sums;
-    let title = format!(" {} ", name(canvas, state, view, group));
-    let facts = format!(
-        "{}, {}, {} ",
-        format::plural(sums.flows as u64, "flow"),
-        format::plural(sums.counts.packets, "packet"),
-        format::bytes(sums.counts.bytes, state.appearance.units)
-    );
-    canvas.texts(
-        indent(place, 1),
-        [(title.as_str(), palette.strong), (&facts, palette.text)],
-    );
-    plot::draw(canvas, state, view.series(), area);
-}
-
 fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
     let rate = format::rate_width(state.appearance.units);
-    let title = match view.by {
+    let title = match view.groups.by {
         Grouping::Address(Side::Local) => "LOCAL",
         Grouping::Address(Side::Remote) => "REMOTE",
         Grouping::Service => "SERVICE",
@@ -115,7 +91,7 @@ fn columns(state: &State, view: &HostsView) -> Vec<Column<HostColumn>> {
         Grouping::Device => "DEVICE",
     };
     // A flow has two addresses.
-    let widest = match view.by {
+    let widest = match view.groups.by {
         Grouping::Address(_) => 52,
         _ => 70,
     };
@@ -154,7 +130,11 @@ fn cell(
             };
             let indent = "  ".repeat(branch.depth);
             let room = width.saturating_sub(indent.len() + 2);
-            let name = format::shorten(&name(canvas, state, view, group), room, canvas.ellipsis());
+            let name = format::shorten(
+                &group::name(canvas, state, &view.groups, group),
+                room,
+                canvas.ellipsis(),
+            );
             let style = if branch.open.is_some() {
                 palette.strong
             } else {
@@ -176,56 +156,5 @@ fn cell(
             let bar = graph::share(part, whole, width.saturating_sub(5), canvas.ascii);
             Cell::graph(format!("{percent:>3.0}% {bar}"), palette.graph)
         }
-    }
-}
-
-/// A single address without its length, a wider prefix with it.
-fn name(canvas: &Canvas<'_>, state: &State, view: &HostsView, group: HostGroup) -> String {
-    let arrow = canvas.glyph("↔", "<->");
-    let host = |address| {
-        let name = state.hostnames.name(address);
-        name.map_or_else(|| address.to_string(), str::to_owned)
-    };
-    match (group.address(), group) {
-        (Some(address), _) => host(address),
-        (None, HostGroup::Prefix(prefix)) => prefix.to_string(),
-        (None, HostGroup::EtherType(number)) => format!("no address ({})", ether_type_name(number)),
-        (
-            None,
-            HostGroup::Service {
-                client,
-                server,
-                port,
-                protocol,
-            },
-        ) => {
-            let ether_type = if server.is_ipv4() {
-                ether::IPV4
-            } else {
-                ether::IPV6
-            };
-            let protocol = protocol_name(ether_type, protocol);
-            let server = match state.hostnames.name(server) {
-                Some(name) => format!("{name}:{port}"),
-                None => std::net::SocketAddr::new(server, port).to_string(),
-            };
-            format!("{} {protocol} {server}", host(client))
-        }
-        (None, HostGroup::Process(number) | HostGroup::Container(number)) => {
-            clean(view.label(number))
-        }
-        (None, HostGroup::Flow(key)) => {
-            let [local, remote] = Side::BOTH.map(|side| state.hostnames.end(&key, side));
-            let flow = state.picture().flows.get(&key);
-            let stands = flow.map(names::state).unwrap_or_default();
-            format!(
-                "{} {local} {arrow} {remote} {stands}",
-                names::protocol(&key)
-            )
-        }
-        (None, HostGroup::Device(slot)) => state.picture().devices.names().label(slot).to_owned(),
-        (None, HostGroup::Other) if view.by == Grouping::Process => "unknown".to_owned(),
-        (None, HostGroup::Other) if view.by == Grouping::Container => "no container".to_owned(),
-        (None, HostGroup::Other) => "no ports".to_owned(),
     }
 }

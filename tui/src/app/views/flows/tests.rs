@@ -41,63 +41,63 @@ fn mark(app: &mut App, key: FlowKey) {
 #[test]
 fn marked_flows_are_on_top_whatever_the_order() {
     let mut app = busy();
-    let rows = app.views.flows.list.rows().to_vec();
+    let rows = app.views.flows.keys().to_vec();
     let [first, second] = [rows[9], rows[4]];
     mark(&mut app, first);
     mark(&mut app, second);
-    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
-    assert_eq!(app.views.flows.list.rows().len(), rows.len(), "none twice");
+    assert_eq!(app.views.flows.keys()[..2], [first, second]);
+    assert_eq!(app.views.flows.keys().len(), rows.len(), "none twice");
     app.update(Action::SortFlows(Column::Remote));
-    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
+    assert_eq!(app.views.flows.keys()[..2], [first, second]);
     idle(&mut app, 1);
-    assert_eq!(app.views.flows.list.rows()[..2], [first, second]);
-    assert_eq!(app.views.flows.list.rows().len(), rows.len());
+    assert_eq!(app.views.flows.keys()[..2], [first, second]);
+    assert_eq!(app.views.flows.keys().len(), rows.len());
     // The key again takes the mark away.
     mark(&mut app, first);
     assert!(!app.views.flows.is_marked(&first));
-    assert_eq!(app.views.flows.list.rows()[0], second);
-    assert_eq!(app.views.flows.list.rows().len(), rows.len());
+    assert_eq!(app.views.flows.keys()[0], second);
+    assert_eq!(app.views.flows.keys().len(), rows.len());
 }
 
 #[test]
 fn a_marked_flow_stays_when_it_has_ended() {
     let mut app = busy();
-    let key = app.views.flows.list.rows()[3];
+    let key = app.views.flows.keys()[3];
     mark(&mut app, key);
     app.update(Action::Back);
     idle(&mut app, 70);
     assert_eq!(app.state.picture().flows.len(), 0);
-    assert_eq!(app.views.flows.list.rows(), [key]);
+    assert_eq!(app.views.flows.keys(), [key]);
     let flow = app.views.flows.flow(&app.state, &key).unwrap();
     assert!(flow.counts[0].packets + flow.counts[1].packets > 0);
     // Without its mark it stays while it is selected.
     mark(&mut app, key);
-    assert_eq!(app.views.flows.list.rows(), [key]);
+    assert_eq!(app.views.flows.keys(), [key]);
     assert!(app.views.flows.flow(&app.state, &key).is_some());
-    while app.views.flows.list.selected().is_some() {
+    while app.views.flows.selected_key().is_some() {
         app.update(Action::Back);
     }
     idle(&mut app, 5);
-    assert!(app.views.flows.list.rows().is_empty());
+    assert!(app.views.flows.keys().is_empty());
 }
 
 #[test]
 fn a_filter_hides_marked_flows_too() {
     let mut app = busy();
-    let key = app.views.flows.list.rows()[3];
+    let key = app.views.flows.keys()[3];
     mark(&mut app, key);
     let other = Filter::parse("host 203.0.113.250").unwrap();
     app.state.filtering.add(other);
     app.views.flows.refresh(&app.state);
-    assert!(app.views.flows.list.rows().is_empty());
+    assert!(app.views.flows.keys().is_empty());
     app.update(Action::ClearFilter);
-    assert_eq!(app.views.flows.list.rows()[0], key);
+    assert_eq!(app.views.flows.keys()[0], key);
 }
 
 #[test]
 fn marks_are_bounded() {
     let mut app = busy();
-    let rows = app.views.flows.list.rows().to_vec();
+    let rows = app.views.flows.keys().to_vec();
     assert!(rows.len() > MARKS);
     for key in rows {
         mark(&mut app, key);

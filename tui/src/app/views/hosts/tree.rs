@@ -2,39 +2,40 @@
 
 use foldhash::{HashMap, HashMapExt};
 use ipnet::IpNet;
-use probe_common::{Direction, FlowKey};
+use probe_common::FlowKey;
 use std::net::IpAddr;
 
-use super::HostSums;
-use crate::app::criteria::{Criteria, counted};
+use crate::app::criteria::Criteria;
 use crate::app::ends::{self, Side};
 use crate::app::group::HostGroup;
 use crate::app::measure::Measure;
-use crate::flow::{Flow, FlowTable};
+use crate::app::views::groups::Groups;
+use crate::app::views::sums::Sums;
+use crate::flow::FlowTable;
 
 /// The steps of [`ends::LENGTHS`], from addresses to the widest prefixes.
 const WIDEST: usize = ends::LENGTHS.len() - 1;
 
 /// What the flows with an address come to.
-type Host = (IpAddr, HostSums);
+type Host = (IpAddr, Sums);
 
 /// All hosts, in the order of their addresses, so that those of a prefix stand
 /// together.
 pub(super) struct Tree {
     hosts: Vec<Host>,
     /// Flows without addresses.
-    others: HashMap<u16, HostSums>,
+    others: HashMap<u16, Sums>,
 }
 
 /// A group of the tree and the hosts in it.
 pub(super) struct Node<'a> {
     pub group: HostGroup,
-    pub sums: HostSums,
+    pub sums: Sums,
     hosts: &'a [Host],
     /// The step of its length.
     step: usize,
     /// Its flows, where it is open and has flows in place of groups.
-    flows: Vec<(FlowKey, HostSums)>,
+    flows: Vec<(FlowKey, Sums)>,
 }
 
 impl Tree {
@@ -48,7 +49,7 @@ impl Tree {
             if !Criteria::has_row(flow, shows) {
                 continue;
             }
-            let sums = each_packet_once(flow, shows, criteria, measure);
+            let sums = Sums::once(flow, shows, criteria, measure);
             match ends::address(&flow.key, side) {
                 Some(address) => tree.hosts.push((address, sums)),
                 None => tree
@@ -121,7 +122,7 @@ fn split(hosts: &[Host], step: usize) -> impl Iterator<Item = Node<'_>> {
         .chunk_by(move |(a, _), (b, _)| ends::prefix(*a, step) == ends::prefix(*b, step))
         .filter_map(move |hosts| {
             let (step, prefix) = narrowest(hosts, step)?;
-            let mut sums = HostSums::default();
+            let mut sums = Sums::default();
             for (_, host) in hosts {
                 sums.add(host);
             }
@@ -145,29 +146,21 @@ fn narrowest(hosts: &[Host], step: usize) -> Option<(usize, IpNet)> {
     })
 }
 
-/// Groups that have no groups in them, but flows, if they are open. What several devices
-/// saw counts once, or for each of them.
+/// Groups that have no groups in them, but flows, if they are open.
 pub(super) fn flat(
     criteria: Criteria<'_>,
     measure: Measure,
-    each_once: bool,
-    is_open: impl Fn(HostGroup) -> bool,
-    mut of: impl FnMut(&Flow) -> HostGroup,
+    of: &mut Groups,
 ) -> Vec<Node<'static>> {
-    let flows = &criteria.known.host.flows;
-    let mut groups: HashMap<HostGroup, (HostSums, Vec<(FlowKey, HostSums)>)> = HashMap::new();
-    for flow in flows.iter() {
+    let mut groups: HashMap<HostGroup, (Sums, Vec<(FlowKey, Sums)>)> = HashMap::new();
+    for flow in criteria.known.host.flows.iter() {
         let shows = criteria.shows(flow);
         if Criteria::has_row(flow, shows) {
-            let sums = if each_once {
-                each_packet_once(flow, shows, criteria, measure)
-            } else {
-                of_flow(flow, shows, flows, measure)
-            };
-            let group = of(flow);
+            let sums = of.sums(flow, shows, criteria, measure);
+            let group = of.of(flow, criteria);
             let (sum, members) = groups.entry(group).or_default();
             sum.add(&sums);
-            if is_open(group) {
+            if of.is_open(group) {
                 members.push((flow.key, sums));
             }
         }
@@ -180,32 +173,4 @@ pub(super) fn flat(
         flows,
     });
     nodes.collect()
-}
-
-/// What a flow adds: a copy of another one is a flow more, but nothing else.
-fn each_packet_once(
-    flow: &Flow,
-    shows: [bool; 2],
-    criteria: Criteria<'_>,
-    measure: Measure,
-) -> HostSums {
-    if criteria.is_copy(flow) {
-        return HostSums {
-            flows: 1,
-            ..HostSums::default()
-        };
-    }
-    of_flow(flow, shows, &criteria.known.host.flows, measure)
-}
-
-fn of_flow(flow: &Flow, shows: [bool; 2], flows: &FlowTable, measure: Measure) -> HostSums {
-    let rate = |direction: Direction| match shows[direction as usize] {
-        true => measure.of_flow(flow, direction, flows.clock()),
-        false => 0.0,
-    };
-    HostSums {
-        flows: 1,
-        rates: Direction::BOTH.map(rate),
-        counts: counted(flow, shows),
-    }
 }

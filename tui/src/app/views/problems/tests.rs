@@ -73,14 +73,8 @@ fn the_selection_follows_the_problem() {
 #[test]
 fn a_problem_leads_to_its_flows_and_is_copied_whole() {
     let mut app = app(Vec::new());
-    let key = *app
-        .views
-        .flows
-        .list
-        .rows()
-        .iter()
-        .find(|key| key.protocol == ip::TCP)
-        .unwrap();
+    let keys = app.views.flows.keys();
+    let key = *keys.iter().find(|key| key.protocol == ip::TCP).unwrap();
     let address = crate::app::ends::address(&key, crate::app::ends::Side::Remote).unwrap();
     let subjects = vec![Subject::Host { address }];
     app.state.problems = vec![finding("host", Severity::Error, subjects)];
@@ -96,7 +90,7 @@ fn a_problem_leads_to_its_flows_and_is_copied_whole() {
     assert!(copied.contains(&Effect::Copy(text)));
     app.update(Action::ProblemFlows);
     assert_eq!(app.tab(), Tab::Flows);
-    let rows = app.views.flows.list.rows();
+    let rows = app.views.flows.keys();
     assert!(rows.contains(&key) && rows.len() < app.state.picture().flows.len());
 }
 
