@@ -113,7 +113,7 @@ impl Demo {
     pub fn remark(&self) -> String {
         let pair = match self.kind {
             Kind::Netkit => "netkit, a private pair",
-            Kind::Veth => "veth, for this kernel has no netkit",
+            Kind::Veth => "veth (no netkit in this kernel)",
         };
         let families = if self.has_ipv6 { "" } else { ", without IPv6" };
         format!("demo: {pair}{families}")

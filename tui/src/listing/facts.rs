@@ -159,7 +159,7 @@ fn namespace_in_words(namespace: &Namespace) -> String {
         text = format!("{}, {text}", clean(name));
     }
     if let Some(pid) = namespace.pid {
-        text += &format!(", process {pid} lives in it");
+        text += &format!(", process {pid} runs in it");
     }
     text
 }

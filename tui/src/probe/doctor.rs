@@ -208,7 +208,7 @@ fn programs() -> Finding {
     // The maps must live while the program is loaded.
     let loaded = Object::new(sizes).and_then(|(object, _maps, _ring)| object.load(nobody));
     match loaded {
-        Ok(_) => Finding::ok(WHAT, "the kernel takes the program and its maps"),
+        Ok(_) => Finding::ok(WHAT, "the program and its maps load"),
         Err(error) => Finding::missing(
             WHAT,
             State::Fatal,

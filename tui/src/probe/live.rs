@@ -190,7 +190,7 @@ pub async fn start(options: Options) -> anyhow::Result<Source> {
 
     for glob in selection.idle_globs(&links) {
         notices.push(format!(
-            "no device matches {glob} yet; one that comes will be watched"
+            "no device matches {glob} yet; new ones will be watched as they appear"
         ));
     }
 

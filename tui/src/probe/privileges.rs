@@ -178,7 +178,7 @@ impl fmt::Display for Held {
         f.write_str(if self.can_gain {
             "; more can be gained"
         } else {
-            "; no more can be gained"
+            "; the rest cannot be gained (no_new_privs)"
         })
     }
 }

@@ -107,7 +107,7 @@ fn lines(canvas: &Canvas<'_>, app: &App, room: usize) -> Vec<Entry> {
     for context in [here, Context::Main] {
         section(context.title(), bindings(canvas, context));
     }
-    section("Words on the screen", words(SCREEN));
+    section("Glossary", words(SCREEN));
     section("Filters", words(filter::REFERENCE));
     for context in Context::all() {
         if context != here && context != Context::Main {

@@ -119,8 +119,8 @@ fn legend(canvas: &mut Canvas<'_>, state: &State, span: Span, axis: Rect) {
     let rest = canvas.text(axis, ago, palette.dim);
     let mut rest = canvas.right(rest, "now", palette.dim);
     for (action, word) in [
-        (Action::ZoomIn, "nearer"),
-        (Action::ZoomOut, "further"),
+        (Action::ZoomIn, "zoom in"),
+        (Action::ZoomOut, "zoom out"),
         (Action::Cursor(Shift::Left), "cursor"),
     ] {
         let changes = match action {

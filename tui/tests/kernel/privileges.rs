@@ -119,7 +119,7 @@ fn shown() {
     let mut tty = Tty::start(lab.namespace(End::Near), tty::LARGE, &[NEAR]);
     tty.until_shown("Flows");
     tty.press_until("6", "what it may do", |picture| {
-        picture.contains("CAP_NET_ADMIN") && picture.contains("no more can be gained")
+        picture.contains("CAP_NET_ADMIN") && picture.contains("no_new_privs")
     });
     tty.press(b"q");
     let (status, said) = tty.ended();

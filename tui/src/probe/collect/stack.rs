@@ -41,7 +41,7 @@ pub fn read() -> Stack {
             stack.neighbours = neighbours;
             stack.duplicates = duplicates;
         }
-        Err(error) => failed("queueing disciplines, neighbours and addresses", error),
+        Err(error) => failed("queueing disciplines, neighbors and addresses", error),
     }
     match sockets::listeners() {
         Ok(mut listeners) => {

@@ -35,7 +35,7 @@ pub struct Place {
     inode: u64,
     /// Its name.
     pub name: Option<String>,
-    /// The process with the lowest PID that lives in it.
+    /// The process with the lowest PID that runs in it.
     pub pid: Option<u32>,
 }
 

@@ -19,9 +19,9 @@ fn what_is_given_up_is_gone_in_later_threads_too() {
     assert_eq!(after.0.effective, kept);
     assert_eq!(after.0.inheritable, CapabilitySet::empty());
     let words = if kept.is_empty() {
-        "no capabilities; no more can be gained"
+        "no capabilities; the rest cannot be gained (no_new_privs)"
     } else {
-        "CAP_NET_ADMIN; no more can be gained"
+        "CAP_NET_ADMIN; the rest cannot be gained (no_new_privs)"
     };
     assert_eq!(after.1.to_string(), words);
     assert_eq!(
@@ -57,6 +57,6 @@ fn words() {
     );
     assert_eq!(
         held(CapabilitySet::CHOWN, false),
-        "1 others; no more can be gained"
+        "1 others; the rest cannot be gained (no_new_privs)"
     );
 }

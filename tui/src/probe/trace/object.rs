@@ -53,7 +53,7 @@ const PROGRAMS: [Program; 5] = [
         name: "nkview_neigh",
         tracepoint: "neigh_timer_handler",
         arguments: 2,
-        sees: "neighbours that do not answer",
+        sees: "neighbors that do not answer",
         absent: "the kernel lacks the tracepoint",
     },
     Program {

@@ -474,7 +474,7 @@ fn nothing(canvas: &mut Canvas<'_>, state: &State, area: Rect) {
     let (matter, cure) = if all > 0 {
         (
             format!(
-                "None of {} passes the filter.",
+                "None of {} matches the filter.",
                 format::plural(all as u64, "flow")
             ),
             "/ edits the filter, Backspace removes a part of it.",

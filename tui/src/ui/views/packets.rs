@@ -76,7 +76,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area
             empty(
                 canvas,
                 area,
-                "No packet passes the filter.",
+                "No packet matches the filter.",
                 "/ edits the filter, Backspace removes a part of it.",
             );
         }
@@ -88,7 +88,7 @@ fn about(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, place: Rect
     let palette = canvas.palette;
     let packets = &state.picture().packets;
     let following = if view.follow {
-        " following the newest; the arrow keys stop that"
+        " following new packets; the arrow keys stop that"
     } else {
         " Esc: follow the newest"
     };

@@ -52,7 +52,7 @@ impl Task {
         for (id, name) in std::mem::take(&mut self.asked) {
             let link = self.links.iter().find(|link| link.name == name);
             let result = match link.map(|link| self.watched.state(link)) {
-                None => Err("there is no such device; one that comes will be watched".to_owned()),
+                None => Err("no such device yet; it will be watched when it appears".to_owned()),
                 Some(Watch::Yes { .. }) => Ok(()),
                 Some(Watch::Failed(reason)) => Err(reason.to_string()),
                 Some(_) if self.selection.wants_name(&name) => {

@@ -157,7 +157,7 @@ fn facts(
         ("queue".to_owned(), text, style)
     });
     let neighbours =
-        silent_neighbours(kernel, device).map(|text| ("neighbour".to_owned(), text, palette.warn));
+        silent_neighbours(kernel, device).map(|text| ("neighbor".to_owned(), text, palette.warn));
     let mut lines = Vec::new();
     let all = remark.into_iter().chain(facts).chain(queues);
     for (mut label, text, style) in all.chain(neighbours) {
