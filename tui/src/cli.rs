@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use block::{BlockArgs, Lift};
 pub use diagnose::DiagnoseArgs;
@@ -155,6 +155,16 @@ pub enum Command {
     /// Devices and filters are completed, too. For bash, put this into ~/.bashrc:
     /// source <(nkview completions bash)
     Completions(CompletionsArgs),
+}
+
+/// The command that was probably meant by a word.
+#[must_use]
+pub fn similar_command(word: &str) -> Option<String> {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let ranked = names.map(|name| (strsim::jaro_winkler(word, name), name));
+    let (likeness, name) = ranked.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness > 0.88).then(|| name.to_owned())
 }
 
 #[cfg(test)]

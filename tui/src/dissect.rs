@@ -47,7 +47,16 @@ pub struct Node {
 /// left to [`Packet::key`].
 #[must_use]
 pub fn summary(packet: &Packet) -> String {
-    dissect(packet).0
+    let [summary, _] = dissect(packet).0;
+    summary
+}
+
+/// The same for where there is little room: without TCP's numbers, which fill a line
+/// and mean little by themselves.
+#[must_use]
+pub fn brief(packet: &Packet) -> String {
+    let [_, brief] = dissect(packet).0;
+    brief
 }
 
 /// The packet's headers from the outermost on, each with its fields.
@@ -56,7 +65,7 @@ pub fn tree(packet: &Packet) -> Vec<Node> {
     dissect(packet).1
 }
 
-fn dissect(packet: &Packet) -> (String, Vec<Node>) {
+fn dissect(packet: &Packet) -> ([String; 2], Vec<Node>) {
     let mut cursor = Cursor::new(&packet.data, packet.len as usize);
     let result = link::packet(&mut cursor, packet.link_layer, packet.vlan_tci);
     cursor.finish(result)

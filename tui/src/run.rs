@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, similar_command};
 #[cfg(feature = "demo")]
 use crate::demo::Demo;
-use crate::probe::live::Options;
+use crate::probe::live::{NoDevice, Options};
 use crate::probe::privileges;
 use crate::replay::Recording;
 use crate::sys;
@@ -67,6 +67,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 ..Keeping::new(args.history, &args.redact)?
             };
             block_on(|signals| screen::show(options, args.screen, keeping, user, signals))
+                .map_err(or_a_command)
         }
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => {
@@ -145,6 +146,15 @@ pub fn in_locale(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(crate::text::ascii(text))
+    }
+}
+
+/// A device that there is not may be a command that was mistyped.
+fn or_a_command(error: anyhow::Error) -> anyhow::Error {
+    let device = error.downcast_ref::<NoDevice>();
+    match device.and_then(|NoDevice(name)| similar_command(name)) {
+        Some(command) => anyhow!("{error:#}; did you mean the command `nkview {command}`?"),
+        None => error,
     }
 }
 

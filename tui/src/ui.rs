@@ -56,8 +56,8 @@ pub fn draw(app: &App, keymap: &Keymap, frame: &mut Frame<'_>) -> Geometry {
     }
     let tabs = header::draw(&mut canvas, app, &mut area);
     block::banner(&mut canvas, app, &mut area);
-    let cursor = filter::draw(&mut canvas, app, &mut area);
     footer::draw(&mut canvas, app, &mut area);
+    let cursor = filter::draw(&mut canvas, app, &mut area);
     let cursor = timeline::draw(&mut canvas, app, &mut area).or(cursor);
     let cursor = search::draw(&mut canvas, &app.state.search, &mut area).or(cursor);
     if app.whole {

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use clap::CommandFactory;
-
 use super::values::filter;
 use super::*;
 use crate::filter::NamedFilters;
@@ -27,6 +25,22 @@ fn devices_and_commands_are_told_apart() {
     };
     assert_eq!(args.devices, ["lab0"]);
     assert_eq!(args.output.duration, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn a_mistyped_command_is_recognized_and_a_device_is_not() {
+    for (word, command) in [
+        ("devces", Some("devices")),
+        ("device", Some("devices")),
+        ("steam", Some("stream")),
+        ("dignose", Some("diagnose")),
+        ("eth0", None),
+        ("docker0", None),
+        ("lxcbr0", None),
+        ("wlp2s0", None),
+    ] {
+        assert_eq!(similar_command(word).as_deref(), command, "{word}");
+    }
 }
 
 #[test]

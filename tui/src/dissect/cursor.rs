@@ -32,6 +32,13 @@ impl Stop {
 /// The result of reading.
 pub(super) type Read<T = ()> = Result<T, Stop>;
 
+/// A part of the summary.
+struct Noted {
+    whole: String,
+    /// The same where there is little room; empty where it is left out.
+    brief: String,
+}
+
 /// A place in a packet, and what was found before it.
 pub(super) struct Cursor<'a> {
     data: &'a [u8],
@@ -41,7 +48,7 @@ pub(super) struct Cursor<'a> {
     end: usize,
     /// Headers within headers that were entered.
     pub(super) depth: u8,
-    noted: Vec<String>,
+    noted: Vec<Noted>,
     /// Headers that are not complete yet, innermost last.
     open: Vec<Node>,
     roots: Vec<Node>,
@@ -61,25 +68,37 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The summary and the tree.
-    pub(super) fn finish(mut self, result: Read) -> (String, Vec<Node>) {
+    /// The summary, the brief one, and the tree.
+    pub(super) fn finish(mut self, result: Read) -> ([String; 2], Vec<Node>) {
         let mark = result.err().map(Stop::mark);
         while !self.open.is_empty() {
             self.close(mark.unwrap_or_default());
         }
-        let mut summary = self.noted.join(", ");
-        if let Some(mark) = mark {
-            if !summary.is_empty() {
-                summary.push(' ');
+        let join = |part: fn(&Noted) -> &str| {
+            let parts = self.noted.iter().map(part).filter(|it| !it.is_empty());
+            let mut summary = parts.collect::<Vec<_>>().join(", ");
+            if let Some(mark) = mark {
+                if !summary.is_empty() {
+                    summary.push(' ');
+                }
+                summary.push_str(mark);
             }
-            summary.push_str(mark);
-        }
-        (summary, self.roots)
+            summary
+        };
+        ([join(|it| &it.whole), join(|it| &it.brief)], self.roots)
     }
 
     /// Adds to the summary.
     pub(super) fn say(&mut self, text: impl Into<String>) {
-        self.noted.push(text.into());
+        let whole = text.into();
+        let brief = whole.clone();
+        self.noted.push(Noted { whole, brief });
+    }
+
+    /// Adds to the summary, and something else or nothing to the brief one.
+    pub(super) fn say_or(&mut self, whole: impl Into<String>, brief: impl Into<String>) {
+        let (whole, brief) = (whole.into(), brief.into());
+        self.noted.push(Noted { whole, brief });
     }
 
     /// Where the next field begins.

@@ -27,7 +27,7 @@ pub(super) fn message(cursor: &mut Cursor<'_>, kind: &'static str) -> Read {
     let mut words = Vec::new();
     let counts = [questions, answers, authorities, additional];
     let result = sections(cursor, start, flags, counts, &mut words);
-    // What a person asks comes first; the number that ties an answer to its
+    // What failed, or else what a person asks, comes first; the number that ties an answer to its
     // query last, also where the rest is cut.
     words.push(match id {
         0 => message_name(flags).into_owned(),
@@ -58,12 +58,13 @@ fn sections(
             break;
         }
     }
+    // That it failed is not to be cut off behind a long name.
     if is_response && result != 0 {
-        words.push(result_name(result).into_owned());
+        words.insert(0, result_name(result).into_owned());
     }
     read?;
     if is_response && result == 0 && answers == 0 && questions > 0 {
-        words.push("no record".to_owned());
+        words.insert(0, "no record".to_owned());
     }
     for _ in 0..answers {
         words.push(record(cursor, "answer", start)?);

@@ -28,17 +28,22 @@ pub(super) fn segment(cursor: &mut Cursor<'_>) -> Read {
         return Err(Stop::Malformed);
     }
     let length = cursor.end().saturating_sub(start + header_len);
-    let mut text = format!("[{}] seq {sequence}", tcp_flags_text(flags));
+    let flags_text = format!("[{}]", tcp_flags_text(flags));
+    let mut text = format!("{flags_text} seq {sequence}");
     if length > 0 {
         let next = sequence.wrapping_add(u32::try_from(length).unwrap_or(u32::MAX));
         text += &format!(":{next}");
     }
-    cursor.say(text);
+    cursor.say_or(text, flags_text);
     if flags & ACK != 0 {
-        cursor.say(format!("ack {acknowledged}"));
+        cursor.say_or(format!("ack {acknowledged}"), "");
     }
     let window = cursor.u16("window")?;
-    cursor.say(format!("win {window}"));
+    match format!("win {window}") {
+        // The other end must not send.
+        closed if window == 0 => cursor.say(closed),
+        open => cursor.say_or(open, ""),
+    }
     cursor.hex("checksum")?;
     let urgent = cursor.u16("urgent pointer")?;
     if flags & URG != 0 {
@@ -124,7 +129,7 @@ fn option(cursor: &mut Cursor<'_>) -> Read {
         (8, 8) => {
             let value = cursor.u32("value")?;
             let echo = cursor.u32("echo reply")?;
-            cursor.say(format!("TS val {value} ecr {echo}"));
+            cursor.say_or(format!("TS val {value} ecr {echo}"), "");
             format!("{value}, echo reply {echo}")
         }
         (known, _) => {

@@ -2,7 +2,9 @@ use etherparse::{PacketBuilder, TcpOptionElement};
 use probe_common::{LinkLayer, SNAPSHOT};
 use proptest::prelude::*;
 
-use super::{Node, ether_type_name, icmp_type_name, protocol_name, summary, tcp_flags_text, tree};
+use super::{
+    Node, brief, ether_type_name, icmp_type_name, protocol_name, summary, tcp_flags_text, tree,
+};
 use crate::model::Packet;
 use crate::text::clean;
 
@@ -144,6 +146,24 @@ fn tcp_in_a_line() {
 }
 
 #[test]
+fn tcp_in_a_brief_line() {
+    assert_eq!(
+        brief(&packet(&syn())),
+        "[S], mss 1460, sackOK, wscale 7, length 0"
+    );
+    assert_eq!(
+        brief(&packet(&data_segment(&[7; 5000]))),
+        "[P.], sack {1:2}{3:4}, length 5000"
+    );
+    // A closed window is why nothing is sent.
+    let mut closed = syn();
+    closed[48..50].fill(0);
+    assert!(brief(&packet(&closed)).starts_with("[S], win 0, "));
+    let udp = udp([4000, 5000], &[0; 5]);
+    assert_eq!(brief(&packet(&udp)), line(&udp));
+}
+
+#[test]
 fn tcp_with_bad_lengths() {
     let mut short = syn();
     short[46] = 0x10;
@@ -184,11 +204,11 @@ fn dns_in_a_line() {
     );
     assert_eq!(
         query(0x8183, [1, 0, 0, 0], question),
-        "DNS A? example.com, NXDomain, answer 4660"
+        "DNS NXDomain, A? example.com, answer 4660"
     );
     assert_eq!(
         query(0x8180, [1, 0, 0, 0], question),
-        "DNS A? example.com, no record, answer 4660"
+        "DNS no record, A? example.com, answer 4660"
     );
     let answer: &[&[u8]] = &[
         EXAMPLE,

@@ -40,6 +40,8 @@ mod outbox;
 mod selection;
 mod task;
 
+pub use selection::NoDevice;
+
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -13,6 +13,7 @@ use crate::text::Units;
 
 mod block;
 mod bytes;
+mod tasks;
 
 /// Shows the synthetic source in this terminal: `NKVIEW_LOOK` may hold `ascii`,
 /// `light`, `ansi`, `none` and a number of flows.

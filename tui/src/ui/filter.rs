@@ -3,7 +3,7 @@
 use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
-use super::canvas::{Canvas, indent, line};
+use super::canvas::{Canvas, bottom, indent, line};
 use super::format;
 use crate::app::App;
 use crate::app::action::Action;
@@ -12,19 +12,20 @@ use crate::filter::FilterError;
 
 const LABEL: &str = " filter ";
 
-/// Draws what is filtered, if anything is, and takes the lines off the area.
-/// Returns where the cursor stands while a filter is typed.
+/// Draws what is filtered, if anything is, and takes the lines off the end of the area,
+/// so that the rows above stay where they are. Returns where the cursor stands while a
+/// filter is typed.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: &mut Rect) -> Option<Position> {
     if let Some(typing) = app.state.filtering.typing() {
-        let place = line(area);
+        let mut lines = bottom(area, 2);
+        let place = line(&mut lines);
         let (cursor, scrolled) = input(canvas, typing, place);
-        let place = line(area);
-        verdict(canvas, app, typing, place, scrolled);
+        verdict(canvas, app, typing, line(&mut lines), scrolled);
         return Some(cursor);
     }
     let parts = app.state.filtering.parts();
     if !parts.is_empty() {
-        let place = line(area);
+        let place = bottom(area, 1);
         stack(canvas, app, &parts, place);
     }
     None

@@ -27,12 +27,18 @@ pub fn place(slot: usize, cells: usize, slots: usize, newest: usize) -> Option<u
 }
 
 /// Like [`cells`], but each one is over and has all of its slots: none changes
-/// until all move on.
+/// until all move on. Where there is nothing in them yet, the one that is not over
+/// stands in place of the last one, which shows that there is something.
 #[must_use]
 pub fn whole_cells(values: &[f64], cells: usize, slots: usize, newest: usize) -> Vec<Option<f64>> {
     let span = ((slots + 1) / (cells + 1)).max(1);
     let mut cells = spans(values, cells + 1, span, newest);
-    cells.pop();
+    let running = cells.pop().flatten().filter(|value| *value > 0.0);
+    if max(&cells) == 0.0
+        && let (Some(last), Some(running)) = (cells.last_mut(), running)
+    {
+        *last = Some(running);
+    }
     cells
 }
 

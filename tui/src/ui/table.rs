@@ -104,8 +104,9 @@ impl Cell {
 
 /// How the rows of a table are sorted and what a click does.
 pub struct TableSpec<C, I> {
-    /// The column that is sorted by, and whether the largest comes first.
-    pub order: Option<(C, bool)>,
+    /// The columns that are sorted by, all or by their sum, and whether the largest
+    /// comes first.
+    pub order: (Vec<C>, bool),
     /// What a click on a title does.
     pub sort: fn(C) -> Option<Action>,
     /// The column of the chosen cell of the selected row.
@@ -152,14 +153,14 @@ pub fn fit<C: Copy>(columns: &[Column<C>], width: u16) -> Vec<(Column<C>, u16)> 
     fitting.into_iter().zip(widths).collect()
 }
 
-/// The title of the column that is sorted by, when it has no room.
+/// The title of the columns that are sorted by, when none has room.
 #[must_use]
 pub fn hidden<C: Copy + PartialEq>(
     columns: &[Column<C>],
     width: u16,
-    sorted: C,
+    sorted: &[C],
 ) -> Option<&'static str> {
-    let is_it = |column: &&Column<C>| column.id == sorted;
+    let is_it = |column: &&Column<C>| sorted.contains(&column.id);
     let fitting = fit(columns, width.saturating_sub(1));
     if fitting.iter().any(|(column, _)| is_it(&column)) {
         return None;
@@ -302,9 +303,10 @@ fn titles<C: Copy + PartialEq, I>(
         } else {
             column.title
         };
-        let (title, style) = match spec.order {
-            Some((id, descending)) if id == column.id => {
-                let mark = if descending {
+        let (sorted, descending) = &spec.order;
+        let (title, style) = match sorted.contains(&column.id) {
+            true => {
+                let mark = if *descending {
                     canvas.glyph("▾", "v")
                 } else {
                     canvas.glyph("▴", "^")
@@ -315,7 +317,7 @@ fn titles<C: Copy + PartialEq, I>(
                 let title: String = title.collect();
                 (format!("{title}{mark}"), canvas.palette.accent)
             }
-            _ => (title.to_owned(), canvas.palette.dim),
+            false => (title.to_owned(), canvas.palette.dim),
         };
         let field = Rect {
             width: (*width).max(title.width() as u16).min(rest.width),

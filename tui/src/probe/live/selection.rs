@@ -10,6 +10,14 @@ use crate::text::clean;
 #[cfg(test)]
 mod tests;
 
+/// A name that no device has.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no device {} in this network namespace; `ip link` lists those there are",
+    .0.escape_debug()
+)]
+pub struct NoDevice(pub String);
+
 /// What the user wants to be watched.
 pub struct Selection {
     names: Vec<String>,
@@ -45,11 +53,7 @@ impl Selection {
             } else if pattern.is_empty() {
                 bail!("the name of a device is empty; `ip link` lists those there are");
             } else {
-                bail!(
-                    "there is no device {} in this network namespace; `ip link` lists those there \
-                     are",
-                    pattern.escape_debug()
-                );
+                return Err(NoDevice(pattern.clone()).into());
             }
         }
         Ok(Self {

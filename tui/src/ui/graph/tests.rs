@@ -36,3 +36,17 @@ fn shares() {
     assert_eq!(share(0.0, 0.0, 3, true), "");
     assert_eq!(share(9.0, 1.0, 3, true), "###");
 }
+
+#[test]
+fn what_has_just_begun_is_shown_and_then_stays() {
+    // Four slots a cell, of which the last has two so far.
+    let row = |values: &[f64], newest| sparkline(&whole_cells(values, 3, 15, newest), false);
+    let mut values = vec![0.0; 14];
+    values[13] = 5.0;
+    assert_eq!(row(&values, 13), "▁▁█", "of the cell that is not over");
+    values.extend([5.0, 5.0, 0.0]);
+    assert_eq!(row(&values, 16), "▁▁█", "now it is over");
+    // What is over is not changed by what is not.
+    values.extend([900.0]);
+    assert_eq!(row(&values, 17), "▁▁█");
+}

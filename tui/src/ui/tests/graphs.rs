@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{busy, screen, terminal};
+use super::{busy, filter_line, screen, terminal};
 use crate::app::Appearance;
 use crate::app::action::Action;
 use crate::app::columns::{Column, Shift};
@@ -121,13 +121,13 @@ fn a_long_filter_leaves_room_for_what_it_shows() {
         .add(crate::filter::Filter::parse(filter).unwrap());
     app.update(Action::Window);
     let text = screen(&mut app, 80, 24);
-    let line = text.lines().nth(2).unwrap();
+    let line = filter_line(&text).unwrap();
     assert!(
         line.starts_with(" filter  not ") && line.ends_with(" flows"),
         "{text}"
     );
     app.update(Action::RemovePart);
     let text = screen(&mut app, 80, 24);
-    let line = text.lines().nth(2).unwrap();
+    let line = filter_line(&text).unwrap();
     assert!(line.ends_with("remove which part? (number)"), "{text}");
 }

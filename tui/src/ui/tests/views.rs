@@ -81,6 +81,29 @@ fn groups_of_flows() {
 }
 
 #[test]
+fn rows_stay_where_they_are_while_a_filter_comes_and_goes() {
+    let mut app = busy(Appearance::default());
+    let tops = |app: &mut App| {
+        let screen = screen(app, 80, 24);
+        screen
+            .lines()
+            .skip(1)
+            .take(10)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let before = tops(&mut app);
+    app.update(Action::EditFilter);
+    assert_eq!(tops(&mut app), before, "while it is typed");
+    app.update(Action::Back);
+    for action in [Action::Direction, Action::Closed, Action::Closed] {
+        app.update(action);
+        let titles = &tops(&mut app)[1];
+        assert_eq!(*titles, before[1]);
+    }
+}
+
+#[test]
 fn without_any_packet() {
     let app = || {
         let mut app = empty(Appearance::default());

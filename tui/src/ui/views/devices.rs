@@ -51,13 +51,13 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
         detail::draw(canvas, state, view, device, place);
     }
     let spec = TableSpec {
-        order: Some((view.order.column, view.order.descending)),
+        order: (vec![view.order.column], view.order.descending),
         sort: |column| Some(Action::SortDevices(column)),
         cell: None,
         item: Item::Device,
     };
     let columns = columns(state, area.width);
-    let hidden = table::hidden(&columns, area.width, view.order.column);
+    let hidden = table::hidden(&columns, area.width, &[view.order.column]);
     canvas.note = hidden.map(|title| format!("sorted by {title} "));
     table::draw(
         canvas,

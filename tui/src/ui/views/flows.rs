@@ -60,7 +60,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &FlowsView, mut area: 
         area = indent(area, 1);
     }
     let spec = TableSpec {
-        order: Some((view.order.column, view.order.descending)),
+        order: (sorted(view), view.order.descending),
         sort: |column| Some(Action::SortFlows(column)),
         cell: view.cell(),
         item: |row: HostGroup| row.flow().map_or(Item::Host(row), Item::Flow),
@@ -112,9 +112,18 @@ fn note(state: &State, view: &FlowsView, width: u16) -> Option<String> {
     (!notes.is_empty()).then(|| notes.concat())
 }
 
+/// The columns that are sorted by: the graph is of what goes in and out together, and
+/// those columns have the numbers.
+fn sorted(view: &FlowsView) -> Vec<Column> {
+    match view.order.column {
+        Column::Graph => vec![Column::In, Column::Out],
+        column => vec![column],
+    }
+}
+
 /// The sort key, when the column that would show it does not fit.
 fn hidden_order(state: &State, view: &FlowsView, width: u16) -> Option<&'static str> {
-    let title = table::hidden(&columns(state, view, width), width, view.order.column)?;
+    let title = table::hidden(&columns(state, view, width), width, &sorted(view))?;
     Some(match view.order.column {
         Column::Graph => "in + out",
         _ => title,
@@ -333,7 +342,11 @@ fn group_cell(
             Some((tcp, connections)) => {
                 let count = format::short_count(connections as u64);
                 let label = format!("{count} {}", tcp.label());
-                let label = format::truncate(&label, width, canvas.ellipsis());
+                // How many flows there are in all, the name says.
+                let label = match label.width() <= width {
+                    true => label,
+                    false => tcp.label().to_owned(),
+                };
                 Cell::new(label, state_style(canvas, Some(tcp), text))
             }
             None => Cell::default(),

@@ -43,7 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &HostsView, mut area: 
     canvas.text(place, &text, palette.dim);
     let whole: f64 = view.total().rates.into_iter().sum();
     let spec = TableSpec {
-        order: Some((view.order.column, view.order.descending)),
+        order: (vec![view.order.column], view.order.descending),
         sort: |column| Some(Action::SortHosts(column)),
         cell: None,
         item: Item::Host,

@@ -7,7 +7,7 @@ use crate::app::item::Item;
 use crate::app::state::State;
 use crate::app::views::PacketsView;
 use crate::app::{ends, names};
-use crate::dissect::{Node, summary, tree};
+use crate::dissect::{Node, brief, summary, tree};
 use crate::model::Packet;
 use crate::text;
 use crate::traffic::KEPT;
@@ -30,6 +30,9 @@ enum Field {
     Summary,
 }
 
+/// A summary with less room than this is a brief one.
+const BRIEF: usize = 48;
+
 /// Lines of the detail of a packet.
 const DETAIL: u16 = 16;
 
@@ -43,7 +46,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &PacketsView, mut area
         detail(canvas, state, view, place);
     }
     let spec = TableSpec {
-        order: None,
+        order: (Vec::new(), false),
         sort: |_| None,
         cell: None,
         item: Item::Packet,
@@ -168,6 +171,7 @@ fn cell(canvas: &Canvas<'_>, state: &State, packet: &Packet, field: Field, width
             number => Cell::new(number.to_string(), text),
         },
         Field::Why => Cell::new(text::reason(packet.reason), palette.dim),
+        Field::Summary if width < BRIEF => Cell::new(brief(packet), text),
         Field::Summary => Cell::new(summary(packet), text),
     }
 }
