@@ -243,15 +243,23 @@ fn tcp(bytes: &mut [u8]) -> usize {
         let length = match kind {
             0 => break,
             NOP => 1,
-            _ => options.get(1).map_or(0, |length| usize::from(*length)),
+            // Those two bytes are a part of it.
+            _ => match options.get(1) {
+                Some(length @ 2..) => usize::from(*length),
+                _ => 0,
+            },
         };
         if length == 0 || length > options.len() {
             break;
         }
         let (option, rest) = options.split_at_mut(length);
-        // MSS, window scale, SACK, timestamps (RFC 9293, 7323, 2018).
-        if !matches!(kind, NOP | 2..=5 | 8) {
-            option.fill(NOP);
+        match kind {
+            // MSS, window scale, SACK (RFC 9293, 7323, 2018).
+            NOP | 2..=5 => {}
+            // Timestamps tell how long a host has been up, and by their drift which one
+            // it is (RFC 7323, 7). That there are some stays.
+            8 => option[2..].fill(0),
+            _ => option.fill(NOP),
         }
         options = rest;
     }

@@ -259,6 +259,9 @@ fn of_tls_remains_the_header_of_tcp() {
     // An address of another path (RFC 8684).
     options.extend([30, 8, 0x30, 1]);
     options.extend(FROM);
+    let timestamps = [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0];
+    options.extend([1, 1, 8, 10]);
+    options.extend(timestamps);
     let tcp = PacketBuilder::ethernet2(MACS[0], MACS[1])
         .ipv4(FROM, TO, 64)
         .tcp(40_000, 443, 7, 100)
@@ -284,8 +287,11 @@ fn of_tls_remains_the_header_of_tcp() {
         (40_000, 443, 7)
     );
     assert_eq!(tcp.payload(), b"");
-    let options = &packet.data[14 + 20 + 20..];
-    assert_eq!(options, [2, 4, 5, 0xb4, 1, 3, 3, 7, 1, 1, 1, 1, 1, 1, 1, 1]);
+    let (known, others) = packet.data[14 + 20 + 20..].split_at(8);
+    assert_eq!(known, [2, 4, 5, 0xb4, 1, 3, 3, 7]);
+    let (address, timestamps) = others.split_at(8);
+    assert_eq!(address, [1; 8]);
+    assert_eq!(timestamps, [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]
