@@ -67,10 +67,12 @@ impl Target {
         };
         let mut series = Series::new(args.file.clone(), kept);
         let (path, _) = series.next();
+        // By whoever creates the next ones: where that is not possible, it is known now.
+        let files = Files::start().context("cannot start a thread")?;
         Ok(Self {
-            first: files::create(&path, args.force)?,
+            first: files.create(&path)?,
             path,
-            series: Some((series, Files::start().context("cannot start a thread")?)),
+            series: Some((series, files)),
         })
     }
 }
@@ -84,7 +86,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     identity(one).is_some_and(|it| identity(other) == Some(it))
 }
 
-/// The names of files of which only the last ones are kept.
+/// The names of files of which only the last ones are kept. What an earlier recording
+/// has left is not touched: the numbers go on behind it.
 #[derive(Debug)]
 pub struct Series {
     base: PathBuf,
@@ -95,25 +98,51 @@ pub struct Series {
 
 impl Series {
     fn new(base: PathBuf, kept: NonZero<u32>) -> Self {
-        Self {
+        let mut series = Self {
             base,
             number: 0,
             files: VecDeque::new(),
             kept: kept.get() as usize,
+        };
+        series.number = series.last();
+        series
+    }
+
+    /// The highest number that a file has; 0 without any. A directory that cannot be
+    /// read may be one in which files can be created.
+    fn last(&self) -> u64 {
+        let directory = match self.base.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let Ok(entries) = std::fs::read_dir(directory) else {
+            return 0;
+        };
+        let numbers = entries.flatten().filter_map(|entry| {
+            let path = self.base.with_file_name(entry.file_name());
+            let stem = path.file_stem()?.to_str()?;
+            let number = stem.rsplit_once('-')?.1.parse().ok()?;
+            (self.name(number) == path).then_some(number)
+        });
+        numbers.max().unwrap_or(0)
+    }
+
+    /// The file of a number.
+    fn name(&self, number: u64) -> PathBuf {
+        let part = |part: Option<&std::ffi::OsStr>| {
+            part.unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let mut name = format!("{}-{number:04}", part(self.base.file_stem()));
+        if let Some(extension) = self.base.extension() {
+            name = format!("{name}.{}", part(Some(extension)));
         }
+        self.base.with_file_name(name)
     }
 
     /// The next file, and one that is to be removed for it.
     fn next(&mut self) -> (PathBuf, Option<PathBuf>) {
         self.number += 1;
-        let name = |part: Option<&std::ffi::OsStr>| {
-            part.unwrap_or_default().to_string_lossy().into_owned()
-        };
-        let mut next = format!("{}-{:04}", name(self.base.file_stem()), self.number);
-        if let Some(extension) = self.base.extension() {
-            next = format!("{next}.{}", name(Some(extension)));
-        }
-        let next = self.base.with_file_name(next);
+        let next = self.name(self.number);
         self.files.push_back(next.clone());
         let is_over = self.files.len() > self.kept;
         (next, is_over.then(|| self.files.pop_front()).flatten())

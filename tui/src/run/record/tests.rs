@@ -17,6 +17,29 @@ fn the_last_files_of_a_series_are_kept() {
 }
 
 #[test]
+fn numbers_go_on_behind_those_of_files_that_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in [
+        "a-0003.nkv",
+        "a-0012.nkv",
+        "a-0099",
+        "a-7.nkv",
+        "b-0050.nkv",
+    ] {
+        std::fs::write(path(name), "").unwrap();
+    }
+    let kept = NonZero::new(1).unwrap();
+    let mut series = Series::new(path("a.nkv"), kept);
+    assert_eq!(series.next(), (path("a-0013.nkv"), None));
+    // What was there before is none of those that are removed.
+    let removed = Some(path("a-0013.nkv"));
+    assert_eq!(series.next(), (path("a-0014.nkv"), removed));
+    let mut series = Series::new(path("c.nkv"), kept);
+    assert_eq!(series.next().0, path("c-0001.nkv"));
+}
+
+#[test]
 fn a_recording_is_not_copied_onto_itself() {
     let directory = tempfile::tempdir().unwrap();
     let [file, link, other] = ["a.nkv", "l.nkv", "b.nkv"].map(|name| directory.path().join(name));
