@@ -52,8 +52,8 @@ const FORMAT: u16 = 1;
 const START: u64 = (SIGNATURE.len() + size_of::<u16>()) as u64;
 
 /// What there was at a moment is known from what was reported since this many bytes
-/// of a recording before it, which take half a second to read,
-pub const READ_BACK: u64 = 16 << 20;
+/// of a recording before it, which take about half a second to read and take in,
+pub const READ_BACK: u64 = 8 << 20;
 /// and since at least this time: what rates, findings and most flows depend on.
 pub const LOOK_BACK: Moment = Moment::from_secs(60);
 
