@@ -1,5 +1,11 @@
 //! Two hosts, which are namespaces, on one screen.
 
+mod loss;
+mod push;
+mod sshd;
+
+use rustix::process::Signal;
+
 use crate::Test;
 use crate::lab::{End, Family, Kind, Lab, Layout};
 use crate::need::Need;
@@ -7,12 +13,32 @@ use crate::stream::NKVIEW;
 use crate::traffic;
 use crate::tty::{LARGE, Tty};
 use crate::wait;
+use push::Ending;
 
 const VETH: Layout = Layout::apart(Kind::Veth);
 
 pub fn tests() -> Vec<Test> {
     let needs = [VETH.needs(), vec![Need::FullSpeed]].concat();
-    vec![Test::new("hosts::two", needs, two)]
+    let filtering = [needs.clone(), vec![Need::Nftables]].concat();
+    let mut tests = vec![
+        Test::new("hosts::two", needs.clone(), two),
+        Test::new("hosts::loss_between_two", filtering, loss::between_two),
+    ];
+    let over_ssh = [needs, vec![Need::Sshd]].concat();
+    for (name, ending) in [
+        ("quit", Ending::Quit),
+        ("TERM", Ending::Signal(Signal::TERM)),
+        ("KILL", Ending::Signal(Signal::KILL)),
+        ("break", Ending::Break),
+    ] {
+        let run = move || push::leaves_nothing(ending);
+        tests.push(Test::new(
+            format!("hosts::push_leaves_nothing::{name}"),
+            over_ssh.clone(),
+            run,
+        ));
+    }
+    tests
 }
 
 /// Both report what they see of the same packets, to the packet, and nothing is left

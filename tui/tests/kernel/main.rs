@@ -43,6 +43,7 @@ mod push_down;
 mod recording;
 mod report;
 mod screen;
+mod serve;
 mod signals;
 mod stack;
 mod stalled;
@@ -137,6 +138,7 @@ fn main() -> ExitCode {
         recording::tests(),
         hosts::tests(),
         screen::tests(),
+        serve::tests(),
         signals::tests(),
         stalled::tests(),
         stopped::tests(),

@@ -1,5 +1,6 @@
 //! What a test needs that not every kernel has.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -26,6 +27,8 @@ pub enum Need {
     Vlan,
     /// tshark, which reads what is captured.
     Tshark,
+    /// OpenSSH, its client and its server.
+    Sshd,
     /// A machine that is not emulated, as what is tested depends on neither the
     /// kernel's version nor its devices, and would take long.
     FullSpeed,
@@ -38,7 +41,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -46,6 +49,7 @@ impl Need {
         Self::PagedTests,
         Self::Vlan,
         Self::Tshark,
+        Self::Sshd,
         Self::FullSpeed,
         Self::Tracing,
         Self::Nftables,
@@ -61,6 +65,7 @@ impl Need {
             Self::PagedTests => "paged-tests",
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
+            Self::Sshd => "sshd",
             Self::FullSpeed => "full-speed",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
@@ -96,6 +101,11 @@ impl Need {
             Self::Tshark => {
                 let version = Command::new("tshark").arg("--version").output();
                 return version.is_err().then_some("tshark is not installed");
+            }
+            Self::Sshd => {
+                let files = ["/usr/sbin/sshd", "/usr/bin/ssh"];
+                let has = files.iter().all(|it| Path::new(it).exists());
+                return (!has).then_some("the server or client of SSH is not installed");
             }
             Self::FullSpeed => {
                 return is_emulated().then_some(

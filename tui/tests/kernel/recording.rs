@@ -1,7 +1,10 @@
 //! A recording holds what was counted, to the packet, and is read without any
 //! privileges.
 
+mod rotation;
+
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,10 +16,13 @@ use tempfile::TempDir;
 
 use crate::Test;
 use crate::counting::{check_sums, settled};
-use crate::lab::{End, Lab, Layout, NEAR};
+use crate::lab::{End, Family, Lab, Layout, NEAR};
+use crate::need::Need;
 use crate::report::{Count, Report};
+use crate::screen::ping_until_shown;
 use crate::stream::{NKVIEW, Stream};
 use crate::traffic;
+use crate::tty::{LARGE, Tty};
 use crate::wait::until_true;
 
 pub fn tests() -> Vec<Test> {
@@ -31,6 +37,17 @@ pub fn tests() -> Vec<Test> {
         layout.needs(),
         move || full_disk(layout),
     ));
+    let full_speed = [layout.needs(), vec![Need::FullSpeed]].concat();
+    tests.push(Test::new(
+        "recording::several_files_have_every_packet",
+        full_speed.clone(),
+        move || rotation::rotates(layout),
+    ));
+    tests.push(Test::new(
+        "recording::a_full_disk_ends_it_on_the_screen_only",
+        full_speed,
+        move || full_disk_on_screen(layout),
+    ));
     tests
 }
 
@@ -42,9 +59,14 @@ struct Recorder {
 
 impl Recorder {
     fn start(lab: &Lab, file: &Path) -> Self {
+        Self::start_with(lab, &[], file)
+    }
+
+    fn start_with(lab: &Lab, args: &[&str], file: &Path) -> Self {
         let mut command = Command::new(NKVIEW);
         command
             .args(["record", "--interval", "0.1"])
+            .args(args)
             .args([file.as_os_str(), NEAR.as_ref()])
             .env("SUDO_UID", "65534")
             .env("SUDO_GID", "65533")
@@ -58,8 +80,13 @@ impl Recorder {
 
     /// Waits until the file tells that the device is watched.
     fn wait(&self) {
+        self.wait_for(&self.file);
+    }
+
+    /// The same, by the file that comes first.
+    fn wait_for(&self, file: &Path) {
         until_true("the recording begins", || {
-            let lines = lines(&read(&["stream", "--from"], &self.file));
+            let lines = lines(&read(&["stream", "--from"], &[file]));
             let is_watched = |line: &Value| line["devices"][0]["hooks"].is_string();
             lines.iter().any(is_watched)
         });
@@ -80,13 +107,13 @@ impl Drop for Recorder {
 }
 
 /// What a command says of a recording, as a user without any privileges.
-fn read(args: &[&str], file: &Path) -> Output {
+fn read<P: AsRef<OsStr>>(args: &[&str], files: &[P]) -> Output {
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid", "65534", "--regid", "65533", "--clear-groups"])
         .arg(NKVIEW)
         .args(args)
-        .arg(file);
+        .args(files);
     command.output().unwrap()
 }
 
@@ -135,7 +162,7 @@ fn replays(layout: Layout) {
     let metadata = fs::metadata(&file).unwrap();
     assert_eq!(metadata.mode() & 0o777, 0o600);
     assert_eq!((metadata.uid(), metadata.gid()), (65534, 65533));
-    let output = read(&["stream", "--from"], &file);
+    let output = read(&["stream", "--from"], &[&file]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     let replayed = Report::new(lines(&output));
@@ -146,13 +173,13 @@ fn replays(layout: Layout) {
     }
 
     // The same again is the same, to the byte.
-    assert_eq!(read(&["stream", "--from"], &file).stdout, output.stdout);
-    let diagnosis = read(&["diagnose", "--json", "--from"], &file);
+    assert_eq!(read(&["stream", "--from"], &[&file]).stdout, output.stdout);
+    let diagnosis = read(&["diagnose", "--json", "--from"], &[&file]);
     let summary = lines(&diagnosis).pop().unwrap();
     assert_eq!(summary["devices"][0], NEAR, "{summary}");
 }
 
-/// A file system of 8 KiB, until it is dropped.
+/// A small file system, until it is dropped.
 struct Disk(PathBuf);
 
 impl Disk {
@@ -188,4 +215,48 @@ fn full_disk(layout: Layout) {
     std::io::Read::read_to_string(&mut stderr, &mut errors).unwrap();
     assert_eq!(output.and_then(|status| status.code()), Some(1));
     assert!(errors.contains("No space left on device"), "{errors}");
+}
+
+/// The screen says so and goes on, and what was written can be read.
+fn full_disk_on_screen(layout: Layout) {
+    let directory = directory();
+    let lab = Lab::up(layout);
+    let _disk = Disk::mount(directory.path());
+    let near = lab.namespace(End::Near);
+    let in_directory = |command: &mut Command| {
+        command.current_dir(directory.path());
+    };
+    let args = ["--interval", "0.1", NEAR];
+    let mut tty = Tty::start_with(in_directory, near, LARGE, &args);
+    tty.until_shown("Flows");
+    ping_until_shown(&mut tty, &lab, "icmp ");
+    // The probe view keeps notices.
+    tty.press_until("6R", "the disk is full", |picture| {
+        traffic::ping(&lab, End::Far, Family::V4, 1);
+        picture.contains("Recording to ")
+            && picture.contains("Recording stopped: No space left on device")
+    });
+    let file = fs::read_dir(directory.path()).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    // What comes later is counted.
+    let [sender, receiver] = End::BOTH.map(|end| traffic::udp(&lab, end, Family::V4));
+    let to = traffic::towards(&lab, End::Far, &receiver);
+    tty.press_until("1", "it goes on", |picture| {
+        sender.send_to(b"recording", to).unwrap();
+        picture.contains(&to.to_string())
+    });
+    tty.press(b"q");
+    let (status, output) = tty.ended();
+    assert!(status.success(), "{output}");
+    tty.assert_restored();
+    assert_eq!(lab.program_counts(), [0, 0]);
+
+    let mut command = Command::new(NKVIEW);
+    let output = command.args(["stream", "--from"]).arg(file).output();
+    let output = output.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let report = Report::new(lines(&output));
+    let is_ping = |flow: &Value| flow["protocol"] == "icmp";
+    assert!(!report.flows(is_ping).is_empty(), "{errors}");
 }

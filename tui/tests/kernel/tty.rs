@@ -41,6 +41,17 @@ pub struct Tty {
 impl Tty {
     /// Starts nkview in a namespace and a terminal of that many columns and rows.
     pub fn start(namespace: &Namespace, size: (u16, u16), args: &[&str]) -> Self {
+        Self::start_with(|_| {}, namespace, size, args)
+    }
+
+    /// As [`Self::start`], by a command that is changed before, such as its working
+    /// directory.
+    pub fn start_with(
+        change: impl FnOnce(&mut Command),
+        namespace: &Namespace,
+        size: (u16, u16),
+        args: &[&str],
+    ) -> Self {
         let (master, slave) = open(size);
         let before = modes(&slave);
         let end = || slave.try_clone().unwrap();
@@ -53,6 +64,7 @@ impl Tty {
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8");
         command.stdin(end()).stdout(end()).stderr(end());
+        change(&mut command);
         let child = namespace.enter(|| command.spawn().unwrap());
         // It keeps our ends of the terminal.
         drop(command);
