@@ -60,7 +60,8 @@ pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
 
 /// Prints what the doctor finds; an error if nothing can be watched.
 pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
-    let findings = doctor::examine().await;
+    let mut findings = doctor::examine().await;
+    findings.push(configuration(variable));
     let written = if args.json {
         let mut stdout = io::stdout().lock();
         findings.iter().try_for_each(|finding| {
@@ -75,6 +76,29 @@ pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
         bail!("cannot watch any device in this environment");
     }
     Ok(())
+}
+
+/// How the configuration file stands, without which no other command starts.
+fn configuration(variable: impl Fn(&str) -> Option<String>) -> doctor::Finding {
+    let (state, found, cure) = match Config::load(variable) {
+        Ok((_, None)) => (doctor::State::Ok, "no mistake in it".to_owned(), None),
+        Ok((_, Some(notice))) => (
+            doctor::State::Without,
+            notice,
+            Some("let this user read it, or unset XDG_CONFIG_HOME or HOME"),
+        ),
+        Err(error) => (
+            doctor::State::Fatal,
+            format!("{error:#}"),
+            Some("correct it, or move it away"),
+        ),
+    };
+    doctor::Finding {
+        what: "configuration",
+        state,
+        found,
+        cure: cure.map(Into::into),
+    }
 }
 
 /// What the doctor finds, in lines of at most `width` characters, and what follows

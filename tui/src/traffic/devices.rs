@@ -1,5 +1,7 @@
 //! The devices of a host, and the names that flows' slots stand for.
 
+use std::collections::HashSet;
+
 use crate::model::{Device, DeviceName, DeviceTotals, LinkCounters, LocalEnd, Namespace, Watch};
 use crate::text::clean;
 
@@ -80,6 +82,14 @@ impl SlotNames {
                 node: names.node.as_ref().map(|(node, _)| node.as_str()),
             },
         )
+    }
+
+    /// Whether its device is not watched any more, so that nothing is added to what it
+    /// has counted.
+    #[must_use]
+    pub fn is_gone(&self, slot: u32) -> bool {
+        let names = self.names.get(slot as usize).and_then(Option::as_ref);
+        names.is_some_and(|names| names.gone)
     }
 
     /// A number that sorts like the [`label`](Self::label), as people count:
@@ -172,6 +182,13 @@ impl Devices {
             }
         }
         devices.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp_by_name(b)));
+        // One that is not watched any more, or again, is no other device that is gone:
+        // what it was before only names its slot.
+        let mut listed = HashSet::new();
+        devices.retain(|device| {
+            let is_new = listed.insert(device.index);
+            is_new || !matches!(device.watch, Watch::Gone { .. })
+        });
         self.all = devices;
         self.listed = true;
         reassigned

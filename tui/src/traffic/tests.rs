@@ -82,6 +82,38 @@ fn a_device_that_comes_back_after_it_was_gone_is_another() {
 }
 
 #[test]
+fn a_device_that_is_watched_again_is_listed_once() {
+    let mut traffic = Traffic::default();
+    let Event::Devices(mut devices) = devices(|_| ()) else {
+        unreachable!()
+    };
+    let listed = devices.len();
+    let again = devices.iter().find(|it| it.name == synthetic::NAMES[0]);
+    let again = again.unwrap().clone();
+    devices.extend([7, 8].map(|slot| Device {
+        watch: Watch::Gone { slot },
+        ..again.clone()
+    }));
+    let removed = Device {
+        index: 77,
+        watch: Watch::Gone { slot: 9 },
+        ..Device::default()
+    };
+    devices.extend([removed.clone(), removed]);
+    traffic.apply(&envelope(0, Event::Devices(devices)));
+    let devices = &traffic.host(HostId(0)).devices;
+    assert_eq!(devices.all().len(), listed + 1);
+    let watched = devices
+        .all()
+        .iter()
+        .find(|it| it.name == synthetic::NAMES[0]);
+    assert!(matches!(watched.unwrap().watch, Watch::Yes { slot: 0, .. }));
+    // Flows that were counted before have their names still.
+    assert_eq!(devices.names().get(8), synthetic::NAMES[0]);
+    assert!(devices.names().is_gone(8) && !devices.names().is_gone(0));
+}
+
+#[test]
 fn hosts_are_kept_apart() {
     let mut traffic = Traffic::default();
     let [mut a, mut b] = [1, 2].map(|seed| Synthetic::new(seed, 30));

@@ -39,3 +39,24 @@ fn nothing_works_when_something_needed_is_missing() {
     assert!(text.starts_with("FAIL tcx"), "{text}");
     assert!(!text.contains("works here"), "{text}");
 }
+
+#[test]
+fn the_doctor_reads_the_configuration_file() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("nkview/config.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let directory = home.path().display().to_string();
+    let variable = |name: &str| (name == "XDG_CONFIG_HOME").then(|| directory.clone());
+    let state = || configuration(variable).state;
+    assert_eq!(state(), State::Ok, "there is none");
+    std::fs::write(&file, "[screen]\nunits = 5\n").unwrap();
+    let finding = configuration(variable);
+    assert_eq!(finding.state, State::Fatal);
+    assert!(finding.found.contains("screen.units"), "{finding}");
+    std::fs::write(&file, "[screen]\nunits = 'bits'\n").unwrap();
+    assert_eq!(state(), State::Ok);
+    // What is no file cannot be read.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(state(), State::Without);
+}

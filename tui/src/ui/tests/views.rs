@@ -142,7 +142,9 @@ fn ascii() {
         ascii: true,
         ..Appearance::default()
     };
-    each_view("ascii", || busy(appearance), |app| screen(app, 80, 24));
+    for (state, width, height) in [("ascii", 80, 24), ("ascii_60", 60, 15)] {
+        each_view(state, || busy(appearance), |app| screen(app, width, height));
+    }
 }
 
 #[test]
@@ -170,20 +172,23 @@ fn selected(colours: Colours) -> App {
 
 #[test]
 fn sixteen_colours() {
-    each_view(
-        "ansi",
-        || selected(Colours::Ansi),
-        |app| styled(app, 140, 24),
-    );
+    for (state, width, height) in [("ansi", 140, 24), ("ansi_80", 80, 24), ("ansi_60", 60, 15)] {
+        let app = || selected(Colours::Ansi);
+        each_view(state, app, |app| styled(app, width, height));
+    }
 }
 
 #[test]
 fn no_colour() {
-    each_view(
-        "no_colour",
-        || selected(Colours::None),
-        |app| styled(app, 140, 24),
-    );
+    let sizes = [
+        ("no_colour", 140, 24),
+        ("no_colour_80", 80, 24),
+        ("no_colour_60", 60, 15),
+    ];
+    for (state, width, height) in sizes {
+        let app = || selected(Colours::None);
+        each_view(state, app, |app| styled(app, width, height));
+    }
 }
 
 /// A screen with its styles in brackets where they change.

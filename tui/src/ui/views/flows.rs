@@ -212,7 +212,9 @@ fn cell(
     let now = picture.flows.now();
     let has_left = picture.flows.get(&key).is_none();
     let is_stale = state.is_stale(&key);
-    let over = is_stale || has_left || flow.is_closed() || flow.idle(now) > QUIET;
+    let is_watched = !picture.devices.names().is_gone(key.device);
+    let goes_on = is_watched && !has_left && !flow.is_closed() && flow.idle(now) <= QUIET;
+    let over = is_stale || !goes_on;
     let text = if over { palette.dim } else { palette.text };
     let shows = state.criteria().shows(flow);
     let end = |side| format::shorten(&state.hostnames.end(&key, side), width, canvas.ellipsis());
