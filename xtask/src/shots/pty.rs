@@ -24,7 +24,7 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// Starts a program in a terminal of this size with all
+    /// Starts a program in a working directory and a terminal of this size with all
     /// colours.
     ///
     /// # Errors
@@ -32,6 +32,7 @@ impl Pty {
     pub fn start(
         program: &Path,
         arguments: &[OsString],
+        directory: &Path,
         (columns, rows): (NonZero<u16>, NonZero<u16>),
     ) -> anyhow::Result<Self> {
         let pair = native_pty_system()
@@ -44,6 +45,7 @@ impl Pty {
             .context("cannot open a pseudo-terminal")?;
         let mut command = CommandBuilder::new(program);
         command.args(arguments);
+        command.cwd(directory);
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
         command.env_remove("NO_COLOR");
@@ -102,6 +104,14 @@ impl Pty {
                 }
             }
         }
+    }
+
+    /// The program's process.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.child.process_id().context("the program has ended")
     }
 
     /// The screen.
