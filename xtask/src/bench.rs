@@ -15,7 +15,7 @@ pub struct Args {
     /// What to measure
     #[arg(value_enum)]
     bench: Bench,
-    /// Parts of the benchmark, where it has such: `-- block`
+    /// Parts of the benchmark, where it has such: `kernel -- block`, `traffic -- node`
     #[arg(last = true)]
     parts: Vec<String>,
 }
@@ -26,7 +26,7 @@ enum Bench {
     Kernel,
     /// Size of a recording, CPU of writing it, and the time to go to a moment of it
     Record,
-    /// Throughput and exactness at floods, and CPU, memory and bytes drawn, compared with bandwhich, rustnet and netwatch where they are in PATH
+    /// Throughput and exactness at floods, and CPU, memory and bytes drawn, compared with bandwhich, rustnet and netwatch where they are in PATH; and CPU on a node with many pods (`-- node`)
     Traffic,
     /// Time of update and draw, from a key to the screen, and bytes drawn
     Ui,

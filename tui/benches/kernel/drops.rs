@@ -63,7 +63,9 @@ fn storm() {
     let sent = u64::from(DATAGRAMS) * ROUNDS as u64;
     println!(
         "\na datagram that is sent and dropped, ns of CPU: {without:.0} without the tracing programs, \
-         {with:.0} with them ({:.0} drops/s); {counted} of {sent} drops counted",
-        1e9 / with
+         {with:.0} with them ({:.0} drops/s); {counted} of {sent} drops counted\n\
+         drop storm: of 100,000 drops/s the tracing programs take {:.1} % of a CPU",
+        1e9 / with,
+        (with - without) * 1e5 / 1e9 * 100.0
     );
 }

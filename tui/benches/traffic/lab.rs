@@ -20,10 +20,10 @@ pub const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 63, 0, 1);
 pub const TARGET: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
 
 /// A network namespace, which lives as long as this and what runs in it.
-pub struct Namespace(File);
+pub struct Namespace(pub File);
 
 impl Namespace {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let make = || {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
             File::open("/proc/thread-self/ns/net").unwrap()
@@ -43,7 +43,8 @@ impl Namespace {
         thread::scope(|scope| scope.spawn(inside).join().unwrap())
     }
 
-    fn ip(&self, commands: &str) {
+    /// Lines of commands of `ip`.
+    pub fn ip(&self, commands: &str) {
         let mut ip = Command::new("ip");
         ip.args(["-batch", "-"]).stdin(Stdio::piped());
         let mut ip = self.enter(|| ip.spawn().unwrap());

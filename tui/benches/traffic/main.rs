@@ -3,7 +3,8 @@
 //! when this ends, however it ends. Other tools are measured in the same run
 //! where they are in PATH.
 //!
-//! Run it as root on a quiet machine: `cargo xtask bench traffic`.
+//! Run it as root on a quiet machine: `cargo xtask bench traffic`, or `cargo xtask
+//! bench traffic -- node` for what a node with many pods costs.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@ mod lab;
 mod loads;
 #[path = "../shared/machine.rs"]
 mod machine;
+mod node;
 mod output;
 mod sender;
 mod watcher;
@@ -22,8 +24,29 @@ mod watcher;
 use lab::Lab;
 use watcher::Tool;
 
+/// A part of the measurements.
+type Part = fn();
+
+/// The parts by name.
+const PARTS: [(&str, Part); 2] = [("load", load), ("node", node::table)];
+
 fn main() {
+    // Cargo gives options of its own.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
     println!("{}", machine::describe());
+    for (name, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|it| it == name) {
+            measure();
+        }
+    }
+    println!("\nat the end: {}", machine::describe());
+}
+
+/// Floods and steady loads over the pair.
+fn load() {
     let tools: Vec<Tool> = Tool::ALL.into_iter().filter(Tool::is_there).collect();
     for tool in &tools {
         println!("{}", tool.version());
@@ -34,5 +57,4 @@ fn main() {
     let lab = Lab::new();
     floods::table(&lab, &tools);
     loads::table(&lab, &tools);
-    println!("\nat the end: {}", machine::describe());
 }

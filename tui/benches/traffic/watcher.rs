@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::lab::{DEVICE, Lab};
 use crate::output::Output;
 
-const NKVIEW: &str = env!("CARGO_BIN_EXE_nkview");
+pub const NKVIEW: &str = env!("CARGO_BIN_EXE_nkview");
 /// Columns and rows.
 pub const SIZE: (u16, u16) = (140, 45);
 /// A program that takes longer to start or to end hangs.
@@ -77,6 +77,17 @@ impl Tool {
         let said = String::from_utf8_lossy(&output.stdout);
         Some(said.lines().next().unwrap_or(self.name()).to_owned())
     }
+}
+
+/// Seconds of CPU that a process or thread has used, by its `stat`.
+pub fn seconds(stat: &str) -> Option<f64> {
+    // Behind the name, which may hold spaces: utime and stime are fields 14 and 15
+    // of proc_pid_stat(5).
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11);
+    let mut time = || times.next()?.parse::<u64>().ok();
+    let ticks = time()? + time()?;
+    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// A tool in a terminal. Dropping it kills it.
@@ -150,16 +161,7 @@ impl Screen {
 
     /// Seconds of CPU so far, of all its threads.
     pub fn seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        // Behind the name, which may hold spaces: utime and stime are fields 14
-        // and 15 of proc_pid_stat(5).
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let ticks: u64 = fields[11..=12]
-            .iter()
-            .map(|f| f.parse::<u64>().unwrap())
-            .sum();
-        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+        seconds(&self.proc("stat")).unwrap()
     }
 
     /// Resident memory in bytes.
