@@ -19,6 +19,7 @@ pub mod hostnames;
 pub mod item;
 pub mod line;
 pub mod list;
+mod looking_up;
 pub mod measure;
 pub mod names;
 mod narrowing;

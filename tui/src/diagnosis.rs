@@ -134,7 +134,7 @@ impl Diagnosis {
                 self.ready.extend(self.devices.keys());
                 self.conclude();
             }
-            Event::Signals(signals) => self.evidence.kernel.signals(signals),
+            Event::Signals(signals) => self.evidence.signals(signals),
             Event::Blocks(blocks) => self.evidence.blocks.report(blocks, self.now),
             _ => {}
         }

@@ -11,6 +11,7 @@ use super::blocking::Blocking;
 use super::criteria::Criteria;
 use super::filtering::{Closed, Filtering};
 use super::hostnames::HostNames;
+use super::looking_up::LookingUp;
 use super::measure::Measure;
 use super::notices::Notices;
 use super::own::OwnSession;
@@ -24,9 +25,10 @@ use crate::about::{Known, Nodes};
 use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Policy, Severity};
 use crate::filter::Filter;
 use crate::flow::{Ledger, Span};
+use crate::model::stack::FlowState;
 use crate::model::{
-    Device, Envelope, Event, HostId, Level, Mark, MarkKind, Moment, Notice, Playback, Reach,
-    Session, WallClock, Watch,
+    Command, Device, Envelope, Event, HostId, KeyFields, Level, Mark, MarkKind, Moment, Notice,
+    Playback, Reach, Session, Tuple, WallClock, Watch,
 };
 use crate::traffic::{Devices, Host, Traffic};
 use crate::watching::Watching;
@@ -89,6 +91,8 @@ pub struct State {
     pub recording: Option<String>,
     /// Dropping packets.
     pub blocking: Blocking,
+    /// What was looked up of the flow that is shown in full.
+    pub(super) looking_up: LookingUp,
     /// The flows that are to be reported when they appear.
     pub watching: Watching,
     /// The peers that are not new.
@@ -141,6 +145,7 @@ impl State {
             remembered: None,
             recording: None,
             blocking: Blocking::default(),
+            looking_up: LookingUp::default(),
             watching: Watching::default(),
             baseline: None,
             marks: (Vec::new(), Moment::ZERO),
@@ -399,6 +404,38 @@ impl State {
     #[must_use]
     pub fn handshake(&self, key: &FlowKey) -> Option<(Duration, Option<Duration>)> {
         self.known().handshake(key)
+    }
+
+    /// What to ask of the source while a view shows this flow in full. Only the host
+    /// itself can be asked, and only about now.
+    pub(super) fn look_up(&mut self, shown: Option<FlowKey>) -> Option<Command> {
+        let is_here = self.session.hosts.is_empty() && self.playback.is_none();
+        let is_now = self.ended.is_none() && !self.is_still();
+        let shown = shown.filter(|key| is_here && is_now && key.is_ip());
+        let shown = shown.and_then(|key| Some((key, self.device_of(&key)?)));
+        let now = self.live().flows.now();
+        self.looking_up.follow(shown, now)
+    }
+
+    /// The interface index of the watched device that sees a flow.
+    fn device_of(&self, key: &FlowKey) -> Option<u32> {
+        let mut devices = self.picture().devices.watched();
+        let device = devices
+            .find(|device| matches!(device.watch, Watch::Yes { slot, .. } if slot == key.device));
+        device.map(|device| device.index)
+    }
+
+    /// What was found out about a flow when it was looked up last.
+    #[must_use]
+    pub fn looked_up(&self, key: &FlowKey) -> Option<&FlowState> {
+        let device = self.device_of(key)?;
+        self.picture().kernel.flow(device, &Tuple::sent(key))
+    }
+
+    /// Why the source looks nothing up, if it was asked to.
+    #[must_use]
+    pub fn not_looked_up(&self) -> Option<&str> {
+        self.looking_up.refused()
     }
 
     fn shown_diagnoses(&self) -> &BTreeMap<HostId, Diagnosis> {

@@ -21,6 +21,8 @@ impl App {
         }
         let push_down = self.state.push_down.follow(self.state.filtering.kept());
         effects.extend(push_down.map(Effect::Source));
+        let shown = self.view().shows_flow();
+        effects.extend(self.state.look_up(shown).map(Effect::Source));
         effects
     }
 
@@ -261,14 +263,18 @@ impl App {
                     .push_down
                     .replied(prefixes.as_deref(), result.is_ok());
             }
+            (Command::LookUp { .. }, result) => self.state.looking_up.replied(result),
             (Command::Measure(true), Err(reason)) => self.state.not_measured = Some(reason.clone()),
             (Command::Measure(_), _) => self.state.not_measured = None,
             (Command::Seek(_), Err(_)) => self.state.wanted = None,
             _ => {}
         }
-        // Where nothing is measured, the view itself says why.
-        let is_said =
-            matches!(command, Command::Measure(_)) && self.state.session.privileges.is_none();
+        // Where nothing is measured or looked up, the view itself says why.
+        let is_said = match command {
+            Command::Measure(_) => self.state.session.privileges.is_none(),
+            Command::LookUp { .. } => true,
+            _ => false,
+        };
         if let Err(reason) = result
             && !is_said
         {

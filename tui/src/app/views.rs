@@ -117,6 +117,11 @@ pub trait View {
         false
     }
 
+    /// The flow that it shows in full, which is looked up meanwhile.
+    fn shows_flow(&self) -> Option<FlowKey> {
+        None
+    }
+
     /// Its rows and the details of the selected one, on which the methods from
     /// [`step`](Self::step) to [`deselect`](Self::deselect) act.
     fn browsed(&mut self) -> Option<Browsed<'_>> {

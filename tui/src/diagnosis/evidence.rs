@@ -22,12 +22,13 @@ pub mod rates;
 mod recent;
 pub mod resets;
 pub mod sightings;
+pub mod translations;
 
 use probe_common::parse::number::port;
 
 use super::decode::{Decoded, Endpoint, Ip, Net, Tcp, Transport};
 use crate::flow::FlowTable;
-use crate::model::{Interval, Packet};
+use crate::model::{Interval, Packet, Signals};
 
 /// All stores of a host.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +69,8 @@ pub struct Evidence {
     pub sightings: sightings::Sightings,
     /// The rules by which nkview itself drops packets.
     pub blocks: blocks::Blocks,
+    /// Where services' addresses lead.
+    pub translations: translations::Translations,
     /// The links of the watched devices.
     pub links: links::Links,
     /// Packets that no far end received, by the slot of the device.
@@ -199,6 +202,12 @@ impl Evidence {
         self.connections.segment(at, key, direction, ip, tcp);
     }
 
+    /// Takes over what the kernel reports.
+    pub fn signals(&mut self, signals: &Signals) {
+        self.kernel.signals(signals);
+        self.translations.looked_up(signals.at, &signals.flows);
+    }
+
     /// Takes over the counters of an interval, which `flows` have already.
     pub fn interval(&mut self, interval: &Interval, flows: &FlowTable) {
         let now = interval.at;
@@ -217,6 +226,7 @@ impl Evidence {
         self.copies.interval(now);
         self.floods.interval(interval);
         self.probe.interval(interval);
+        self.translations.interval(now);
         self.lateness.interval(interval.length);
         for totals in &interval.devices {
             let fates = totals.directions.iter().filter_map(|it| it.fate);

@@ -394,6 +394,8 @@ pub struct FlowState {
     pub sockets: Vec<FlowSocket>,
     /// Its connections there, as they are tracked.
     pub connections: Vec<(NamespaceInode, NatPair)>,
+    /// How these namespaces route what the local end sends.
+    pub routes: Vec<FlowRoute>,
     /// What could not be asked, and why.
     pub unknown: Vec<String>,
 }
@@ -405,7 +407,7 @@ pub struct FlowSocket {
     pub namespace: NamespaceInode,
     /// Whether it is the flow's local end.
     pub is_local: bool,
-    /// The translation that the kernel reports.
+    /// What the kernel knows of it.
     pub state: SocketState,
 }
 
@@ -425,4 +427,57 @@ impl NatPair {
         let [source, destination] = self.reply;
         self.original != [destination, source]
     }
+}
+
+impl FlowState {
+    /// Its translated connections, each once where both namespaces translate alike.
+    pub fn translations(&self) -> impl Iterator<Item = &NatPair> {
+        let pairs = self.connections.iter().enumerate();
+        pairs.filter_map(|(place, (_, pair))| {
+            let mut earlier = self.connections.iter().take(place);
+            let is_new = earlier.all(|(_, it)| it != pair);
+            (is_new && pair.is_translated()).then_some(pair)
+        })
+    }
+}
+
+impl NatPair {
+    /// The destination that routing sees for packets with this tuple, if they belong
+    /// to the connection: what they are sent to is translated before they are routed.
+    #[must_use]
+    pub fn routed(&self, tuple: &Tuple) -> Option<IpAddr> {
+        let ends = [
+            SocketAddr::new(tuple.source(), tuple.source_port),
+            SocketAddr::new(tuple.destination(), tuple.destination_port),
+        ];
+        if ends == self.original {
+            return Some(self.reply[0].ip());
+        }
+        (ends == self.reply).then(|| self.original[0].ip())
+    }
+}
+
+/// How a namespace routes what a flow's local end sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowRoute {
+    /// The namespace.
+    pub namespace: NamespaceInode,
+    /// Whether the local end is there; otherwise the packets are forwarded.
+    pub is_local: bool,
+    /// The route that the kernel takes now, or why it takes none.
+    pub route: Result<Route, String>,
+}
+
+/// A route to one destination (`RTM_GETROUTE` of rtnetlink(7)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The router; nothing where the destination is on the link.
+    pub gateway: Option<IpAddr>,
+    /// The device's name.
+    pub device: String,
+    /// The device's MTU in bytes.
+    pub mtu: u32,
+    /// The MTU of the route, where it has one of its own: configured, or learned
+    /// from ICMP.
+    pub path_mtu: Option<u32>,
 }

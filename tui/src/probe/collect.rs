@@ -11,9 +11,11 @@ pub mod conntrack;
 pub(super) mod containers;
 pub(super) mod intervals;
 pub(super) mod ring;
+pub mod route;
 pub mod sockets;
 pub mod stack;
 pub(super) mod stacks;
+mod suspects;
 
 #[cfg(test)]
 mod tests;

@@ -216,3 +216,11 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     }
     <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
+
+/// The bytes of a text of hexadecimal digits, for tests on what a kernel answered.
+#[cfg(test)]
+pub fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    digits.chunks(2).filter_map(byte).collect()
+}

@@ -6,7 +6,9 @@ use super::{REMOVED, Redaction};
 use crate::model::signal::{
     ContainerOf, DropCount, NeighbourFailed, Owner, Reset, Signals, SocketError, Trace, Where,
 };
-use crate::model::stack::{Duplicate, FlowState, LinkState, Listener, Neighbour, Settings, Stack};
+use crate::model::stack::{
+    Duplicate, FlowRoute, FlowState, LinkState, Listener, Neighbour, Route, Settings, Stack,
+};
 use crate::model::{
     Block, Container, Device, EndReason, Envelope, Event, HookChain, HookProgram, Namespace,
     Notice, Packet, Peer, PeerDevice, Reach, Reply, Session, Tuple, Watch, WatchFailure,
@@ -344,6 +346,7 @@ impl Redaction {
             tuple,
             sockets: _,
             connections,
+            routes,
             unknown,
         } = flow;
         self.tuple(tuple);
@@ -352,6 +355,30 @@ impl Redaction {
                 self.socket(address);
             }
         }
+        for FlowRoute {
+            namespace: _,
+            is_local: _,
+            route,
+        } in routes
+        {
+            match route {
+                Ok(route) => self.route(route),
+                Err(reason) => REMOVED.clone_into(reason),
+            }
+        }
         unknown.fill(REMOVED.to_owned());
+    }
+
+    fn route(&mut self, route: &mut Route) {
+        let Route {
+            gateway,
+            device,
+            mtu: _,
+            path_mtu: _,
+        } = route;
+        if let Some(gateway) = gateway {
+            self.ip(gateway);
+        }
+        self.device(device);
     }
 }

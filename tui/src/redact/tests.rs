@@ -15,7 +15,8 @@ use crate::model::signal::{
     Trace, Where,
 };
 use crate::model::stack::{
-    Duplicate, FlowState, LinkState, Listener, NatPair, Neighbour, NeighbourState, Settings, Stack,
+    Duplicate, FlowRoute, FlowState, LinkState, Listener, NatPair, Neighbour, NeighbourState,
+    Route, Settings, Stack,
 };
 use crate::model::{
     Block, BlockId, Container, Dropped, EndReason, Envelope, Event, Level, Notice, Packet, Pod,
@@ -502,6 +503,20 @@ fn everything() -> Vec<Envelope> {
                     reply: [socket(3), socket(4)],
                 },
             )],
+            routes: [
+                Ok(Route {
+                    gateway: Some(IpAddr::from(FROM)),
+                    device: name("payroll0"),
+                    ..Route::default()
+                }),
+                Err(name("hush")),
+            ]
+            .map(|route| FlowRoute {
+                namespace: 1,
+                is_local: true,
+                route,
+            })
+            .into(),
             unknown: vec![name("hush")],
             ..FlowState::default()
         }],

@@ -7,8 +7,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::model::signal::{ContainerOf, Owner, Signals, Sockets, Trace};
-use crate::model::stack::{Neighbour, Qdisc, Stack};
-use crate::model::{Container, Device, Moment, Socket};
+use crate::model::stack::{FlowState, Neighbour, Qdisc, Stack};
+use crate::model::{Container, Device, Moment, Socket, Tuple};
 
 /// Owners that are remembered, also after they have gone: the latest.
 const OWNERS: usize = 16_384;
@@ -16,6 +16,8 @@ const OWNERS: usize = 16_384;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Places of drops that are kept of one reading: those with the most packets.
 const PLACES: usize = 128;
+/// Flows that were looked up and are remembered: the latest.
+const FLOWS: usize = 256;
 
 /// What the kernel of a host has reported.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Kernel {
     drops: VecDeque<(Moment, Vec<(Place, u64)>)>,
     trace: Option<Trace>,
     links: Vec<Links>,
+    /// The latest last.
+    flows: VecDeque<FlowState>,
 }
 
 /// The queues and neighbours of the devices in one namespace, as they were read last.
@@ -87,6 +91,14 @@ impl Kernel {
         // A reading is of all namespaces.
         if !signals.stacks.is_empty() {
             self.links = signals.stacks.iter().map(Links::from).collect();
+        }
+        for flow in &signals.flows {
+            self.flows
+                .retain(|it| (it.device, it.tuple) != (flow.device, flow.tuple));
+            self.flows.push_back(flow.clone());
+            if self.flows.len() > FLOWS {
+                self.flows.pop_front();
+            }
         }
         if !signals.drops.is_empty() {
             let mut drops: Vec<_> = signals
@@ -150,6 +162,14 @@ impl Kernel {
             let neighbours = links.neighbours.iter();
             neighbours.filter_map(move |it| Some((links.end(device, it.device)?, it)))
         })
+    }
+
+    /// What was found out about a flow when it was looked up last, by the interface
+    /// index of its device and what its local end sends.
+    #[must_use]
+    pub fn flow(&self, device: u32, tuple: &Tuple) -> Option<&FlowState> {
+        let mut flows = self.flows.iter();
+        flows.rfind(|flow| flow.device == device && flow.tuple == *tuple)
     }
 
     /// How the tracing programs are doing; nothing before they reported.

@@ -7,6 +7,7 @@ use ratatui::backend::TestBackend;
 use crate::app::action::Action;
 use crate::app::columns::ColumnEdit;
 use crate::app::columns::{Column, Shift};
+use crate::app::effect::Effect;
 use crate::app::ends::Side;
 use crate::app::filtering::Subject;
 use crate::app::item::Item;
@@ -19,8 +20,11 @@ use crate::diagnosis::{Finding, Kind, Severity};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::signal::Signals;
-use crate::model::stack::{Neighbour, NeighbourState, Qdisc, Stack};
-use crate::model::{EndReason, Event, Level, Moment, Notice, Watch};
+use crate::model::stack::{
+    FlowRoute, FlowSocket, FlowState, NatPair, Neighbour, NeighbourState, Qdisc, Route,
+    SocketState, Stack,
+};
+use crate::model::{Command, EndReason, Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
 use crate::text::Units;
 
@@ -687,4 +691,94 @@ fn queues_and_silent_neighbours_of_a_device() {
             assert!(screen.contains(line), "{line}: {screen}");
         }
     }
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_detail_of_a_flow_has_what_was_looked_up() {
+    let mut app = busy(Appearance::default());
+    app.update(Action::Move(Motion::First));
+    let asked = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Source(Command::LookUp { device, tuple }) => Some((device, tuple)),
+            _ => None,
+        })
+    };
+    let (device, tuple) = asked(app.update(Action::Open)).unwrap();
+    // Once, until some time has passed.
+    assert_eq!(asked(app.update(Action::Redraw)), None);
+    assert!(!screen(&mut app, 140, 60).contains("NAT"));
+    let route = |is_local, route| FlowRoute {
+        namespace: 1,
+        is_local,
+        route,
+    };
+    let address = |text: &str| text.parse().unwrap();
+    let pair = NatPair {
+        original: [address("10.0.0.5:4000"), address("10.96.0.1:443")],
+        reply: [address("10.244.1.7:8443"), address("192.0.2.1:4000")],
+    };
+    let state = FlowState {
+        device,
+        tuple,
+        sockets: vec![FlowSocket {
+            namespace: 1,
+            is_local: true,
+            state: SocketState {
+                receive_queue: 1234,
+                send_queue: 5678,
+                ..SocketState::default()
+            },
+        }],
+        connections: vec![(1, pair), (2, pair)],
+        routes: vec![
+            route(
+                true,
+                Ok(Route {
+                    gateway: Some("10.0.0.1".parse().unwrap()),
+                    device: "eth0".to_owned(),
+                    mtu: 1450,
+                    path_mtu: None,
+                }),
+            ),
+            route(false, Err("none: forwarding is off".to_owned())),
+        ],
+        unknown: Vec::new(),
+    };
+    let signals = Signals {
+        flows: vec![state],
+        ..Signals::default()
+    };
+    app.update(Action::Source(Event::Signals(Box::new(signals)).into()));
+    let shown = screen(&mut app, 140, 80);
+    for line in [
+        "NAT src 10.0.0.5:4000 → 192.0.2.1:4000",
+        "NAT dst 10.96.0.1:443 → 10.244.1.7:8443",
+        "route via 10.0.0.1 dev eth0, MTU",
+        "forwarded none: forwarding is off",
+        "1,234 B",
+        "5,678 B",
+    ] {
+        assert!(words(&shown).contains(line), "{line}: {shown}");
+    }
+    assert_eq!(shown.matches("10.244.1.7:8443").count(), 1, "{shown}");
+}
+
+#[test]
+fn the_detail_says_why_nothing_was_looked_up() {
+    let mut app = busy(Appearance::default());
+    app.update(Action::Move(Motion::First));
+    let effects = app.update(Action::Open);
+    let command = effects.into_iter().find_map(|effect| match effect {
+        Effect::Source(command @ Command::LookUp { .. }) => Some(command),
+        _ => None,
+    });
+    let result = Err("this source cannot do that".to_owned());
+    app.update(Action::Replied(command.unwrap(), result));
+    let screen = screen(&mut app, 140, 60);
+    let text = "NAT, route unknown: not looked up: this";
+    assert!(words(&screen).contains(text), "{screen}");
 }

@@ -479,6 +479,10 @@ impl View for FlowsView {
         self.keep_selected(&state.picture().flows);
     }
 
+    fn shows_flow(&self) -> Option<FlowKey> {
+        self.selected_key().filter(|_| self.detail)
+    }
+
     fn find(&mut self, wanted: &str, from: Find, state: &State) -> bool {
         const TEXTS: [Column; 8] = [
             Column::Device,

@@ -7,7 +7,7 @@ use probe_common::{FlowKey, FlowValue, KeyFlags};
 
 use super::*;
 use crate::model::signal::{DropCount, DroppedFlow, Signals, Where};
-use crate::model::stack::{Conntrack, Stack, StackCounters};
+use crate::model::stack::{Conntrack, FlowState, NatPair, Stack, StackCounters};
 use crate::model::{
     Block, DeviceKind, Dropped as BlockDropped, Hooks, NamespaceInode, Peer, PeerDevice, Tuple,
 };
@@ -389,4 +389,72 @@ fn a_port_that_refused_works_again_though_no_packet_of_that_was_captured() {
     }
     lab.count(tcp(30_000..30_001, [SYN | ACK, SYN | ACK]));
     assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
+/// A connection that the kernel sends to a backend instead of the server.
+fn translated(port: u16, backend: ([u8; 4], u16)) -> Signals {
+    let [client, server, backend] = [(CLIENT, port), (SERVER, 5432), backend].map(SocketAddr::from);
+    let pair = NatPair {
+        original: [client, server],
+        reply: [backend, client],
+    };
+    Signals {
+        flows: vec![FlowState {
+            tuple: Tuple::between(client, server, protocol::TCP),
+            // Both namespaces may track it.
+            connections: vec![(1, pair), (2, pair)],
+            ..FlowState::default()
+        }],
+        ..Signals::default()
+    }
+}
+
+#[test]
+fn the_backend_behind_a_service_address_is_named() {
+    let mut lab = Lab::new();
+    for number in 0..3 {
+        lab.syn(40000 + number, 7);
+        lab.signals(translated(40000 + number, (OTHER, 9000)));
+        lab.pass(1);
+    }
+    lab.pass(1);
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["syn-unanswered"]);
+    let sentence = lab.sentence();
+    let name = "to 10.0.0.2:5432 (translated to 10.0.0.3:9000)";
+    assert!(sentence.contains(name), "{sentence}");
+    let finding = &lab.diagnosis.findings()[0];
+    assert!(finding.advice.contains("10.0.0.3"), "{}", finding.advice);
+    let evidence = "connection tracking translates 10.0.0.2:5432 to 10.0.0.3:9000";
+    assert!(finding.evidence.iter().any(|it| it == evidence));
+}
+
+#[test]
+fn of_several_backends_none_is_blamed() {
+    let mut lab = Lab::new();
+    for number in 0..3 {
+        lab.syn(40000 + number, 7);
+        lab.signals(translated(40000 + number, (OTHER, 9000 + number % 2)));
+        lab.pass(1);
+    }
+    lab.pass(1);
+    lab.pass(1);
+    let sentence = lab.sentence();
+    let names = "(translated to 10.0.0.3:9000 and 10.0.0.3:9001)";
+    assert!(sentence.contains(names), "{sentence}");
+    let finding = &lab.diagnosis.findings()[0];
+    assert!(!finding.advice.contains("10.0.0.3"), "{}", finding.advice);
+    // What translates only the sender is no service.
+    let mut lab = Lab::new();
+    let mut masqueraded = translated(40000, (SERVER, 5432));
+    masqueraded.flows[0].connections[0].1.reply[1] = SocketAddr::from((OTHER, 1024));
+    lab.signals(masqueraded);
+    for number in 0..3 {
+        lab.syn(40000 + number, 7);
+        lab.pass(1);
+    }
+    lab.pass(1);
+    lab.pass(1);
+    let sentence = lab.sentence();
+    assert!(!sentence.contains("translated"), "{sentence}");
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::Tuple;
 use crate::model::stack::{Conntrack, NatPair};
-use crate::probe::netlink::{NESTED, Netlink, attribute, attributes, ip};
+use crate::probe::netlink::{Message, NESTED, Netlink, attribute, attributes, ip};
 
 #[cfg(test)]
 mod tests;
@@ -76,19 +76,33 @@ pub fn find(tuple: &Tuple) -> io::Result<NatPair> {
         return Err(io::ErrorKind::Unsupported.into());
     }
     let mut netlink = Netlink::open(libc::NETLINK_NETFILTER as isize)?;
-    let answer = netlink.get(GET, &request(tuple));
-    let answer = answer.map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => io::ErrorKind::NotFound.into(),
-        _ => error,
+    // Packets that were translated before they came here, or are afterwards, are of
+    // one side of the connection only: what is sent, or the answers.
+    let answer = match netlink.get(GET, &request(tuple)) {
+        Err(error) if is_missing(&error) => netlink.get(GET, &request(&tuple.reversed())),
+        answer => answer,
+    };
+    let answer = answer.map_err(|error| match is_missing(&error) {
+        true => io::ErrorKind::NotFound.into(),
+        false => error,
     })?;
+    pair(&answer).ok_or_else(|| io::Error::other("the kernel's answer has no addresses"))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOENT)
+}
+
+/// Both sides of the connection of an answer.
+fn pair(answer: &Message) -> Option<NatPair> {
     let side = |wanted: u16| {
         let mut sides = answer.attributes(HEADER);
         sides.find_map(|(kind, value)| (kind == wanted).then(|| ends(value))?)
     };
-    let pair = side(ORIGINAL).zip(side(REPLY));
-    let (original, reply) =
-        pair.ok_or_else(|| io::Error::other("the kernel's answer has no addresses"))?;
-    Ok(NatPair { original, reply })
+    Some(NatPair {
+        original: side(ORIGINAL)?,
+        reply: side(REPLY)?,
+    })
 }
 
 fn request(tuple: &Tuple) -> Vec<u8> {

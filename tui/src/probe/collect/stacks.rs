@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread::Builder;
@@ -12,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Collector, conntrack, sockets, stack};
+use super::route::Origin;
+use super::suspects::Suspects;
+use super::{Collector, conntrack, route, sockets, stack};
 use crate::model::signal::Signals;
-use crate::model::stack::{FlowSocket, FlowState, Softnet, Stack};
+use crate::model::stack::{FlowRoute, FlowSocket, FlowState, Route, Softnet, Stack};
 use crate::model::{Command, Event, Moment};
 use crate::model::{NamespaceInode, Tuple};
 use crate::probe::fate::Watched;
@@ -68,8 +71,17 @@ impl Target {
 /// A message to the thread.
 #[derive(Debug)]
 enum Message {
-    Follow(Vec<Target>),
-    LookUp { device: u32, tuple: Tuple },
+    Follow {
+        targets: Vec<Target>,
+        /// The interface index of the device of each slot.
+        slots: HashMap<u32, u32>,
+    },
+    LookUp {
+        device: u32,
+        tuple: Tuple,
+    },
+    /// Looks up flows that seem to fail, by the slots of their devices.
+    Suspect(Vec<(u32, Tuple)>),
 }
 
 /// Tells the thread what to read. It ends when all of these are gone; a reading
@@ -78,10 +90,13 @@ enum Message {
 pub struct Handle(mpsc::Sender<Message>);
 
 impl Handle {
-    /// Reads these namespaces from now on.
-    pub fn follow(&self, targets: Vec<Target>) {
+    /// Reads the namespaces of these devices from now on.
+    pub fn follow(&self, devices: &[Watched]) {
+        let targets = Target::of(devices);
+        let slots = devices.iter().map(|device| (device.slot, device.index));
+        let slots = slots.collect();
         // It has gone only if it panicked, which was printed.
-        let _ = self.0.send(Message::Follow(targets));
+        let _ = self.0.send(Message::Follow { targets, slots });
     }
 
     fn look_up(&self, device: u32, tuple: Tuple) -> Result<(), String> {
@@ -94,6 +109,7 @@ impl Handle {
 pub struct Stacks {
     handle: Handle,
     read: mpsc::Receiver<Signals>,
+    suspects: Suspects,
 }
 
 impl Stacks {
@@ -108,7 +124,11 @@ impl Stacks {
         let work = move || run(start, &messages, &reports);
         Builder::new().name("stacks".to_owned()).spawn(work)?;
         let handle = Handle(sender);
-        Ok(Self { handle, read })
+        Ok(Self {
+            handle,
+            read,
+            suspects: Suspects::default(),
+        })
     }
 
     /// Sends the thread what to read.
@@ -129,6 +149,16 @@ impl Collector for Stacks {
             .collect()
     }
 
+    fn observe(&mut self, event: &Event) {
+        if let Event::Interval(interval) = event {
+            let suspects = self.suspects.of(interval);
+            if !suspects.is_empty() {
+                // It has gone only if it panicked, which was printed.
+                let _ = self.handle.0.send(Message::Suspect(suspects));
+            }
+        }
+    }
+
     fn command(&mut self, command: &Command) -> Option<Result<(), String>> {
         match command {
             Command::LookUp { device, tuple } => Some(self.handle.look_up(*device, *tuple)),
@@ -145,7 +175,8 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
     let mut is_first = true;
     loop {
         let signals = match messages.recv_timeout(due.saturating_duration_since(Instant::now())) {
-            Ok(Message::Follow(targets)) => {
+            Ok(Message::Follow { targets, slots }) => {
+                reader.slots = slots;
                 if reader.targets != targets {
                     reader.targets = targets;
                     is_first = true;
@@ -158,11 +189,14 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
                 flows: vec![reader.look_up(device, tuple)],
                 ..Signals::default()
             },
+            Ok(Message::Suspect(flows)) => Signals {
+                at: start.elapsed(),
+                flows: reader.look_up_all(&flows),
+                ..Signals::default()
+            },
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                let before = cpu_time();
-                let signals = reader.read(start.elapsed());
-                let cost = cpu_time().saturating_sub(before);
+                let (signals, cost) = reader.read(start.elapsed());
                 let pause = if is_first {
                     PERIOD
                 } else {
@@ -192,21 +226,25 @@ fn cpu_time() -> Duration {
 #[derive(Debug, Default)]
 struct Reader {
     targets: Vec<Target>,
+    slots: HashMap<u32, u32>,
     last: HashMap<NamespaceInode, (Moment, Stack)>,
     softnet: Vec<Softnet>,
 }
 
 impl Reader {
-    /// Reads all of them, one after the other.
-    fn read(&mut self, at: Moment) -> Signals {
+    /// Reads all of them, one after the other. Returns the CPU time that it took, too.
+    fn read(&mut self, at: Moment) -> (Signals, Duration) {
+        let before = cpu_time();
+        let mut cost = Duration::ZERO;
         let mut last = HashMap::new();
         let mut stacks = Vec::new();
         let read = self.read_all();
         for (target, stack) in self.targets.iter().zip(read) {
             // One that cannot be entered is gone, or about to.
-            let Ok(mut stack) = stack else {
+            let Ok((mut stack, took)) = stack else {
                 continue;
             };
+            cost += took;
             stack.is_own = target.place.is_none();
             stack.devices.clone_from(&target.devices);
             let now = stack.clone();
@@ -224,48 +262,48 @@ impl Reader {
         let softnet = stack::softnet();
         let behind = stack::softnet_since(&softnet, &self.softnet);
         self.softnet = softnet;
-        Signals {
+        let signals = Signals {
             at,
             stacks,
             softnet: behind,
             ..Signals::default()
-        }
+        };
+        (signals, cost + cpu_time().saturating_sub(before))
     }
 
-    fn read_all(&self) -> Vec<anyhow::Result<Stack>> {
-        within_each(self.targets.iter(), || {
+    /// The stacks, and the CPU time that each took: of the thread that enters their
+    /// namespaces.
+    fn read_all(&self) -> Vec<anyhow::Result<(Stack, Duration)>> {
+        within_each(self.targets.iter(), |_| {
+            let before = cpu_time();
             let mut stack = stack::read();
             stack.namespace = namespace()?;
-            Ok(stack)
+            Ok((stack, cpu_time().saturating_sub(before)))
         })
     }
 
-    /// Looks for the sockets and connections of a flow in this namespace and in
-    /// the one that the device leads to.
+    fn look_up_all(&self, flows: &[(u32, Tuple)]) -> Vec<FlowState> {
+        let flows = flows.iter();
+        // A device that is gone needs none.
+        let found = flows.filter_map(|(slot, tuple)| {
+            let device = self.slots.get(slot)?;
+            Some(self.look_up(*device, *tuple))
+        });
+        found.collect()
+    }
+
+    /// Looks for the sockets, connections and routes of a flow in this namespace and
+    /// in the one that the device leads to.
     fn look_up(&self, device: u32, tuple: Tuple) -> FlowState {
-        let is_meant =
-            |target: &&Target| target.place.is_none() || target.devices.contains(&device);
-        let targets: Vec<&Target> = self.targets.iter().filter(is_meant).collect();
-        let found = within_each(targets.into_iter(), || {
-            let namespace = namespace()?;
-            let mut flow = FlowState::default();
-            for (is_local, tuple) in [(true, tuple), (false, tuple.reversed())] {
-                match sockets::find(&tuple) {
-                    Ok(state) => flow.sockets.push(FlowSocket {
-                        namespace,
-                        is_local,
-                        state,
-                    }),
-                    Err(error) if is_answer(&error) => {}
-                    Err(error) => flow.unknown.push(format!("socket: {error}")),
-                }
-            }
-            match conntrack::find(&tuple) {
-                Ok(pair) => flow.connections.push((namespace, pair)),
-                Err(error) if is_answer(&error) => {}
-                Err(error) => flow.unknown.push(format!("connection tracking: {error}")),
-            }
-            Ok(flow)
+        let leads_there = |target: &&Target| target.devices.contains(&device);
+        let targets = self.targets.iter();
+        let targets = targets.filter(|it| it.place.is_none() || leads_there(it));
+        let targets: Vec<&Target> = targets.collect();
+        // What comes from a namespace behind the device, this one forwards.
+        let input = self.targets.iter().any(|it| leads_there(&it));
+        let found = within_each(targets.into_iter(), |target| {
+            let is_own = target.place.is_none();
+            look_up_here(&tuple, (is_own && input).then_some(device))
         });
         let mut flow = FlowState {
             device,
@@ -277,6 +315,7 @@ impl Reader {
                 Ok(found) => {
                     flow.sockets.extend(found.sockets);
                     flow.connections.extend(found.connections);
+                    flow.routes.extend(found.routes);
                     flow.unknown.extend(found.unknown);
                 }
                 Err(error) => flow.unknown.push(format!("a namespace: {error:#}")),
@@ -285,6 +324,70 @@ impl Reader {
         flow.unknown.dedup();
         flow
     }
+}
+
+/// Looks for a flow's sockets, connection and route in the namespace that the thread
+/// is in. What its local end sends comes in by the device `input` where that end is
+/// elsewhere.
+fn look_up_here(tuple: &Tuple, input: Option<u32>) -> anyhow::Result<FlowState> {
+    let namespace = namespace()?;
+    let mut flow = FlowState::default();
+    for (is_local, tuple) in [(true, *tuple), (false, tuple.reversed())] {
+        match sockets::find(&tuple) {
+            Ok(state) => flow.sockets.push(FlowSocket {
+                namespace,
+                is_local,
+                state,
+            }),
+            Err(error) if is_answer(&error) => {}
+            Err(error) => flow.unknown.push(format!("socket: {error}")),
+        }
+    }
+    let mut destination = tuple.destination();
+    match conntrack::find(tuple) {
+        Ok(pair) => {
+            destination = pair.routed(tuple).unwrap_or(destination);
+            flow.connections.push((namespace, pair));
+        }
+        Err(error) if is_answer(&error) => {}
+        Err(error) => flow.unknown.push(format!("connection tracking: {error}")),
+    }
+    match route_here(tuple, destination, input) {
+        Ok(Some((is_local, route))) => flow.routes.push(FlowRoute {
+            namespace,
+            is_local,
+            route,
+        }),
+        Ok(None) => {}
+        Err(error) => flow.unknown.push(format!("route: {error}")),
+    }
+    Ok(flow)
+}
+
+type Routed = (bool, Result<Route, String>);
+
+/// The route of what the local end sends and whether that is here; nothing where it
+/// neither is here nor comes in by a known device.
+fn route_here(
+    tuple: &Tuple,
+    destination: IpAddr,
+    input: Option<u32>,
+) -> io::Result<Option<Routed>> {
+    // A link-local address means nothing without its device.
+    let is_of_a_link = match destination {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    if tuple.source().is_unspecified() || destination.is_multicast() || is_of_a_link {
+        return Ok(None);
+    }
+    let (is_local, origin) = match input {
+        _ if route::is_local(tuple.source())? => (true, Origin::Here),
+        Some(device) => (false, Origin::Device(device)),
+        None => return Ok(None),
+    };
+    let route = route::find(tuple, destination, origin)?;
+    Ok(route.map(|route| (is_local, route)))
 }
 
 /// Whether an error means that the object does not exist.
@@ -304,14 +407,16 @@ fn namespace() -> anyhow::Result<NamespaceInode> {
 /// Carries out `work` in each of the namespaces.
 fn within_each<'a, T: Send>(
     targets: impl ExactSizeIterator<Item = &'a Target>,
-    work: impl Fn() -> anyhow::Result<T> + Sync,
+    work: impl Fn(&Target) -> anyhow::Result<T> + Sync,
 ) -> Vec<anyhow::Result<T>> {
     let places: Vec<_> = targets
         .map(|target| match &target.place {
-            Some(place) => place.open(),
-            None => File::open("/proc/thread-self/ns/net").map_err(Into::into),
+            Some(place) => (place.open(), target),
+            None => {
+                let own = File::open("/proc/thread-self/ns/net");
+                (own.map_err(Into::into), target)
+            }
         })
-        .map(|place| (place, ()))
         .collect();
-    netns::each(places.into_iter(), |()| work())
+    netns::each(places.into_iter(), work)
 }

@@ -157,7 +157,7 @@ fn is_noise(reason: &str, place: &str) -> bool {
     /// Where packets end that nothing is wrong with: in the queues of sockets that
     /// are closed, in those that have been answered, with multicast for others. 6.1
     /// frees each ICMPv6 message that it has served without a reason.
-    const PLACES: [&str; 15] = [
+    const PLACES: [&str; 17] = [
         "icmpv6_rcv",
         "sk_stream_kill_queues",
         "inet_sock_destruct",
@@ -173,6 +173,9 @@ fn is_noise(reason: &str, place: &str) -> bool {
         "ip6_mc_input",
         "__rtnl_unlock",
         "bpf_prog_test_run_skb",
+        // The packet with which it is asked for a route, as nkview itself does.
+        "inet_rtm_getroute",
+        "inet6_rtm_getroute",
     ];
     /// The same, by the start of the name.
     const FAMILIES: [&str; 4] = ["unix_", "netlink_", "nfnetlink_", "packet_"];

@@ -172,3 +172,38 @@ fn queues_and_neighbours_are_those_of_both_ends() {
     kernel.apply(&at(2));
     assert_eq!(kernel.qdiscs(&device).count(), 2);
 }
+
+#[test]
+fn the_latest_look_up_of_a_flow_counts_and_the_oldest_are_forgotten() {
+    let flow = |port, unknown: &str| FlowState {
+        device: 7,
+        tuple: Tuple {
+            source_port: port,
+            ..Tuple::default()
+        },
+        unknown: vec![unknown.to_owned()],
+        ..FlowState::default()
+    };
+    let mut kernel = Kernel::default();
+    let mut look_up = |port, unknown: &str| {
+        kernel.apply(&Signals {
+            flows: vec![flow(port, unknown)],
+            ..at(1)
+        });
+    };
+    look_up(0, "first");
+    look_up(1, "first");
+    look_up(0, "second");
+    for port in 2..=FLOWS as u16 {
+        look_up(port, "first");
+    }
+    let found = |device, port| {
+        let flow = kernel.flow(device, &flow(port, "").tuple)?;
+        Some(flow.unknown[0].as_str())
+    };
+    assert_eq!(found(7, 0), Some("second"));
+    assert_eq!(found(7, 1), None);
+    assert_eq!(found(7, FLOWS as u16), Some("first"));
+    assert_eq!(found(8, 0), None);
+    assert_eq!(kernel.flows.len(), FLOWS);
+}

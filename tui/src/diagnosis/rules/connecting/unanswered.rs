@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Attempt, SYNS, Service, clients_of};
+use super::{Attempt, SYNS, Service, Target, clients_of};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::finding::Subject;
@@ -65,6 +65,9 @@ pub(super) fn rule(
         plural(attempts.len() as u64, "attempt"),
     )];
     evidence.extend(path(view, attempts[0]));
+    let target = Target::of(view, server);
+    let end = target.end();
+    evidence.extend(target.evidence());
     let clients: BTreeSet<_> = attempts
         .iter()
         .map(|it| it.first().client.address)
@@ -79,7 +82,7 @@ pub(super) fn rule(
     let claim = Claim {
         kind: Kind::SYN_UNANSWERED,
         key: server.to_string(),
-        about: vec![server.address],
+        about: target.addresses(),
         sentence: String::new(),
         since: first,
         last,
@@ -98,9 +101,9 @@ pub(super) fn rule(
     if is_of_clients {
         let others = list(&answered);
         claims.push(Claim {
-            about: std::iter::once(server.address).chain(clients).collect(),
+            about: target.addresses().into_iter().chain(clients).collect(),
             sentence: format!(
-                "{who} cannot connect to {server}: {} in {time}, no answer, while {others} can",
+                "{who} cannot connect to {target}: {} in {time}, no answer, while {others} can",
                 plural(syns, "SYN")
             ),
             advice: format!(
@@ -116,14 +119,14 @@ pub(super) fn rule(
         claims.push(Claim {
             kind: Kind::SYN_PARTLY_UNANSWERED,
             sentence: format!(
-                "{} of {all} connections of {who} to {server} get no answer, the others do: one of \
+                "{} of {all} connections of {who} to {target} get no answer, the others do: one of \
                  several backends is dead, or the accept queue is full",
                 attempts.len(),
             ),
             advice: format!(
                 "on {}: `ss -ltn 'sport = :{}'` shows a full queue (Recv-Q above Send-Q); behind a \
                  service address check each backend",
-                server.address, server.port
+                end.address, end.port
             ),
             ..claim
         });
@@ -141,7 +144,7 @@ pub(super) fn rule(
             "; other SYNs to it are answered".to_owned(),
             format!(
                 "on {}: `ss -ltn 'sport = :{}'` shows a full accept queue (Recv-Q above Send-Q)",
-                server.address, server.port
+                end.address, end.port
             ),
         ),
         (ports, _) if !ports.is_empty() => (
@@ -152,7 +155,7 @@ pub(super) fn rule(
             ),
             format!(
                 "check the firewall rules and network policies for port {} on the way to {}",
-                server.port, server.address
+                end.port, end.address
             ),
         ),
         _ => (
@@ -160,13 +163,13 @@ pub(super) fn rule(
             format!(
                 "`ip route get {0}` and `ping {0}` here; check whether the host is up and what \
                  filters on the way",
-                server.address
+                end.address
             ),
         ),
     };
     claims.push(Claim {
         sentence: format!(
-            "{who} cannot connect to {server}: {} in {time}, no answer{why}",
+            "{who} cannot connect to {target}: {} in {time}, no answer{why}",
             plural(syns, "SYN")
         ),
         advice,

@@ -5,7 +5,6 @@ use tokio::task::block_in_place;
 use super::Task;
 use crate::model::{BlockEnded, Event, Level, Notice};
 use crate::probe::block::journal;
-use crate::probe::collect::stacks;
 use crate::probe::devices::Link;
 use crate::text::plural;
 
@@ -40,7 +39,7 @@ impl Task {
         self.guard.watch(self.watched.guarded());
         let devices = self.watched.with_peers(&self.inventory);
         if let Some(stacks) = &self.stacks {
-            stacks.follow(stacks::Target::of(&devices));
+            stacks.follow(&devices);
         }
         self.targets.set(
             self.watched.slots(),

@@ -18,6 +18,7 @@ use crate::ui::format::{self, grouped};
 use crate::ui::{pane, plot};
 
 mod health;
+mod looked_up;
 
 /// Lines of the text that are shown at least, where the view has them.
 const TEXT: u16 = 12;
@@ -240,6 +241,7 @@ fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
     facts.push(("first seen".to_owned(), Values::Both(first)));
     facts.push(("last seen".to_owned(), Values::Both(last)));
     facts.extend(health::facts(state, flow));
+    facts.extend(looked_up::facts(state, flow));
     facts
 }
 
