@@ -32,7 +32,7 @@ mod synthetic;
 pub mod sys;
 pub mod terminal;
 mod text;
-mod traffic;
+pub mod traffic;
 pub mod ui;
 mod watching;
 

@@ -22,6 +22,8 @@ pub struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Bench {
+    /// CPU and memory of the diagnosis: a steady load, a SYN flood, a scan
+    Diagnosis,
     /// Nanoseconds a packet, by `BPF_PROG_TEST_RUN`: the counting path, an event a packet, other maps
     Kernel,
     /// Size of a recording, CPU of writing it, and the time to go to a moment of it
@@ -35,6 +37,7 @@ enum Bench {
 impl Bench {
     const fn name(self) -> &'static str {
         match self {
+            Self::Diagnosis => "diagnosis",
             Self::Kernel => "kernel",
             Self::Record => "record",
             Self::Traffic => "traffic",
