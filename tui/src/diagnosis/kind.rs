@@ -45,7 +45,7 @@ kinds! {
     /// Two hardware addresses claim one address.
     DUPLICATE_ADDRESS = "duplicate-address", Error, ["mac-flapping", "packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
     /// Nobody answers ARP or neighbor discovery for an address.
-    NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
+    NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "syn-partly-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
     /// Packets are sent to a hardware address that nobody has.
     NEIGHBOR_STALE = "neighbor-stale", Error, ["syn-unanswered", "syn-partly-unanswered", "syn-ack-lost", "dns-unanswered", "one-way-udp", "kernel-drop", "stalled", "connection-lost", "keepalive-unanswered", "packet-loss", "neighbor-unreachable"];
     /// ARP works for a host and neighbor discovery does not, or the reverse.
@@ -59,7 +59,7 @@ kinds! {
     /// A firewall of this node drops packets.
     FIREWALL_DROP = "firewall-drop", Error, ["syn-unanswered", "syn-ack-lost", "kernel-drop", "packet-loss", "one-way-udp", "dns-unanswered", "syn-partly-unanswered", "connection-lost", "stalled", "tcp-refused", "port-unreachable", "keepalive-unanswered"];
     /// This node does not forward.
-    FORWARDING_OFF = "forwarding-off", Error, ["syn-unanswered", "kernel-drop", "no-route"];
+    FORWARDING_OFF = "forwarding-off", Error, ["forwarding-off", "syn-unanswered", "kernel-drop", "no-route", "dns-unanswered", "one-way-udp", "syn-ack-lost"];
     /// The listener's accept queue is full.
     ACCEPT_QUEUE_FULL = "accept-queue-full", Error, ["syn-partly-unanswered", "syn-unanswered", "syn-ack-lost", "packet-loss"];
     /// Many connections are begun and never completed.
@@ -70,6 +70,8 @@ kinds! {
     CHECKSUM_ERRORS = "checksum-errors", Error, ["checksum-errors", "packet-loss", "kernel-drop", "high-latency"];
     /// A queueing discipline drops packets.
     QDISC_DROPS = "qdisc-drops", Warning, ["qdisc-drops", "packet-loss", "kernel-drop", "reordering"];
+    /// A network card drops packets, as its receive ring is full.
+    NIC_DROPS = "nic-drops", Warning, ["packet-loss", "kernel-drop", "syn-unanswered", "syn-partly-unanswered", "syn-ack-lost", "dns-unanswered", "one-way-udp", "stalled"];
     /// Administratively prohibited, by ICMP.
     PROHIBITED = "prohibited", Error, ["firewall-drop", "syn-unanswered", "no-route"];
     /// No route, by ICMP or by the kernel.

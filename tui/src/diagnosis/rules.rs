@@ -14,6 +14,7 @@ mod icmp;
 mod latency;
 mod loops;
 mod neighbors;
+mod nics;
 mod one_way;
 mod resets;
 mod sightings;
@@ -44,6 +45,7 @@ pub const ALL: &[Rule] = &[
     icmp::rule,
     latency::rule,
     loops::rule,
+    nics::rule,
     one_way::rule,
     resets::rule,
     sightings::rule,

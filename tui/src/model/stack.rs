@@ -221,6 +221,65 @@ pub struct LinkState {
     pub carrier_changes: u32,
     /// MTU in bytes.
     pub mtu: u32,
+    /// What came in and what of that was lost, where it is hardware.
+    pub receive: Option<NicReceive>,
+}
+
+/// What a network card did with what came in (`struct rtnl_link_stats64` of
+/// `include/uapi/linux/if_link.h`), since the last reading. What virtual devices drop
+/// (`rx_dropped`: a protocol that nobody knows, a VLAN that there is not) is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NicReceive {
+    /// Packets received.
+    pub packets: u64,
+    /// Frames that the host had no buffer for: its ring was full
+    /// (`rx_missed_errors`).
+    pub missed: u64,
+    /// Overruns of the card's own queue (`rx_fifo_errors`), which some drivers count
+    /// as missed as well.
+    pub overruns: u64,
+    /// Frames with a wrong CRC (`rx_crc_errors`).
+    pub crc: u64,
+    /// Frames with a wrong alignment (`rx_frame_errors`).
+    pub misaligned: u64,
+}
+
+impl NicReceive {
+    /// What was added since an earlier reading. A counter that went back is that of a
+    /// card that was reset, and counts as 0.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(earlier.packets),
+            missed: self.missed.saturating_sub(earlier.missed),
+            overruns: self.overruns.saturating_sub(earlier.overruns),
+            crc: self.crc.saturating_sub(earlier.crc),
+            misaligned: self.misaligned.saturating_sub(earlier.misaligned),
+        }
+    }
+
+    /// Frames that were not taken fast enough. Where both counters grow it may be the
+    /// same frames.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        self.missed.max(self.overruns)
+    }
+
+    /// Frames that were damaged on the wire.
+    #[must_use]
+    pub const fn damaged(&self) -> u64 {
+        self.crc + self.misaligned
+    }
+}
+
+impl std::ops::AddAssign for NicReceive {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.missed += other.missed;
+        self.overruns += other.overruns;
+        self.crc += other.crc;
+        self.misaligned += other.misaligned;
+    }
 }
 
 /// A queueing discipline.

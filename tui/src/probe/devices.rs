@@ -11,6 +11,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
 use super::netlink::{Message, Netlink, attributes, int, text, uint, ulong};
+use crate::model::stack::NicReceive;
 use crate::model::{DeviceKind, LinkCounters, LinkSide, Netkit};
 
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub struct Link {
     pub link_layer: LinkLayer,
     /// Its own counters.
     pub counters: LinkCounters,
+    /// What it did with what came in, since it was made.
+    pub receive: NicReceive,
 }
 
 /// The other end of a pair, as a device refers to it.
@@ -91,11 +94,18 @@ impl Link {
             xdp: Vec::new(),
             link_layer: LinkLayer::Ethernet,
             counters: LinkCounters::default(),
+            receive: NicReceive::default(),
         }
     }
 }
 
 impl Link {
+    /// Whether it is hardware, or looks like it to a virtual machine.
+    #[must_use]
+    pub fn is_physical(&self) -> bool {
+        matches!(&self.kind, DeviceKind::Other(kind) if kind == "physical")
+    }
+
     /// The pair's facts, when this is a netkit primary.
     #[must_use]
     pub const fn netkit(&self) -> Option<&Netkit> {
@@ -237,6 +247,7 @@ fn link(message: &Message) -> Option<Link> {
             _ => LinkLayer::None,
         },
         counters: LinkCounters::default(),
+        receive: NicReceive::default(),
     };
     let mut other = None;
     let mut other_netns = None;
@@ -253,7 +264,10 @@ fn link(message: &Message) -> Option<Link> {
             libc::IFLA_CARRIER_CHANGES => link.carrier_changes = uint(value)?,
             libc::IFLA_LINK => other = uint(value).filter(|&index| index != 0),
             libc::IFLA_LINK_NETNSID => other_netns = int(value),
-            libc::IFLA_STATS64 => link.counters = counters(value),
+            libc::IFLA_STATS64 => {
+                link.counters = counters(value);
+                link.receive = receive(value);
+            }
             libc::IFLA_PROP_LIST => {
                 let names = attributes(value).filter(|(it, _)| *it == libc::IFLA_ALT_IFNAME);
                 link.altnames = names.map(|(_, name)| text(name)).collect();
@@ -302,6 +316,18 @@ fn counters(stats: &[u8]) -> LinkCounters {
     LinkCounters {
         rx: side(0),
         tx: side(1),
+    }
+}
+
+/// Of the same, the packets received and the errors of what came in.
+fn receive(stats: &[u8]) -> NicReceive {
+    let counter = |place: usize| ulong(stats, place * 8).unwrap_or(0);
+    NicReceive {
+        packets: counter(0),
+        crc: counter(12),
+        misaligned: counter(13),
+        overruns: counter(14),
+        missed: counter(15),
     }
 }
 

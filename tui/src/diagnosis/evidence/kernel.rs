@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use crate::model::Moment;
 use crate::model::signal::{Owner, Signals};
-use crate::model::stack::{Qdisc, Softnet, Stack, StackCounters};
+use crate::model::stack::{NicReceive, Qdisc, Softnet, Stack, StackCounters};
 use crate::model::{NamespaceInode, Tuple};
 
 /// Places and reasons that are remembered, and flows of each.
@@ -59,6 +59,9 @@ pub struct StackHistory {
     /// Drops of each queueing discipline, by device and handle, with its last
     /// state.
     pub qdiscs: BTreeMap<(u32, u32), (Moment, u64, Qdisc)>,
+    /// What each network card that has lost something received, by its interface
+    /// index, with the first and the last reading in which it did.
+    pub nics: BTreeMap<u32, (Moment, Moment, NicReceive)>,
 }
 
 impl StackHistory {
@@ -159,6 +162,7 @@ impl Kernel {
                 last: stack.clone(),
                 counters: VecDeque::new(),
                 qdiscs: BTreeMap::new(),
+                nics: BTreeMap::new(),
             });
         history.last = stack.clone();
         if stack.period.is_none() {
@@ -168,6 +172,15 @@ impl Kernel {
             history.counters.pop_front();
         }
         history.counters.push_back((at, stack.counters));
+        for link in &stack.links {
+            let receive = link.receive.unwrap_or_default();
+            if receive.overflowed() + receive.damaged() > 0 {
+                let start = (at, at, NicReceive::default());
+                let (_, last, sum) = history.nics.entry(link.index).or_insert(start);
+                *last = at;
+                *sum += receive;
+            }
+        }
         for qdisc in &stack.qdiscs {
             if qdisc.drops == 0 {
                 continue;
@@ -201,6 +214,9 @@ impl Kernel {
             {
                 history.counters.pop_front();
             }
+            history
+                .nics
+                .retain(|_, (_, last, _)| now.saturating_sub(*last) < WINDOW);
             history
                 .qdiscs
                 .retain(|_, (at, ..)| now.saturating_sub(*at) < WINDOW);

@@ -118,6 +118,17 @@ fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
         .collect()
 }
 
+/// The ends of the flows that do badly on some of the watched devices.
+pub fn troubled(view: &View<'_>, is_there: impl Fn(u32) -> bool) -> BTreeSet<IpAddr> {
+    let flows = view.evidence.health.iter().filter(|(key, health)| {
+        is_there(key.device) && health.troubled(0) + health.troubled(1) > 0
+    });
+    flows
+        .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
+        .map(|it| it.address)
+        .collect()
+}
+
 fn accept_queue(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
     let (overflows, since) = stack.sum(|it| it.tcp_listen_overflows);
     let (drops, _) = stack.sum(|it| it.tcp_listen_drops);
@@ -237,24 +248,13 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
             continue;
         }
         let slots = slots(view, stack);
-        // Those who do badly there are concerned.
-        let about: BTreeSet<IpAddr> = view
-            .evidence
-            .health
-            .iter()
-            .filter(|(key, health)| {
-                slots.contains(&key.device) && health.troubled(0) + health.troubled(1) > 0
-            })
-            .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
-            .map(|it| it.address)
-            .collect();
+        let mut about = troubled(view, |slot| slots.contains(&slot));
         let dropped = view.evidence.kernel.drops().filter(|(place, _)| {
             place.namespace == stack.last.namespace && row.reasons.contains(&place.reason.as_str())
         });
         let addresses = dropped
             .flat_map(|(_, dropped)| dropped.flows.keys())
             .flat_map(|flow| [flow.source(), flow.destination()]);
-        let mut about = about;
         about.extend(addresses.take(HOSTS));
         let hosts = match about.len() {
             0 => String::new(),
@@ -285,19 +285,11 @@ fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
         let link = stack.last.links.iter().find(|link| link.index == *device);
         let device = link.map_or_else(|| format!("device {device}"), |link| link.name.clone());
         // What does badly on the way through it.
-        let about: BTreeSet<IpAddr> = view
-            .evidence
-            .health
-            .iter()
-            .filter(|(key, health)| {
-                health.troubled(0) + health.troubled(1) > 0
-                    && view.devices.get(&key.device).is_some_and(|it| {
-                        it.name == device || stack.last.devices.contains(&it.index)
-                    })
-            })
-            .flat_map(|(key, _)| crate::diagnosis::evidence::datagrams::ends(key))
-            .map(|it| it.address)
-            .collect();
+        let about = troubled(view, |slot| {
+            view.devices
+                .get(&slot)
+                .is_some_and(|it| it.name == device || stack.last.devices.contains(&it.index))
+        });
         claims.push(Claim {
             kind: Kind::QDISC_DROPS,
             key: format!("{}/{device}", stack.last.namespace),

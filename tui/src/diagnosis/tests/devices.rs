@@ -5,7 +5,7 @@ use probe_common::{FlowKey, FlowValue};
 
 use super::*;
 use crate::model::signal::Signals;
-use crate::model::stack::{Softnet, Stack};
+use crate::model::stack::{LinkState, NicReceive, Softnet, Stack};
 use crate::model::{DeviceKind, Fate, Hooks, Netkit, Peer, PeerDevice};
 
 fn device() -> Device {
@@ -221,6 +221,63 @@ fn one_cpu_that_does_all_the_work_and_is_at_its_limit_is_worth_knowing() {
             .observe(&softnet(processed, squeezed), &lab.flows);
         lab.pass(1);
         assert_eq!(lab.kinds(), kinds, "{processed:?} {squeezed}");
+    }
+}
+
+fn card(receive: NicReceive) -> Event {
+    Event::Signals(Box::new(Signals {
+        stacks: vec![Stack {
+            is_own: true,
+            period: Some(Duration::from_secs(5)),
+            links: vec![LinkState {
+                index: 2,
+                name: "eth0".to_owned(),
+                receive: Some(receive),
+                ..LinkState::default()
+            }],
+            ..Stack::default()
+        }],
+        ..Signals::default()
+    }))
+}
+
+#[test]
+fn a_network_card_whose_ring_is_full_or_whose_cable_is_bad_is_a_finding() {
+    let packets = 50_000;
+    let row = |missed, overruns, crc| NicReceive {
+        packets,
+        missed,
+        overruns,
+        crc,
+        misaligned: 0,
+    };
+    for (receive, kinds) in [
+        (row(1_200, 0, 0), vec!["nic-drops"]),
+        (row(0, 1_200, 0), vec!["nic-drops"]),
+        (row(0, 0, 40), vec!["checksum-errors"]),
+        (row(1_200, 0, 40), vec!["checksum-errors", "nic-drops"]),
+        // As when it was set up.
+        (row(4, 4, 1), vec![]),
+        // A burst among very many.
+        (
+            NicReceive {
+                packets: 5_000_000,
+                ..row(30, 0, 0)
+            },
+            vec![],
+        ),
+    ] {
+        let mut lab = Lab::new();
+        lab.diagnosis.observe(&card(receive), &lab.flows);
+        lab.pass(1);
+        assert_eq!(lab.kinds(), kinds, "{receive:?}");
+        if kinds == ["nic-drops"] {
+            let sentence = lab.sentence();
+            assert!(
+                sentence.contains("eth0 of this node has dropped 1,200 frames of 51,200"),
+                "{sentence}"
+            );
+        }
     }
 }
 

@@ -64,6 +64,7 @@ fn link_state(link: &devices::Link) -> LinkState {
         carrier: link.carrier,
         carrier_changes: link.carrier_changes,
         mtu: link.mtu,
+        receive: link.is_physical().then_some(link.receive),
     }
 }
 
@@ -279,6 +280,14 @@ pub fn subtract(now: &mut Stack, earlier: &Stack) {
         qdisc.packets = since(qdisc.packets, before.packets);
         qdisc.drops = since(qdisc.drops, before.drops);
         qdisc.overlimits = since(qdisc.overlimits, before.overlimits);
+    }
+    let before: HashMap<u32, &LinkState> = earlier.links.iter().map(|it| (it.index, it)).collect();
+    for link in &mut now.links {
+        if let Some(receive) = &mut link.receive {
+            let before = before.get(&link.index).and_then(|it| it.receive);
+            // One that is new had its counters before, in another namespace.
+            *receive = receive.since(&before.unwrap_or(*receive));
+        }
     }
     if let Some(now) = &mut now.conntrack {
         let before = earlier.conntrack.unwrap_or_default();

@@ -143,3 +143,17 @@ async fn a_subscription_that_has_failed_is_renewed() {
     let links = devices.list().await.unwrap();
     assert!(links.iter().any(|link| link.name == "lo"), "{links:?}");
 }
+
+#[test]
+fn the_errors_of_what_came_in_are_read_from_their_places() {
+    let stats: Vec<u8> = (0..24_u64).flat_map(u64::to_ne_bytes).collect();
+    let expected = NicReceive {
+        packets: 0,
+        missed: 15,
+        overruns: 14,
+        crc: 12,
+        misaligned: 13,
+    };
+    assert_eq!(receive(&stats), expected);
+    assert_eq!(receive(&stats[..64]), NicReceive::default());
+}

@@ -115,3 +115,31 @@ fn this_namespace_can_be_read() {
     assert_eq!(loopback.map(|link| link.index), Some(1));
     assert!(stack.settings.forwards_ipv4.is_some());
 }
+
+#[test]
+fn errors_of_a_network_card_are_since_the_last_reading_and_a_veth_has_none() {
+    let stack = |missed| {
+        let mut link = devices::Link::sample("eth0");
+        link.index = 2;
+        link.kind = crate::model::DeviceKind::Other("physical".to_owned());
+        link.receive.missed = missed;
+        Stack {
+            links: vec![
+                link_state(&link),
+                link_state(&devices::Link::sample("veth0")),
+            ],
+            ..Stack::default()
+        }
+    };
+    let missed = |stack: &Stack| stack.links[0].receive.map(|it| it.missed);
+    let mut now = stack(30);
+    subtract(&mut now, &stack(10));
+    assert_eq!(missed(&now), Some(20));
+    assert_eq!(now.links[1].receive, None);
+    let mut reset = stack(3);
+    subtract(&mut reset, &stack(10));
+    assert_eq!(missed(&reset), Some(0));
+    let mut new = stack(7);
+    subtract(&mut new, &Stack::default());
+    assert_eq!(missed(&new), Some(0));
+}
