@@ -146,9 +146,7 @@ pub async fn run(
         .ascii(app.state.appearance.ascii);
     let input = screen.inputs();
     let recall = match &options.head {
-        Some(head) if options.history > 0 => {
-            Recall::new(head.clone(), options.history, app.state.policy.thresholds)?
-        }
+        Some(head) if options.history > 0 => Recall::new(head.clone(), options.history)?,
         _ => Recall::default(),
     };
     let mut recorders = match (options.files, options.head) {
@@ -347,7 +345,7 @@ where
                 }
                 Effect::Draw => frame.want(),
                 Effect::DrawSoon => frame.want_soon(COALESCE),
-                Effect::Recall { at, keep_closed } => recall.ask(at, keep_closed),
+                Effect::Recall(past) => recall.ask(*past),
                 Effect::Bundle(problems) => {
                     let contents = recorders.with().zip(recall.all());
                     let started = match contents {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Command, Moment};
+use super::past::Past;
+use crate::model::Command;
 
 /// What the application asks of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +20,9 @@ pub enum Effect {
     Resolve(Vec<IpAddr>),
     /// Leave.
     Quit,
-    /// Find out what was known at this moment;
+    /// Find out what was known at a moment, of which this knows nothing yet;
     /// [`Action::Recalled`](super::action::Action::Recalled) is the answer.
-    Recall {
-        /// The moment.
-        at: Moment,
-        /// Whether closed flows are kept.
-        keep_closed: bool,
-    },
+    Recall(Box<Past>),
     /// Write a bundle of what is remembered, with these problems in words.
     Bundle(String),
     /// Find the SSH sessions through which the user may look;

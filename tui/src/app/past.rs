@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnosis::{Diagnosis, Thresholds};
-use crate::model::{Envelope, HostId, Moment, Session};
+use crate::diagnosis::Diagnosis;
+use crate::model::{Envelope, Event, HostId, Moment};
 use crate::traffic::Traffic;
+use crate::watching::Watching;
 
 /// What was known at a moment.
 #[derive(Clone, Debug, Default)]
@@ -15,40 +16,36 @@ pub struct Past {
     pub since: Moment,
     pub(super) traffic: Traffic,
     pub(super) diagnoses: BTreeMap<HostId, Diagnosis>,
-    thresholds: Thresholds,
+    /// The diagnosis of a host of which nothing is known yet.
+    fresh: Diagnosis,
+    watching: Watching,
 }
 
 impl Past {
-    /// Nothing yet; closed flows are kept as on the screen, which also leaves out the
-    /// problems that are silenced.
+    /// Nothing yet. The traffic and the diagnosis have taken nothing in either, and go
+    /// on as those on the screen do.
     #[must_use]
-    pub fn new(
-        session: &Session,
-        at: Moment,
-        since: Moment,
-        keep_closed: bool,
-        thresholds: Thresholds,
-    ) -> Self {
-        let mut traffic = Traffic::of(&session.hosts);
-        traffic.keep_closed(keep_closed);
+    pub(super) fn new(at: Moment, traffic: Traffic, fresh: Diagnosis, watching: Watching) -> Self {
         Self {
             at,
-            since,
+            since: Moment::ZERO,
             traffic,
             diagnoses: BTreeMap::new(),
-            thresholds,
+            fresh,
+            watching,
         }
     }
 
     /// Takes in what was reported up to the moment.
     pub fn apply(&mut self, envelope: &Envelope) {
         self.traffic.apply(envelope);
-        let flows = &self.traffic.host(envelope.host).flows;
-        let diagnosis = self
-            .diagnoses
-            .entry(envelope.host)
-            .or_insert_with(|| Diagnosis::new(self.thresholds.into()));
-        diagnosis.observe(&envelope.event, flows);
+        let diagnosis = self.diagnoses.entry(envelope.host);
+        let diagnosis = diagnosis.or_insert_with(|| self.fresh.clone());
+        let host = self.traffic.host(envelope.host);
+        if let Event::Interval(interval) = &envelope.event {
+            self.watching.look(interval, host, diagnosis);
+        }
+        diagnosis.observe(&envelope.event, &host.flows);
     }
 }
 
@@ -58,3 +55,5 @@ impl PartialEq for Past {
         (self.at, self.since) == (other.at, other.since)
     }
 }
+
+impl Eq for Past {}

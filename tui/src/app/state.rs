@@ -360,9 +360,7 @@ impl State {
 
     /// Forgets what the source has reported.
     pub(super) fn restart(&mut self) {
-        self.live = Traffic::of(&self.session.hosts);
-        self.live
-            .keep_closed(self.filtering.closed() == Closed::Keep);
+        self.live = self.no_traffic();
         self.frozen = None;
         self.blocking.follow(&[]);
         self.diagnoses.clear();
@@ -370,16 +368,36 @@ impl State {
         self.clock = self.session.wall_clock();
     }
 
+    /// What is known of an earlier moment before anything is taken in.
+    pub(super) fn past_of(&self, at: Moment) -> Past {
+        let traffic = self.no_traffic();
+        Past::new(at, traffic, self.no_diagnosis(), self.watching.clone())
+    }
+
+    fn no_traffic(&self) -> Traffic {
+        let mut traffic = Traffic::of(&self.session.hosts);
+        traffic.keep_closed(self.filtering.closed() == Closed::Keep);
+        traffic
+    }
+
+    /// The diagnosis of a host of which nothing is known. It judges what is silenced,
+    /// too, which the screen leaves out.
+    fn no_diagnosis(&self) -> Diagnosis {
+        let mut diagnosis = Diagnosis::new(self.policy.thresholds.into());
+        if let Some(baseline) = &self.baseline {
+            diagnosis.compare(baseline.clone());
+        }
+        diagnosis
+    }
+
     /// Takes over what a source reports.
     pub(super) fn apply(&mut self, envelope: &Envelope) {
         self.live.apply(envelope);
-        let diagnosis = self.diagnoses.entry(envelope.host).or_insert_with(|| {
-            let mut diagnosis = Diagnosis::new(self.policy.thresholds.into());
-            if let Some(baseline) = &self.baseline {
-                diagnosis.compare(baseline.clone());
-            }
-            diagnosis
-        });
+        if !self.diagnoses.contains_key(&envelope.host) {
+            let diagnosis = self.no_diagnosis();
+            self.diagnoses.insert(envelope.host, diagnosis);
+        }
+        let diagnosis = self.diagnoses.entry(envelope.host).or_default();
         let host = self.live.host(envelope.host);
         if let Event::Interval(interval) = &envelope.event {
             self.watching.look(interval, host, diagnosis);

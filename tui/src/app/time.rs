@@ -2,7 +2,6 @@
 
 use super::App;
 use super::effect::Effect;
-use super::filtering::Closed;
 use super::past::Past;
 use super::timeline::{Step, TimeEntry, faster, slower};
 use crate::model::{Command, Level, Moment, Playback};
@@ -50,10 +49,7 @@ impl App {
         Some(if is_replay {
             Effect::Source(Command::Seek(to))
         } else {
-            Effect::Recall {
-                at: to,
-                keep_closed: self.state.filtering.closed() == Closed::Keep,
-            }
+            Effect::Recall(Box::new(self.state.past_of(to)))
         })
     }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use crate::app::past::Past;
-use crate::diagnosis::Thresholds;
 use crate::model::{Envelope, Event, Moment};
 use crate::recording::{self, Head, History, Item, LOOK_BACK, READ_BACK};
 
@@ -20,9 +19,8 @@ const WAITING: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Recall {
     memory: Option<Memory>,
-    thresholds: Thresholds,
     /// What was asked for last, and is not being found out yet.
-    wanted: Option<(Moment, bool)>,
+    wanted: Option<Past>,
     running: Option<JoinHandle<Past>>,
 }
 
@@ -33,11 +31,11 @@ struct Memory {
 }
 
 impl Recall {
-    /// Remembers up to this many bytes. Problems are judged by these thresholds.
+    /// Remembers up to this many bytes.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn new(head: Head, bytes: u64, thresholds: Thresholds) -> anyhow::Result<Self> {
+    pub(super) fn new(head: Head, bytes: u64) -> anyhow::Result<Self> {
         let history = Arc::new(Mutex::new(History::new(head, bytes)?));
         let (events, waiting) = sync_channel::<Envelope>(WAITING);
         let written = Arc::clone(&history);
@@ -53,7 +51,6 @@ impl Recall {
             })?;
         Ok(Self {
             memory: Some(Memory { history, events }),
-            thresholds,
             ..Self::default()
         })
     }
@@ -81,10 +78,10 @@ impl Recall {
         Some(std::array::from_fn(|_| history.all()))
     }
 
-    /// Asks what was known at a moment. Of several such questions the last one is
-    /// answered.
-    pub(super) fn ask(&mut self, at: Moment, keep_closed: bool) {
-        self.wanted = Some((at, keep_closed));
+    /// Asks what was known at a moment, of which `past` knows nothing yet. Of several
+    /// such questions the last one is answered.
+    pub(super) fn ask(&mut self, past: Past) {
+        self.wanted = Some(past);
         self.start();
     }
 
@@ -92,14 +89,11 @@ impl Recall {
         if self.running.is_some() {
             return;
         }
-        let (Some(memory), Some((at, keep_closed))) = (&self.memory, self.wanted.take()) else {
+        let (Some(memory), Some(past)) = (&self.memory, self.wanted.take()) else {
             return;
         };
         let history = Arc::clone(&memory.history);
-        let thresholds = self.thresholds;
-        self.running = Some(tokio::task::spawn_blocking(move || {
-            find(&history, at, keep_closed, thresholds)
-        }));
+        self.running = Some(tokio::task::spawn_blocking(move || find(&history, past)));
     }
 
     /// Waits for an answer. It may be cancelled.
@@ -119,13 +113,13 @@ impl Recall {
 }
 
 /// What was known at a moment.
-fn find(history: &Mutex<History>, at: Moment, keep_closed: bool, thresholds: Thresholds) -> Past {
+fn find(history: &Mutex<History>, mut past: Past) -> Past {
+    let at = past.at;
     let history = history.lock().unwrap_or_else(PoisonError::into_inner);
     let mut read = history.before(at, READ_BACK, LOOK_BACK);
     // Others go on remembering.
     drop(history);
-    let session = &read.reader.head().session;
-    let mut past = Past::new(session, at, read.since, keep_closed, thresholds);
+    past.since = read.since;
     // Memory can be read.
     while let Ok(Some(item)) = read.reader.next_item() {
         if let Item::Event(envelope) = item {

@@ -36,9 +36,15 @@ fn shown(app: &App) -> String {
 #[tokio::test]
 async fn an_earlier_moment_is_as_it_was_while_counting_goes_on() {
     let events = Synthetic::new(3, 20).story(120);
-    let mut recall = Recall::new(head(), 64 << 20, Thresholds::default()).unwrap();
+    let mut recall = Recall::new(head(), 64 << 20).unwrap();
     let mut live = app();
     let mut after_40 = app();
+    for app in [&mut live, &mut after_40] {
+        // What was known depends on what is watched for, and whom all may talk to.
+        let watched = Filter::parse("port 443").unwrap();
+        app.state.watching.toggle(watched).unwrap();
+        app.state.baseline = Some(Arc::default());
+    }
     for event in &events {
         if event
             .event
@@ -74,8 +80,8 @@ async fn an_earlier_moment_is_as_it_was_while_counting_goes_on() {
         for _ in 0..steps {
             let effects = live.update(Action::Step(Step::Back));
             for effect in effects {
-                if let Effect::Recall { at, keep_closed } = effect {
-                    recall.ask(at, keep_closed);
+                if let Effect::Recall(past) = effect {
+                    recall.ask(*past);
                 }
             }
         }
