@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::network::{
     set,
 };
 use crate::Test;
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, run};
 use crate::need::Need;
 use crate::stream::Stream;
 use crate::wait::PATIENCE;
@@ -127,6 +128,47 @@ const FAULTS: &[Fault] = &[
         },
         kind: "forwarding-off",
         names: &["10.9.1.1", "10.9.2.2:5432"],
+    },
+    Fault {
+        name: "a_route_that_is_a_black_hole",
+        needs: &[Need::Tracing],
+        traced: true,
+        stage: |network, scope| {
+            network.router.ip("route add blackhole 10.9.8.0/24\n");
+            nowhere(network, scope);
+        },
+        kind: "no-route",
+        names: &["10.9.1.1", "10.9.8.8:5432"],
+    },
+    Fault {
+        name: "a_routing_rule_that_prohibits",
+        needs: &[],
+        traced: false,
+        stage: |network, scope| {
+            network.router.ip(&format!(
+                "rule add from {NODE} to 10.9.8.0/24 prohibit pref 100\n"
+            ));
+            nowhere(network, scope);
+        },
+        kind: "prohibited",
+        names: &["10.9.1.1", "10.9.8.8:5432", "10.9.1.254"],
+    },
+    Fault {
+        name: "a_queue_that_is_too_short",
+        needs: &[Need::Tbf, Need::Tracing],
+        traced: true,
+        stage: |network, scope| {
+            let tbf = "qdisc add dev r1 root tbf rate 2mbit burst 10kb limit 15kb";
+            let mut tc = Command::new("tc");
+            let shaped = network
+                .router
+                .enter(|| run(tc.args(tbf.split(' ')), "").map(drop));
+            shaped.unwrap();
+            network.serve(scope, PORT, drain);
+            network.upload(scope, PORT);
+        },
+        kind: "qdisc-drops",
+        names: &["10.9.1.1", "10.9.2.2:5432", "r1", "tbf"],
     },
     Fault {
         name: "a_reverse_path_filter",
@@ -509,6 +551,14 @@ fn start(namespace: &Namespace, traced: bool) -> Stream {
         &["--no-trace", DEVICE]
     };
     Stream::start(namespace, args)
+}
+
+/// Attempts of the node to connect to a host that the router sends nothing to.
+fn nowhere<'scope>(network: &'scope Network, scope: &'scope Scope<'scope, '_>) {
+    network.again(scope, &network.node, || {
+        let nowhere = SocketAddr::from(([10, 9, 8, 8], PORT));
+        let _ = TcpStream::connect_timeout(&nowhere, Duration::from_secs(2));
+    });
 }
 
 /// An idle connection after which the router lets packets of no more than new ones
