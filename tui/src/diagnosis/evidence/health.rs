@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use probe_common::parse::number::{ip, tcp};
-use probe_common::{Direction, FlowKey};
+use probe_common::{Counters, Direction, FlowKey};
 
 use crate::flow::FlowTable;
 use crate::model::{FlowCounts, Interval, Moment, TcpSocket};
@@ -15,8 +15,12 @@ use crate::model::{FlowCounts, Interval, Moment, TcpSocket};
 const FOLLOWED: usize = 8192;
 /// How long a flow without packets is followed: retransmissions back off.
 const WINDOW: Duration = Duration::from_secs(40);
-/// How many intervals are summed up.
+/// How many intervals are remembered in which TCP had to help itself.
 const INTERVALS: usize = 30;
+/// How finely, and how far back, it is known how much a flow has sent: most flows do
+/// well, and nothing else is remembered of their intervals.
+const BUCKET: Duration = Duration::from_secs(4);
+const BUCKETS: usize = 6;
 
 /// What one direction of a flow did in an interval.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,13 @@ pub struct Side {
     pub duplicate_acks: u64,
     /// Windows closed.
     pub zero_windows: u64,
+}
+
+impl Side {
+    /// Whether TCP had to help itself.
+    const fn is_notable(&self) -> bool {
+        self.retransmitted + self.gaps + self.duplicate_acks + self.zero_windows > 0
+    }
 }
 
 impl std::ops::AddAssign for Side {
@@ -75,6 +86,49 @@ pub struct Probing {
     pub intervals: u32,
 }
 
+/// How much each direction of a flow has sent lately.
+#[derive(Clone, Debug, Default)]
+struct Volumes {
+    /// The number of the newest bucket since the source's start.
+    newest: u64,
+    /// Packets and bytes by direction; a bucket has its number's place.
+    buckets: [[(u64, u64); 2]; BUCKETS],
+}
+
+impl Volumes {
+    fn add(&mut self, now: Moment, sides: &[Side; 2]) {
+        let number = now.as_secs() / BUCKET.as_secs();
+        // Those between had nothing.
+        for skipped in (self.newest + 1..=number).rev().take(BUCKETS) {
+            self.buckets[place(skipped)] = Default::default();
+        }
+        self.newest = self.newest.max(number);
+        let bucket = &mut self.buckets[place(number)];
+        for ((packets, bytes), side) in bucket.iter_mut().zip(sides) {
+            *packets += side.packets;
+            *bytes += side.bytes;
+        }
+    }
+
+    /// Of the buckets that end after `since`.
+    fn sums(&self, since: Moment) -> [(u64, u64); 2] {
+        let first = since.as_secs() / BUCKET.as_secs();
+        let oldest = (self.newest + 1).saturating_sub(BUCKETS as u64);
+        let mut sums = [(0, 0); 2];
+        for number in first.max(oldest)..=self.newest {
+            for (sum, (packets, bytes)) in sums.iter_mut().zip(self.buckets[place(number)]) {
+                sum.0 += packets;
+                sum.1 += bytes;
+            }
+        }
+        sums
+    }
+}
+
+const fn place(number: u64) -> usize {
+    (number % BUCKETS as u64) as usize
+}
+
 /// The largest packet without data: headers of Ethernet, IPv6 and TCP with all its
 /// options.
 const BARE: u64 = 14 + 40 + 60;
@@ -82,8 +136,9 @@ const BARE: u64 = 14 + 40 + 60;
 /// A flow.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// The last intervals with packets, oldest first.
-    intervals: VecDeque<(Moment, [Side; 2])>,
+    /// The last intervals in which TCP had to help itself, oldest first.
+    notable: VecDeque<(Moment, [Side; 2])>,
+    volumes: Volumes,
     /// When it had its last packet.
     pub last: Moment,
     /// The longest time without a packet since each direction's last answer: data
@@ -106,18 +161,30 @@ pub struct Health {
 }
 
 impl Health {
-    /// Sums over the followed intervals since `since`.
+    /// Sums since `since`; packets and bytes up to a bucket longer, and no longer than
+    /// they are remembered.
     #[must_use]
     pub fn sums(&self, since: Moment) -> [Side; 2] {
         let mut sums = [Side::default(); 2];
-        for (at, sides) in &self.intervals {
+        for (at, sides) in &self.notable {
             if *at >= since {
                 for (sum, side) in sums.iter_mut().zip(sides) {
                     *sum += *side;
                 }
             }
         }
+        for (sum, (packets, bytes)) in sums.iter_mut().zip(self.volumes.sums(since)) {
+            sum.packets = packets;
+            sum.bytes = bytes;
+        }
         sums
+    }
+
+    /// Whether a direction had retransmissions lately.
+    #[must_use]
+    pub fn has_retransmitted(&self, direction: usize) -> bool {
+        let mut notable = self.notable.iter();
+        notable.any(|(_, sides)| sides[direction].retransmitted > 0)
     }
 
     /// In how many intervals a direction had retransmissions or gaps.
@@ -126,14 +193,24 @@ impl Health {
         let is = |(_, sides): &&(Moment, [Side; 2])| {
             sides[direction].retransmitted > 0 || sides[direction].gaps > 0
         };
-        self.intervals.iter().filter(is).count()
+        self.notable.iter().filter(is).count()
     }
+}
+
+/// Whether the last window of an interval was closed, where it shows: that of a SYN is
+/// before scaling, and a reset has none.
+const fn window(side: &Counters) -> Option<bool> {
+    let shows = side.packets > 0
+        && side.tcp_flags & tcp::ACK != 0
+        && side.tcp_flags & (tcp::SYN | tcp::RST) == 0;
+    if shows { Some(side.window == 0) } else { None }
 }
 
 /// The TCP connections of all devices of a host.
 #[derive(Clone, Debug, Default)]
 pub struct TcpHealth {
-    table: HashMap<FlowKey, Health>,
+    // What is large and in a hash table is there twice.
+    table: HashMap<FlowKey, Box<Health>>,
 }
 
 impl TcpHealth {
@@ -154,7 +231,11 @@ impl TcpHealth {
         let key = counts.key;
         let facts = counts.facts.as_deref().copied().unwrap_or_default();
         let is_known = self.table.contains_key(&key);
-        if !is_known && (counts.facts.is_none() || self.table.len() >= FOLLOWED) {
+        let is_notable = || {
+            let mut sides = counts.value.directions.iter();
+            counts.facts.is_some() || sides.any(|side| window(side) == Some(true))
+        };
+        if !is_known && (self.table.len() >= FOLLOWED || !is_notable()) {
             return;
         }
         let mut sides = [Side::default(); 2];
@@ -172,16 +253,19 @@ impl TcpHealth {
                 zero_windows: tcp.zero_windows.into(),
             };
         }
-        let health = self.table.entry(key).or_insert_with(|| Health {
-            intervals: VecDeque::new(),
-            last: now,
-            idle: [Duration::ZERO; 2],
-            stalls: [None; 2],
-            probing: [None; 2],
-            closed: [None; 2],
-            sockets: [None; 2],
-            cookies: [None; 2],
-            bloated: 0,
+        let health = self.table.entry(key).or_insert_with(|| {
+            Box::new(Health {
+                notable: VecDeque::new(),
+                volumes: Volumes::default(),
+                last: now,
+                idle: [Duration::ZERO; 2],
+                stalls: [None; 2],
+                probing: [None; 2],
+                closed: [None; 2],
+                sockets: [None; 2],
+                cookies: [None; 2],
+                bloated: 0,
+            })
         });
         let start = now.saturating_sub(interval.length);
         let idle = start.saturating_sub(health.last);
@@ -225,10 +309,17 @@ impl TcpHealth {
                 probing.packets += mine.packets;
                 probing.intervals += 1;
             }
-            if mine.zero_windows > 0 {
+            let window = window(&counts.value.directions[at]);
+            if mine.zero_windows > 0 && window != Some(false) {
                 health.closed[at] = Some((now, 0));
-            } else if let Some((_, bytes)) = &mut health.closed[at] {
-                *bytes += theirs.bytes;
+            } else {
+                match (&mut health.closed[at], window) {
+                    (_, Some(false)) => health.closed[at] = None,
+                    (Some((_, bytes)), _) => *bytes += theirs.bytes,
+                    // It was closed before it was followed.
+                    (None, Some(true)) => health.closed[at] = Some((start, theirs.bytes)),
+                    (None, None) => {}
+                }
             }
             if let Some(socket) = facts.sockets[at] {
                 health.cookies[at] = Some(socket.cookie);
@@ -244,14 +335,19 @@ impl TcpHealth {
             }
         }
         health.last = now;
-        if health.intervals.len() >= INTERVALS {
-            health.intervals.pop_front();
+        health.volumes.add(now, &sides);
+        while let Some((at, _)) = health.notable.front()
+            && (now.saturating_sub(*at) > WINDOW || health.notable.len() >= INTERVALS)
+        {
+            health.notable.pop_front();
         }
-        health.intervals.push_back((now, sides));
+        if sides.iter().any(Side::is_notable) {
+            health.notable.push_back((now, sides));
+        }
     }
 
     /// All that are followed, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&FlowKey, &Health)> {
-        self.table.iter()
+        self.table.iter().map(|(key, health)| (key, &**health))
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use super::application::{LATENESS, all_are_slow};
 use super::{list, span};
 use crate::diagnosis::claims::Claim;
@@ -40,23 +42,25 @@ const REFUSED: u8 = 5;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut servers: BTreeMap<IpAddr, Vec<&Exchange>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
     let mut exchanges: Vec<_> = view.evidence.dns.iter().collect();
-    exchanges.sort_by_key(|it| (it.answer.is_none(), it.asked));
-    for exchange in exchanges {
-        // The same query on a second device, where it may not have been answered.
-        let id = (
-            exchange.client,
-            exchange.server.address,
-            exchange.name.as_str(),
-            exchange.kind,
-        );
-        if seen.insert(id) || exchange.answer.is_some() {
-            servers
-                .entry(exchange.server.address)
-                .or_default()
-                .push(exchange);
-        }
+    exchanges.sort_unstable_by_key(|it| (it.answer.is_none(), it.asked));
+    let answered = exchanges.partition_point(|it| it.answer.is_some());
+    let (answered, open) = exchanges.split_at(answered);
+    // The same query on a second device, where it may not have been answered.
+    let query = |it: &Exchange| (it.client, it.server.address, it.kind);
+    let doubtful: HashSet<_> = open.iter().map(|it| query(it)).collect();
+    let mut seen = HashSet::new();
+    for exchange in answered.iter().filter(|it| doubtful.contains(&query(it))) {
+        seen.insert((query(exchange), exchange.name.as_str()));
+    }
+    let open = open
+        .iter()
+        .filter(|it| seen.insert((query(it), it.name.as_str())));
+    for exchange in answered.iter().chain(open) {
+        servers
+            .entry(exchange.server.address)
+            .or_default()
+            .push(exchange);
     }
     for (server, exchanges) in &servers {
         unanswered(view, *server, exchanges, claims);
@@ -271,7 +275,7 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
         .collect();
     claim.sentence = if suffixes.len() >= 2 {
         claim.evidence.push(format!(
-            "{} was tried with {}",
+            "tried first for {}: {}",
             list(heads.keys()),
             list(&suffixes)
         ));

@@ -41,6 +41,9 @@ struct Cause<'a> {
 }
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    if view.evidence.kernel.drops().next().is_none() {
+        return;
+    }
     let failing = Failing::of(view);
     let mut causes: BTreeMap<(Place, Endpoint), Cause<'_>> = BTreeMap::new();
     for (place, dropped) in view.evidence.kernel.drops() {
@@ -116,13 +119,11 @@ fn claim(
     };
     let node = place_name(view, place);
     let who = list(clients);
-    let what = match services.is_empty() {
-        true => format!("packets between {who} and {server} ({name})"),
-        false => format!(
-            "packets between {who} and {server} ({name}), a backend of {}",
-            list(services)
-        ),
+    let backend = match services.is_empty() {
+        true => String::new(),
+        false => format!(", a backend of {}", list(services)),
     };
+    let what = format!("packets between {who} and {server} ({name}){backend}");
     let reason = &place.reason;
     let block = view.evidence.blocks.on(&place.device, dropped.last);
     let (kind, sentence, advice) = match reason.as_str() {
@@ -161,7 +162,8 @@ fn claim(
         "NEIGH_FAILED" | "NEIGH_QUEUEFULL" => (
             Kind::NEIGHBOR_UNREACHABLE,
             format!(
-                "{node} cannot reach {server} for {who}: no neighbor answers for it or its gateway"
+                "{node} cannot reach {server}{backend} for {who}: no neighbor answers for it or its \
+                 gateway"
             ),
             format!("`ip neigh` and `ip route get {}` there", server.address),
         ),

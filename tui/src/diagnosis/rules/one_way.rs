@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hashbrown::HashSet;
 use probe_common::parse::number::port;
 
 use super::span;
@@ -29,13 +30,36 @@ struct Service<'a> {
 }
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    // Only the services that some client gets no answer from are looked at.
+    let doubtful: HashSet<Endpoint> = view
+        .evidence
+        .datagrams
+        .iter()
+        .filter(|(_, exchange)| is_silent(view, exchange))
+        .flat_map(|(key, exchange)| {
+            let [local, remote] = ends(key);
+            // In is sent by the remote end, out by the local one.
+            [
+                (local, exchange.unanswered[0]),
+                (remote, exchange.unanswered[1]),
+            ]
+        })
+        .filter(|(to, packets)| *packets >= PACKETS && !is_one_way_by_nature(*to))
+        .map(|(to, _)| to)
+        .collect();
+    if doubtful.is_empty() {
+        return;
+    }
     let mut services: BTreeMap<Endpoint, Service<'_>> = BTreeMap::new();
     for (key, exchange) in view.evidence.datagrams.iter() {
         let [local, remote] = ends(key);
         match exchange.sent {
             [Some(_), Some(_)] if exchange.unanswered == [0, 0] => {
-                services.entry(remote).or_default().answered.push(local);
-                services.entry(local).or_default().answered.push(remote);
+                for (server, client) in [(remote, local), (local, remote)] {
+                    if doubtful.contains(&server) {
+                        services.entry(server).or_default().answered.push(client);
+                    }
+                }
             }
             _ => {
                 // In is sent by the remote end, out by the local one.
@@ -43,7 +67,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     (remote, local, exchange.unanswered[0]),
                     (local, remote, exchange.unanswered[1]),
                 ] {
-                    if packets > 0 {
+                    if packets > 0 && doubtful.contains(&to) {
                         let service = services.entry(to).or_default();
                         service.silent.push((from, key.device, exchange, packets));
                     }
@@ -52,9 +76,6 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         }
     }
     for (server, service) in &services {
-        if is_one_way_by_nature(*server) {
-            continue;
-        }
         for (client, device, exchange, packets) in &service.silent {
             let others = service
                 .answered
@@ -62,8 +83,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .any(|it| it.address != client.address);
             let before = exchange.sent.iter().all(Option::is_some);
             let time = view.now.saturating_sub(exchange.one_way_since);
-            let recent = view.now.saturating_sub(exchange.last) < RECENT;
-            if *packets < PACKETS || time < LASTING || !recent || !(others || before) {
+            if *packets < PACKETS || !is_silent(view, exchange) || !(others || before) {
                 continue;
             }
             let why = if others {
@@ -107,6 +127,13 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             });
         }
     }
+}
+
+/// Whether only one end has been sending for long, and still does.
+fn is_silent(view: &View<'_>, exchange: &Exchange) -> bool {
+    exchange.unanswered != [0, 0]
+        && view.now.saturating_sub(exchange.one_way_since) >= LASTING
+        && view.now.saturating_sub(exchange.last) < RECENT
 }
 
 /// Multicast, and services that do not answer or have a rule of their own.

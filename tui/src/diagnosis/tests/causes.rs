@@ -177,6 +177,61 @@ fn what_a_firewall_drops_before_it_leaves_is_a_finding_and_what_it_keeps_out_is_
 }
 
 #[test]
+fn a_firewall_that_drops_by_chance_is_told_from_one_that_keeps_a_client_out() {
+    for (gets_through, kind) in [(true, "packet-loss"), (false, "firewall-drop")] {
+        let mut lab = Lab::new();
+        let macs = [POD_MAC, NODE_MAC];
+        for port in [40_000, 40_001] {
+            lab.syn_of((CLIENT, port), macs, Direction::In);
+            lab.pass(1);
+            lab.syn_of((CLIENT, port), macs, Direction::In);
+            if gets_through {
+                lab.answer((CLIENT, port));
+            }
+        }
+        lab.signals(Signals {
+            drops: [40_000, 40_001]
+                .map(|port| {
+                    let syn = tuple((CLIENT, port), (SERVER, 5432), protocol::TCP);
+                    dropped("eth0", 1, syn)
+                })
+                .to_vec(),
+            stacks: vec![stack()],
+            ..Signals::default()
+        });
+        lab.pass(1);
+        assert_eq!(lab.kinds(), [kind]);
+        let sentence = lab.sentence();
+        assert_eq!(sentence.contains("some of"), gets_through, "{sentence}");
+    }
+}
+
+#[test]
+fn a_node_that_does_not_forward_is_one_finding() {
+    let mut lab = Lab::new();
+    for port in [5432, 5433] {
+        let builder = PacketBuilder::ethernet2(POD_MAC, NODE_MAC)
+            .ipv4(CLIENT, SERVER, 64)
+            .tcp(40_000, port, 7, 64240)
+            .syn();
+        lab.send(written(builder, &[]), Direction::In);
+        let syn = tuple((CLIENT, 40_000), (SERVER, port), protocol::TCP);
+        lab.signals(Signals {
+            drops: vec![DropCount {
+                reason: "IP_INADDRERRORS".to_owned(),
+                place: "ip_error".to_owned(),
+                ..dropped("eth0", u64::from(port % 10), syn)
+            }],
+            stacks: vec![stack()],
+            ..Signals::default()
+        });
+    }
+    lab.pass(2);
+    assert_eq!(lab.kinds(), ["forwarding-off"]);
+    assert!(lab.sentence().contains("5433"), "{}", lab.sentence());
+}
+
+#[test]
 fn what_nkview_itself_blocks_is_told_from_what_others_drop() {
     let syn = tuple((CLIENT, 40000), (SERVER, 5432), protocol::TCP);
     for (on, is_ours) in [("eth0", true), ("eth1", false)] {

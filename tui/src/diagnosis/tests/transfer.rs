@@ -31,6 +31,7 @@ fn second(packets: [u64; 2], bytes: u64, out: TcpCounts, duplicate_acks: u32) ->
         counters.bytes = packets * bytes;
         counters.tcp_flags = if packets > 0 { tcp::ACK } else { 0 };
         counters.hop_limit = 64;
+        counters.window = if packets > 0 { 501 } else { 0 };
     }
     let back = TcpCounts {
         duplicate_acks,
@@ -67,6 +68,52 @@ fn segments_that_are_asked_for_again_are_loss() {
         sentence.contains("10.0.0.1 sends to 10.0.0.2"),
         "{sentence}"
     );
+}
+
+/// A second in which the client probes a window that stays closed.
+fn probed() -> FlowCounts {
+    let mut counts = second([1, 1], 66, TcpCounts::default(), 0);
+    counts.value.directions[0].window = 0;
+    counts.facts = None;
+    counts
+}
+
+#[test]
+fn a_window_that_was_closed_before_it_was_watched_is_closed() {
+    let mut lab = Lab::new();
+    lab.count(vec![probed()]);
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["zero-window"]);
+    let sentence = lab.sentence();
+    assert!(
+        sentence.contains("10.0.0.2:5432 does not read") && sentence.contains("10.0.0.1:40000"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_window_that_opens_again_or_that_nobody_waits_for_is_no_finding() {
+    let mut lab = Lab::new();
+    lab.count(vec![probed()]);
+    lab.count(vec![second([1, 0], 66, TcpCounts::default(), 0)]);
+    lab.pass(3);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+
+    // Nothing is sent any more.
+    let mut lab = Lab::new();
+    let mut closed = second([3, 0], 66, TcpCounts::default(), 0);
+    closed.value.directions[0].window = 0;
+    lab.count(vec![closed]);
+    lab.pass(3);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+
+    // A reset has no window.
+    let mut lab = Lab::new();
+    let mut reset = probed();
+    reset.value.directions[0].tcp_flags |= tcp::RST;
+    lab.count(vec![reset]);
+    lab.pass(3);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
 }
 
 #[test]

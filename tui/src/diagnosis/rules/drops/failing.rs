@@ -12,17 +12,23 @@ use crate::diagnosis::evidence::datagrams::ends;
 use crate::diagnosis::evidence::kernel::Dropped;
 use crate::diagnosis::rules::one_way;
 use crate::diagnosis::view::View;
-use crate::model::Tuple;
+use crate::model::{Moment, Tuple};
 
 /// A SYN that has waited for this long fails.
 const WAITING: Duration = Duration::from_millis(900);
 
-/// Flows that fail: protocol, the end that began, the other end.
+/// Protocol, the end that began, the other end.
+type Flow = (u8, IpAddr, Endpoint);
+
+/// Flows that fail.
 #[derive(Default)]
 pub struct Failing {
-    services: HashSet<(u8, IpAddr, Endpoint)>,
+    /// With the first packet that failed.
+    services: HashMap<Flow, Moment>,
+    /// When a packet of a service last got through and was answered.
+    reached: HashMap<Flow, Moment>,
     /// Those of which a part gets through.
-    losing: HashSet<(u8, IpAddr, Endpoint)>,
+    losing: HashSet<Flow>,
     /// The servers of failing clients: behind an address translation that is what
     /// ties a dropped packet to the flow that the client knows.
     clients: HashMap<(u8, Endpoint), Endpoint>,
@@ -31,7 +37,11 @@ pub struct Failing {
 impl Failing {
     /// The flows of a host that fail.
     pub fn of(view: &View<'_>) -> Self {
-        let mut services = HashSet::new();
+        let mut services = HashMap::new();
+        let mut fails = |flow, at: Moment| {
+            let first = services.entry(flow).or_insert(at);
+            *first = at.min(*first);
+        };
         let mut losing = HashSet::new();
         let mut clients: HashMap<(u8, Endpoint), Endpoint> = HashMap::new();
         // The device nearest to the client has the address that it asked for.
@@ -41,13 +51,13 @@ impl Failing {
             let waits = view.now.saturating_sub(it.syn.first) > WAITING;
             // One that got through at its second attempt failed at the first.
             if it.syn.count > 1 || waits && it.established.is_none() {
-                services.insert((ip::TCP, it.client.address, it.server));
+                fails((ip::TCP, it.client.address, it.server), it.syn.first);
                 clients.entry((ip::TCP, it.client)).or_insert(it.server);
             }
         }
         for it in view.evidence.dns.iter() {
             if it.answer.is_none() && view.now.saturating_sub(it.asked) > WAITING {
-                services.insert((ip::UDP, it.client.address, it.server));
+                fails((ip::UDP, it.client.address, it.server), it.asked);
             }
         }
         for (key, it) in view.evidence.datagrams.iter() {
@@ -55,11 +65,14 @@ impl Failing {
             if one_way::is_one_way_by_nature(local) || one_way::is_one_way_by_nature(remote) {
                 continue;
             }
-            if it.unanswered[0] > 1 {
-                services.insert((ip::UDP, remote.address, local));
-            }
-            if it.unanswered[1] > 1 {
-                services.insert((ip::UDP, local.address, remote));
+            let flows = [
+                (ip::UDP, remote.address, local),
+                (ip::UDP, local.address, remote),
+            ];
+            for (flow, unanswered) in flows.into_iter().zip(it.unanswered) {
+                if unanswered > 1 {
+                    fails(flow, it.one_way_since);
+                }
             }
         }
         for (key, health) in view.evidence.health.iter() {
@@ -67,17 +80,23 @@ impl Failing {
             let is_stalled = health.stalls.iter().any(Option::is_some);
             if again > 1 || is_stalled {
                 let [local, remote] = ends(key);
-                let flows = if is_stalled {
-                    &mut services
+                let flows = [
+                    (ip::TCP, local.address, remote),
+                    (ip::TCP, remote.address, local),
+                ];
+                if is_stalled {
+                    let stalls = health.stalls.iter().flatten();
+                    let since = stalls.map(|it| it.since).min().unwrap_or_default();
+                    flows.into_iter().for_each(|flow| fails(flow, since));
                 } else {
-                    &mut losing
-                };
-                flows.insert((ip::TCP, local.address, remote));
-                flows.insert((ip::TCP, remote.address, local));
+                    losing.extend(flows);
+                }
             }
         }
+        let reached = reached(view, &services);
         Self {
             services,
+            reached,
             losing,
             clients,
         }
@@ -85,7 +104,7 @@ impl Failing {
 
     /// Whether a flow between two hosts fails, whichever of them began it.
     pub fn between(&self, one: IpAddr, other: IpAddr) -> bool {
-        self.services.iter().any(|(_, client, server)| {
+        self.services.keys().any(|(_, client, server)| {
             [(one, other), (other, one)].contains(&(*client, server.address))
         })
     }
@@ -101,7 +120,7 @@ impl Failing {
             |client: IpAddr, server: IpAddr| [(client, server), (server, client)].contains(&hosts);
         let mut services: Vec<_> = self
             .services
-            .iter()
+            .keys()
             .filter(|(protocol, client, server)| {
                 *protocol == ip::UDP && is_between(*client, server.address)
             })
@@ -122,7 +141,7 @@ impl Failing {
             .map(|(client, server)| (client.address, server))
             .find(|(client, server)| {
                 let flow = (tuple.protocol, *client, *server);
-                self.services.contains(&flow) || self.losing.contains(&flow)
+                self.services.contains_key(&flow) || self.losing.contains(&flow)
             })
             .or_else(|| {
                 let client = [(source, destination), (destination, source)];
@@ -137,7 +156,12 @@ impl Failing {
     /// Whether a part of a flow gets through.
     pub(super) fn is_partial(&self, protocol: u8, client: IpAddr, server: Endpoint) -> bool {
         let flow = (protocol, client, server);
-        self.losing.contains(&flow) && !self.services.contains(&flow)
+        match (self.services.get(&flow), self.reached.get(&flow)) {
+            (None, _) => self.losing.contains(&flow),
+            // What got through before it failed says nothing.
+            (Some(failed), Some(reached)) => reached > failed,
+            (Some(_), None) => false,
+        }
     }
 
     /// The service addresses that clients asked for and that were translated into
@@ -158,6 +182,38 @@ impl Failing {
             .copied()
             .collect()
     }
+}
+
+/// When something of each failing service last got through and was answered.
+fn reached(view: &View<'_>, services: &HashMap<Flow, Moment>) -> HashMap<Flow, Moment> {
+    let mut reached = HashMap::new();
+    if services.is_empty() {
+        return reached;
+    }
+    let mut works = |flow: Flow, at: Moment| {
+        if services.contains_key(&flow) {
+            let last = reached.entry(flow).or_insert(at);
+            *last = at.max(*last);
+        }
+    };
+    for it in view.evidence.connections.iter() {
+        if let Some(at) = it.established {
+            works((ip::TCP, it.client.address, it.server), at);
+        }
+    }
+    for it in view.evidence.dns.iter() {
+        if it.answer.is_some() {
+            works((ip::UDP, it.client.address, it.server), it.asked);
+        }
+    }
+    for (key, it) in view.evidence.datagrams.iter() {
+        if it.sent.iter().all(Option::is_some) {
+            let [local, remote] = ends(key);
+            works((ip::UDP, remote.address, local), it.one_way_since);
+            works((ip::UDP, local.address, remote), it.one_way_since);
+        }
+    }
+    reached
 }
 
 pub(super) const fn endpoint(address: IpAddr, port: u16) -> Endpoint {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::sender;
 use crate::diagnosis::claims::Claim;
@@ -53,16 +53,37 @@ struct Lost {
 fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
     let since = view.now.saturating_sub(WINDOW);
     let mut pairs: BTreeMap<(IpAddr, IpAddr), BTreeMap<u32, Lost>> = BTreeMap::new();
+    let lose: HashSet<(IpAddr, IpAddr)> = view
+        .evidence
+        .health
+        .iter()
+        .flat_map(|(key, health)| [0, 1].map(|at| (key, health, at)))
+        .filter(|(_, health, at)| health.has_retransmitted(*at))
+        .map(|(key, _, at)| {
+            let (from, to) = sender(key, at);
+            (from.address, to.address)
+        })
+        .collect();
+    if lose.is_empty() {
+        return;
+    }
     // The last device before the receiver, where it is watched.
     let mut last: HashMap<(IpAddr, IpAddr), u32> = HashMap::new();
     for (key, health) in view.evidence.health.iter() {
+        let ends = [0, 1].map(|at| sender(key, at));
+        if !ends
+            .iter()
+            .any(|(from, to)| lose.contains(&(from.address, to.address)))
+        {
+            continue;
+        }
         let sums = health.sums(since);
         for (at, sum) in sums.iter().enumerate() {
             // A stall is a finding of its own.
             if health.stalls[at].is_some() || sum.packets == 0 {
                 continue;
             }
-            let (from, to) = sender(key, at);
+            let (from, to) = ends[at];
             let lost = pairs
                 .entry((from.address, to.address))
                 .or_default()

@@ -26,6 +26,7 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             let time = view.now.saturating_sub(closed);
             // The writer still probes, and nothing else gets through.
             if time < CLOSED
+                || since_then == 0
                 || since_then > PROBES
                 || view.now.saturating_sub(health.last) > Duration::from_secs(15)
                 || !seen.insert((reader, writer))
@@ -50,7 +51,7 @@ pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 ),
                 since: closed,
                 last: view.now,
-                count: health.sums(Duration::ZERO)[at].zero_windows,
+                count: health.sums(Duration::ZERO)[at].zero_windows.max(1),
                 subjects: [
                     Some(Subject::flow(writer, reader, "tcp")),
                     Some(Subject::Host {
