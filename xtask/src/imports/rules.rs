@@ -164,7 +164,7 @@ const APP: &[(&str, Names)] = &[
             "usage",
         ]),
     ),
-    ("effect", Only(&[])),
+    ("effect", Only(&["past"])),
     (
         "bindings",
         Only(&[
