@@ -162,8 +162,12 @@ fn claim(
         "NEIGH_FAILED" | "NEIGH_QUEUEFULL" => (
             Kind::NEIGHBOR_UNREACHABLE,
             format!(
-                "{node} cannot reach {server}{backend} for {who}: no neighbor answers for it or its \
-                 gateway"
+                "{node} cannot reach {server} for {who}: no neighbor answers for it or its \
+                 gateway{}",
+                match backend.is_empty() {
+                    true => String::new(),
+                    false => format!("; it is{}", backend.trim_start_matches(',')),
+                }
             ),
             format!("`ip neigh` and `ip route get {}` there", server.address),
         ),
