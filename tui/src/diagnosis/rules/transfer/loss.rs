@@ -67,7 +67,9 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
     if lose.is_empty() {
         return;
     }
-    // The last device before the receiver, where it is watched.
+    // The first device behind the sender and the last before the receiver, where they
+    // are watched.
+    let mut first: HashMap<(IpAddr, IpAddr), u32> = HashMap::new();
     let mut last: HashMap<(IpAddr, IpAddr), u32> = HashMap::new();
     for (key, health) in view.evidence.health.iter() {
         let ends = [0, 1].map(|at| sender(key, at));
@@ -89,9 +91,12 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .or_default()
                 .entry(key.device)
                 .or_default();
-            if view.is_sent(key.device, at) {
-                last.insert((from.address, to.address), key.device);
-            }
+            let of_way = if view.is_sent(key.device, at) {
+                &mut last
+            } else {
+                &mut first
+            };
+            of_way.insert((from.address, to.address), key.device);
             lost.sum += *sum;
             lost.asked_for += sums[1 - at].duplicate_acks;
             lost.troubled += health.troubled(at);
@@ -167,6 +172,15 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                     .is_some_and(|it| it.sum.retransmitted * 2 > again)
             })
             .map_or_else(|| name.clone(), |slot| view.device(*slot));
+        // And before the first that saw the gaps.
+        let before = first
+            .get(&(from, to))
+            .filter(|slot| {
+                devices
+                    .get(slot)
+                    .is_some_and(|it| it.sum.gaps * 2 > lost.sum.gaps)
+            })
+            .map_or_else(|| name.clone(), |slot| view.device(*slot));
         let spurious = spurious(view);
         let (kind, sentence, advice) = if spurious * 3 > again {
             evidence.push(format!(
@@ -174,9 +188,9 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
                 spurious
             ));
             let place = if lost.sum.gaps * 2 > again || lost.sum.gaps > RETRANSMISSIONS {
-                format!("before {name}")
+                format!("before {before}")
             } else {
-                format!("behind {name}")
+                format!("behind {behind}")
             };
             (
                 Kind::REORDERING,
@@ -202,13 +216,13 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
             (
                 Kind::PACKET_LOSS,
                 format!(
-                    "{:.1} % of what {from} sends to {to} is lost before {name}, or arrives there out \
+                    "{:.1} % of what {from} sends to {to} is lost before {before}, or arrives there out \
                      of order: {} in the sequence numbers, {again} retransmitted",
                     share * 100.0,
                     plural(lost.sum.gaps, "gap"),
                 ),
                 format!(
-                    "look at the path from {from} to {name}: `tc -s qdisc`, `ip -s link`, `nstat \
+                    "look at the path from {from} to {before}: `tc -s qdisc`, `ip -s link`, `nstat \
                      -az | grep Reorder`"
                 ),
             )
