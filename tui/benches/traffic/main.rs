@@ -36,6 +36,9 @@ fn main() {
         .skip(1)
         .filter(|it| !it.starts_with('-'))
         .collect();
+    if wanted.iter().any(|it| it == node::HOLD) {
+        return node::hold();
+    }
     println!("{}", machine::describe());
     for (name, measure) in PARTS {
         if wanted.is_empty() || wanted.iter().any(|it| it == name) {

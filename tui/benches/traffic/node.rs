@@ -3,19 +3,21 @@
 //! network stacks, what has changed.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::Namespace;
 use crate::watcher::{NKVIEW, seconds};
 
+/// The argument with which this program is a pod's process.
+pub const HOLD: &str = "hold";
 const PODS: usize = 200;
 /// Of each pod; both ends of a connection are sockets of the pod.
 const CONNECTIONS: usize = 50;
@@ -31,18 +33,10 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Prints it.
 pub fn table() {
-    // Both ends of each connection, and what else this process has.
-    let files = (PODS * (2 * CONNECTIONS + 4) + 1024) as u64;
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: Some(files.max(limit.current.unwrap_or(0))),
-        maximum: Some(files.max(limit.maximum.unwrap_or(0))),
-    };
-    setrlimit(Resource::Nofile, raised).unwrap();
     let node = Namespace::new();
     node.ip("link set lo up\n");
     let pods: Vec<Pod> = (0..PODS).map(|number| Pod::new(&node, number)).collect();
-    let sockets: usize = pods.iter().map(|pod| pod.sockets.len()).sum();
+    let sockets = pods.len() * 2 * CONNECTIONS;
     println!(
         "\na node where nothing happens, {PODS} pods and {sockets} established sockets: \
          CPU of the whole process in % of one (budget {BUDGET} %)\n"
@@ -80,13 +74,9 @@ pub fn table() {
     }
 }
 
-/// A namespace that a pair leads to, with a process and connections.
-struct Pod {
-    _namespace: Namespace,
-    /// It ends when its input is closed, which is when this process ends.
-    process: Child,
-    sockets: Vec<TcpStream>,
-}
+/// A namespace that a pair leads to, with a process that has connections. It ends
+/// with its input, and so with this process, however that ends.
+struct Pod(Child);
 
 impl Pod {
     fn new(node: &Namespace, number: usize) -> Self {
@@ -107,35 +97,38 @@ impl Pod {
              link set eth0 up\n\
              address add 10.65.{high}.{low}/32 dev eth0\n"
         ));
-        let (process, sockets) = namespace.enter(|| {
-            let mut process = Command::new("cat");
-            process.stdin(Stdio::piped()).stdout(Stdio::null());
-            (process.spawn().unwrap(), connections())
-        });
-        Self {
-            _namespace: namespace,
-            process,
-            sockets,
-        }
+        let mut process = Command::new(env::current_exe().unwrap());
+        process
+            .arg(HOLD)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut process = namespace.enter(|| process.spawn().unwrap());
+        let mut ready = [0];
+        let output = process.stdout.as_mut().unwrap();
+        output.read_exact(&mut ready).unwrap();
+        Self(process)
     }
 }
 
 impl Drop for Pod {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-fn connections() -> Vec<TcpStream> {
+/// What a pod's process does: it holds connections until its input ends.
+pub fn hold() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let pairs = (0..CONNECTIONS).flat_map(|_| {
+    let connect = |_| {
         let client = TcpStream::connect(address).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        [client, server]
-    });
-    pairs.collect()
+        (client, listener.accept().unwrap().0)
+    };
+    let _connections: Vec<_> = (0..CONNECTIONS).map(connect).collect();
+    io::stdout().write_all(b"+").unwrap();
+    io::stdout().flush().unwrap();
+    let _ = io::stdin().read(&mut [0]);
 }
 
 /// A running `nkview serve`, which prints nothing.
@@ -195,7 +188,7 @@ fn metrics() -> String {
         stream.write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
+        Ok::<_, io::Error>(answer)
     };
     ask().unwrap_or_default()
 }
