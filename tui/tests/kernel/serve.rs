@@ -9,12 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Test;
 use crate::counting::settled;
-use crate::device::Side;
+use crate::device::{Counters, Side};
 use crate::lab::{End, Lab, Layout, NEAR};
 use crate::need::Need;
 use crate::stream::NKVIEW;
 use crate::traffic;
 use crate::wait::{self, PATIENCE};
+
+mod ipfix;
 
 /// In a namespace of its own nobody else has it.
 const PORT: u16 = 9911;
@@ -22,13 +24,15 @@ const PORT: u16 = 9911;
 pub fn tests() -> Vec<Test> {
     let layout = Layout::APART[0];
     let needs = [layout.needs(), vec![Need::FullSpeed]].concat();
-    vec![Test::new(
-        "serve::counts_what_the_device_counts",
-        needs,
-        move || {
-            serves(layout);
-        },
-    )]
+    let dissected = [needs.clone(), vec![Need::Tshark]].concat();
+    vec![
+        Test::new("serve::counts_what_the_device_counts", needs, move || {
+            serves(layout)
+        }),
+        Test::new("serve::tshark_reads_ipfix_over_tcp", dissected, move || {
+            ipfix::over_tcp(layout);
+        }),
+    ]
 }
 
 /// A running `nkview serve`. Dropping it kills it.
@@ -39,11 +43,15 @@ struct Server<'a> {
 
 impl<'a> Server<'a> {
     /// Starts it at the near end, and waits until it answers and watches the device.
-    fn start(lab: &'a Lab) -> Self {
+    fn start(lab: &'a Lab, args: &[&str]) -> Self {
         let near = lab.namespace(End::Near);
         near.ip("link set lo up");
         let mut command = Command::new(NKVIEW);
-        command.args(["serve", "--interval", "0.1", NEAR]);
+        let address = format!("127.0.0.1:{PORT}");
+        command
+            .args(["serve", "--interval", "0.1", "--listen", &address])
+            .args(args)
+            .arg(NEAR);
         let command = command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = near.enter(|| command.spawn().unwrap());
         let mut errors = BufReader::new(child.stderr.take().unwrap());
@@ -90,6 +98,18 @@ impl<'a> Server<'a> {
         })
     }
 
+    /// Waits until it serves what the device has counted, and returns that.
+    fn wait_for_counters(&self) -> Counters {
+        wait::until_ok("the metrics are the device's counters", || {
+            let counters = self.lab.counters(End::Near);
+            let served = [End::Near, End::Far].map(|end| self.side(self.lab.direction(end)));
+            let counted = [counters.sent, counters.received].map(Some);
+            let is_same = served == counted;
+            let difference = || format!("{served:?} is served, and {counted:?} counted");
+            is_same.then_some(counters).ok_or_else(difference)
+        })
+    }
+
     fn end(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = wait::until("the end of nkview", || self.child.try_wait().unwrap());
@@ -114,7 +134,7 @@ fn value(metrics: &str, name: &str, direction: &str) -> Option<u64> {
 
 fn serves(layout: Layout) {
     let lab = Lab::new(layout);
-    let server = Server::start(&lab);
+    let server = Server::start(&lab, &[]);
     assert_eq!(lab.program_counts(), [1, 1]);
     lab.bring_up();
     for &family in lab.families() {
@@ -123,14 +143,7 @@ fn serves(layout: Layout) {
     }
     // The kernel may send a packet of its own at any time, which both count.
     settled(&lab);
-    wait::until_ok("the metrics are the device's counters", || {
-        let counters = lab.counters(End::Near);
-        let served = [End::Near, End::Far].map(|end| server.side(lab.direction(end)));
-        let counted = [counters.sent, counters.received].map(Some);
-        let is_same = served == counted;
-        let difference = || format!("{served:?} is served, and {counted:?} counted");
-        is_same.then_some(()).ok_or_else(difference)
-    });
+    server.wait_for_counters();
     let requests = 20 * lab.families().len() as u64;
     let way = lab.direction(End::Near);
     assert!(server.side(way).is_some_and(|side| side.packets > requests));
