@@ -10,6 +10,7 @@ mod command;
 mod connection;
 mod offset;
 mod push;
+mod shell;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 //! it, and a line in the [list](super::tab).
 
 mod devices;
+mod flow_text;
 mod flows;
 mod groups;
 mod hosts;

@@ -16,7 +16,7 @@ use probe_common::block::{self, Label, PORTS, Terms, map, until};
 use probe_common::{Attachment, Direction};
 
 use self::compile::Compiled;
-use self::tally::Counts;
+use self::elsewhere::Counts;
 use super::monotonic::boot_now;
 use super::object::{self, ObjectError, Relocation, in_map};
 use crate::model::{BLOCK_PROGRAM, BlockId, BlockRule};

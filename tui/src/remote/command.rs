@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::push::Program;
+use super::shell::quoted;
 
 #[cfg(test)]
 mod tests;
@@ -131,15 +132,5 @@ impl Host {
     pub(super) fn sending(&self) -> Duration {
         let program = self.program_to_send.as_ref();
         program.map_or(Duration::ZERO, Program::time)
-    }
-}
-
-/// A word as the shell takes it (POSIX, 2.2.2).
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:@%+=,".contains(it);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

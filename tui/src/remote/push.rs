@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::system::uname;
 
-use super::command::quoted;
+use super::shell::quoted;
 
 /// The slowest connection, in bytes a second, over which it is sent.
 const SLOWEST: u64 = 50_000;

@@ -3,29 +3,27 @@
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt};
-use probe_common::{Direction, FlowKey};
+use probe_common::FlowKey;
 
 use super::groups::Groups;
-use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, select};
+use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, flow_text, select};
 use crate::app::action::Action;
 use crate::app::bindings::{BY_FLOW, DETAIL, Row, row};
 use crate::app::blocking::rules_of_flow;
 use crate::app::columns::{Column, ColumnEdit, Columns, Shift};
-use crate::app::criteria::{Criteria, counted};
-use crate::app::ends::{self, Side};
+use crate::app::criteria::Criteria;
 use crate::app::filtering::Subject;
 use crate::app::group::HostGroup;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
-use crate::app::measure::{Measure, ordered};
-use crate::app::names;
 use crate::app::order::Order;
 use crate::app::state::State;
 use crate::filter::Filter;
 use crate::flow::{Count, Flow, FlowTable};
-use crate::model::{KeyFields, Moment};
+use crate::model::Moment;
 
 mod grouped;
+mod ranking;
 #[cfg(test)]
 mod tests;
 
@@ -241,82 +239,6 @@ impl FlowsView {
         self.settle(rows, flows, criteria);
     }
 
-    /// The rows of the flows that are wanted with their ranks, and what all
-    /// that are shown come to.
-    fn rank_rows(
-        &mut self,
-        flows: &FlowTable,
-        criteria: Criteria<'_>,
-        measure: Measure,
-        wanted: impl Fn(&Flow) -> bool,
-    ) -> Vec<(u128, FlowKey)> {
-        self.shown = Count::default();
-        self.narrowed = criteria.is_narrowed().then_some([0.0; 2]);
-        let mut ranked = Vec::new();
-        for flow in flows.iter() {
-            let shows = criteria.shows(flow);
-            self.shown += counted(flow, shows);
-            if let Some(sums) = &mut self.narrowed
-                && shows != [false; 2]
-                && !criteria.is_copy(flow)
-            {
-                for direction in Direction::BOTH.into_iter().filter(|d| shows[*d as usize]) {
-                    sums[direction as usize] += measure.of_flow(flow, direction, flows.clock());
-                }
-            }
-            if Criteria::has_row(flow, shows) && wanted(flow) && !criteria.is_joined(flow) {
-                ranked.push((self.rank(flow, shows, flows, criteria, measure), flow.key));
-            }
-        }
-        ranked
-    }
-
-    /// A number by which the rows are sorted upwards.
-    fn rank(
-        &self,
-        flow: &Flow,
-        shows: [bool; 2],
-        flows: &FlowTable,
-        criteria: Criteria<'_>,
-        measure: Measure,
-    ) -> u128 {
-        let rate = |direction: Direction| {
-            if shows[direction as usize] {
-                measure.of_flow(flow, direction, flows.clock())
-            } else {
-                0.0
-            }
-        };
-        let about = criteria.known.about(flow);
-        let rank = match self.order.column {
-            Column::Node => criteria.known.node(&flow.key).map_or(u128::MAX, packed),
-            Column::Device => criteria.names().place(flow.key.device) as u128,
-            Column::Protocol => packed(&names::protocol(&flow.key)),
-            Column::Local => end(&flow.key, Side::Local),
-            Column::Remote => end(&flow.key, Side::Remote),
-            Column::State => flow.tcp.map_or(0, |state| 1 + state as u128),
-            // Of those that are as fast, and mostly silent, the latest first.
-            Column::In => ordered(rate(Direction::In)) << 64 | latest(flow),
-            Column::Out => ordered(rate(Direction::Out)) << 64 | latest(flow),
-            Column::Graph => {
-                ordered(rate(Direction::In) + rate(Direction::Out)) << 64 | latest(flow)
-            }
-            Column::Packets => counted(flow, shows).packets.into(),
-            Column::Segments => counted(flow, shows).segments.into(),
-            Column::Bytes => counted(flow, shows).bytes.into(),
-            Column::Age => flow.age(flows.now()).as_nanos(),
-            Column::Seen => flow.idle(flows.now()).as_nanos(),
-            Column::Rtt => about.round_trip().map_or(0, |it| 1 + it.time().as_nanos()),
-            Column::Retrans => about.retransmits().map_or(0, u128::from),
-            Column::Process => about.process().map_or(u128::MAX, packed),
-            Column::Pod => about.pod().map_or(u128::MAX, packed),
-            Column::Container => about
-                .container()
-                .map_or(u128::MAX, |container| packed(container.label())),
-        };
-        if self.order.descending { !rank } else { rank }
-    }
-
     /// The flows that are listed.
     #[cfg(test)]
     pub fn keys(&self) -> Vec<FlowKey> {
@@ -429,7 +351,7 @@ impl FlowsView {
     fn packets(&self, state: &State) -> Outcome {
         let names = state.picture().devices.names();
         let filter = match (self.list.selected(), &self.groups) {
-            (Some(HostGroup::Flow(key)), _) => Some(of_this_flow(&key)),
+            (Some(HostGroup::Flow(key)), _) => Some(flow_text::filter(&key)),
             (Some(group), Some(groups)) => groups.filter(group, names),
             _ => None,
         };
@@ -496,7 +418,9 @@ impl View for FlowsView {
         ];
         let flows = &state.picture().flows;
         let has = |flow: &Flow| {
-            let texts = TEXTS.iter().filter_map(|column| cell(state, flow, *column));
+            let texts = TEXTS
+                .iter()
+                .filter_map(|column| flow_text::cell(state, flow, *column));
             texts
                 .into_iter()
                 .any(|text| text.to_lowercase().contains(wanted))
@@ -558,9 +482,9 @@ impl View for FlowsView {
         }
         let key = self.selected_key()?;
         if let Some(column) = self.cell() {
-            return cell(state, self.selected(state)?, column);
+            return flow_text::cell(state, self.selected(state)?, column);
         }
-        Some(text(&key))
+        Some(flow_text::text(&key))
     }
 
     fn filters(&self, subject: Subject, state: &State) -> Option<Vec<Filter>> {
@@ -608,92 +532,4 @@ impl View for FlowsView {
         }
         Outcome::Done
     }
-}
-
-/// A flow in a line, to be copied.
-pub(super) fn text(key: &FlowKey) -> String {
-    let [local, remote] = Side::BOTH.map(|side| ends::text(key, side));
-    format!("{} {local} {remote}", names::protocol(key))
-}
-
-/// The filter that the packets of a flow match, as text.
-pub(super) fn words(key: &FlowKey) -> String {
-    let mut terms = vec![match ends::address(key, Side::Local) {
-        Some(_) if key.is_ip() => format!("proto {}", key.protocol),
-        _ => format!("ether {:#06x}", key.ether_type),
-    }];
-    for side in Side::BOTH {
-        let word = side.name();
-        terms.extend(ends::address(key, side).map(|address| format!("{word} {address}")));
-        terms.extend(ends::port(key, side).map(|port| format!("{word} port {port}")));
-    }
-    terms.join(" and ")
-}
-
-fn of_this_flow(key: &FlowKey) -> Filter {
-    // It prints what it reads; if not, everything is shown rather than nothing.
-    Filter::parse(&words(key)).unwrap_or_default()
-}
-
-/// The second in which a flow was last seen.
-fn latest(flow: &Flow) -> u128 {
-    flow.last_seen.as_secs().into()
-}
-
-/// The start of a text as a number that sorts like it.
-fn packed(text: &str) -> u128 {
-    let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
-        *to = from.to_ascii_lowercase();
-    }
-    u128::from_be_bytes(bytes)
-}
-
-/// An address as a number that sorts like it; the port is left to the key.
-fn end(key: &FlowKey, side: Side) -> u128 {
-    match ends::address(key, side) {
-        Some(IpAddr::V4(address)) => u128::from(u32::from(address)),
-        Some(IpAddr::V6(address)) => u128::from(address),
-        None => u128::MAX,
-    }
-}
-
-/// A cell, its number in full; nothing where it is empty.
-fn cell(state: &State, flow: &Flow, column: Column) -> Option<String> {
-    let flows = &state.picture().flows;
-    let key = &flow.key;
-    let about = state.known().about(flow);
-    let count = counted(flow, state.criteria().shows(flow));
-    let amount = |direction| {
-        let amount = state.measure().of_flow(flow, direction, flows.clock());
-        format!("{amount:.0}")
-    };
-    let text = match column {
-        Column::Node => match state.known().path(&flow.key) {
-            Some([local, remote]) => format!("{local} -> {remote}"),
-            None => state.known().node(&flow.key)?.to_owned(),
-        },
-        Column::Device => state.picture().devices.names().label(key.device).to_owned(),
-        Column::Protocol => names::protocol(key).into_owned(),
-        Column::Local => state.hostnames.end(key, Side::Local),
-        Column::Remote => state.hostnames.end(key, Side::Remote),
-        Column::State => names::state(flow).into_owned(),
-        Column::In => amount(Direction::In),
-        Column::Out => amount(Direction::Out),
-        Column::Packets => count.packets.to_string(),
-        Column::Segments => count.segments.to_string(),
-        Column::Bytes => count.bytes.to_string(),
-        Column::Graph => return None,
-        Column::Age => format!("{} s", flow.age(flows.now()).as_secs()),
-        Column::Seen => format!("{} s", flow.idle(flows.now()).as_secs()),
-        Column::Rtt => {
-            let micros = about.round_trip()?.time().as_micros();
-            format!("{micros} us")
-        }
-        Column::Retrans => about.retransmits()?.to_string(),
-        Column::Process => about.process()?.to_owned(),
-        Column::Pod => about.pod()?.to_owned(),
-        Column::Container => about.container()?.label().to_owned(),
-    };
-    (!text.is_empty()).then_some(text)
 }

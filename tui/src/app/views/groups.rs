@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::flows::{text, words};
+use super::flow_text::{text, words};
 use super::sums::Sums;
 use crate::app::blocking::rules_of_flow;
 use crate::app::criteria::Criteria;

@@ -9,7 +9,6 @@ use aya::programs::{ProgramInfo, loaded_programs};
 use probe_common::Direction;
 use probe_common::block::{Label, map, until};
 
-use super::tally::Counts;
 use super::{LABEL_WORDS, Standing};
 use crate::model::{BLOCK_PROGRAM, Dropped};
 use crate::probe::monotonic::boot_now;
@@ -62,6 +61,9 @@ pub fn lift(number: u32) -> anyhow::Result<()> {
         .set(until::DEADLINE, 0, 0)
         .context("the kernel refuses to change its deadline")
 }
+
+/// What one copy of the program counts, on each CPU.
+pub type Counts = PerCpuArray<MapData, [u64; 2]>;
 
 /// What a program on a hook counts, by its id.
 ///

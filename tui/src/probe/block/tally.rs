@@ -3,14 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aya::maps::{MapData, PerCpuArray};
 use probe_common::Direction;
 
-use super::elsewhere;
+use super::elsewhere::{self, Counts};
 use crate::model::{BlockId, Dropped};
-
-/// What one copy of the program counts, on each CPU.
-pub type Counts = PerCpuArray<MapData, [u64; 2]>;
 
 /// What all rules have dropped at a device since it is watched.
 #[derive(Clone, Default)]

@@ -3,7 +3,8 @@
 use foldhash::{HashMap, HashMapExt};
 use probe_common::{Direction, FlowKey};
 
-use super::{FlowsView, packed};
+use super::FlowsView;
+use super::ranking::packed;
 use crate::app::columns::{Column, Shift};
 use crate::app::criteria::Criteria;
 use crate::app::group::{Grouping, HostGroup};
