@@ -19,6 +19,11 @@
 //! epoch ends, when all that it has received was seen, and after it has, when all
 //! that was seen has met its fate. Either gives a bound that holds for the sums
 //! since the pair is watched; what one reading cannot claim yet, a later one will.
+//!
+//! That holds for readings that are left out, too. A far end in another namespace is
+//! not read while nothing seems to happen there, but for every now and then: to enter
+//! the namespaces of all pods twice an interval would be most of what nkview costs on
+//! a node that is idle.
 
 use std::collections::HashMap;
 
@@ -26,7 +31,7 @@ use probe_common::Direction;
 
 use super::inventory::PeerLocation;
 use super::link_counters::Readings;
-use crate::model::{DeviceTotals, Fate};
+use crate::model::{DeviceTotals, Fate, LinkCounters};
 
 #[cfg(test)]
 mod tests;
@@ -59,11 +64,68 @@ pub enum Comparison {
     Segments,
 }
 
+/// After so many intervals the far end of a pair is read in any case: what is given to
+/// it directly is counted nowhere else.
+const IDLE: u32 = 5;
+
 /// The bookkeeping of all watched devices.
 #[derive(Debug, Default)]
 pub struct Fates {
     devices: Vec<Watched>,
     balances: HashMap<u32, Balances>,
+    /// The far ends of the devices, by slot.
+    far: HashMap<u32, FarEnd>,
+}
+
+/// What is known of a far end in another namespace.
+#[derive(Debug)]
+struct FarEnd {
+    location: PeerLocation,
+    /// Whether it is read in this interval.
+    is_due: bool,
+    /// The intervals in which it was not read.
+    idle: u32,
+    /// Whether the hooks have seen packets in the last interval.
+    is_active: bool,
+    /// What the near end had counted, and it, when it was read last.
+    near: Option<LinkCounters>,
+    counters: Option<LinkCounters>,
+}
+
+impl FarEnd {
+    fn new(location: PeerLocation, slot: u32) -> Self {
+        Self {
+            location,
+            is_due: true,
+            // So that not all are due at once, later.
+            idle: slot % IDLE,
+            is_active: true,
+            near: None,
+            counters: None,
+        }
+    }
+
+    /// Decides whether to read it in an interval, by what the near end has counted. What
+    /// programs give to a device elsewhere moves no counter there, but the hooks see it.
+    fn choose(&mut self, near: Option<LinkCounters>) {
+        let has_moved = near.is_none() || near != self.near;
+        self.is_due = has_moved || self.is_active || self.idle >= IDLE;
+    }
+
+    /// Takes over what an interval has shown of the device, or adds what was known
+    /// before. Returns whether the far end was read.
+    fn settle(&mut self, totals: &mut DeviceTotals) -> bool {
+        self.is_active = totals.directions.iter().any(|it| it.packets > 0);
+        if self.is_due {
+            self.idle = 0;
+            self.near = totals.counters;
+            self.counters = totals.peer_counters;
+        } else {
+            self.idle += 1;
+            totals.peer_counters = self.counters;
+        }
+        self.is_due
+    }
 }
 
 #[derive(Debug)]
@@ -94,14 +156,55 @@ impl Fates {
             same.any(|device| device.slot == *slot && device.index == balances.index)
         });
         self.devices = devices;
+        let mut far = std::mem::take(&mut self.far);
+        let elsewhere = self.devices.iter().filter_map(|device| {
+            let location = device.peer.as_ref().filter(|peer| peer.place.is_some())?;
+            let known = far
+                .remove(&device.slot)
+                .filter(|it| it.location == *location);
+            let fresh = || FarEnd::new(location.clone(), device.slot);
+            Some((device.slot, known.unwrap_or_else(fresh)))
+        });
+        self.far = elsewhere.collect();
+    }
+
+    /// Reads the counters before an epoch ends: of the ends here, and of the far ends
+    /// where something happens or that have not been read for long.
+    #[must_use]
+    pub fn read(&mut self) -> Readings {
+        let here = self.read_here();
+        for device in &self.devices {
+            if let Some(far) = self.far.get_mut(&device.slot) {
+                far.choose(here.of(device.index));
+            }
+        }
+        here.with_peers(self.due())
+    }
+
+    /// Reads the same counters again.
+    #[must_use]
+    pub fn read_again(&self) -> Readings {
+        self.read_here().with_peers(self.due())
     }
 
     /// Reads the counters of all ends.
     #[must_use]
-    pub fn read(&self) -> Readings {
+    pub fn read_all(&mut self) -> Readings {
+        for far in self.far.values_mut() {
+            far.is_due = true;
+        }
+        self.read_again()
+    }
+
+    fn read_here(&self) -> Readings {
         let devices = self.devices.iter().map(|device| device.index);
         let peers = self.devices.iter().filter_map(|it| it.peer.as_ref());
         Readings::take(devices, peers)
+    }
+
+    fn due(&self) -> impl Iterator<Item = &PeerLocation> {
+        let due = self.far.values().filter(|far| far.is_due);
+        due.map(|far| &far.location)
     }
 
     /// Adds to the totals of an epoch what the ends have counted, and what became
@@ -122,6 +225,8 @@ impl Fates {
             let peer = device.peer.as_ref();
             totals.counters = after.of(device.index);
             totals.peer_counters = peer.and_then(|peer| after.of_peer(peer));
+            let far = self.far.get_mut(&slot);
+            let is_read = far.is_none_or(|far| far.settle(totals));
             let fresh = || Balances {
                 index: device.index,
                 directions: Default::default(),
@@ -148,6 +253,15 @@ impl Fates {
                 let totals = &mut totals.directions[side];
                 let balance = &mut balances.directions[side];
                 totals.fate = match comparison {
+                    Comparison::Packets if !is_read && is_at_peer == Some(true) => {
+                        balance.put_off(totals.packets)
+                    }
+                    Comparison::Segments if !is_read => {
+                        balance.put_off(totals.segments).map(|fate| Fate {
+                            diverted: None,
+                            ..fate
+                        })
+                    }
                     Comparison::Segments => {
                         balance
                             .settle_late(totals.segments, received)
@@ -245,6 +359,13 @@ impl Balance {
             bypassed: self.reported.bypassed + new.bypassed,
         };
         Some(new.into())
+    }
+
+    /// Takes over what was seen in an epoch in which the far end is not read. Nothing
+    /// becomes certain.
+    fn put_off(&mut self, seen: u64) -> Option<Fate> {
+        self.seen += seen;
+        self.start.map(|_| Reported::default().into())
     }
 
     /// The same, where packets can be received later than in the epoch in which

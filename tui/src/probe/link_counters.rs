@@ -45,30 +45,32 @@ impl Readings {
         self.blocked.get(&slot).copied().unwrap_or_default()
     }
 
-    /// Reads devices of this namespace, and peers wherever they are. What cannot
-    /// be read is left out.
+    /// Reads devices of this namespace, and peers in it. What cannot be read is left out.
     #[must_use]
     pub fn take<'a>(
         devices: impl Iterator<Item = u32>,
         peers: impl Iterator<Item = &'a PeerLocation>,
     ) -> Self {
-        let mut indices: Vec<u32> = devices.collect();
+        let near: Vec<_> = peers.filter(|peer| peer.place.is_none()).collect();
+        let here = read(devices.chain(near.iter().map(|peer| peer.index)).collect());
+        let found = |peer: &PeerLocation| Some((peer.clone(), *here.get(&peer.index)?));
+        let peers = near.into_iter().filter_map(found).collect();
+        Self {
+            here,
+            peers,
+            blocked: HashMap::new(),
+        }
+    }
+
+    /// Reads peers in other namespaces, too, each of which has to be entered.
+    #[must_use]
+    pub fn with_peers<'a>(mut self, peers: impl Iterator<Item = &'a PeerLocation>) -> Self {
         let mut elsewhere = BTreeMap::<_, Vec<&PeerLocation>>::new();
-        let mut near = Vec::new();
         for peer in peers {
-            match &peer.place {
-                Some(place) => elsewhere.entry(place).or_default().push(peer),
-                None => near.push(peer),
+            if let Some(place) = &peer.place {
+                elsewhere.entry(place).or_default().push(peer);
             }
         }
-        indices.extend(near.iter().map(|peer| peer.index));
-        let mut readings = Self {
-            here: read(indices),
-            peers: HashMap::new(),
-            blocked: HashMap::new(),
-        };
-        let found = |peer: &PeerLocation| Some((peer.clone(), *readings.here.get(&peer.index)?));
-        readings.peers = near.into_iter().filter_map(found).collect();
         let namespaces = elsewhere.iter().map(|(place, peers)| (place.open(), peers));
         let tables = netns::each(namespaces, |peers| {
             Ok(read(peers.iter().map(|peer| peer.index).collect()))
@@ -79,9 +81,9 @@ impl Readings {
             };
             let found = |peer: &PeerLocation| Some((peer.clone(), *table.get(&peer.index)?));
             let found = peers.iter().filter_map(|&peer| found(peer));
-            readings.peers.extend(found);
+            self.peers.extend(found);
         }
-        readings
+        self
     }
 
     /// The counters of a device of this namespace, by its index.

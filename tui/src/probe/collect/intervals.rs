@@ -76,9 +76,9 @@ impl Collector for Intervals {
         let before = self
             .last
             .take()
-            .unwrap_or_else(|| read(&self.fates, &tallies));
+            .unwrap_or_else(|| with_blocked(self.fates.read(), &tallies));
         let mut after = Readings::default();
-        let settled = || after = read(&self.fates, &tallies);
+        let settled = || after = with_blocked(self.fates.read_again(), &tallies);
         let mut interval = match self.counters.rotate_epoch(&slots, settled) {
             Ok(interval) => interval,
             Err(error) => {
@@ -130,7 +130,8 @@ impl Collector for Intervals {
         self.meter = None;
         self.follow();
         // After this, packets come past the hooks.
-        self.last = Some(read(&self.fates, &self.tallies()));
+        let readings = self.fates.read_all();
+        self.last = Some(with_blocked(readings, &self.tallies()));
     }
 
     fn finish(&mut self) -> Vec<Event> {
@@ -173,11 +174,10 @@ impl Intervals {
     }
 }
 
-/// The counters of all ends, and what rules have dropped.
-fn read(fates: &Fates, tallies: &[(u32, Tally)]) -> Readings {
+/// The counters of devices, and what rules have dropped.
+fn with_blocked(readings: Readings, tallies: &[(u32, Tally)]) -> Readings {
     let blocked = tallies.iter().map(|(slot, tally)| (*slot, tally.read()));
-    let blocked = blocked.collect();
-    fates.read().with_blocked(blocked)
+    readings.with_blocked(blocked.collect())
 }
 
 /// A warning that a hook is blind.

@@ -68,6 +68,56 @@ fn what_is_received_late_was_not_past_the_hook() {
     assert_eq!(bypassed(balance.settle_late(3, received(15, 15))), 0);
 }
 
+#[test]
+fn what_is_put_off_is_claimed_later() {
+    let mut balance = Balance::default();
+    assert_eq!(balance.put_off(1), None);
+    balance.settle(0, received(0, 0));
+    assert_eq!(balance.put_off(10), fate(0, 0));
+    assert_eq!(balance.settle(0, received(7, 7)), fate(3, 0));
+    balance.put_off(0);
+    assert_eq!(balance.settle(1, received(12, 12)), fate(0, 1));
+}
+
+#[test]
+fn a_far_end_is_read_while_something_happens_and_else_now_and_then() {
+    let location = PeerLocation {
+        place: None,
+        index: 7,
+    };
+    let mut far = FarEnd::new(location, 0);
+    let counters = |packets| {
+        let mut counters = LinkCounters::default();
+        counters.tx.packets = packets;
+        Some(counters)
+    };
+    // An interval in which the near end has counted so much, and the hooks have seen
+    // packets or not. Whether the far end was read, and what is known of it.
+    let mut interval = |near, seen| {
+        far.choose(counters(near));
+        let mut totals = DeviceTotals {
+            counters: counters(near),
+            ..DeviceTotals::default()
+        };
+        totals.directions[0].packets = seen;
+        if far.is_due {
+            totals.peer_counters = counters(100 + near);
+        }
+        (far.settle(&mut totals), totals.peer_counters)
+    };
+    assert_eq!(interval(0, 0), (true, counters(100)));
+    for _ in 0..IDLE {
+        assert_eq!(interval(0, 0), (false, counters(100)));
+    }
+    assert!(interval(0, 0).0, "it is its turn");
+    assert!(!interval(0, 0).0);
+    assert_eq!(interval(1, 0), (true, counters(101)));
+    assert!(!interval(1, 0).0);
+    assert!(!interval(1, 3).0, "it is not known before");
+    assert!(interval(1, 0).0);
+    assert!(!interval(1, 0).0);
+}
+
 proptest! {
     /// However the readings fall, no more is claimed than there was, and once
     /// nothing moves, all that happened since the start; of what came past the
@@ -76,7 +126,11 @@ proptest! {
     fn claims_are_true_and_become_complete(
         // Packets of an epoch that are delivered, and diverted, and how many of
         // the delivered ones come after the first and before the second reading.
-        epochs in prop::collection::vec((0..50u64, 0..5u64, 0..9u64, 0..9u64), 1..20),
+        // Not all of them are read.
+        epochs in prop::collection::vec(
+            (0..50u64, 0..5u64, 0..9u64, 0..9u64, any::<bool>()),
+            1..20,
+        ),
         at_start in 0..9u64,
         bypasses: bool,
     ) {
@@ -91,7 +145,7 @@ proptest! {
             claimed += if bypasses { fate.bypassed } else { fate.diverted.unwrap() };
             claimed
         };
-        for (delivered, other, late, next) in epochs {
+        for (delivered, other, late, next, is_read) in epochs {
             let delivered = delivered.max(early);
             at_end += delivered - early;
             let seen = if bypasses {
@@ -104,8 +158,12 @@ proptest! {
             // Never behind what an earlier reading has shown.
             let before = at_end - late.min(delivered - early);
             early = next;
-            let claimed = settle(&mut balance, seen, received(before, at_end + next));
-            prop_assert!(claimed <= truth, "{claimed} of {truth}");
+            if is_read {
+                let claimed = settle(&mut balance, seen, received(before, at_end + next));
+                prop_assert!(claimed <= truth, "{claimed} of {truth}");
+            } else {
+                prop_assert_eq!(balance.put_off(seen), fate(0, 0));
+            }
             at_end += next;
         }
         let claimed = settle(&mut balance, early, received(at_end, at_end));
