@@ -127,7 +127,8 @@ const FAULTS: &[Fault] = &[
             network.request(scope, PORT);
         },
         kind: "forwarding-off",
-        names: &["10.9.1.1", "10.9.2.2:5432"],
+        // One finding for all services; which one it names depends on what was sent first.
+        names: &["10.9.1.1", "10.9.2.2:"],
     },
     Fault {
         name: "a_route_that_is_a_black_hole",
