@@ -21,8 +21,11 @@ use crate::model::signal::{Signals, Trace};
 use crate::model::{Envelope, Event, HostId, Interval, Session, Totals};
 use crate::traffic::{SlotNames, Traffic};
 
+mod classic;
 #[cfg(test)]
 mod tests;
+
+pub use classic::classic;
 
 /// Pairs of reason and place that have a series of their own; drops elsewhere are
 /// summed up under the place `other`.

@@ -21,6 +21,7 @@ use super::writing::WAITING;
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::diagnosis::Diagnoses;
+use crate::export::openmetrics::classic;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
 use crate::model::{Envelope, Event};
 use crate::probe::live::Options;
@@ -38,6 +39,8 @@ const AT_ONCE: usize = 16;
 const TEXT_FILE: Duration = Duration::from_secs(10);
 /// What OpenMetrics is announced as.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The older format, for those that do not ask for OpenMetrics.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Somebody who wants the metrics as they are now.
 type Question = oneshot::Sender<String>;
@@ -116,6 +119,7 @@ pub async fn serve(
             _ = write.tick(), if args.textfile.is_some() => {
                 if let Some(path) = args.textfile.clone() {
                     let text = metrics.encode().context("cannot encode the metrics")?;
+                    let text = classic(&text);
                     let written = tokio::task::spawn_blocking(move || replace(&path, &text));
                     written.await.context("writing the text file has panicked")??;
                 }
@@ -287,11 +291,12 @@ async fn answer(mut stream: Box<dyn Stream>, ask: mpsc::Sender<Question>) -> io:
         }
     };
     let (status, kind, body) = match wanted {
-        Wanted::Metrics => {
+        Wanted::Metrics { is_open } => {
             let (send, answer) = oneshot::channel();
             let asked = ask.send(send).await.is_ok();
             match answer.await {
-                Ok(text) if asked => ("200 OK", OPENMETRICS, text),
+                Ok(text) if asked && is_open => ("200 OK", OPENMETRICS, text),
+                Ok(text) if asked => ("200 OK", CLASSIC, classic(&text)),
                 _ => (
                     "503 Service Unavailable",
                     "text/plain",
@@ -328,7 +333,10 @@ async fn answer(mut stream: Box<dyn Stream>, ask: mpsc::Sender<Question>) -> io:
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
-    Metrics,
+    Metrics {
+        /// As OpenMetrics.
+        is_open: bool,
+    },
     Health,
     Other,
     Method,
@@ -343,7 +351,13 @@ fn wanted(head: &[u8]) -> Option<Wanted> {
         Ok(httparse::Status::Partial) => None,
         Err(_) => Some(Wanted::Nonsense),
         Ok(httparse::Status::Complete(_)) => Some(match (request.method, request.path) {
-            (Some("GET"), Some("/metrics")) => Wanted::Metrics,
+            (Some("GET"), Some("/metrics")) => Wanted::Metrics {
+                is_open: request.headers.iter().any(|header| {
+                    let value = String::from_utf8_lossy(header.value);
+                    header.name.eq_ignore_ascii_case("accept")
+                        && value.contains("application/openmetrics-text")
+                }),
+            },
             (Some("GET"), Some("/healthz")) => Wanted::Health,
             (Some("GET"), _) => Wanted::Other,
             _ => Wanted::Method,
@@ -370,7 +384,14 @@ mod tests {
         assert_eq!(wanted(b"GET /metrics HT"), None);
         assert_eq!(
             wanted(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"),
-            Some(Wanted::Metrics)
+            Some(Wanted::Metrics { is_open: false })
+        );
+        // As Prometheus asks.
+        let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3,*/*;q=0.1";
+        let request = format!("GET /metrics HTTP/1.1\r\naccept: {accept}\r\n\r\n");
+        assert_eq!(
+            wanted(request.as_bytes()),
+            Some(Wanted::Metrics { is_open: true })
         );
         assert_eq!(
             wanted(b"GET /healthz HTTP/1.1\r\n\r\n"),

@@ -35,6 +35,18 @@ fn counters_add_up_and_findings_have_a_series_before_there_is_one() {
     assert!(text.contains("direction=\"out\"} 1400\n"), "{text}");
     assert!(text.contains("nkview_findings{kind=\"tcp-refused\",severity=\"error\"} 0\n"));
     assert!(text.ends_with("# EOF\n"));
+
+    let text = classic(&text);
+    assert!(text.contains(
+        "# HELP nkview_device_packets_total Packets that the hooks saw (skbs).\n\
+         # TYPE nkview_device_packets_total counter\n\
+         nkview_device_packets_total{"
+    ));
+    assert!(text.contains("# TYPE nkview_findings gauge\n"), "{text}");
+    assert!(
+        !text.contains("# EOF") && !text.contains("# UNIT"),
+        "{text}"
+    );
 }
 
 #[test]
