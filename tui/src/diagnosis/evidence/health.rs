@@ -310,7 +310,11 @@ impl TcpHealth {
                 probing.intervals += 1;
             }
             let window = window(&counts.value.directions[at]);
-            if mine.zero_windows > 0 && window != Some(false) {
+            if flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0 {
+                // What was closed is of a connection that is over, though its ports may
+                // be used again.
+                health.closed[at] = None;
+            } else if mine.zero_windows > 0 && window != Some(false) {
                 health.closed[at] = Some((now, 0));
             } else {
                 match (&mut health.closed[at], window) {
