@@ -116,6 +116,50 @@ fn a_window_that_opens_again_or_that_nobody_waits_for_is_no_finding() {
     assert_eq!(lab.kinds(), Vec::<&str>::new());
 }
 
+/// A second in which the server closes its window, with these flags.
+fn closed_with(flags: u8) -> FlowCounts {
+    let mut counts = second([2, 1], 66, TcpCounts::default(), 0);
+    let server = &mut counts.value.directions[0];
+    server.window = 0;
+    server.tcp_flags |= flags;
+    let facts = FlowFacts {
+        tcp: [
+            TcpCounts {
+                zero_windows: 1,
+                ..TcpCounts::default()
+            },
+            TcpCounts::default(),
+        ],
+        ..FlowFacts::default()
+    };
+    counts.facts = Some(Box::new(facts));
+    counts
+}
+
+/// The same ports half a minute later: a connection whose answer is not there yet.
+fn begun_again(lab: &mut Lab, server: u8) {
+    lab.pass(30);
+    let mut begun = second([1, 3], 66, TcpCounts::default(), 0);
+    begun.value.directions[0].tcp_flags = server;
+    begun.value.directions[1].tcp_flags |= tcp::SYN;
+    lab.count(vec![begun]);
+    lab.pass(3);
+}
+
+#[test]
+fn a_window_that_was_closed_is_not_that_of_the_next_connection_of_its_ports() {
+    // It ended with its window closed: a reset does not show any other.
+    let mut lab = Lab::new();
+    lab.count(vec![closed_with(tcp::RST)]);
+    begun_again(&mut lab, tcp::RST | tcp::ACK);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+    // It ended unseen.
+    let mut lab = Lab::new();
+    lab.count(vec![closed_with(0)]);
+    begun_again(&mut lab, tcp::SYN | tcp::ACK);
+    assert_eq!(lab.kinds(), Vec::<&str>::new());
+}
+
 #[test]
 fn segments_that_a_late_timer_repeats_are_no_loss() {
     let mut lab = Lab::new();
