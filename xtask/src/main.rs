@@ -12,8 +12,10 @@ mod program;
 mod project;
 mod run;
 mod shots;
+mod store;
 mod test;
 mod toolchain;
+mod tools;
 mod vm;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! The programs that cargo builds, and where it leaves them.
 
 use std::{
+    ffi::{OsStr, OsString},
     io::BufReader,
     path::PathBuf,
     process::{Command, Stdio},
@@ -69,16 +70,37 @@ impl Program {
     /// # Errors
     /// This is not root, and there is no sudo.
     pub fn as_root(&self) -> anyhow::Result<Command> {
-        if apt::is_root() {
-            return Ok(Command::new(&self.path));
-        }
-        ensure!(
-            process::is_installed("sudo"),
-            "{} must run as root, and there is no sudo: start this task as root, or install sudo",
-            self.name
-        );
-        let mut sudo = Command::new("sudo");
-        sudo.arg("--").arg(&self.path);
-        Ok(sudo)
+        self.as_root_with(&[])
     }
+
+    /// As [`Program::as_root`], with more in its environment, which sudo would not let
+    /// through.
+    ///
+    /// # Errors
+    /// As for [`Program::as_root`].
+    pub fn as_root_with(&self, environment: &[(&str, &OsStr)]) -> anyhow::Result<Command> {
+        let mut command = sudo(&self.name)?;
+        for (name, value) in environment {
+            let mut variable = OsString::from(name);
+            variable.push("=");
+            variable.push(value);
+            command.arg(variable);
+        }
+        command.arg(&self.path);
+        Ok(command)
+    }
+}
+
+/// What starts a program of this name as root, when its environment and path follow.
+fn sudo(name: &str) -> anyhow::Result<Command> {
+    if apt::is_root() {
+        return Ok(Command::new("env"));
+    }
+    ensure!(
+        process::is_installed("sudo"),
+        "{name} must run as root, and there is no sudo: start this task as root, or install sudo"
+    );
+    let mut sudo = Command::new("sudo");
+    sudo.args(["--", "env"]);
+    Ok(sudo)
 }

@@ -1,7 +1,9 @@
 //! Every test there is, layer by layer, and a count of what ran.
 
 use std::{
+    env,
     ffi::OsString,
+    iter,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -13,6 +15,8 @@ use crate::{
     apt, fuzz, process,
     program::Program,
     project,
+    store::Store,
+    tools::{Set, Tool, Tools},
     vm::{self, Kernel},
 };
 
@@ -25,6 +29,9 @@ use report::{Layer, Outcome};
 /// The test program that needs root, as it sends real packets through hooks in
 /// the kernel. It has layers of its own: here and under other kernels.
 const KERNEL_TESTS: &str = "kernel";
+
+/// The name of their first layer.
+const HERE: &str = "kernel, this machine's";
 
 /// What the kernel tests call, and the Debian packages that have it.
 const TOOLS: [(&str, &str); 9] = [
@@ -39,7 +46,30 @@ const TOOLS: [(&str, &str); 9] = [
     ("unshare", "util-linux"),
 ];
 
-/// Names what a kernel has, so that tests of it must not be ignored there.
+/// Programs of others that the kernel tests hold nkview against. Most of them are in
+/// packages with a daemon, which apt would start.
+const FOREIGN: Set = Set {
+    what: "nfdump, OpenSSH and promtool for the kernel tests (50 MB)",
+    packages: &["nfdump", "openssh-client", "openssh-server", "promtool"],
+    tools: &[
+        Tool::new("bin/nfcapd"),
+        Tool::new("bin/nfdump"),
+        Tool::new("bin/promtool"),
+        Tool::new("bin/ssh"),
+        Tool::new("bin/ssh-keygen"),
+        Tool::with(
+            "sbin/sshd",
+            "-o SshdSessionPath=$scripts/sshd-session -o SshdAuthPath=$scripts/sshd-auth",
+        ),
+        Tool::new("lib/openssh/sshd-auth"),
+        Tool::new("lib/openssh/sshd-session"),
+    ],
+};
+
+/// What the kernel tests call programs of others, all of which are there then.
+const FOREIGN_NEEDS: &str = "nfdump,promtool,sshd,tshark";
+
+/// Names what is there, so that tests of it must not be ignored.
 const REQUIRED: &str = "NKVIEW_REQUIRE";
 
 /// The oldest and the newest kernel that have all that the kernel tests need.
@@ -61,16 +91,25 @@ pub struct Args {
     /// Fail where a layer of the tests cannot run, instead of skipping it
     #[arg(long)]
     strict: bool,
+
+    /// Run the tests on real packets alone, on this machine's kernel; with FILTER those
+    /// of them whose names contain it
+    #[arg(long, value_name = "FILTER", num_args = 0..=1, default_missing_value = "")]
+    here: Option<String>,
 }
 
 /// Runs all layers, shows their output as it comes, and ends with their sums.
 /// The exit code shows whether a test failed.
 pub fn run(args: &Args) -> ExitCode {
+    if let Some(filter) = &args.here {
+        let layer = layer(HERE, || here(&kernel_tests()?, filter, args.strict));
+        return conclude(&[layer], args.strict);
+    }
     let mut layers = vec![layer("workspace", workspace)];
     layers.push(layer("fuzz targets", fuzz_targets));
     match kernel_tests() {
         Ok(tests) => {
-            layers.push(layer("kernel, this machine's", || here(&tests)));
+            layers.push(layer(HERE, || here(&tests, "", args.strict)));
             layers.extend(KERNELS.map(|kernel| kernel_layer(kernel, &tests, None)));
             let (kernel, filter) = OLD;
             layers.push(kernel_layer(kernel, &tests, Some(filter)));
@@ -165,16 +204,43 @@ fn kernel_tests() -> anyhow::Result<Program> {
     Program::build_one(&arguments, KERNEL_TESTS)
 }
 
-/// The kernel tests on this machine's kernel.
-fn here(tests: &Program) -> anyhow::Result<Outcome> {
-    let ready = install_tools().and_then(|()| tests.as_root());
+/// The kernel tests on this machine's kernel, whose names contain `filter`.
+fn here(tests: &Program, filter: &str, strict: bool) -> anyhow::Result<Outcome> {
+    let ready = install_tools()
+        .and_then(|()| foreign_path(strict))
+        .and_then(|path| match path {
+            Some(path) => tests.as_root_with(&[
+                ("PATH", path.as_os_str()),
+                (REQUIRED, FOREIGN_NEEDS.as_ref()),
+            ]),
+            None => tests.as_root(),
+        });
     match ready {
         Ok(mut command) => {
             let package = project::root().join("tui");
-            libtest::run(command.current_dir(package)).map(Outcome::Ran)
+            libtest::run(command.arg(filter).current_dir(package)).map(Outcome::Ran)
         }
         Err(error) => Ok(Outcome::Unable(format!("{error:#}"))),
     }
+}
+
+/// The path with the programs of others before the installed ones. Where they cannot be
+/// fetched there is none, and the tests that need them are ignored; `strict` makes that
+/// an error.
+fn foreign_path(strict: bool) -> anyhow::Result<Option<OsString>> {
+    let tools = Store::open("test").and_then(|store| Tools::prepare(&store, &FOREIGN));
+    let tools = match tools {
+        Ok(tools) => tools,
+        Err(error) if strict => return Err(error),
+        Err(error) => {
+            eprintln!("Programs of others are missing: {error:#}");
+            return Ok(None);
+        }
+    };
+    let installed = env::var_os("PATH").unwrap_or_default();
+    let directories = iter::once(tools.scripts()).chain(env::split_paths(&installed));
+    let path = env::join_paths(directories).context("PATH has an impossible directory")?;
+    Ok(Some(path))
 }
 
 fn install_tools() -> anyhow::Result<()> {

@@ -23,6 +23,7 @@ mod fate;
 mod faults;
 mod filter;
 mod following;
+mod foreign;
 mod headers;
 mod holder;
 mod hooks;
@@ -87,15 +88,17 @@ impl Test {
     fn trial(self, required: Required) -> Trial {
         let Self { name, needs, run } = self;
         Trial::ignorable_test(name, move || {
-            let mut missing = needs.iter().filter_map(|need| need.missing());
-            let Some(reason) = missing.next() else {
-                run();
-                return Ok(Completion::Completed);
-            };
-            if needs.iter().all(|need| required.has(*need)) {
-                return Err(reason.into());
+            let missing = |need: &Need| Some((*need, need.missing()?));
+            let missing: Vec<_> = needs.iter().filter_map(missing).collect();
+            let wrong = missing.iter().find(|(need, _)| required.has(*need));
+            if let Some((_, reason)) = wrong {
+                return Err((*reason).into());
             }
-            Ok(Completion::ignored_with(reason))
+            if let Some((_, reason)) = missing.first() {
+                return Ok(Completion::ignored_with(*reason));
+            }
+            run();
+            Ok(Completion::Completed)
         })
     }
 }

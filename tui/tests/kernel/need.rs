@@ -1,12 +1,12 @@
 //! What a test needs that not every kernel has.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use nkview::probe::trace::Tracer;
 use nkview::sys::{HookPoint, chain};
 
+use crate::foreign;
 use crate::namespace::{Namespace, run};
 use crate::program;
 
@@ -29,6 +29,10 @@ pub enum Need {
     Tshark,
     /// OpenSSH, its client and its server.
     Sshd,
+    /// promtool, which reads metrics as Prometheus does.
+    Promtool,
+    /// nfcapd, which collects IPFIX, and nfdump, which reads what it collected.
+    Nfdump,
     /// A machine that is not emulated, as what is tested depends on neither the
     /// kernel's version nor its devices, and would take long.
     FullSpeed,
@@ -41,7 +45,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Netkit,
         Self::NoNetkit,
         Self::Tcx,
@@ -50,6 +54,8 @@ impl Need {
         Self::Vlan,
         Self::Tshark,
         Self::Sshd,
+        Self::Promtool,
+        Self::Nfdump,
         Self::FullSpeed,
         Self::Tracing,
         Self::Nftables,
@@ -66,6 +72,8 @@ impl Need {
             Self::Vlan => "vlan",
             Self::Tshark => "tshark",
             Self::Sshd => "sshd",
+            Self::Promtool => "promtool",
+            Self::Nfdump => "nfdump",
             Self::FullSpeed => "full-speed",
             Self::Tracing => "tracing",
             Self::Nftables => "nftables",
@@ -99,13 +107,24 @@ impl Need {
                 return has.then_some("there is tcx here");
             }
             Self::Tshark => {
-                let version = Command::new("tshark").arg("--version").output();
-                return version.is_err().then_some("tshark is not installed");
+                let has = foreign::are_there(&["tshark", "capinfos"]);
+                return (!has).then_some("tshark or capinfos is not installed");
             }
             Self::Sshd => {
-                let files = ["/usr/sbin/sshd", "/usr/bin/ssh"];
-                let has = files.iter().all(|it| Path::new(it).exists());
-                return (!has).then_some("the server or client of SSH is not installed");
+                let has = foreign::are_there(&["ssh", "ssh-keygen", "sshd"]);
+                return (!has).then_some(
+                    "the client or the server of OpenSSH is not there, which \
+                     `cargo xtask test` fetches",
+                );
+            }
+            Self::Promtool => {
+                let has = foreign::are_there(&["promtool"]);
+                return (!has).then_some("promtool is not there, which `cargo xtask test` fetches");
+            }
+            Self::Nfdump => {
+                let has = foreign::are_there(&["nfcapd", "nfdump"]);
+                return (!has)
+                    .then_some("nfcapd or nfdump is not there, which `cargo xtask test` fetches");
             }
             Self::FullSpeed => {
                 return is_emulated().then_some(

@@ -6,11 +6,37 @@ use anyhow::Context;
 
 use crate::{
     process,
-    vm::{
-        kernel::{Files, Kernel},
-        store::Store,
-        tools::Tools,
-    },
+    store::Store,
+    tools::{Set, Tool, Tools},
+    vm::kernel::{Files, Kernel},
+};
+
+/// QEMU and what goes before the host's own programs in the machine. Debian's iproute2
+/// knows netkit.
+const TOOLS: Set = Set {
+    what: "QEMU and other tools for the virtual machine (45 MB)",
+    packages: &[
+        "iproute2",
+        "iputils-ping",
+        "kmod",
+        "lz4",
+        "qemu-system-x86",
+        "virtiofsd",
+        "xz-utils",
+        "zstd",
+    ],
+    tools: &[
+        Tool::new("sbin/bridge"),
+        Tool::new("sbin/depmod"),
+        Tool::new("sbin/insmod"),
+        Tool::new("sbin/modprobe"),
+        Tool::new("sbin/rmmod"),
+        Tool::new("sbin/tc"),
+        Tool::new("bin/ip"),
+        Tool::new("bin/lsmod"),
+        Tool::new("bin/ping"),
+        Tool::new("bin/ss"),
+    ],
 };
 
 /// A kernel and what it takes to boot it.
@@ -30,8 +56,8 @@ impl Image {
     /// Something cannot be fetched or built.
     pub fn prepare(kernel: Kernel) -> anyhow::Result<Self> {
         let init = build_init().context("cannot build the machine's first process")?;
-        let store = Store::open()?;
-        let tools = Tools::prepare(&store)?;
+        let store = Store::open("vm")?;
+        let tools = Tools::prepare(&store, &TOOLS)?;
         let kernel = Files::prepare(kernel, &store, &tools)?;
         Ok(Self {
             tools,

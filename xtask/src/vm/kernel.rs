@@ -13,7 +13,9 @@ use anyhow::{Context, bail, ensure};
 use crate::{
     apt::{Archive, Area},
     process,
-    vm::{cpio, store::Store, tools::Tools},
+    store::Store,
+    tools::Tools,
+    vm::cpio,
 };
 
 mod image;

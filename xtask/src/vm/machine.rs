@@ -26,7 +26,10 @@ use rustix::{
 };
 use vm_init::{Port, ROOT_TAG, SPEC_PATH, Spec};
 
-use crate::vm::{cpio, image::Image, kernel, tools::Tools};
+use crate::{
+    tools::Tools,
+    vm::{cpio, image::Image, kernel},
+};
 
 /// Two processors, so that what is kept per processor is tested.
 const PROCESSORS: &str = "2";

@@ -10,9 +10,7 @@ mod image;
 mod kernel;
 mod machine;
 mod session;
-mod store;
 mod terminal;
-mod tools;
 
 use std::{
     env,
@@ -164,7 +162,7 @@ fn run_in(
     timeout: Option<Duration>,
 ) -> anyhow::Result<Outcome> {
     let image = Image::prepare(kernel)?;
-    let programs = image.tools.guest_programs();
+    let programs = image.tools.scripts();
     let mut path = vec![programs.clone()];
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let path = env::join_paths(path).context("PATH has an impossible directory")?;

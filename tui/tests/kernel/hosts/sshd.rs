@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::foreign;
 use crate::namespace::{Namespace, run};
 use crate::wait;
 
@@ -52,18 +53,30 @@ impl Sshd {
         let ssh = path("bin/ssh");
         fs::create_dir(path("bin")).unwrap();
         let config = path("ssh_config").display().to_string();
-        let script = format!("#!/bin/sh\nexec /usr/bin/ssh -F '{config}' \"$@\"\n");
+        let program = foreign::find("ssh").unwrap();
+        let program = program.display();
+        let script = format!("#!/bin/sh\nexec '{program}' -F '{config}' \"$@\"\n");
         fs::write(&ssh, script).unwrap();
         fs::set_permissions(&ssh, Permissions::from_mode(0o755)).unwrap();
 
         namespace.ip("link set lo up");
-        // It wants a directory in /run, which is private to it here.
-        let script =
-            "mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f \"$0\"";
+        // It wants a directory in /run and a user of its own, and that root may log in.
+        // What it sees of these files is private to it, so that none is changed.
+        fs::write(
+            path("passwd"),
+            "root:x:0:0:root:/root:/bin/sh\nsshd:x:65534:65534::/run/sshd:/usr/sbin/nologin\n",
+        )
+        .unwrap();
+        fs::write(path("shadow"), "root:*:20000::::::\nsshd:*:20000::::::\n").unwrap();
+        let script = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && \
+             mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && \
+             exec \"$0\" -D -e -f \"$PWD/sshd_config\"";
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "sh", "-c", script])
-            .arg(path("sshd_config"))
+            // It starts itself again by this path.
+            .arg(foreign::find("sshd").unwrap())
+            .current_dir(directory.path())
             .stdin(Stdio::null())
             .stderr(fs::File::create(path("log")).unwrap());
         let child = namespace.enter(|| command.spawn().unwrap());
@@ -123,6 +136,7 @@ fn children(id: u32) -> Vec<u32> {
 }
 
 fn is_sshd(id: u32) -> bool {
-    let name = fs::read_to_string(Path::new("/proc").join(id.to_string()).join("comm"));
-    name.is_ok_and(|name| name.starts_with("sshd"))
+    // An unpacked one is started by a loader, whose name it has.
+    let path = Path::new("/proc").join(id.to_string()).join("cmdline");
+    fs::read(path).is_ok_and(|line| line.windows(4).any(|part| part == b"sshd"))
 }

@@ -9,18 +9,18 @@ use anyhow::Context;
 
 use crate::project;
 
-/// The part of the cache that is the virtual machine's.
+/// A part of the cache, with a lock of its own.
 pub struct Store {
     directory: PathBuf,
 }
 
 impl Store {
-    /// Opens it.
+    /// Opens the part of this name.
     ///
     /// # Errors
     /// There is no cache, or it cannot be written.
-    pub fn open() -> anyhow::Result<Self> {
-        Self::at(project::cache()?.join("vm"))
+    pub fn open(part: &str) -> anyhow::Result<Self> {
+        Self::at(project::cache()?.join(part))
     }
 
     fn at(directory: PathBuf) -> anyhow::Result<Self> {
