@@ -28,6 +28,10 @@ pub struct ServeArgs {
     /// Write a file for node_exporter's textfile collector, every ten seconds
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub textfile: Option<PathBuf>,
+    /// Serve the rates of the flows with the most bytes in the last interval, with their
+    /// addresses as labels: so many of each host
+    #[arg(long, value_name = "FLOWS", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub top: Option<u32>,
     /// Send flow records of each interval to an IPFIX collector, over UDP
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub ipfix: Option<SocketAddr>,

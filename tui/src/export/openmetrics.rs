@@ -1,7 +1,8 @@
 //! Counters and gauges for Prometheus, in the OpenMetrics text format.
 //!
 //! Labels are bounded: devices, directions, kinds of findings, and the kernel's own
-//! reasons and places of drops. Nothing is labelled by flow or address.
+//! reasons and places of drops. Nothing is labelled by flow or address, but for the
+//! busiest flows where these are asked for, a bounded number at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,10 +22,12 @@ use crate::model::signal::{Signals, Trace};
 use crate::model::{Envelope, Event, HostId, Interval, Session, Totals};
 use crate::traffic::{SlotNames, Traffic};
 
+mod busiest;
 mod classic;
 #[cfg(test)]
 mod tests;
 
+use busiest::Busiest;
 pub use classic::classic;
 
 /// Pairs of reason and place that have a series of their own; drops elsewhere are
@@ -85,12 +88,13 @@ pub struct Metrics {
     /// By host.
     skipped_on: BTreeMap<HostId, u64>,
     findings: Family<FindingLabels, Gauge>,
+    busiest: Option<Busiest>,
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Nothing counted yet. `top` is how many of each host's busiest flows are served.
     #[must_use]
-    pub fn new(session: &Session) -> Self {
+    pub fn new(session: &Session, top: Option<u32>) -> Self {
         let mut registry = Registry::with_prefix("nkview");
         // A gauge and not an info: what reads the older text format knows no infos.
         let info = Family::<InfoLabels, Gauge>::default();
@@ -192,6 +196,7 @@ impl Metrics {
         );
         let findings = Family::default();
         registry.register("findings", "What is wrong now", findings.clone());
+        let busiest = top.map(|most| Busiest::new(most as usize, &mut registry));
         Self {
             registry,
             hosts: session.hosts.clone(),
@@ -216,6 +221,7 @@ impl Metrics {
             skipped,
             skipped_on: BTreeMap::new(),
             findings,
+            busiest,
         }
     }
 
@@ -265,6 +271,12 @@ impl Metrics {
             }
         }
         self.late.inc_by(interval.probe.late);
+        if let Some(busiest) = &mut self.busiest {
+            let hosts = &self.hosts;
+            busiest.interval(host, interval, |slot| {
+                device_name(hosts, host, names.get(slot))
+            });
+        }
     }
 
     fn totals(&self, labels: &DeviceLabels, totals: &Totals) {
@@ -323,14 +335,8 @@ impl Metrics {
 
     fn labels(&self, host: HostId, device: &str, direction: Direction) -> DeviceLabels {
         DeviceLabels {
-            device: match self.hosts.get(usize::from(host.0)) {
-                Some(host) => format!("{host}/{device}"),
-                None => device.to_owned(),
-            },
-            direction: match direction {
-                Direction::In => "in",
-                Direction::Out => "out",
-            },
+            device: device_name(&self.hosts, host, device),
+            direction: direction_name(direction),
         }
     }
 
@@ -342,5 +348,19 @@ impl Metrics {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+fn device_name(hosts: &[String], host: HostId, device: &str) -> String {
+    match hosts.get(usize::from(host.0)) {
+        Some(host) => format!("{host}/{device}"),
+        None => device.to_owned(),
+    }
+}
+
+const fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "in",
+        Direction::Out => "out",
     }
 }

@@ -10,7 +10,9 @@ use super::selection::Selector;
 use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::dissect::protocol_name;
-use crate::model::{Envelope, Event, HostId, Interval, KeyFields, Session, Side, WallClock};
+use crate::model::{
+    Envelope, Event, FlowCounts, HostId, Interval, KeyFields, Session, Side, WallClock,
+};
 use crate::text::{clean, grouped, plural};
 
 #[cfg(test)]
@@ -71,13 +73,7 @@ impl<W: Write> Top<W> {
             }
         }
         let number = flows.len();
-        // By bytes; equals in an order that does not depend on the map's.
-        flows.sort_unstable_by_key(|(place, counts)| {
-            let bytes: u64 = counts.value.directions.iter().map(|it| it.bytes).sum();
-            let key = &counts.key;
-            let ends = (key.local, key.remote, key.local_port, key.remote_port);
-            (std::cmp::Reverse(bytes), *place, ends)
-        });
+        flows.sort_unstable_by_key(|(place, counts)| busyness(*place, counts));
         flows.truncate(self.rows);
 
         let seconds = interval.length.as_secs_f64();
@@ -165,11 +161,20 @@ fn write_table(mut writer: impl Write, rows: &[[String; 6]]) -> io::Result<()> {
     Ok(())
 }
 
+/// Sorts the flow with the most bytes first; equals by place and ends.
+pub(super) fn busyness(place: usize, counts: &FlowCounts) -> impl Ord + use<> {
+    let bytes: u64 = counts.value.directions.iter().map(|it| it.bytes).sum();
+    let key = &counts.key;
+    let ends = (key.local, key.remote, key.local_port, key.remote_port);
+    (std::cmp::Reverse(bytes), place, ends)
+}
+
 fn rate(counters: &Counters, seconds: f64) -> String {
     grouped((counters.bytes as f64 / seconds.max(f64::EPSILON)).round() as u64)
 }
 
-fn end(key: &FlowKey, side: Side) -> String {
+/// The address and port of an end, as far as it has them.
+pub(super) fn end(key: &FlowKey, side: Side) -> String {
     match (key.address(side), key.port(side)) {
         (None, _) => "-".to_owned(),
         (Some(address), None) => address.to_string(),

@@ -83,7 +83,7 @@ pub async fn serve(
         stop,
         ..
     } = source;
-    let mut metrics = Metrics::new(&session);
+    let mut metrics = Metrics::new(&session, args.top);
     let mut traffic = Traffic::default();
     let mut diagnoses = Diagnoses::new(policy, &session.hosts);
     let mut write = interval(TEXT_FILE);

@@ -16,7 +16,9 @@ use crate::stream::NKVIEW;
 use crate::traffic;
 use crate::wait::{self, PATIENCE};
 
+mod collector;
 mod ipfix;
+mod promtool;
 
 /// In a namespace of its own nobody else has it.
 const PORT: u16 = 9911;
@@ -24,13 +26,25 @@ const PORT: u16 = 9911;
 pub fn tests() -> Vec<Test> {
     let layout = Layout::APART[0];
     let needs = [layout.needs(), vec![Need::FullSpeed]].concat();
-    let dissected = [needs.clone(), vec![Need::Tshark]].concat();
+    let with = |need| [needs.clone(), vec![need]].concat();
+    let (dissected, collected) = (with(Need::Tshark), with(Need::Nfdump));
+    let linted = with(Need::Promtool);
     vec![
         Test::new("serve::counts_what_the_device_counts", needs, move || {
             serves(layout)
         }),
         Test::new("serve::tshark_reads_ipfix_over_tcp", dissected, move || {
             ipfix::over_tcp(layout);
+        }),
+        Test::new(
+            "serve::nfcapd_collects_ipfix_over_udp",
+            collected,
+            move || {
+                collector::over_udp(layout);
+            },
+        ),
+        Test::new("serve::promtool_accepts_it", linted, move || {
+            promtool::accepts_it(layout);
         }),
     ]
 }

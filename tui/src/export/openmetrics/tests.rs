@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::DeviceTotals;
+use crate::model::{DeviceTotals, FlowCounts};
 use crate::synthetic::{self, Synthetic};
 
 fn session() -> Session {
@@ -16,7 +16,7 @@ fn session() -> Session {
 
 #[test]
 fn counters_add_up_and_findings_have_a_series_before_there_is_one() {
-    let mut metrics = Metrics::new(&session());
+    let mut metrics = Metrics::new(&session(), None);
     let mut interval = Interval {
         length: Duration::from_secs(1),
         devices: vec![DeviceTotals::default()],
@@ -56,7 +56,7 @@ fn devices_and_findings_of_several_hosts_are_kept_apart() {
         hosts: names.to_vec(),
         ..session()
     };
-    let mut metrics = Metrics::new(&session);
+    let mut metrics = Metrics::new(&session, Some(2));
     let mut traffic = Traffic::of(&names);
     let mut diagnoses = Diagnoses::new(crate::diagnosis::Policy::default(), &names);
     let mut sent = [0_u64; 2];
@@ -94,4 +94,41 @@ fn devices_and_findings_of_several_hosts_are_kept_apart() {
     assert_eq!(["a", "b"].map(packets), sent);
     let flows: usize = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
     assert!(text.contains(&format!("nkview_flows {flows}\n")), "{text}");
+    // Of each host the same number of flows, both directions of each.
+    let busiest = |node: &str| {
+        let start = format!("nkview_top_flow_bytes_per_second{{device=\"{node}/");
+        text.lines().filter(|line| line.starts_with(&start)).count()
+    };
+    assert_eq!(["a", "b"].map(busiest), [4, 4], "{text}");
+}
+
+#[test]
+fn only_the_busiest_flows_of_the_last_interval_are_served() {
+    let mut metrics = Metrics::new(&session(), Some(3));
+    let mut source = Synthetic::new(1, 30);
+    let rate = |flow: &FlowCounts| -> u64 { flow.value.directions.iter().map(|it| it.bytes).sum() };
+    let intervals = [(); 2].map(|()| source.interval());
+    for interval in &intervals {
+        let mut interval = interval.clone();
+        interval.length = Duration::from_secs(1);
+        let event = Event::Interval(interval);
+        metrics.event(&event.into(), &Traffic::default(), &Diagnoses::default());
+    }
+    let mut rates: Vec<_> = intervals[1].flows.iter().map(rate).collect();
+    rates.sort_unstable_by(|a, b| b.cmp(a));
+    let text = metrics.encode().unwrap_or_default();
+    let series = text
+        .lines()
+        .filter(|it| it.starts_with("nkview_top_flow_bytes_per_second{"));
+    let mut served = BTreeMap::<String, u64>::new();
+    for line in series {
+        let (labels, rate) = line.rsplit_once(' ').unwrap_or_default();
+        let flow = labels
+            .replace("direction=\"in\"", "")
+            .replace("direction=\"out\"", "");
+        *served.entry(flow).or_default() += rate.parse::<u64>().unwrap_or_default();
+    }
+    let mut served: Vec<_> = served.into_values().collect();
+    served.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(served, rates[..3], "{text}");
 }
