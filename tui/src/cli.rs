@@ -13,7 +13,7 @@ pub use record::RecordArgs;
 pub use screen::DemoArgs;
 pub use screen::{HistoryArgs, ReplayArgs, ScreenArgs, WatchArgs};
 pub use serve::ServeArgs;
-pub use shared::RedactArgs;
+pub use shared::{ConfigArgs, RedactArgs};
 pub use ssh::SshArgs;
 pub use stream::{FormatArgs, StreamArgs};
 pub use values::FilterText;

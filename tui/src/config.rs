@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -21,6 +21,8 @@ use crate::keys::Keymap;
 use crate::text::Units;
 
 mod mistake;
+
+pub use mistake::Mistake;
 
 #[cfg(test)]
 mod tests;
@@ -112,27 +114,31 @@ pub struct Diagnosis {
 }
 
 impl Config {
-    /// Reads the user's file over the defaults, where there is one. A file that
-    /// cannot be read (no permission, no directory) does not keep anybody from
-    /// watching: the defaults hold then, and the second value is the reason.
+    /// Reads a file over the defaults: the given one, or else the user's, where there
+    /// is one. If the user's cannot be read (no permission, no directory), that does not
+    /// keep anybody from watching: the defaults hold then, and the second value is the
+    /// reason.
     ///
     /// # Errors
-    /// When something in the file is wrong.
+    /// When the given file cannot be read, or something in a file is wrong.
     pub fn load(
+        given: Option<&Path>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<(Self, Option<String>)> {
-        let Some(path) = path(variable) else {
+        let Some(path) = given.map(Path::to_owned).or_else(|| path(variable)) else {
             return Ok((Self::parse("")?, None));
         };
         let name = path.display();
         match std::fs::read(&path) {
-            Ok(bytes) => String::from_utf8(bytes)
-                .map_err(|_| anyhow!("not UTF-8"))
-                .and_then(|text| Self::parse(&text))
-                .map(|config| (config, None))
-                .map_err(|error| {
-                    anyhow!("{name}: {error:#} (`nkview config` prints the defaults)")
-                }),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Self::parse(&text)
+                    .map(|config| (config, None))
+                    .map_err(|mistake| mistake.in_file(&path)),
+                Err(_) => bail!("{name}: not UTF-8"),
+            },
+            Err(error) if given.is_some() => {
+                bail!("cannot read the configuration file {name}: {error}")
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok((Self::parse("")?, None))
             }
@@ -148,13 +154,19 @@ impl Config {
     ///
     /// # Errors
     /// When something in it cannot be meant.
-    pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let mut table: Table = text_of_defaults().parse().context("the defaults")?;
-        let own: Table = text.parse().map_err(|error| anyhow!("{error}"))?;
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
+        let own: Table = text
+            .parse()
+            .map_err(|error| Mistake::of_syntax(&error, text))?;
+        Self::over_defaults(own).map_err(|mistake| mistake.located(text))
+    }
+
+    fn over_defaults(own: Table) -> Result<Self, Mistake> {
+        let mut table: Table = text_of_defaults()
+            .parse()
+            .map_err(|error| Mistake::explain(&error))?;
         overlay(&mut table, own, "")?;
-        let config: Self = table
-            .try_into()
-            .map_err(|error| anyhow!("{}", mistake::explain(&error)))?;
+        let config: Self = table.try_into().map_err(|error| Mistake::explain(&error))?;
         config.preferences()?;
         config.keymap()?;
         Ok(config)
@@ -164,25 +176,29 @@ impl Config {
     ///
     /// # Errors
     /// When something in it cannot be meant.
-    pub fn preferences(&self) -> anyhow::Result<Preferences> {
+    pub fn preferences(&self) -> Result<Preferences, Mistake> {
         let window = Duration::from_secs(self.screen.window);
         if !Measure::ALL.contains(&Measure::Rate(window)) {
-            bail!(
-                "screen.window: expected 1, 10 or 60, found {}",
-                self.screen.window
-            );
+            return Err(Mistake::at(
+                "screen.window",
+                format!("expected 1, 10 or 60, found {}", self.screen.window),
+            ));
         }
         if self.flows.columns.is_empty() {
-            bail!("flows.columns: expected at least one column");
+            return Err(Mistake::at("flows.columns", "expected at least one column"));
         }
         let named = self.named_filters();
         for (name, text) in &self.filters {
+            let key = format!("filters.{name}");
             if !NamedFilters::is_name(name) {
-                bail!("filters.{name}: expected a name of letters, digits, - and _");
+                return Err(Mistake::at(
+                    key,
+                    "expected a name of letters, digits, - and _",
+                ));
             }
             named
                 .parse(text)
-                .map_err(|error| anyhow!("filters.{name}: {error}"))?;
+                .map_err(|error| Mistake::at(key, error.to_string()))?;
         }
         Ok(Preferences {
             columns: self.flows.columns.clone(),
@@ -204,28 +220,32 @@ impl Config {
     ///
     /// # Errors
     /// A threshold cannot be meant, or there is no such kind of problems.
-    pub fn policy(&self) -> anyhow::Result<Policy> {
+    pub fn policy(&self) -> Result<Policy, Mistake> {
         Ok(Policy {
             thresholds: self.thresholds()?,
             silenced: self.silenced()?,
         })
     }
 
-    fn thresholds(&self) -> anyhow::Result<Thresholds> {
+    fn thresholds(&self) -> Result<Thresholds, Mistake> {
         let thresholds = self.diagnosis.thresholds;
         match thresholds.mistake() {
-            Some((key, expected)) => bail!("diagnosis.thresholds.{key}: expected {expected}"),
+            Some((key, expected)) => Err(Mistake::at(
+                format!("diagnosis.thresholds.{key}"),
+                format!("expected {expected}"),
+            )),
             None => Ok(thresholds),
         }
     }
 
-    fn silenced(&self) -> anyhow::Result<Vec<Kind>> {
+    fn silenced(&self) -> Result<Vec<Kind>, Mistake> {
         let kind = |slug: &String| {
             Kind::from_slug(slug).ok_or_else(|| {
                 let known: Vec<String> = Kind::all().map(|it| it.slug().to_owned()).collect();
-                anyhow!(
-                    "diagnosis.silence: there is no kind {slug}{}",
-                    suggestion(slug, known.iter())
+                let similar = suggestion(slug, known.iter());
+                Mistake::at(
+                    "diagnosis.silence",
+                    format!("there is no kind {slug}{similar}"),
                 )
             })
         };
@@ -237,9 +257,9 @@ impl Config {
     /// # Errors
     /// There is no such action or key, or a key would do two things in one
     /// context.
-    pub fn keymap(&self) -> anyhow::Result<Keymap> {
+    pub fn keymap(&self) -> Result<Keymap, Mistake> {
         let keymap = Keymap::default().rebound(&self.keys);
-        keymap.map_err(|error| anyhow!("keys.{error}"))
+        keymap.map_err(|error| Mistake::at(format!("keys.{}", error.place), error.reason))
     }
 }
 
@@ -279,7 +299,7 @@ pub fn text_of_defaults() -> String {
 }
 
 /// Lays the user's table over the defaults, whose values show what is expected.
-fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
+fn overlay(table: &mut Table, own: Table, path: &str) -> Result<(), Mistake> {
     for (key, value) in own {
         let name = if path.is_empty() {
             key.clone()
@@ -297,7 +317,13 @@ fn overlay(table: &mut Table, own: Table, path: &str) -> anyhow::Result<()> {
                 mistake::check(&name, &Value::String(String::new()), &value)?;
                 table.insert(key, value);
             }
-            (None, _) => bail!("there is no {name}{}", suggestion(&key, table.keys())),
+            (None, _) => {
+                let similar = suggestion(&key, table.keys());
+                return Err(Mistake::at(
+                    name,
+                    format!("there is no such setting{similar}"),
+                ));
+            }
         }
     }
     Ok(())

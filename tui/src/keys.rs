@@ -67,6 +67,24 @@ impl Default for Keymap {
     }
 }
 
+/// A key that an action cannot have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BindingError {
+    /// The context and the action, with a dot between.
+    pub place: String,
+    /// Why not.
+    pub reason: String,
+}
+
+impl BindingError {
+    fn new(context: &str, action: &str, reason: impl Into<String>) -> Self {
+        Self {
+            place: format!("{context}.{action}"),
+            reason: reason.into(),
+        }
+    }
+}
+
 impl Keymap {
     /// The bindings with other keys for some actions, by the names of contexts
     /// and actions. Where a default has one of these keys, it loses it: what the user
@@ -78,7 +96,7 @@ impl Keymap {
     pub fn rebound(
         mut self,
         changes: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, BindingError> {
         // Those that are set to their defaults are not the user's: a configuration may
         // have been copied as a whole.
         let mut chosen: Vec<(Context, Key)> = Vec::new();
@@ -89,9 +107,9 @@ impl Keymap {
                     .bindings
                     .iter()
                     .position(|b| b.context.name() == context && b.name == action)
-                    .ok_or_else(|| format!("{context}.{action}: no such action"))?;
+                    .ok_or_else(|| BindingError::new(context, action, "no such action"))?;
                 let keys: Result<Vec<Key>, String> = keys.iter().map(|key| key.parse()).collect();
-                let keys = keys.map_err(|error| format!("{context}.{action}: {error}"))?;
+                let keys = keys.map_err(|error| BindingError::new(context, action, error))?;
                 let binding = &mut self.bindings[place];
                 if binding.keys != keys {
                     defaults[place] = false;
@@ -108,11 +126,10 @@ impl Keymap {
             });
         }
         match self.conflict() {
-            Some((key, [one, other])) => Err(format!(
-                "{}: {key} is both {} and {}",
+            Some((key, [one, other])) => Err(BindingError::new(
                 one.context.name(),
                 one.name,
-                other.name
+                format!("{key} is both {} and {}", one.name, other.name),
             )),
             None => Ok(self),
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 
@@ -42,6 +42,9 @@ mod writing;
 /// When it cannot be done, with what to do about it. Whatever was created or
 /// attached is gone then.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if sys::was_stdout_closed() && cli.command.as_ref().is_some_and(writes_to_stdout) {
+        bail!("cannot write: stdout is closed");
+    }
     let done = match cli.command {
         Some(Command::Diagnose(args)) => {
             let recording = replay::open(&args.from)?;
@@ -61,7 +64,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 ..options::live(&args.probe, &args.events)
             };
             terminal::check()?;
-            let user = User::read(args.blocking.allow_block)?;
+            let user = User::read(&args.screen.config, args.blocking.allow_block)?;
             let keeping = Keeping {
                 baseline: baseline::read(args.usual.baseline.as_deref())?,
                 ..Keeping::new(args.history, &args.redact)?
@@ -72,7 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => {
             terminal::check()?;
-            let user = User::read(args.blocking.allow_block)?;
+            let user = User::read(&args.screen.config, args.blocking.allow_block)?;
             give_up_all_but(privileges::for_demo())?;
             // Before the runtime's threads, which then live in its namespace.
             let demo = Demo::enter(args.faults)?;
@@ -107,14 +110,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Replay(args)) => {
             terminal::check()?;
             // Nothing of it can be blocked, whatever the configuration says.
-            let user = User::read(false)?;
+            let user = User::read(&args.screen.config, false)?;
             let recording = Recording::open_all(&args.files)?;
             block_on(|signals| replay::show(recording, args.speed, args.screen, user, signals))
         }
         Some(Command::Ssh(args)) => {
             let hosts = ssh::hosts(&args)?;
             terminal::check()?;
-            let user = User::read(false)?;
+            let user = User::read(&args.screen.config, false)?;
             let keeping = Keeping::new(args.history, &args.redact)?;
             // Those of the user's commands that need privileges would not get them.
             block_on_with_privileges(|signals| {
@@ -137,6 +140,20 @@ pub const fn status_of_failure(cli: &Cli) -> u8 {
         Some(Command::Diagnose(_) | Command::WatchFor(_)) => 2,
         _ => 1,
     }
+}
+
+/// Whether what a command finds goes to stdout, and nobody would learn of it otherwise.
+const fn writes_to_stdout(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Stream(_)
+            | Command::Diagnose(_)
+            | Command::WatchFor(_)
+            | Command::Devices(_)
+            | Command::Doctor(_)
+            | Command::Config
+            | Command::Completions(_)
+    )
 }
 
 /// Text as the locale can show it.

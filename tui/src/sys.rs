@@ -29,7 +29,7 @@ pub use chain::{Chain, ChainProgram, attach_after, attach_at_head, chain, detach
 pub use map::{Batch, bind_map, for_each, freeze, set_program};
 pub use process::{
     give_back_freed_memory, give_back_large_buffers, in_own_session, is_ignored,
-    stop_until_continued,
+    stop_until_continued, was_stdout_closed,
 };
 pub use program::{
     LoadError, ProgramInfo, TestRun, load_program, program_info, program_info_of, test_run,

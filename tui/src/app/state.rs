@@ -173,10 +173,7 @@ impl State {
     /// What was counted on a device that is or was watched.
     #[must_use]
     pub fn ledger(&self, device: &Device) -> Option<&Ledger> {
-        match device.watch {
-            Watch::Yes { slot, .. } | Watch::Gone { slot } => self.picture().flows.device(slot),
-            _ => None,
-        }
+        self.picture().flows.device(device.watch.slot()?)
     }
 
     /// The live traffic of the host that is shown.

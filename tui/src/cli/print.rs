@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
+use super::shared::ConfigArgs;
 use super::values::{FilterText, filter};
 
 /// Arguments of `nkview devices`.
@@ -25,6 +26,9 @@ pub struct DevicesArgs {
     /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Arguments of `nkview doctor`.
@@ -33,6 +37,9 @@ pub struct DoctorArgs {
     /// Output as JSON Lines: one object per line
     #[arg(long)]
     pub json: bool,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Arguments of `nkview completions`.

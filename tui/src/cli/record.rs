@@ -9,7 +9,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
 use super::probe::{EventArgs, ProbeArgs, WATCHING};
-use super::shared::RedactArgs;
+use super::shared::{ConfigArgs, RedactArgs};
 use super::values::{FilterText, filter, seconds, size};
 
 /// Arguments of `nkview record`.
@@ -71,4 +71,7 @@ pub struct RecordArgs {
     /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
 use super::probe::{EventArgs, PairArgs, ProbeArgs};
-use super::shared::{BaselineArgs, RedactArgs};
+use super::shared::{BaselineArgs, ConfigArgs, RedactArgs};
 use super::values::{FilterText, filter, size_or_none, speed};
 
 /// Arguments of `nkview`.
@@ -126,6 +126,9 @@ pub struct ScreenArgs {
     /// Keep the final screen in the terminal
     #[arg(long)]
     pub keep_screen: bool,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// How much is remembered on the screen.

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
 use super::probe::{EventArgs, ProbeArgs, WATCHING};
+use super::shared::ConfigArgs;
 
 /// Arguments of `nkview serve`.
 #[derive(Debug, Args)]
@@ -44,4 +45,7 @@ pub struct ServeArgs {
     /// How many packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }

@@ -4,6 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+/// Which configuration holds.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// Read this configuration file [default: ~/.config/nkview/config.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
 /// What was usual before.
 #[derive(Debug, Args)]
 pub struct BaselineArgs {

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
 use super::probe::{EventArgs, PAIR, PairArgs, ProbeArgs, WATCHING};
-use super::shared::RedactArgs;
+use super::shared::{ConfigArgs, RedactArgs};
 use super::values::{FilterText, filter, seconds};
 
 /// Arguments of `nkview stream`.
@@ -42,6 +42,9 @@ pub struct StreamArgs {
     /// Which packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// What `nkview stream` writes, and for how long.

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completion;
 use super::probe::{EventArgs, ProbeArgs, WATCHING};
-use super::shared::BaselineArgs;
+use super::shared::{BaselineArgs, ConfigArgs};
 use super::values::{FilterText, filter, seconds};
 
 /// What follows the options of `nkview watch-for`.
@@ -54,4 +54,7 @@ pub struct WatchForArgs {
     /// How many packets to capture.
     #[command(flatten)]
     pub events: EventArgs,
+    /// The user's settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }

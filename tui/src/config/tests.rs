@@ -59,12 +59,15 @@ fn what_cannot_be_meant_is_an_error_that_helps() {
     for (text, part) in [
         (
             "[screen]\nunit = 'bits'",
-            "no screen.unit; did you mean units?",
+            "screen.unit: there is no such setting; did you mean units?",
         ),
-        ("[scren]", "no scren; did you mean screen?"),
+        (
+            "[scren]",
+            "scren: there is no such setting; did you mean screen?",
+        ),
         (
             "[keys.flows]\nopn = ['o']",
-            "no keys.flows.opn; did you mean open?",
+            "keys.flows.opn: there is no such setting; did you mean open?",
         ),
         (
             "[screen]\nunits = 'nibbles'",
@@ -133,13 +136,13 @@ fn what_cannot_be_meant_is_an_error_that_helps() {
         ),
         (
             "[keys.main]\npause = ['q']\nwindow = ['q']",
-            "main: q is both pause and window",
+            "keys.main.pause: q is both pause and window",
         ),
         (
             "[keys.flows]\nopen = ['F9']\n[keys.main]\npause = ['F9']",
-            "flows: F9 is both open and pause",
+            "keys.flows.open: F9 is both open and pause",
         ),
-        ("[screen", "line 1"),
+        ("[screen", "unclosed table, expected `]`"),
     ] {
         let error = error(text);
         assert!(error.contains(part), "{text}: {error}");
@@ -217,4 +220,67 @@ fn thresholds_are_those_of_the_code_and_their_values_are_checked() {
         let text = format!("[diagnosis.thresholds]\n{line}");
         assert_eq!(Config::parse(&text).unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn a_mistake_has_its_file_and_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
+    let error = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let error = Config::load(Some(&file), |_| None).unwrap_err().to_string();
+        let path = format!("{}:", file.display());
+        error.strip_prefix(&path).unwrap().to_owned()
+    };
+    for (text, expected) in [
+        ("[screen]\n\nunit = 'bits'", "3: screen.unit: there is no"),
+        (
+            "[screen]\nwindow = 7",
+            "2: screen.window: expected 1, 10 or 60",
+        ),
+        (
+            "screen.window = 7",
+            "1: screen.window: expected 1, 10 or 60",
+        ),
+        (
+            "\n[flows]\nsort = 'in'\ncolumns = []",
+            "4: flows.columns: expected",
+        ),
+        (
+            "[keys.main]\nquit = ['F3']\npause = ['F2', 'Hyper-X']",
+            "3: keys.main.pause: no",
+        ),
+        (
+            "[filters]\nweb = 'tcp'\n\ndns = 'porx 53'",
+            "4: filters.dns: ",
+        ),
+        (
+            "[diagnosis]\nsilence = [\n  'all',\n]",
+            "2: diagnosis.silence: ",
+        ),
+        ("[flows]\n\n[screen", "3: unclosed table"),
+        ("[screen]\nwindow = 10\nwindow = 60", "3: duplicate key"),
+    ] {
+        let error = error(text);
+        assert!(error.starts_with(expected), "{text}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let missing = Path::new("/nonexistent/nkview.toml");
+    let error = Config::load(Some(missing), |_| None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("/nonexistent/nkview.toml: No such file"),
+        "{error}"
+    );
+    // The usual one need not.
+    let home = |name: &str| (name == "HOME").then(|| "/nonexistent".to_owned());
+    assert_eq!(
+        Config::load(None, home).unwrap(),
+        (Config::parse("").unwrap(), None)
+    );
 }

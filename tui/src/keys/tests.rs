@@ -140,7 +140,7 @@ fn a_name_is_read_as_the_key_that_has_it() {
     }
 }
 
-fn rebound(changes: &[(&str, &str, &[&str])]) -> Result<Keymap, String> {
+fn rebound(changes: &[(&str, &str, &[&str])]) -> Result<Keymap, BindingError> {
     let mut table: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     for (context, action, keys) in changes {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
@@ -189,5 +189,7 @@ fn a_default_that_is_written_down_is_still_a_default() {
 #[test]
 fn a_key_that_the_user_gives_two_meanings_is_refused() {
     let refused = rebound(&[("main", "pause", &["F9"]), ("flows", "open", &["F9"])]);
-    assert_eq!(refused.unwrap_err(), "flows: F9 is both open and pause");
+    let error = refused.unwrap_err();
+    let error = (error.place.as_str(), error.reason.as_str());
+    assert_eq!(error, ("flows.open", "F9 is both open and pause"));
 }

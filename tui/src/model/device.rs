@@ -317,6 +317,17 @@ pub enum Watch {
     Failed(WatchFailure),
 }
 
+impl Watch {
+    /// The slot that the device's flows carry, if it is or was watched.
+    #[must_use]
+    pub const fn slot(&self) -> Option<u32> {
+        match self {
+            Self::Yes { slot, .. } | Self::Gone { slot } => Some(*slot),
+            Self::No | Self::Starting | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// What a device is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceName<'a> {
@@ -326,6 +337,16 @@ pub struct DeviceName<'a> {
     pub leads_to: Option<&'a str>,
     /// The host that it is on, where several are watched.
     pub node: Option<&'a str>,
+}
+
+impl<'a> From<&'a Device> for DeviceName<'a> {
+    fn from(device: &'a Device) -> Self {
+        Self {
+            name: &device.name,
+            leads_to: device.leads_to(),
+            node: None,
+        }
+    }
 }
 
 impl<'a> From<&'a str> for DeviceName<'a> {

@@ -47,7 +47,7 @@ pub async fn diagnose(
 ) -> anyhow::Result<ExitCode> {
     let is_live = recording.is_none();
     let duration = args.duration.unwrap_or(DURATION);
-    let config = configuration()?;
+    let config = configuration(&args.config)?;
     let policy = config.policy()?;
     let filter = args.filter.resolve(&config.named_filters())?;
     let is_of_one_host = filter.is_of_one_host();

@@ -1,14 +1,16 @@
 //! The commands that print something and end.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use super::start::configuration;
 use super::{in_locale, variable};
 use crate::about::Behind;
 use crate::cli::{CompletionsArgs, DevicesArgs, DoctorArgs, completion};
 use crate::config::Config;
-use crate::model::{Device, DeviceName};
+use crate::model::Device;
 use crate::probe::{doctor, inventory};
 use crate::text::wrap;
 use crate::{config, listing};
@@ -30,7 +32,7 @@ pub fn completions(args: CompletionsArgs) -> anyhow::Result<()> {
 pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
     let mut devices = listing::choose(inventory::list().await?, &args.devices)?;
     devices.sort_by(Device::cmp_by_name);
-    let (config, _) = Config::load(variable)?;
+    let config = configuration(&args.config)?;
     let filter = args.filter.resolve(&config.named_filters())?;
     if let Err(term) = filter.is_about_devices() {
         bail!(
@@ -38,14 +40,7 @@ pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
              and pod"
         );
     }
-    devices.retain(|device| {
-        let name = DeviceName {
-            name: &device.name,
-            leads_to: device.leads_to(),
-            node: None,
-        };
-        filter.matches_device(name, &Behind(device))
-    });
+    devices.retain(|device| filter.matches_device(device, &Behind(device)));
     if devices.is_empty() && !filter.is_everything() {
         eprintln!("nkview: no device matches \"{filter}\"");
         return Ok(());
@@ -61,7 +56,7 @@ pub async fn devices(args: DevicesArgs) -> anyhow::Result<()> {
 /// Prints what the doctor finds; an error if nothing can be watched.
 pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
     let mut findings = doctor::examine().await;
-    findings.push(configuration(variable));
+    findings.push(settings(args.config.config.as_deref(), variable));
     let written = if args.json {
         let mut stdout = io::stdout().lock();
         findings.iter().try_for_each(|finding| {
@@ -79,8 +74,8 @@ pub async fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
 }
 
 /// How the configuration file stands, without which no other command starts.
-fn configuration(variable: impl Fn(&str) -> Option<String>) -> doctor::Finding {
-    let (state, found, cure) = match Config::load(variable) {
+fn settings(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> doctor::Finding {
+    let (state, found, cure) = match Config::load(file, variable) {
         Ok((_, None)) => (doctor::State::Ok, "no mistake in it".to_owned(), None),
         Ok((_, Some(notice))) => (
             doctor::State::Without,

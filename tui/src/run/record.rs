@@ -13,11 +13,9 @@ use tokio::time::sleep;
 
 use super::options;
 use super::signals::Signals;
-use super::start::open;
-use super::variable;
+use super::start::{configuration, open};
 use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::RecordArgs;
-use crate::config::Config;
 use crate::export::{Limits, Narrowed, Next, Output, Recorder, Redacted, Sink, redacted_head};
 use crate::files::{self, Files};
 use crate::model::Session;
@@ -191,10 +189,7 @@ pub async fn record(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
-    let (config, notice) = Config::load(variable)?;
-    if let Some(notice) = notice {
-        tracing::warn!("{notice}");
-    }
+    let config = configuration(&args.config)?;
     let filter = args.filter.resolve(&config.named_filters())?;
     let options = options::attached(args.devices.clone(), &args.probe, &args.events);
     let recorded = recording.as_ref().map(|it| it.head());

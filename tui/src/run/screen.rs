@@ -10,6 +10,7 @@ use super::signals::{Signals, stop_process};
 use super::start::{connect, finish, stop};
 use super::variable;
 use crate::app::own::OwnSession;
+use crate::cli::ConfigArgs;
 use crate::cli::{HistoryArgs, RedactArgs, ScreenArgs};
 use crate::config::Config;
 use crate::diagnosis::Baseline;
@@ -63,8 +64,8 @@ impl User {
     ///
     /// # Errors
     /// When something in the configuration is wrong.
-    pub fn read(allow_block: bool) -> anyhow::Result<Self> {
-        let (config, notice) = Config::load(variable)?;
+    pub fn read(args: &ConfigArgs, allow_block: bool) -> anyhow::Result<Self> {
+        let (config, notice) = Config::load(args.config.as_deref(), variable)?;
         let consent = (allow_block || config.screen.allow_block).then(|| Consent {
             sessions: own::sessions(),
             find_sessions: own::sessions,

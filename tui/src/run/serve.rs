@@ -15,11 +15,9 @@ use tokio::time::{interval, timeout};
 
 use super::options;
 use super::signals::Signals;
-use super::start::{finish, open};
-use super::variable;
+use super::start::{configuration, finish, open};
 use super::writing::WAITING;
 use crate::cli::ServeArgs;
-use crate::config::Config;
 use crate::diagnosis::Diagnoses;
 use crate::export::openmetrics::classic;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
@@ -56,10 +54,7 @@ pub async fn serve(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let is_live = recording.is_none();
-    let (config, notice) = Config::load(variable)?;
-    if let Some(notice) = notice {
-        eprintln!("nkview: {notice}");
-    }
+    let config = configuration(&args.config)?;
     let policy = config.policy()?;
     // Before anything is attached: an address in use is the commonest mistake.
     let (ask, mut questions) = mpsc::channel::<Question>(AT_ONCE);

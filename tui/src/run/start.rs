@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 
 use super::signals::{Signals, stop_process};
 use super::variable;
+use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::model::{Envelope, Event, Watch};
 use crate::probe::live::{self, Options};
@@ -22,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The configuration, for a command without a screen. Where it cannot be read, stderr
 /// has the reason.
-pub fn configuration() -> anyhow::Result<Config> {
-    let (config, notice) = Config::load(variable)?;
+pub fn configuration(args: &ConfigArgs) -> anyhow::Result<Config> {
+    let (config, notice) = Config::load(args.config.as_deref(), variable)?;
     if let Some(notice) = notice {
         tracing::warn!("{notice}");
         // Nobody may read it.

@@ -14,11 +14,9 @@ use tokio::time::sleep;
 use super::options;
 use super::record;
 use super::signals::Signals;
-use super::start::open;
-use super::variable;
+use super::start::{configuration, open};
 use super::writing::{Outcome, WAITING, Writing};
 use crate::cli::{FormatArgs, StreamArgs};
-use crate::config::Config;
 use crate::export::{
     Limits, Narrowed, Ndjson, Output, Pcapng, Recorder, Redacted, Selection, Sink, Stdout, Text,
     Top, is_stuck, reader_gone, redacted_head,
@@ -58,7 +56,7 @@ pub async fn stream(
             false => std::future::pending().await,
         }
     };
-    let (config, notice) = Config::load(variable)?;
+    let config = configuration(&args.config)?;
     let mut selection = Selection {
         filter: args.output.filter.resolve(&config.named_filters())?,
         flows: if format.text {
@@ -72,9 +70,6 @@ pub async fn stream(
     };
     // A recording has a time of its own.
     let duration = args.output.duration.filter(|_| is_live);
-    if let Some(notice) = notice {
-        tracing::warn!("{notice}");
-    }
     let options = Options {
         create: options::pair(args.pair),
         ..options::attached(args.devices, &args.probe, &args.events)

@@ -55,7 +55,7 @@ pub async fn watch_for(
     baseline: Option<Arc<Baseline>>,
     mut signals: Signals,
 ) -> anyhow::Result<ExitCode> {
-    let config = configuration()?;
+    let config = configuration(&args.config)?;
     let mut watching = Watching::default();
     let mut has_filter = false;
     if let Some(filter) = &args.filter {

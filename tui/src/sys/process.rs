@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gives memory that has been freed back to the machine: after work that took much
 /// and is not done again.
@@ -65,4 +66,24 @@ pub fn is_ignored(signal: i32) -> bool {
     // place that is large enough for it.
     let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
     result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Whether this process was started without a stdout (`nkview stream >&-`). Rust's
+/// runtime opens /dev/null in its place before `main`, so that writing seems to work.
+#[must_use]
+pub fn was_stdout_closed() -> bool {
+    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
+}
+
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// The loader calls it before the runtime starts.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_THE_RUNTIME: extern "C" fn() = look_at_stdout;
+
+extern "C" fn look_at_stdout() {
+    // SAFETY: it only asks whether the descriptor is open; nothing else runs yet.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+    STDOUT_WAS_CLOSED.store(flags < 0, Ordering::Relaxed);
 }

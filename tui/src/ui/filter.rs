@@ -8,6 +8,7 @@ use super::format;
 use crate::app::App;
 use crate::app::action::Action;
 use crate::app::filtering::{Proposals, Typing};
+use crate::app::tab::Tab;
 use crate::filter::FilterError;
 
 const LABEL: &str = " filter ";
@@ -103,7 +104,15 @@ fn offer(canvas: &mut Canvas<'_>, app: &App, place: Rect) -> Rect {
 fn shown(app: &App) -> String {
     let shown = format::grouped(app.views.flows.count() as u64);
     let all = format::plural(app.state.picture().flows.len() as u64, "flow");
-    format!(" {shown} of {all}")
+    let on = match app.tab() {
+        Tab::Devices => {
+            let listed = format::grouped(app.views.devices.list.rows().len() as u64);
+            let known = app.state.known_devices().all().len() as u64;
+            format!(", {listed} of {}", format::plural(known, "device"))
+        }
+        _ => String::new(),
+    };
+    format!(" {shown} of {all}{on}")
 }
 
 /// The line; returns where the cursor stands and how many characters are out of

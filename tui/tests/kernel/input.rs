@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Test> {
         ("nobody_in_a_user_namespace", user_namespace),
         ("unknown_device", unknown_device),
         ("arguments", arguments),
+        ("closed_stdout", closed_stdout),
         ("no_terminal", no_terminal),
         ("tiny_terminal", tiny_terminal),
     ]
@@ -38,6 +39,27 @@ pub fn tests() -> Vec<Test> {
         ));
     }
     tests
+}
+
+/// A closed stdout is no /dev/null: nobody would ever read what is found.
+fn closed_stdout() {
+    let lab = veth();
+    for (command, status) in [("stream --json", 1), ("diagnose", 2), ("devices", 1)] {
+        let refused = shell(&lab, &format!("{command} {NEAR} >&-"));
+        let stderr = String::from_utf8_lossy(&refused.stderr);
+        assert!(stderr.contains("stdout is closed"), "{command}: {stderr}");
+        assert_eq!(refused.status.code(), Some(status), "{command}");
+    }
+    let null = "</dev/null >/dev/null";
+    let reported = shell(&lab, &format!("stream --json --duration 0.1 {NEAR} {null}"));
+    assert!(reported.status.success(), "{reported:?}");
+}
+
+/// Runs nkview with these arguments and redirections.
+fn shell(lab: &Lab, arguments: &str) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec {NKVIEW} {arguments}")]);
+    lab.namespace(End::Near).enter(|| command.output().unwrap())
 }
 
 fn veth() -> Lab {

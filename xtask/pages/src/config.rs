@@ -18,7 +18,7 @@ pub fn page(date: &str) -> Roff {
     page.section("FILES");
     page.term(
         "$XDG_CONFIG_HOME/nkview/config.toml, ~/.config/nkview/config.toml",
-        "The first if XDG_CONFIG_HOME is set, else the second.",
+        "The first if XDG_CONFIG_HOME is set, else the second; neither with --config FILE.",
     );
     page.section("EXAMPLES");
     page.example(

@@ -1,10 +1,16 @@
 //! The list of devices: the order, the selection and the details.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
+use probe_common::Direction;
+
+use super::sums::Sums;
 use super::{Badge, Browsed, Outcome, SORT_PERIOD, Standing, View, select};
+use crate::about::Behind;
 use crate::app::action::Action;
 use crate::app::bindings::{DETAIL, Row, row};
+use crate::app::criteria::Criteria;
 use crate::app::device_column::DeviceColumn;
 use crate::app::item::Item;
 use crate::app::list::{Find, List, Motion, Scroll};
@@ -31,6 +37,9 @@ const KEYS: &[Row] = &[
 pub struct DevicesView {
     /// When the rows were sorted.
     sorted: Moment,
+    /// What the flows of each device come to that pass the filter, by the device's slot;
+    /// nothing while all flows are shown.
+    narrowed: Option<HashMap<u32, Sums>>,
     /// The selection, by interface index.
     pub list: List<u32>,
     /// The order of the rows.
@@ -45,6 +54,7 @@ impl Default for DevicesView {
     fn default() -> Self {
         Self {
             sorted: Moment::ZERO,
+            narrowed: None,
             list: List::default(),
             order: Order::by(DeviceColumn::Watch),
             detail: false,
@@ -64,6 +74,73 @@ impl DevicesView {
         DeviceColumn::ALL.into_iter().filter(shows)
     }
 
+    /// What goes through a device that is or was watched in a direction, as the
+    /// [measure](State::measure) has it: of what passes the filter.
+    #[must_use]
+    pub fn rate(&self, device: &Device, direction: Direction, state: &State) -> Option<f64> {
+        let ledger = state.ledger(device)?;
+        Some(match &self.narrowed {
+            Some(sums) => device
+                .watch
+                .slot()
+                .and_then(|slot| sums.get(&slot))
+                .map_or(0.0, |sums| sums.rates[direction as usize]),
+            None => {
+                let clock = state.picture().flows.clock();
+                state.measure().of_ledger(ledger, direction, clock)
+            }
+        })
+    }
+
+    /// Packets so far on a device that is or was watched: of what passes the filter.
+    #[must_use]
+    pub fn packets(&self, device: &Device, state: &State) -> Option<u64> {
+        let ledger = state.ledger(device)?;
+        Some(match &self.narrowed {
+            Some(sums) => device
+                .watch
+                .slot()
+                .and_then(|slot| sums.get(&slot))
+                .map_or(0, |sums| sums.counts.packets),
+            None => ledger.packets(),
+        })
+    }
+
+    /// Adds up what passes the filter, by device.
+    fn narrow(&mut self, state: &State) {
+        let criteria = state.criteria();
+        self.narrowed = criteria.is_narrowed().then(|| {
+            let mut sums: HashMap<u32, Sums> = HashMap::new();
+            for flow in criteria.known.host.flows.iter() {
+                let shows = criteria.shows(flow);
+                if Criteria::has_row(flow, shows) {
+                    let sum = sums.entry(flow.key.device).or_default();
+                    sum.add(&Sums::of(flow, shows, criteria, state.measure()));
+                }
+            }
+            sums
+        });
+    }
+
+    /// Whether a device is listed: with a filter, if it has flows that pass, or if the
+    /// filter is about nothing but devices and it matches.
+    fn lists(&self, device: &Device, state: &State) -> bool {
+        let filter = state.filtering.in_force();
+        let Some(sums) = self.narrowed.as_ref().filter(|_| !filter.is_everything()) else {
+            return true;
+        };
+        if filter.is_about_devices().is_ok() {
+            let names = state.picture().devices.names();
+            let slot = device.watch.slot();
+            let name = slot.map_or_else(|| device.into(), |slot| names.of(slot));
+            return filter.matches_device(name, &Behind(device));
+        }
+        device
+            .watch
+            .slot()
+            .is_some_and(|slot| sums.contains_key(&slot))
+    }
+
     /// Changes the order of the rows.
     fn reorder(&mut self, change: impl FnOnce(&mut Order<DeviceColumn>), state: &State) {
         change(&mut self.order);
@@ -77,6 +154,43 @@ impl DevicesView {
         let index = self.list.selected()?;
         let mut devices = state.known_devices().all().iter();
         devices.find(|device| device.index == index)
+    }
+
+    /// How two devices compare by a column, with their places in the list. A device without
+    /// a name for it comes last; one without a number has 0.
+    fn compare(
+        &self,
+        (place_a, a): (usize, &Device),
+        (place_b, b): (usize, &Device),
+        column: DeviceColumn,
+        state: &State,
+    ) -> Ordering {
+        let texts = |text: fn(&Device) -> Option<&str>| match (text(a), text(b)) {
+            (Some(a), Some(b)) => alphanumeric_sort::compare_str(a, b),
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        };
+        match column {
+            DeviceColumn::Watch => place_a.cmp(&place_b),
+            DeviceColumn::Name => a.cmp_by_name(b),
+            DeviceColumn::Container => texts(Device::leads_to),
+            DeviceColumn::Kind => texts(|device| Some(device.kind.name())),
+            DeviceColumn::Mode => texts(|device| Some(&device.netkit()?.mode)),
+            DeviceColumn::Policy => texts(|device| Some(&device.netkit()?.policy)),
+            DeviceColumn::Scrub => texts(|device| device.netkit()?.scrub.as_deref()),
+            DeviceColumn::Up => b.up.cmp(&a.up),
+            DeviceColumn::Mac => a.mac.cmp(&b.mac),
+            DeviceColumn::Mtu => a.mtu.cmp(&b.mtu),
+            DeviceColumn::In | DeviceColumn::Out => {
+                let rate = |device: &Device| {
+                    let direction = column.direction();
+                    let rate = direction.and_then(|direction| self.rate(device, direction, state));
+                    rate.map_or(0, ordered)
+                };
+                rate(a).cmp(&rate(b))
+            }
+            DeviceColumn::Packets => self.packets(a, state).cmp(&self.packets(b, state)),
+            DeviceColumn::Dropped => a.counters.dropped().cmp(&b.counters.dropped()),
+        }
     }
 
     /// Asks for the selected device to be watched, or not any more.
@@ -120,11 +234,15 @@ impl View for DevicesView {
     }
 
     fn refresh(&mut self, state: &State) {
+        self.narrow(state);
         let Order { column, descending } = self.order;
-        let mut devices: Vec<_> = state.known_devices().all().iter().enumerate().collect();
+        let all = state.known_devices().all().iter().enumerate();
+        let mut devices: Vec<_> = all
+            .filter(|(_, device)| self.lists(device, state))
+            .collect();
         // Those that are equal stay as they are listed: watched ones first, by name.
         devices.sort_by(|a, b| {
-            let order = compare(*a, *b, column, state);
+            let order = self.compare(*a, *b, column, state);
             if descending { order.reverse() } else { order }
         });
         self.sorted = state.picture().flows.now();
@@ -140,6 +258,8 @@ impl View for DevicesView {
         let now = state.picture().flows.now();
         if now.as_secs() / SORT_PERIOD != self.sorted.as_secs() / SORT_PERIOD {
             self.refresh(state);
+        } else {
+            self.narrow(state);
         }
     }
 
@@ -179,7 +299,7 @@ impl View for DevicesView {
 
     fn open(&mut self, state: &State) -> Outcome {
         if self.list.rows().is_empty() {
-            return Outcome::Say("There is no device.");
+            return Outcome::Say("There is no device in the list.");
         }
         if self.list.selected().is_none() {
             self.list.step(Motion::First);
@@ -225,45 +345,6 @@ impl View for DevicesView {
             ),
             _ => Outcome::Done,
         }
-    }
-}
-
-/// How two devices compare by a column, with their places in the list. A device without
-/// a name for it comes last; one without a number has 0.
-fn compare(
-    (place_a, a): (usize, &Device),
-    (place_b, b): (usize, &Device),
-    column: DeviceColumn,
-    state: &State,
-) -> Ordering {
-    let texts = |text: fn(&Device) -> Option<&str>| match (text(a), text(b)) {
-        (Some(a), Some(b)) => alphanumeric_sort::compare_str(a, b),
-        (a, b) => a.is_none().cmp(&b.is_none()),
-    };
-    let numbers = |number: &dyn Fn(&Device) -> u128| number(a).cmp(&number(b));
-    match column {
-        DeviceColumn::Watch => place_a.cmp(&place_b),
-        DeviceColumn::Name => a.cmp_by_name(b),
-        DeviceColumn::Container => texts(Device::leads_to),
-        DeviceColumn::Kind => texts(|device| Some(device.kind.name())),
-        DeviceColumn::Mode => texts(|device| Some(&device.netkit()?.mode)),
-        DeviceColumn::Policy => texts(|device| Some(&device.netkit()?.policy)),
-        DeviceColumn::Scrub => texts(|device| device.netkit()?.scrub.as_deref()),
-        DeviceColumn::Up => b.up.cmp(&a.up),
-        DeviceColumn::Mac => a.mac.cmp(&b.mac),
-        DeviceColumn::Mtu => a.mtu.cmp(&b.mtu),
-        DeviceColumn::In | DeviceColumn::Out => numbers(&|device| {
-            let (ledger, direction) = (state.ledger(device), column.direction());
-            let clock = state.picture().flows.clock();
-            let rate = ledger.zip(direction);
-            rate.map_or(0, |(ledger, direction)| {
-                ordered(state.measure().of_ledger(ledger, direction, clock))
-            })
-        }),
-        DeviceColumn::Packets => {
-            numbers(&|device| state.ledger(device).map_or(0, |it| it.packets().into()))
-        }
-        DeviceColumn::Dropped => a.counters.dropped().cmp(&b.counters.dropped()),
     }
 }
 

@@ -16,6 +16,7 @@ fn asked(variables: &[(&str, &str)]) -> (Appearance, bool) {
         max_draw_rate: None,
         keep_screen: false,
         no_mouse: false,
+        config: crate::cli::ConfigArgs { config: None },
     };
     appearance(
         &args,

@@ -47,10 +47,10 @@ fn the_doctor_reads_the_configuration_file() {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let directory = home.path().display().to_string();
     let variable = |name: &str| (name == "XDG_CONFIG_HOME").then(|| directory.clone());
-    let state = || configuration(variable).state;
+    let state = || settings(None, variable).state;
     assert_eq!(state(), State::Ok, "there is none");
     std::fs::write(&file, "[screen]\nunits = 5\n").unwrap();
-    let finding = configuration(variable);
+    let finding = settings(None, variable);
     assert_eq!(finding.state, State::Fatal);
     assert!(finding.found.contains("screen.units"), "{finding}");
     std::fs::write(&file, "[screen]\nunits = 'bits'\n").unwrap();

@@ -31,12 +31,22 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
         };
         return empty(canvas, area, matter, cure);
     }
+    if view.list.rows().is_empty() && !state.filtering.in_force().is_everything() {
+        return empty(
+            canvas,
+            area,
+            "No device has flows that pass the filter.",
+            "Backspace removes a part of it.",
+        );
+    }
     if let Some(reason) = view.prompt(state) {
         why(canvas, reason, &mut area);
     }
-    let shown = view
-        .selected(state)
-        .or_else(|| state.known_devices().watched().next());
+    let shown = view.selected(state).or_else(|| {
+        let listed = view.list.rows();
+        let mut watched = state.known_devices().watched();
+        watched.find(|device| listed.contains(&device.index))
+    });
     if let Some(device) = shown {
         let lines = if view.detail {
             area.height.saturating_sub(TABLE)
@@ -72,7 +82,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, view: &DevicesView, mut area
                 .iter()
                 .find(|device| device.index == index)
                 .map_or_else(Cell::default, |device| {
-                    cell(canvas, state, device, column, usize::from(width))
+                    cell(canvas, state, view, device, column, usize::from(width))
                 })
         },
     );
@@ -129,7 +139,14 @@ fn columns(state: &State, width: u16) -> Vec<Spec<Column>> {
     DevicesView::columns(state).filter_map(spec).collect()
 }
 
-fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, column: Column, width: usize) -> Cell {
+fn cell(
+    canvas: &Canvas<'_>,
+    state: &State,
+    view: &DevicesView,
+    device: &Device,
+    column: Column,
+    width: usize,
+) -> Cell {
     let palette = canvas.palette;
     let text = palette.text;
     let pair = device.netkit();
@@ -169,11 +186,12 @@ fn cell(canvas: &Canvas<'_>, state: &State, device: &Device, column: Column, wid
         Column::Up => Cell::new("down", palette.warn),
         Column::Mac => Cell::new(format::mac(&device.mac), palette.dim),
         Column::Mtu => Cell::new(device.mtu.to_string(), text),
-        Column::In => rate(canvas, state, device, Direction::In),
-        Column::Out => rate(canvas, state, device, Direction::Out),
-        Column::Packets => state.ledger(device).map_or_else(Cell::default, |ledger| {
-            Cell::new(format::short_count(ledger.packets()), text)
-        }),
+        Column::In => rate(canvas, state, view, device, Direction::In),
+        Column::Out => rate(canvas, state, view, device, Direction::Out),
+        Column::Packets => match view.packets(device, state) {
+            Some(packets) => Cell::new(format::short_count(packets), text),
+            None => Cell::default(),
+        },
         Column::Dropped => match device.counters.dropped() {
             0 => Cell::new(canvas.glyph("·", "-"), palette.dim),
             packets => Cell::new(format::short_count(packets), palette.warn),
@@ -214,12 +232,16 @@ fn both(primary: &str, peer: &str) -> String {
     }
 }
 
-fn rate(canvas: &Canvas<'_>, state: &State, device: &Device, direction: Direction) -> Cell {
-    let Some(ledger) = state.ledger(device) else {
+fn rate(
+    canvas: &Canvas<'_>,
+    state: &State,
+    view: &DevicesView,
+    device: &Device,
+    direction: Direction,
+) -> Cell {
+    let Some(amount) = view.rate(device, direction, state) else {
         return Cell::default();
     };
-    let clock = state.picture().flows.clock();
-    let amount = state.measure().of_ledger(ledger, direction, clock);
     match format::short_amount(amount, state.measure(), state.appearance.units) {
         none if none.is_empty() => Cell::new(canvas.glyph("·", "-"), canvas.palette.dim),
         rate => Cell::new(rate, canvas.palette.text),

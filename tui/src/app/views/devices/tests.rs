@@ -1,6 +1,8 @@
-use probe_common::Direction;
+use std::collections::HashSet;
 
 use super::*;
+use crate::app::criteria::counted;
+use crate::app::filtering::Filtering;
 use crate::app::tab::Tab;
 use crate::app::{App, Appearance};
 use crate::model::Event;
@@ -129,4 +131,68 @@ fn rates_sort_again_as_time_goes_on() {
     view.list.settle(Vec::new());
     view.advance(&app.state);
     assert!(view.list.rows().is_empty(), "not before it is time");
+}
+
+fn narrow_to(app: &mut App, filter: &str) {
+    app.state.filtering = Filtering::new(Filter::parse(filter).unwrap());
+    app.views.devices.refresh(&app.state);
+}
+
+#[test]
+fn a_filter_leaves_the_devices_that_carry_its_flows() {
+    let mut app = app();
+    let flow = app.state.picture().flows.iter().next().unwrap().key;
+    narrow_to(&mut app, &format!("port {}", flow.local_port));
+    let listed = names(&app);
+    let on: HashSet<&str> = {
+        let state = &app.state;
+        let criteria = state.criteria();
+        let flows = state.picture().flows.iter();
+        let shown = flows.filter(|flow| Criteria::has_row(flow, criteria.shows(flow)));
+        shown
+            .map(|flow| criteria.names().get(flow.key.device))
+            .collect()
+    };
+    assert!(!on.is_empty() && on.len() < 6, "{on:?}");
+    assert_eq!(listed.into_iter().collect::<HashSet<_>>(), on);
+    narrow_to(&mut app, "port 9 and port 10");
+    assert_eq!(names(&app), [""; 0]);
+}
+
+#[test]
+fn rows_of_a_filter_add_up_to_what_it_shows() {
+    let mut app = app();
+    let all = packets(&app);
+    narrow_to(&mut app, "tcp");
+    let shown: u64 = {
+        let criteria = app.state.criteria();
+        let flows = app.state.picture().flows.iter();
+        flows
+            .map(|flow| counted(flow, criteria.shows(flow)).packets)
+            .sum()
+    };
+    assert!(0 < shown && shown < all, "{shown} of {all}");
+    assert_eq!(packets(&app), shown);
+    // Also when the next interval has come.
+    app.update(Action::Show(Tab::Flows));
+    app.update(Action::Show(Tab::Devices));
+    assert_eq!(packets(&app), shown);
+}
+
+fn packets(app: &App) -> u64 {
+    let (view, state) = (&app.views.devices, &app.state);
+    let listed = view.list.rows().iter().filter_map(|index| {
+        let mut devices = state.known_devices().all().iter();
+        devices.find(|device| device.index == *index)
+    });
+    listed
+        .filter_map(|device| view.packets(device, state))
+        .sum()
+}
+
+#[test]
+fn a_filter_of_devices_lists_those_without_flows_too() {
+    let mut app = app();
+    narrow_to(&mut app, "dev lo or dev wg0");
+    assert_eq!(names(&app), ["wg0", "lo"]);
 }

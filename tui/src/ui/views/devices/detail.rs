@@ -41,7 +41,10 @@ pub fn draw(
     let place = line(&mut area);
     canvas.rule(place);
     let title = format!(" {} ", device.name);
-    canvas.text(indent(place, 2), &title, palette.strong);
+    let rest = canvas.text(indent(place, 2), &title, palette.strong);
+    if state.criteria().is_narrowed() {
+        canvas.text(rest, "all traffic ", palette.dim);
+    }
     if let Some(ledger) = state.ledger(device) {
         let graph = indent(area, COLUMNS);
         let has_graph = graph.width >= 24 && area.height > 2 * HISTORY;
