@@ -145,7 +145,9 @@ impl Frame {
     {
         let (start, before) = (Instant::now(), terminal.backend().written());
         self.wanted = None;
-        self.is_asked_for = false;
+        if std::mem::take(&mut self.is_asked_for) {
+            terminal.backend_mut().begin_at_top();
+        }
         self.pace.expire();
         terminal
             .backend_mut()

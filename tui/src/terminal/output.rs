@@ -18,9 +18,6 @@ use super::cells;
 #[cfg(test)]
 mod tests;
 
-/// Bytes that a changed cell takes at least, and that a changed row takes
-/// besides: a rough measure of what a frame will take.
-const ROW_BYTES: usize = 16;
 /// A line feed from the column of [`PROBED`], and the question where that leads.
 pub(super) const PROBE_LINE_FEED: &str = "\x1b[1;3H\n\x1b[6n";
 /// Where it leads if it keeps the column.
@@ -43,7 +40,7 @@ pub struct Output<W> {
     cursor: Option<Cursor>,
     /// The cursor as it is to be; not shown without a place.
     place: Option<Position>,
-    /// Bytes of one frame, roughly.
+    /// Bytes of one frame, or of its first row if that takes more.
     limit: usize,
     /// The row at which a frame goes on that could not be written whole.
     next_row: u16,
@@ -109,9 +106,13 @@ pub trait Console: Backend {
     /// Bytes that were written to it so far.
     fn written(&self) -> u64;
 
-    /// Limits the next frames to about this many bytes, and asks after each
-    /// whether it has been processed.
+    /// Limits the next frames to this many bytes of changed cells, but to a row at least,
+    /// and asks after each whether it has been processed.
     fn limit(&mut self, bytes: usize, asks: bool);
+
+    /// Begins the next frame at the top, where a key shows first what it does, also if
+    /// the last one was not whole.
+    fn begin_at_top(&mut self) {}
 
     /// Whether the last frame brought all that is to be shown.
     fn is_whole(&self) -> bool;
@@ -143,6 +144,10 @@ impl<W: Line> Console for Output<W> {
     fn limit(&mut self, bytes: usize, asks: bool) {
         self.limit = bytes;
         self.asks = asks;
+    }
+
+    fn begin_at_top(&mut self) {
+        self.next_row = 0;
     }
 
     fn is_whole(&self) -> bool {
@@ -221,37 +226,49 @@ impl<W: Write> Output<W> {
         self.next_row = 0;
     }
 
-    /// The cells to be written, as far as the limit lets them, and whether
-    /// those are all.
-    fn changes(&mut self) -> (Vec<(u16, u16, Cell)>, bool) {
+    /// The cells to be written, as far as the limit lets them, and their bytes.
+    fn changes(&mut self) -> io::Result<(Vec<(u16, u16, Cell)>, Vec<u8>)> {
         let changes = self.shown.diff(&self.wanted);
-        let owned = |it: &[(u16, u16, &Cell)]| -> Vec<_> {
-            it.iter()
-                .map(|(x, y, cell)| (*x, *y, (*cell).clone()))
-                .collect()
-        };
-        let rows: Vec<_> = changes.chunk_by(|a, b| a.1 == b.1).collect();
+        let mut rows: Vec<_> = changes.chunk_by(|a, b| a.1 == b.1).collect();
         // Where something is typed, that comes first.
         let start = self.place.map_or(self.next_row, |place| place.y);
-        let first = rows.partition_point(|row| row[0].1 < start);
-        let mut bytes = 0;
-        let fits: Vec<_> = rows[first..]
-            .iter()
-            .chain(&rows[..first])
-            .take_while(|row| {
-                let fits = bytes < self.limit;
-                bytes += ROW_BYTES + row.len();
-                fits
-            })
-            .collect();
-        let is_all = fits.len() == rows.len();
-        self.next_row = match fits.last() {
-            Some(row) if !is_all => row[0].1 + 1,
+        let before = rows.partition_point(|row| row[0].1 < start);
+        rows.rotate_left(before);
+        let first = |count: usize| {
+            let mut cells: Vec<_> = rows[..count].concat();
+            cells.sort_by_key(|(x, y, _)| (*y, *x));
+            cells
+        };
+        let encoded = |count: usize| {
+            let mut bytes = Vec::new();
+            let cells = first(count).into_iter();
+            cells::write(cells, self.wanted.area.width, self.line_feeds, &mut bytes)?;
+            io::Result::Ok(bytes)
+        };
+        // At least a row, or it would never get on.
+        let mut fitting = (rows.len(), encoded(rows.len())?);
+        if fitting.1.len() > self.limit && rows.len() > 1 {
+            let mut too_many = rows.len();
+            fitting = (1, encoded(1)?);
+            while fitting.0 + 1 < too_many {
+                let count = fitting.0.midpoint(too_many);
+                let bytes = encoded(count)?;
+                if bytes.len() > self.limit {
+                    too_many = count;
+                } else {
+                    fitting = (count, bytes);
+                }
+            }
+        }
+        let (count, bytes) = fitting;
+        self.is_whole = count == rows.len();
+        self.next_row = match rows[..count].last() {
+            Some(row) if !self.is_whole => row[0].1 + 1,
             _ => 0,
         };
-        let mut chosen: Vec<_> = fits.into_iter().flat_map(|row| owned(row)).collect();
-        chosen.sort_by_key(|(x, y, _)| (*y, *x));
-        (chosen, is_all)
+        let cells = first(count).into_iter();
+        let cells = cells.map(|(x, y, cell)| (x, y, cell.clone())).collect();
+        Ok((cells, bytes))
     }
 }
 
@@ -334,11 +351,9 @@ impl<W: Write> Backend for Output<W> {
         if std::mem::take(&mut self.is_cleared) {
             queue!(frame, Clear(crossterm::terminal::ClearType::All))?;
         }
-        let (changes, is_whole) = self.changes();
-        self.is_whole = is_whole;
+        let (changes, bytes) = self.changes()?;
         if !changes.is_empty() {
-            let cells = changes.iter().map(|(x, y, cell)| (*x, *y, cell));
-            cells::write(cells, self.wanted.area.width, self.line_feeds, &mut frame)?;
+            frame.extend(bytes);
             for (x, y, cell) in &changes {
                 put(&mut self.shown, (*x, *y), cell);
             }

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::*;
@@ -142,6 +142,52 @@ fn a_limited_frame_goes_on_where_the_last_ended() {
     for row in 0..8 {
         assert!(picture.contains(&format!("row {row} of 13")), "{picture}");
     }
+}
+
+/// Rows of many colors, which take several times the bytes of their text.
+fn draw_colors(terminal: &mut Terminal<Output<Bytes>>, shift: u8) {
+    terminal
+        .draw(|frame| {
+            let buffer = frame.buffer_mut();
+            for place in buffer.area.positions() {
+                let color = Color::Indexed((place.x as u8 + shift) % 200 + 20);
+                buffer[place].set_symbol("x").set_fg(color);
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_limited_frame_has_no_more_bytes_whatever_its_colors() {
+    let (mut terminal, bytes) = terminal(40, 20);
+    // The marks around a frame, hiding the cursor, and the question.
+    const AROUND: usize = 40;
+    for limit in [1000, 2000, 5000] {
+        terminal.backend_mut().limit(limit, true);
+        let mut largest = 0;
+        for shift in 1..=30 {
+            draw_colors(&mut terminal, shift);
+            let frame = bytes.take().len();
+            assert!(frame <= limit + AROUND, "{frame} of {limit}");
+            largest = largest.max(frame);
+        }
+        assert!(largest > limit / 2, "{largest} of {limit}");
+    }
+}
+
+#[test]
+fn a_frame_that_was_asked_for_begins_at_the_top() {
+    let (mut terminal, bytes) = terminal(40, 20);
+    terminal.backend_mut().limit(1000, true);
+    draw_colors(&mut terminal, 1);
+    assert!(!terminal.backend().is_whole());
+    bytes.take();
+    // What is shown at the top changes again.
+    draw_colors(&mut terminal, 2);
+    assert!(!bytes.take().contains("\x1b[1;1H"), "it goes on below");
+    terminal.backend_mut().begin_at_top();
+    draw_colors(&mut terminal, 3);
+    assert!(bytes.take().contains("\x1b[1;1H"));
 }
 
 #[test]
