@@ -54,6 +54,13 @@ pub struct Output<W> {
     written: u64,
 }
 
+/// What a frame changes.
+struct Changes {
+    cells: Vec<(u16, u16, Cell)>,
+    /// The cells as the terminal reads them.
+    bytes: Vec<u8>,
+}
+
 /// Where a terminal's bytes go, and what else can be asked of it. The defaults
 /// are those of one that takes all at once.
 pub trait Line: Write {
@@ -226,8 +233,8 @@ impl<W: Write> Output<W> {
         self.next_row = 0;
     }
 
-    /// The cells to be written, as far as the limit lets them, and their bytes.
-    fn changes(&mut self) -> io::Result<(Vec<(u16, u16, Cell)>, Vec<u8>)> {
+    /// What is to be written, as far as the limit lets it.
+    fn changes(&mut self) -> io::Result<Changes> {
         let changes = self.shown.diff(&self.wanted);
         let mut rows: Vec<_> = changes.chunk_by(|a, b| a.1 == b.1).collect();
         // Where something is typed, that comes first.
@@ -268,7 +275,7 @@ impl<W: Write> Output<W> {
         };
         let cells = first(count).into_iter();
         let cells = cells.map(|(x, y, cell)| (x, y, cell.clone())).collect();
-        Ok((cells, bytes))
+        Ok(Changes { cells, bytes })
     }
 }
 
@@ -351,10 +358,10 @@ impl<W: Write> Backend for Output<W> {
         if std::mem::take(&mut self.is_cleared) {
             queue!(frame, Clear(crossterm::terminal::ClearType::All))?;
         }
-        let (changes, bytes) = self.changes()?;
-        if !changes.is_empty() {
+        let Changes { cells, bytes } = self.changes()?;
+        if !cells.is_empty() {
             frame.extend(bytes);
-            for (x, y, cell) in &changes {
+            for (x, y, cell) in &cells {
                 put(&mut self.shown, (*x, *y), cell);
             }
             // Writing moves it.
