@@ -17,6 +17,9 @@ const PAST: usize = 100;
 /// Findings at once. More causes than this are no help.
 const CURRENT: usize = 200;
 
+/// Subjects of a finding that has taken in others of its kind.
+const SUBJECTS: usize = 16;
+
 /// What a rule holds to be true now.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -306,15 +309,27 @@ pub fn keep_the_first(claims: &mut Vec<Claim>, earlier: usize) {
 }
 
 /// Removes the claims that another one explains. Of claims of a kind that explains
-/// itself the one with the most evidence stays.
+/// itself the one with the most evidence stays, and names whom the others are about.
 fn take_in_consequences(claims: &mut Vec<Claim>) {
-    let causes = claims.clone();
-    claims.retain(|claim| {
-        let own = id(claim);
-        !causes.iter().any(|cause| {
-            let is_cause =
-                cause.kind != claim.kind || (cause.count, &id(cause)) > (claim.count, &own);
+    let all = claims.clone();
+    let has_more = |one: &Claim, other: &Claim| (one.count, id(one)) > (other.count, id(other));
+    claims.retain_mut(|claim| {
+        let is_consequence = all.iter().any(|cause| {
+            let is_cause = cause.kind != claim.kind || has_more(cause, claim);
             is_cause && Side::of(cause).explains(&Side::of(claim))
-        })
+        });
+        if is_consequence {
+            return false;
+        }
+        let same = all.iter().filter(|it| it.kind == claim.kind);
+        let taken_in: Vec<_> = same
+            .filter(|it| has_more(claim, it) && Side::of(claim).explains(&Side::of(it)))
+            .collect();
+        for subject in taken_in.into_iter().flat_map(|it| &it.subjects) {
+            if claim.subjects.len() < SUBJECTS && !claim.subjects.contains(subject) {
+                claim.subjects.push(subject.clone());
+            }
+        }
+        true
     });
 }

@@ -139,11 +139,11 @@ kinds! {
     /// The hardware address of an address changes again and again.
     MAC_FLAPPING = "mac-flapping", Warning, ["neighbor-stale"];
     /// A link goes down and up again and again.
-    LINK_FLAPPING = "link-flapping", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
+    LINK_FLAPPING = "link-flapping", Warning, ["no-route", "neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
     /// Packets to everybody flood a device.
     BROADCAST_STORM = "broadcast-storm", Warning, ["kernel-drop", "one-way-udp"];
     /// A device is down or has no carrier.
-    LINK_DOWN = "link-down", Warning, ["neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
+    LINK_DOWN = "link-down", Warning, ["no-route", "neighbor-unreachable", "neighbor-one-family", "syn-unanswered", "host-unreachable", "kernel-drop", "dns-unanswered", "stalled"];
     /// A flow appeared that is watched for.
     WATCHED_FOR = "watched-for", Warning, [];
     /// A container talks to a peer that is not in the baseline.

@@ -249,6 +249,36 @@ fn loss_between_hosts_that_share_an_end_is_one_finding() {
 }
 
 #[test]
+fn a_finding_that_takes_in_others_of_its_kind_names_whom_they_are_about() {
+    let about = |server: [u8; 4], count| {
+        let address = IpAddr::from(server);
+        let endpoint = decode::Endpoint { address, port: 80 };
+        Claim {
+            count,
+            subjects: vec![Subject::tcp(endpoint)],
+            ..claim(
+                Kind::FORWARDING_OFF,
+                &address.to_string(),
+                &[server, CLIENT],
+            )
+        }
+    };
+    let others = [SERVER, [10, 0, 0, 3]];
+    let mut findings = Findings::default();
+    let claims = vec![about(others[0], 2), about(others[1], 5)];
+    findings.update(claims, Duration::from_secs(1));
+    let [finding] = &findings.list()[..] else {
+        panic!("{:?}", findings.list());
+    };
+    let of = |it: &Subject| match it {
+        Subject::Service { address, .. } => Some(*address),
+        _ => None,
+    };
+    let services: Vec<_> = finding.subjects.iter().filter_map(of).collect();
+    assert_eq!(services, [others[1], others[0]].map(IpAddr::from));
+}
+
+#[test]
 fn the_first_rule_that_claims_a_kind_about_an_address_keeps_it() {
     let mut claims = vec![
         claim(Kind::NO_ROUTE, "kernel", &[SERVER]),

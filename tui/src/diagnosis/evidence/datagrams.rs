@@ -11,21 +11,28 @@ use crate::diagnosis::decode::Endpoint;
 use crate::model::{FlowCounts, Interval, Moment};
 
 /// Flows that are remembered. What comes beyond is not.
-const REMEMBERED: usize = 16_384;
+/// What a hash table of 16,384 buckets takes.
+const REMEMBERED: usize = 14_336;
 /// How long a flow is evidence after its last packet.
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// A UDP flow.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
-    /// When its last packet was counted.
-    pub last: Moment,
     /// Packets since the last one from the other end, by the direction that sends.
     pub unanswered: [u64; 2],
     /// When each direction last had a packet.
     pub sent: [Option<Moment>; 2],
     /// Since when only one end has been sending.
     pub one_way_since: Moment,
+}
+
+impl Exchange {
+    /// When its last packet was counted.
+    #[must_use]
+    pub fn last(&self) -> Moment {
+        self.sent.into_iter().flatten().max().unwrap_or_default()
+    }
 }
 
 /// The UDP flows of a host.
@@ -55,12 +62,10 @@ impl Datagrams {
             let packets = counts.value.directions.map(|it| it.packets);
             let start = now.saturating_sub(interval.length);
             let exchange = self.table.entry(key).or_insert(Exchange {
-                last: now,
                 unanswered: [0; 2],
                 sent: [None; 2],
                 one_way_since: start,
             });
-            exchange.last = now;
             for side in Direction::BOTH.map(|it| it as usize) {
                 if packets[side] > 0 {
                     exchange.sent[side] = Some(now);
@@ -76,7 +81,7 @@ impl Datagrams {
             }
         }
         self.table
-            .retain(|_, exchange| now.saturating_sub(exchange.last) < WINDOW);
+            .retain(|_, exchange| now.saturating_sub(exchange.last()) < WINDOW);
         self.fragments
             .retain(|_, (_, last)| now.saturating_sub(*last) < WINDOW);
     }
@@ -99,6 +104,12 @@ impl Datagrams {
     #[must_use]
     pub fn fragments(&self, device: u32, from: IpAddr, to: IpAddr) -> u64 {
         self.fragments.get(&(device, from, to)).map_or(0, |it| it.0)
+    }
+
+    /// Whether any fragments without ports were seen lately.
+    #[must_use]
+    pub fn has_fragments(&self) -> bool {
+        !self.fragments.is_empty()
     }
 
     /// All that are remembered, in no order.

@@ -1,11 +1,9 @@
 //! DNS queries and their outcome, from captured messages (RFC 1035).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use probe_common::FlowKey;
 use probe_common::parse::number::port;
 
@@ -90,15 +88,16 @@ pub struct Exchange {
     /// Who was asked.
     pub server: Endpoint,
     /// What was asked.
-    pub name: String,
+    pub name: Box<str>,
     /// The type that was asked for.
     pub kind: u16,
     /// When it was asked first.
     pub asked: Moment,
-    /// How often the same message was sent.
+    /// How often the same message was sent; 0 once another one has its place.
     pub times: u32,
     /// When the first answer came, with its result.
     pub answer: Option<Answer>,
+    id: u16,
 }
 
 /// An answer.
@@ -114,14 +113,14 @@ pub struct Answer {
     pub truncated: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Id {
     ends: Ends,
     id: u16,
 }
 
 /// Who asks whom. Servers are known by their port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ends {
     device: u32,
     client: Endpoint,
@@ -131,12 +130,13 @@ struct Ends {
 /// The exchanges of all devices of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Dns {
-    exchanges: HashMap<Id, Exchange>,
-    /// The messages of each flow, the oldest first.
-    flows: HashMap<Ends, VecDeque<u16>>,
-    order: VecDeque<(Moment, Id)>,
-    /// Queries by a client, to tell two devices apart that see the same.
-    pub forgotten: u64,
+    /// In the order in which they were asked: there are many, so they are dense, and
+    /// nobody has to sort them.
+    exchanges: VecDeque<Exchange>,
+    /// How many have been forgotten: the number of the first that is remembered.
+    first: u64,
+    /// The number of the last exchange of each message.
+    numbers: BTreeMap<Id, u64>,
 }
 
 impl Dns {
@@ -148,18 +148,23 @@ impl Dns {
         (source, destination): (Endpoint, Endpoint),
         message: Message,
     ) {
-        if message.response {
-            let ends = Ends {
+        let (client, server) = match message.response {
+            true => (destination, source),
+            false => (source, destination),
+        };
+        let id = Id {
+            ends: Ends {
                 device,
-                client: destination,
-                server: source.address,
-            };
-            let id = Id {
-                ends,
-                id: message.id,
-            };
-            if let Some(exchange) = self.exchanges.get_mut(&id)
-                && exchange.name == message.name
+                client,
+                server: server.address,
+            },
+            id: message.id,
+        };
+        let known = self.number(&id);
+        let known = known.and_then(|place| self.exchanges.get_mut(place));
+        if message.response {
+            if let Some(exchange) = known
+                && *exchange.name == *message.name
             {
                 exchange.answer.get_or_insert(Answer {
                     at,
@@ -170,91 +175,90 @@ impl Dns {
             }
             return;
         }
-        let ends = Ends {
-            device,
-            client: source,
-            server: destination.address,
-        };
-        let id = Id {
-            ends,
-            id: message.id,
-        };
-        if let Some(exchange) = self.exchanges.get_mut(&id)
-            && exchange.name == message.name
-            && exchange.kind == message.kind
-            && exchange.answer.is_none()
-        {
-            exchange.times += 1;
-            return;
+        if let Some(exchange) = known {
+            if *exchange.name == *message.name
+                && exchange.kind == message.kind
+                && exchange.answer.is_none()
+            {
+                exchange.times += 1;
+                return;
+            }
+            exchange.times = 0;
         }
-        let exchange = Exchange {
+        while self.exchanges.len() >= REMEMBERED {
+            self.forget_oldest();
+        }
+        let number = self.first + self.exchanges.len() as u64;
+        self.numbers.insert(id, number);
+        self.exchanges.push_back(Exchange {
             device,
-            client: source,
-            server: destination,
-            name: message.name,
+            client,
+            server,
+            name: message.name.into_boxed_str(),
             kind: message.kind,
             asked: at,
             times: 1,
             answer: None,
-        };
-        if self.exchanges.insert(id, exchange).is_none() {
-            self.flows.entry(ends).or_default().push_back(id.id);
-        }
-        self.order.push_back((at, id));
-        while self.exchanges.len() > REMEMBERED {
-            self.forget_oldest();
-            self.forgotten += 1;
-        }
+            id: message.id,
+        });
+    }
+
+    /// The place of the last exchange of a message.
+    fn number(&self, id: &Id) -> Option<usize> {
+        let number = self.numbers.get(id)?.checked_sub(self.first)?;
+        usize::try_from(number).ok()
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((asked, id)) = self.order.pop_front()
-            && self.exchanges.get(&id).is_some_and(|it| it.asked == asked)
-        {
-            self.exchanges.remove(&id);
-            let Entry::Occupied(mut entry) = self.flows.entry(id.ends) else {
-                return;
-            };
-            let messages = entry.get_mut();
-            if let Some(place) = messages.iter().position(|it| *it == id.id) {
-                messages.remove(place);
-            }
-            if messages.is_empty() {
-                entry.remove();
-            }
+        let Some(exchange) = self.exchanges.pop_front() else {
+            return;
+        };
+        let id = Id {
+            ends: Ends {
+                device: exchange.device,
+                client: exchange.client,
+                server: exchange.server.address,
+            },
+            id: exchange.id,
+        };
+        if self.numbers.get(&id) == Some(&self.first) {
+            self.numbers.remove(&id);
         }
+        self.first += 1;
     }
 
     /// Those of a flow.
     pub fn of_flow(&self, key: &FlowKey) -> impl Iterator<Item = &Exchange> {
-        let exchanges = Side::BOTH.into_iter().filter_map(|client| {
+        let ends = Side::BOTH.into_iter().filter_map(|client| {
             let server = client.other();
-            let ends = Ends {
+            Some(Ends {
                 device: key.device,
                 client: Endpoint {
                     address: key.address(client)?,
                     port: key.port(client)?,
                 },
                 server: (key.port(server)? == port::DNS).then(|| key.address(server))??,
-            };
-            Some((ends, self.flows.get(&ends)?))
+            })
         });
-        exchanges
-            .flat_map(|(ends, messages)| messages.iter().map(move |id| Id { ends, id: *id }))
-            .filter_map(|id| self.exchanges.get(&id))
+        let message = |ends, id| Id { ends, id };
+        ends.flat_map(move |ends| {
+            let all = message(ends, 0)..=message(ends, u16::MAX);
+            self.numbers.range(all)
+        })
+        .filter_map(|(id, _)| self.exchanges.get(self.number(id)?))
     }
 
     /// Forgets what is too old to be evidence.
     pub fn interval(&mut self, now: Moment) {
-        while let Some((asked, _)) = self.order.front()
-            && now.saturating_sub(*asked) > WINDOW
+        while let Some(exchange) = self.exchanges.front()
+            && now.saturating_sub(exchange.asked) > WINDOW
         {
             self.forget_oldest();
         }
     }
 
-    /// All that are remembered, in no order.
+    /// All that are remembered, in the order in which they were asked.
     pub fn iter(&self) -> impl Iterator<Item = &Exchange> {
-        self.exchanges.values()
+        self.exchanges.iter().filter(|it| it.times > 0)
     }
 }

@@ -43,8 +43,11 @@ impl Floods {
             loads.entry(totals.slot).or_default().all = packets.iter().sum();
         }
         for counts in &interval.flows {
-            let [local, remote] = ends(&counts.key).map(|it| it.address);
             let is_arp = counts.key.ether_type == ether::ARP;
+            if !is_arp && !may_be_to_all(&counts.key.local) && !may_be_to_all(&counts.key.remote) {
+                continue;
+            }
+            let [local, remote] = ends(&counts.key).map(|it| it.address);
             // In is sent by the remote end, out by the local one.
             for (direction, from, to) in [
                 (Direction::In, remote, local),
@@ -83,6 +86,12 @@ impl Floods {
 
 fn is_multicast(address: IpAddr) -> bool {
     address.is_multicast()
+}
+
+/// Whether an address of a flow's key may be everybody's; most are not.
+const fn may_be_to_all(address: &[u8; 16]) -> bool {
+    // Of IPv6, of IPv4 (mapped): broadcast, multicast.
+    address[0] == 0xff || address[15] == 0xff || address[12] >= 0xe0
 }
 
 /// Whether an address is everybody's. The broadcast address of a network of

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use probe_common::parse::number::{ip, tcp};
 use probe_common::{Counters, Direction, FlowKey};
 
@@ -87,12 +88,13 @@ pub struct Probing {
 }
 
 /// How much each direction of a flow has sent lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Volumes {
     /// The number of the newest bucket since the source's start.
     newest: u64,
-    /// Packets and bytes by direction; a bucket has its number's place.
-    buckets: [[(u64, u64); 2]; BUCKETS],
+    /// Packets by direction, and bytes; a bucket has its number's place.
+    packets: [[u32; 2]; BUCKETS],
+    bytes: [[u64; 2]; BUCKETS],
 }
 
 impl Volumes {
@@ -100,13 +102,15 @@ impl Volumes {
         let number = now.as_secs() / BUCKET.as_secs();
         // Those between had nothing.
         for skipped in (self.newest + 1..=number).rev().take(BUCKETS) {
-            self.buckets[place(skipped)] = Default::default();
+            self.packets[place(skipped)] = [0; 2];
+            self.bytes[place(skipped)] = [0; 2];
         }
         self.newest = self.newest.max(number);
-        let bucket = &mut self.buckets[place(number)];
-        for ((packets, bytes), side) in bucket.iter_mut().zip(sides) {
-            *packets += side.packets;
-            *bytes += side.bytes;
+        let place = place(number);
+        for (at, side) in sides.iter().enumerate() {
+            let packets = u32::try_from(side.packets).unwrap_or(u32::MAX);
+            self.packets[place][at] = self.packets[place][at].saturating_add(packets);
+            self.bytes[place][at] += side.bytes;
         }
     }
 
@@ -116,9 +120,10 @@ impl Volumes {
         let oldest = (self.newest + 1).saturating_sub(BUCKETS as u64);
         let mut sums = [(0, 0); 2];
         for number in first.max(oldest)..=self.newest {
-            for (sum, (packets, bytes)) in sums.iter_mut().zip(self.buckets[place(number)]) {
-                sum.0 += packets;
-                sum.1 += bytes;
+            let place = place(number);
+            for (at, sum) in sums.iter_mut().enumerate() {
+                sum.0 += u64::from(self.packets[place][at]);
+                sum.1 += self.bytes[place][at];
             }
         }
         sums
@@ -161,6 +166,25 @@ pub struct Health {
 }
 
 impl Health {
+    const fn new(now: Moment) -> Self {
+        Self {
+            notable: VecDeque::new(),
+            volumes: Volumes {
+                newest: 0,
+                packets: [[0; 2]; BUCKETS],
+                bytes: [[0; 2]; BUCKETS],
+            },
+            last: now,
+            idle: [Duration::ZERO; 2],
+            stalls: [None; 2],
+            probing: [None; 2],
+            closed: [None; 2],
+            sockets: [None; 2],
+            cookies: [None; 2],
+            bloated: 0,
+        }
+    }
+
     /// Sums since `since`; packets and bytes up to a bucket longer, and no longer than
     /// they are remembered.
     #[must_use]
@@ -180,11 +204,20 @@ impl Health {
         sums
     }
 
-    /// Whether a direction had retransmissions lately.
+    /// Segments that a direction has sent again, as long as that is remembered.
     #[must_use]
-    pub fn has_retransmitted(&self, direction: usize) -> bool {
-        let mut notable = self.notable.iter();
-        notable.any(|(_, sides)| sides[direction].retransmitted > 0)
+    pub fn retransmitted(&self, direction: usize) -> u64 {
+        let sides = self.notable.iter().map(|(_, sides)| sides[direction]);
+        sides.map(|side| side.retransmitted).sum()
+    }
+
+    /// Whether a rule may have something to say about it.
+    fn is_suspect(&self) -> bool {
+        !self.notable.is_empty()
+            || self.bloated > 0
+            || self.stalls.iter().any(Option::is_some)
+            || self.probing.iter().any(Option::is_some)
+            || self.closed.iter().any(Option::is_some)
     }
 
     /// In how many intervals a direction had retransmissions or gaps.
@@ -211,6 +244,8 @@ const fn window(side: &Counters) -> Option<bool> {
 pub struct TcpHealth {
     // What is large and in a hash table is there twice.
     table: HashMap<FlowKey, Box<Health>>,
+    /// Those that rules have to look at: few.
+    suspects: Vec<FlowKey>,
 }
 
 impl TcpHealth {
@@ -222,22 +257,33 @@ impl TcpHealth {
                 self.flow(counts, interval, flows);
             }
         }
-        self.table
-            .retain(|_, health| now.saturating_sub(health.last) < WINDOW);
+        self.suspects.clear();
+        self.table.retain(|key, health| {
+            let is_followed = now.saturating_sub(health.last) < WINDOW;
+            if is_followed && health.is_suspect() {
+                self.suspects.push(*key);
+            }
+            is_followed
+        });
     }
 
     fn flow(&mut self, counts: &FlowCounts, interval: &Interval, flows: &FlowTable) {
         let now = interval.at;
         let key = counts.key;
         let facts = counts.facts.as_deref().copied().unwrap_or_default();
-        let is_known = self.table.contains_key(&key);
-        let is_notable = || {
-            let mut sides = counts.value.directions.iter();
-            counts.facts.is_some() || sides.any(|side| window(side) == Some(true))
+        let is_full = self.table.len() >= FOLLOWED;
+        let (health, is_known) = match self.table.entry(key) {
+            Entry::Occupied(entry) => (entry.into_mut(), true),
+            Entry::Vacant(entry) => {
+                let mut sides = counts.value.directions.iter();
+                let is_notable =
+                    counts.facts.is_some() || sides.any(|side| window(side) == Some(true));
+                if is_full || !is_notable {
+                    return;
+                }
+                (entry.insert(Box::new(Health::new(now))), false)
+            }
         };
-        if !is_known && (self.table.len() >= FOLLOWED || !is_notable()) {
-            return;
-        }
         let mut sides = [Side::default(); 2];
         for direction in Direction::BOTH {
             let at = direction as usize;
@@ -253,23 +299,12 @@ impl TcpHealth {
                 zero_windows: tcp.zero_windows.into(),
             };
         }
-        let health = self.table.entry(key).or_insert_with(|| {
-            Box::new(Health {
-                notable: VecDeque::new(),
-                volumes: Volumes::default(),
-                last: now,
-                idle: [Duration::ZERO; 2],
-                stalls: [None; 2],
-                probing: [None; 2],
-                closed: [None; 2],
-                sockets: [None; 2],
-                cookies: [None; 2],
-                bloated: 0,
-            })
-        });
         let start = now.saturating_sub(interval.length);
         let idle = start.saturating_sub(health.last);
-        let age = flows.get(&key).map_or(Duration::ZERO, |flow| flow.age(now));
+        let age = match is_known {
+            true => Duration::ZERO,
+            false => flows.get(&key).map_or(Duration::ZERO, |flow| flow.age(now)),
+        };
         for at in [0, 1] {
             let mine = sides[at];
             let theirs = sides[1 - at];
@@ -345,9 +380,18 @@ impl TcpHealth {
         {
             health.notable.pop_front();
         }
+        if health.notable.is_empty() && health.notable.capacity() > 0 {
+            health.notable = VecDeque::new();
+        }
         if sides.iter().any(Side::is_notable) {
             health.notable.push_back((now, sides));
         }
+    }
+
+    /// Those that do not do entirely well, in no order.
+    pub fn suspects(&self) -> impl Iterator<Item = (&FlowKey, &Health)> {
+        let of = |key| Some((key, &**self.table.get(key)?));
+        self.suspects.iter().filter_map(of)
     }
 
     /// All that are followed, in no order.

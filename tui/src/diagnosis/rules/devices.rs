@@ -1,11 +1,13 @@
 //! The watched devices themselves: down, flapping, with ends that do not fit, with
 //! packets for everybody; and the CPUs and the probe behind them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{list, span};
 use crate::diagnosis::claims::Claim;
+use crate::diagnosis::evidence::datagrams::ends;
 use crate::diagnosis::finding::Subject;
 use crate::diagnosis::kind::Kind;
 use crate::diagnosis::view::View;
@@ -64,6 +66,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
     };
     let name = view.device(slot);
     let times = u64::from(link.changes());
+    let behind = behind(view, slot);
     let waiting: Vec<IpAddr> = view
         .evidence
         .neighbors
@@ -93,7 +96,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
                 plural(times, "change"),
                 span(view.now.saturating_sub(link.since))
             ),
-            about: waiting,
+            about: waiting.into_iter().chain(behind).collect(),
             evidence: vec![format!(
                 "carrier_changes of {} grew by {times} since {} ago",
                 device.name,
@@ -120,7 +123,7 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
                 "{name} {what} for {}{waiting_for}",
                 span(view.now.saturating_sub(since))
             ),
-            about: waiting,
+            about: waiting.into_iter().chain(behind).collect(),
             evidence: vec![format!(
                 "{}: {}, {}",
                 device.name,
@@ -135,6 +138,15 @@ fn links(view: &View<'_>, slot: u32, device: &Device, claims: &mut Vec<Claim>) {
             ..about(view, Kind::LINK_DOWN, &device.name)
         });
     }
+}
+
+/// The hosts that a device leads to, as far as connections show them: with a link go
+/// the routes over it.
+fn behind(view: &View<'_>, slot: u32) -> BTreeSet<IpAddr> {
+    let connections = view.evidence.connections.iter();
+    let of_device = connections.filter(|it| it.key.device == slot);
+    let local: BTreeSet<IpAddr> = of_device.map(|it| ends(&it.key)[0].address).collect();
+    local.into_iter().take(HOSTS).collect()
 }
 
 /// A netkit pair whose policy drops what no program lets through.

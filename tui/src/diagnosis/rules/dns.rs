@@ -42,20 +42,17 @@ const REFUSED: u8 = 5;
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut servers: BTreeMap<IpAddr, Vec<&Exchange>> = BTreeMap::new();
-    let mut exchanges: Vec<_> = view.evidence.dns.iter().collect();
-    exchanges.sort_unstable_by_key(|it| (it.answer.is_none(), it.asked));
-    let answered = exchanges.partition_point(|it| it.answer.is_some());
-    let (answered, open) = exchanges.split_at(answered);
+    let exchanges = view.evidence.dns.iter();
+    let (answered, open): (Vec<&Exchange>, Vec<&Exchange>) =
+        exchanges.partition(|it| it.answer.is_some());
     // The same query on a second device, where it may not have been answered.
     let query = |it: &Exchange| (it.client, it.server.address, it.kind);
     let doubtful: HashSet<_> = open.iter().map(|it| query(it)).collect();
     let mut seen = HashSet::new();
     for exchange in answered.iter().filter(|it| doubtful.contains(&query(it))) {
-        seen.insert((query(exchange), exchange.name.as_str()));
+        seen.insert((query(exchange), &*exchange.name));
     }
-    let open = open
-        .iter()
-        .filter(|it| seen.insert((query(it), it.name.as_str())));
+    let open = open.iter().filter(|it| seen.insert((query(it), &*it.name)));
     for exchange in answered.iter().chain(open) {
         servers
             .entry(exchange.server.address)
@@ -102,7 +99,7 @@ fn about(view: &View<'_>, kind: Kind, server: IpAddr, of: &[&Exchange]) -> Claim
 }
 
 fn names(of: &[&Exchange]) -> String {
-    let names: BTreeSet<&str> = of.iter().map(|it| it.name.as_str()).collect();
+    let names: BTreeSet<&str> = of.iter().map(|it| &*it.name).collect();
     list(names)
 }
 
@@ -164,7 +161,8 @@ fn unanswered(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut V
 }
 
 fn first_name(of: &[&Exchange]) -> String {
-    of.first().map_or_else(String::new, |it| it.name.clone())
+    of.first()
+        .map_or_else(String::new, |it| it.name.to_string())
 }
 
 fn errors(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Claim>) {
@@ -240,12 +238,15 @@ fn storm(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cl
             .collect()
     };
     let vain = with(NXDOMAIN, false);
+    if vain.len() < STORM {
+        return;
+    }
     let found = with(NOERROR, true);
     // The names that were found, or asked for last, with suffixes behind.
-    let asked: BTreeSet<&str> = all.iter().map(|it| it.name.as_str()).collect();
+    let asked: BTreeSet<&str> = all.iter().map(|it| &*it.name).collect();
     let mut heads: BTreeMap<&str, (BTreeSet<&str>, usize)> = BTreeMap::new();
     for exchange in &vain {
-        let name = exchange.name.as_str();
+        let name = &*exchange.name;
         let head = name.match_indices('.').find_map(|(dot, _)| {
             let (head, suffix) = name.split_at(dot);
             asked.contains(head).then_some((head, suffix))
@@ -314,9 +315,13 @@ fn slow(view: &View<'_>, server: IpAddr, all: &[&Exchange], claims: &mut Vec<Cla
     if times.len() < ANSWERS {
         return;
     }
+    let slow = view.thresholds.slow_dns() + view.evidence.lateness.most() * LATENESS;
+    // Whatever is slow has at least as many slow answers.
+    if times.iter().filter(|it| **it >= slow).count() * LATE_SHARE < times.len() {
+        return;
+    }
     times.sort();
     let median = times[times.len() / 2];
-    let slow = view.thresholds.slow_dns() + view.evidence.lateness.most() * LATENESS;
     let is_slow = times[times.len() / 4] >= slow || median >= slow * 3;
     // Some are fast, as from a cache, and some so late that clients ask again.
     let late = times.iter().filter(|it| **it >= slow * LATE).count();

@@ -19,6 +19,9 @@ const RECENT: Duration = Duration::from_secs(5);
 
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let datagrams = &view.evidence.datagrams;
+    if !datagrams.has_fragments() {
+        return;
+    }
     let mut found = BTreeSet::new();
     for (key, exchange) in datagrams.iter() {
         let [local, remote] = ends(key);
@@ -26,7 +29,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
         for (side, from, to) in [(0, remote, local), (1, local, remote)] {
             let packets = exchange.unanswered[side];
             let time = view.now.saturating_sub(exchange.one_way_since);
-            let is_recent = view.now.saturating_sub(exchange.last) < RECENT;
+            let is_recent = view.now.saturating_sub(exchange.last()) < RECENT;
             if packets < DATAGRAMS
                 || time < LASTING
                 || !is_recent
@@ -74,7 +77,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     span(time)
                 ),
                 since: exchange.one_way_since,
-                last: exchange.last,
+                last: exchange.last(),
                 count: packets,
                 subjects: [
                     Some(Subject::udp(to)),

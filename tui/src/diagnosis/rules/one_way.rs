@@ -102,7 +102,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                     span(time)
                 ),
                 since: exchange.one_way_since,
-                last: exchange.last,
+                last: exchange.last(),
                 count: *packets,
                 subjects: [
                     Some(Subject::udp(*server)),
@@ -133,7 +133,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
 fn is_silent(view: &View<'_>, exchange: &Exchange) -> bool {
     exchange.unanswered != [0, 0]
         && view.now.saturating_sub(exchange.one_way_since) >= LASTING
-        && view.now.saturating_sub(exchange.last) < RECENT
+        && view.now.saturating_sub(exchange.last()) < RECENT
 }
 
 /// Multicast, and services that do not answer or have a rule of their own.

@@ -120,7 +120,7 @@ fn devices(view: &View<'_>, stack: &StackHistory) -> Vec<Subject> {
 
 /// The ends of the flows that do badly on some of the watched devices.
 pub fn troubled(view: &View<'_>, is_there: impl Fn(u32) -> bool) -> BTreeSet<IpAddr> {
-    let flows = view.evidence.health.iter().filter(|(key, health)| {
+    let flows = view.evidence.health.suspects().filter(|(key, health)| {
         is_there(key.device) && health.troubled(0) + health.troubled(1) > 0
     });
     flows

@@ -70,6 +70,40 @@ fn a_link_that_goes_up_and_down_again_and_again_is_flapping_and_a_restart_is_non
 }
 
 #[test]
+fn a_link_that_is_flapping_explains_routes_that_go_with_it() {
+    let mut lab = Lab::new();
+    lab.device(device());
+    lab.pass(1);
+    lab.syn(40_000, 7);
+    for changes in 3..8 {
+        // The node says that it has no route to the host behind the device.
+        let answer = ip(SERVER, CLIENT, 64)
+            .tcp(5432, 40_000, 7, 64240)
+            .syn()
+            .ack(8);
+        let quoted = written(answer, &[]);
+        let unreachable = etherparse::Icmpv4Type::Unknown {
+            type_u8: 3,
+            code_u8: 0,
+            bytes5to8: [0; 4],
+        };
+        let mut bytes = Vec::new();
+        let builder = ip([10, 0, 0, 254], SERVER, 64).icmpv4(unreachable);
+        builder
+            .write(&mut bytes, &quoted[14..42])
+            .unwrap_or_default();
+        lab.send(bytes, Direction::Out);
+        lab.device(Device {
+            carrier: changes % 2 == 0,
+            carrier_changes: changes,
+            ..device()
+        });
+        lab.pass(1);
+    }
+    assert_eq!(lab.kinds(), ["link-flapping"]);
+}
+
+#[test]
 fn a_link_that_stays_down_is_a_finding_and_a_device_that_is_removed_is_none() {
     let mut lab = Lab::new();
     let down = || Device {

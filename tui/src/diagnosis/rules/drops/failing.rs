@@ -75,7 +75,7 @@ impl Failing {
                 }
             }
         }
-        for (key, health) in view.evidence.health.iter() {
+        for (key, health) in view.evidence.health.suspects() {
             let again = health.troubled(0) + health.troubled(1);
             let is_stalled = health.stalls.iter().any(Option::is_some);
             if again > 1 || is_stalled {

@@ -17,7 +17,7 @@ const BLOATED: u32 = 3;
 
 pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut hosts: BTreeMap<IpAddr, Vec<Sending<'_>>> = BTreeMap::new();
-    for (key, health) in view.evidence.health.iter() {
+    for (key, health) in view.evidence.health.suspects() {
         if health.bloated >= BLOATED
             && view.now.saturating_sub(health.last) < Duration::from_secs(5)
         {

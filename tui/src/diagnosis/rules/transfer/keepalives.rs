@@ -16,7 +16,7 @@ const KEEPALIVES: u32 = 3;
 /// Idle connections whose keep-alives are not answered.
 pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut servers: BTreeMap<Endpoint, Vec<Sending<'_>>> = BTreeMap::new();
-    for (key, health) in view.evidence.health.iter() {
+    for (key, health) in view.evidence.health.suspects() {
         for at in [0, 1] {
             let is_dead = health.probing[at].is_some_and(|it| {
                 it.intervals >= KEEPALIVES

@@ -53,16 +53,23 @@ struct Lost {
 fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
     let since = view.now.saturating_sub(WINDOW);
     let mut pairs: BTreeMap<(IpAddr, IpAddr), BTreeMap<u32, Lost>> = BTreeMap::new();
-    let lose: HashSet<(IpAddr, IpAddr)> = view
-        .evidence
-        .health
-        .iter()
-        .flat_map(|(key, health)| [0, 1].map(|at| (key, health, at)))
-        .filter(|(_, health, at)| health.has_retransmitted(*at))
-        .map(|(key, _, at)| {
-            let (from, to) = sender(key, at);
-            (from.address, to.address)
-        })
+    let mut again: HashMap<(IpAddr, IpAddr, u32), u64> = HashMap::new();
+    for (key, health) in view.evidence.health.suspects() {
+        for at in [0, 1] {
+            let retransmitted = health.retransmitted(at);
+            if retransmitted > 0 {
+                let (from, to) = sender(key, at);
+                *again
+                    .entry((from.address, to.address, key.device))
+                    .or_default() += retransmitted;
+            }
+        }
+    }
+    // Most flows that had to send something again are none of a pair that loses.
+    let lose: HashSet<(IpAddr, IpAddr)> = again
+        .into_iter()
+        .filter(|(_, retransmitted)| *retransmitted >= RETRANSMISSIONS)
+        .map(|((from, to, _), _)| (from, to))
         .collect();
     if lose.is_empty() {
         return;

@@ -23,7 +23,7 @@ const FULL_SIZED: u64 = 1100;
 
 pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut servers: BTreeMap<(Kind, Endpoint), Vec<Sending<'_>>> = BTreeMap::new();
-    for (key, health) in view.evidence.health.iter() {
+    for (key, health) in view.evidence.health.suspects() {
         for at in [0, 1] {
             let Some(stall) = health.stalls[at] else {
                 continue;

@@ -17,7 +17,7 @@ const PROBES: u64 = 2000;
 
 pub(super) fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let mut seen = BTreeSet::new();
-    for (key, health) in view.evidence.health.iter() {
+    for (key, health) in view.evidence.health.suspects() {
         for at in [0, 1] {
             let Some((closed, since_then)) = health.closed[at] else {
                 continue;
