@@ -32,7 +32,7 @@ use crate::model::{Device, Event, Moment, Packet, Watch};
 pub use concerns::Concerns;
 pub use evidence::baseline::Baseline;
 pub use finding::{Finding, Subject};
-pub use hosts::Diagnoses;
+pub use hosts::{Diagnoses, across};
 pub use kind::Kind;
 pub use policy::Policy;
 pub use severity::Severity;

@@ -22,7 +22,7 @@ use super::search::Search;
 use super::timeline::{TimeEntry, Timeline};
 use super::usage::Usage;
 use crate::about::{Known, Nodes};
-use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Policy, Severity};
+use crate::diagnosis::{Baseline, Concerns, Diagnosis, Finding, Kind, Policy, Severity, across};
 use crate::filter::Filter;
 use crate::flow::{Ledger, Span};
 use crate::model::stack::FlowState;
@@ -500,15 +500,12 @@ impl State {
             let diagnosis = diagnoses.get(&self.host);
             return diagnosis.map(Diagnosis::findings).unwrap_or_default();
         }
-        let of_node = |(id, diagnosis): (&HostId, &Diagnosis)| {
+        across(diagnoses.iter().flat_map(|(id, diagnosis)| {
             let node = self.session.hosts.get(usize::from(id.0));
-            let node = node.cloned().unwrap_or_default();
+            let node = node.map(String::as_str).unwrap_or_default();
             let findings = diagnosis.findings().into_iter();
-            findings.map(move |finding| finding.on_node(&node))
-        };
-        let mut all: Vec<Finding> = diagnoses.iter().flat_map(of_node).collect();
-        all.sort_by_key(|finding| (finding.past, finding.severity));
-        all
+            findings.map(move |finding| (node, finding))
+        }))
     }
 
     /// Silences a kind of problems until the end of the program.

@@ -144,6 +144,14 @@ impl Finding {
         self.subjects.iter().find_map(Subject::filter)
     }
 
+    /// Whether it is about hosts, ports or connections, which any machine on the way sees.
+    pub(super) fn is_about_addresses(&self) -> bool {
+        self.subjects.iter().any(|subject| match subject {
+            Subject::Host { .. } | Subject::Service { .. } | Subject::Flow { .. } => true,
+            Subject::Device { .. } | Subject::Process { .. } => false,
+        })
+    }
+
     /// The finding of one of several hosts: it names the host.
     #[must_use]
     pub fn on_node(mut self, node: &str) -> Self {

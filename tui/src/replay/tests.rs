@@ -270,6 +270,17 @@ async fn recordings_of_several_hosts_are_put_together_by_their_clocks() {
     }
 }
 
+#[test]
+fn recordings_of_one_host_are_told_apart() {
+    let story = Synthetic::new(3, 5).story(2);
+    let files = [0, 1, 2].map(|seconds| written("node", Duration::from_secs(seconds), &story));
+    let recording = Recording::open_all(&files).unwrap();
+    assert_eq!(recording.track.hosts(), ["node", "node-2", "node-3"]);
+    // The files of one run are one recording.
+    let again = Recording::open_all(&[&files[0], &files[0]]).unwrap();
+    assert_eq!(again.track.hosts(), ["node"]);
+}
+
 #[tokio::test]
 async fn a_moment_of_several_is_as_it_was_when_they_were_played() {
     let later = Duration::from_secs(50);

@@ -1,6 +1,7 @@
 //! Reading recordings from a moment on, on a thread of its own.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -126,12 +127,19 @@ impl Track {
         &self.parts
     }
 
-    /// The names of the hosts, by their numbers.
+    /// The names of the hosts, by their numbers. Of the same name, all but the first one
+    /// have a number, as two recordings of one host are not one.
     pub fn hosts(&self) -> Vec<String> {
-        let mut names = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for part in &self.parts {
             if usize::from(part.first) == names.len() {
-                names.extend(hosts(&part.head.session));
+                for name in hosts(&part.head.session) {
+                    let numbered = (2..).map(|number| format!("{name}-{number}"));
+                    let free = iter::once(name.clone())
+                        .chain(numbered)
+                        .find(|it| !names.contains(it));
+                    names.extend(free);
+                }
             }
         }
         names

@@ -124,9 +124,8 @@ pub async fn diagnose(
             reasons => bail!("no device could be watched: {}", reasons.join("; ")),
         }
     }
-    let mut findings = diagnoses.findings();
-    let found = findings.len();
-    findings.retain(|finding| narrowed.takes(finding));
+    let found = diagnoses.findings().len();
+    let findings = diagnoses.findings_that(|finding| narrowed.takes(finding));
     let flows = traffic.hosts().map(|(_, host)| host.flows.len()).sum();
     let mut not_looked_at = looked.not_looked_at();
     let unknown = Unknown::of(baseline.as_deref(), diagnoses.devices());

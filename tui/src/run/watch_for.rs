@@ -160,7 +160,8 @@ impl Reports {
         let diagnosis = self.diagnoses.host(envelope.host);
         self.watching.look(interval, host, diagnosis);
         self.diagnoses.observe(envelope, &host.flows);
-        let findings = self.diagnoses.findings();
+        // Each host reports what it sees itself.
+        let findings = self.diagnoses.each();
         let present: Vec<Finding> = findings
             .into_iter()
             .filter(|it| !it.past && matches!(it.kind, Kind::WATCHED_FOR | Kind::NEW_PEER))

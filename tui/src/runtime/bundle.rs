@@ -289,7 +289,7 @@ fn manifest(head: &Head, is_redacted: bool) -> String {
             "problems.txt": "what was wrong, with evidence",
             "devices.txt": "the network devices, as `nkview devices` lists them",
             "devices.json": "the same as JSON Lines",
-            "doctor.txt": "what this kernel and user can do, as `nkview doctor` tells",
+            "doctor.txt": "what this kernel and user can do, as `nkview doctor` reports",
             "recording.nkv": "the last minutes: nkview replay recording.nkv",
             "packets.pcapng": "the headers of the packets that were captured, for Wireshark",
         },

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::diagnosis::Subject;
 use crate::model::{Device, Event, Watch};
 use crate::synthetic::Synthetic;
 
@@ -79,8 +82,12 @@ fn hosts_with_the_same_slots_have_nothing_in_common() {
 }
 
 #[test]
-fn a_problem_of_two_hosts_is_two_findings() {
+fn what_is_wrong_with_each_of_two_hosts_is_two_findings() {
     let alone = findings(&[], vec![ill()]);
+    assert!(
+        alone.iter().all(|it| !it.is_about_addresses()),
+        "{alone:#?}"
+    );
     let both = findings(&names(), vec![ill(), ill()]);
     assert_eq!(both.len(), 2 * alone.len());
     for name in ["a: ", "b: "] {
@@ -89,4 +96,53 @@ fn a_problem_of_two_hosts_is_two_findings() {
     }
     let order: Vec<_> = both.iter().map(|it| (it.past, it.severity)).collect();
     assert!(order.is_sorted());
+}
+
+/// A finding about a host on the network, by what a device of this name has shown.
+fn about_host(device: &str, since: u64) -> Finding {
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1).into();
+    let name = device.to_owned();
+    Finding {
+        id: "kind/10.0.0.1".to_owned(),
+        subjects: vec![Subject::Host { address }, Subject::Device { name }],
+        since: Duration::from_secs(since),
+        last: Duration::from_secs(since + 5),
+        sentence: format!("seen at {device}"),
+        evidence: vec![format!("evidence of {device}")],
+        count: since,
+        ..findings(&[], vec![ill()]).swap_remove(0)
+    }
+}
+
+#[test]
+fn what_several_hosts_see_of_the_same_addresses_is_one_finding() {
+    let over = Finding {
+        past: true,
+        ..about_host("eth3", 1)
+    };
+    let found = [
+        ("a", about_host("eth1", 7)),
+        ("b", about_host("eth2", 5)),
+        ("c", over),
+    ];
+    let all = across(found);
+    let [now, past] = &all[..] else {
+        panic!("{all:#?}");
+    };
+    // It is the finding of the host that saw it first, so that its id stays.
+    assert_eq!(now.id, "b/kind/10.0.0.1");
+    assert_eq!(now.sentence, "a, b: seen at eth2");
+    assert_eq!(now.evidence, ["a: evidence of eth1", "b: evidence of eth2"]);
+    assert_eq!(
+        (now.since.as_secs(), now.last.as_secs(), now.count),
+        (5, 12, 7)
+    );
+    let devices = now.subjects.iter().filter_map(|it| match it {
+        Subject::Device { name } => Some(name.as_str()),
+        _ => None,
+    });
+    assert_eq!(devices.collect::<Vec<_>>(), ["b/eth2", "a/eth1"]);
+    assert_eq!(now.subjects.len(), 3);
+    assert_eq!(past.sentence, "c: seen at eth3");
+    assert!(past.past);
 }
