@@ -206,6 +206,7 @@ impl Evidence {
     pub fn signals(&mut self, signals: &Signals) {
         self.kernel.signals(signals);
         self.translations.looked_up(signals.at, &signals.flows);
+        self.translations.resets(&signals.resets);
     }
 
     /// Takes over the counters of an interval, which `flows` have already.

@@ -19,6 +19,7 @@ mod one_way;
 mod resets;
 mod sightings;
 mod stacks;
+mod target;
 mod transfer;
 mod way_back;
 

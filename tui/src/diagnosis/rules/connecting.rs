@@ -1,10 +1,10 @@
 //! Connections that do not begin: refused, unanswered, or answered in vain.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
 
 use super::list;
+use super::target::Target;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::connections::Connection;
@@ -68,8 +68,9 @@ struct Service<'a> {
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
     let services = services(view);
     let alive = alive(&services);
+    let translated = refused::translated(view, &services);
     for (server, service) in &services {
-        refused::rule(view, *server, service, claims);
+        refused::rule(view, *server, service, &translated, claims);
         unanswered::rule(view, *server, service, &alive, claims);
         half_open::rule(view, *server, service, claims);
     }
@@ -132,54 +133,6 @@ fn who(attempts: &[Attempt<'_>]) -> String {
     match clients.len() {
         0..=3 => list(clients),
         number => format!("{number} clients"),
-    }
-}
-
-/// A service, and where connections to its address are sent.
-struct Target {
-    server: Endpoint,
-    backends: Vec<Endpoint>,
-}
-
-impl Target {
-    fn of(view: &View<'_>, server: Endpoint) -> Self {
-        let backends = view.evidence.translations.backends(server).collect();
-        Self { server, backends }
-    }
-
-    /// The end that is to answer, where that is one.
-    fn end(&self) -> Endpoint {
-        match *self.backends {
-            [backend] => backend,
-            _ => self.server,
-        }
-    }
-
-    /// The addresses that the failure is about.
-    fn addresses(&self) -> Vec<IpAddr> {
-        let mut addresses = vec![self.server.address];
-        addresses.extend(Some(self.end().address).filter(|it| *it != self.server.address));
-        addresses
-    }
-
-    /// What shows it.
-    fn evidence(&self) -> Option<String> {
-        let backends = list(&self.backends);
-        let server = self.server;
-        (!self.backends.is_empty())
-            .then(|| format!("connection tracking translates {server} to {backends}"))
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMED: usize = 3;
-        let server = self.server;
-        match &*self.backends {
-            [] => write!(f, "{server}"),
-            few if few.len() <= NAMED => write!(f, "{server} (translated to {})", list(few)),
-            many => write!(f, "{server} (translated to {} backends)", many.len()),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use probe_common::parse::number::{ip, port};
 
 use super::list;
+use super::target::Target;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::{Endpoint, IcmpKind};
 use crate::diagnosis::evidence::icmp::{Reported, Subject as About};
@@ -63,6 +64,7 @@ fn error(
     {
         destination.port = **port;
     }
+    let target = Target::of(view, protocol, destination);
     let firewall = firewall(view, protocol, &sources, destination);
     let last = of.iter().map(|(_, it)| it.last).max().unwrap_or(view.now);
     let first = of.iter().map(|(_, it)| it.first).min().unwrap_or(view.now);
@@ -106,14 +108,21 @@ fn error(
             }
             (
                 Kind::PORT_UNREACHABLE,
-                format!(
-                    "nothing listens on {what} port {} of {}: {who} gets ICMP port unreachable \
-                     from {from}",
-                    destination.port, destination.address
-                ),
+                match target.is_translated() {
+                    true => format!(
+                        "nothing listens behind {what} {target}: {who} gets ICMP port unreachable \
+                         from {from}"
+                    ),
+                    false => format!(
+                        "nothing listens on {what} port {} of {}: {who} gets ICMP port unreachable \
+                         from {from}",
+                        destination.port, destination.address
+                    ),
+                },
                 format!(
                     "on {}: `ss -lun 'sport = :{}'` shows whether anything listens",
-                    destination.address, destination.port
+                    target.end().address,
+                    target.end().port
                 ),
             )
         }
@@ -225,13 +234,13 @@ fn error(
     claims.push(Claim {
         kind,
         key: format!("{destination}/{from}"),
-        about: vec![destination.address],
+        about: target.addresses(),
         sentence,
         since: first,
         last,
         count: times.into(),
         subjects,
-        evidence: vec![format!(
+        evidence: [format!(
             "{} from {from} about {what} from {who} to {}{}",
             plural(times.into(), "ICMP error"),
             destination.address,
@@ -239,7 +248,10 @@ fn error(
                 ports if ports.is_empty() => String::new(),
                 ports => format!(", port {ports}"),
             }
-        )],
+        )]
+        .into_iter()
+        .chain(target.evidence())
+        .collect(),
         not_looked_at: Vec::new(),
         advice,
     });

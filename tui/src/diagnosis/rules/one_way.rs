@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hashbrown::HashSet;
-use probe_common::parse::number::port;
+use probe_common::parse::number::{ip, port};
 
 use super::span;
+use super::target::Target;
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::{Exchange, ends};
@@ -91,12 +92,21 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             } else {
                 "it was answered before"
             };
+            let target = Target::of(view, ip::UDP, *server);
+            let mut evidence = vec![format!(
+                "{} from {client} to {server} on {}, none back",
+                plural(*packets, "packet"),
+                view.device(*device)
+            )];
+            evidence.extend(target.evidence());
+            let mut about = target.addresses();
+            about.push(client.address);
             claims.push(Claim {
                 kind: Kind::ONE_WAY_UDP,
                 key: format!("{}/{server}", client.address),
-                about: vec![server.address, client.address],
+                about,
                 sentence: format!(
-                    "{} gets no answer from {server} (UDP): {} in {}, while {why}",
+                    "{} gets no answer from {target} (UDP): {} in {}, while {why}",
                     client.address,
                     plural(*packets, "packet"),
                     span(time)
@@ -114,15 +124,12 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
                 .into_iter()
                 .flatten()
                 .collect(),
-                evidence: vec![format!(
-                    "{} from {client} to {server} on {}, none back",
-                    plural(*packets, "packet"),
-                    view.device(*device)
-                )],
+                evidence,
                 not_looked_at: Vec::new(),
                 advice: format!(
                     "check firewall rules and routes back from {} to {}",
-                    server.address, client.address
+                    target.end().address,
+                    client.address
                 ),
             });
         }

@@ -6,7 +6,7 @@ use probe_common::parse::number::{ether, ip as protocol};
 use probe_common::{FlowKey, FlowValue, KeyFlags};
 
 use super::*;
-use crate::model::signal::{DropCount, DroppedFlow, Signals, Where};
+use crate::model::signal::{DropCount, DroppedFlow, Reset, ResetBy, Signals, Where};
 use crate::model::stack::{Conntrack, FlowState, NatPair, Stack, StackCounters};
 use crate::model::{
     Block, DeviceKind, Dropped as BlockDropped, Hooks, NamespaceInode, Peer, PeerDevice, Tuple,
@@ -448,14 +448,23 @@ fn a_port_that_refused_works_again_though_no_packet_of_that_was_captured() {
 
 /// A connection that the kernel sends to a backend instead of the server.
 fn translated(port: u16, backend: ([u8; 4], u16)) -> Signals {
-    let [client, server, backend] = [(CLIENT, port), (SERVER, 5432), backend].map(SocketAddr::from);
+    translation(protocol::TCP, (CLIENT, port), (SERVER, 5432), backend)
+}
+
+fn translation(
+    protocol: u8,
+    client: ([u8; 4], u16),
+    server: ([u8; 4], u16),
+    backend: ([u8; 4], u16),
+) -> Signals {
+    let [client, server, backend] = [client, server, backend].map(SocketAddr::from);
     let pair = NatPair {
         original: [client, server],
         reply: [backend, client],
     };
     Signals {
         flows: vec![FlowState {
-            tuple: Tuple::between(client, server, protocol::TCP),
+            tuple: Tuple::between(client, server, protocol),
             // Both namespaces may track it.
             connections: vec![(1, pair), (2, pair)],
             ..FlowState::default()
@@ -512,4 +521,111 @@ fn of_several_backends_none_is_blamed() {
     lab.pass(1);
     let sentence = lab.sentence();
     assert!(!sentence.contains("translated"), "{sentence}");
+}
+
+/// A lab in which a client's SYNs to a service's address are refused; `also` is called
+/// with the number of each attempt behind its SYN.
+fn refused_service(also: impl Fn(&mut Lab, u16)) -> Lab {
+    let mut lab = Lab::new();
+    for attempt in 0..3 {
+        let isn = 7 + u32::from(attempt);
+        lab.syn(40000 + attempt, isn);
+        also(&mut lab, attempt);
+        refuse(&mut lab, 40000 + attempt, isn, 64);
+    }
+    lab.pass(1);
+    lab
+}
+
+const REFUSED: &str = "cannot connect to 10.0.0.2:5432 (translated to 10.0.0.3:9000): connection \
+                       refused";
+
+#[test]
+fn the_backend_that_refuses_is_known_by_its_reset() {
+    let reset = |lab: &mut Lab, attempt: u16, cookie| {
+        let reset = Reset {
+            at: lab.now,
+            by: ResetBy::Sent,
+            namespace: POD,
+            cookie,
+            tuple: tuple((OTHER, 9000), (CLIENT, 40000 + attempt), protocol::TCP),
+            state: 0,
+            reason: None,
+        };
+        lab.signals(Signals {
+            resets: vec![reset],
+            ..Signals::default()
+        });
+    };
+    let lab = refused_service(|lab, attempt| reset(lab, attempt, 0));
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
+    let sentence = lab.sentence();
+    assert!(sentence.contains(REFUSED), "{sentence}");
+    let advice = lab.diagnosis.findings()[0].advice.clone();
+    assert!(
+        advice.contains("on 10.0.0.3: `ss -ltn 'sport = :9000'`"),
+        "{advice}"
+    );
+    // A socket that resets its connection refuses none.
+    let sentence = refused_service(|lab, attempt| reset(lab, attempt, 5)).sentence();
+    assert!(!sentence.contains("translated"), "{sentence}");
+}
+
+#[test]
+fn the_backend_that_refuses_is_known_by_its_syn_and_is_no_further_problem() {
+    let lab = refused_service(|lab, attempt| {
+        let isn = 7 + u32::from(attempt);
+        lab.now += Duration::from_millis(1);
+        let builder = ip(CLIENT, OTHER, 63)
+            .tcp(40000 + attempt, 9000, isn, 64240)
+            .syn();
+        lab.send(written(builder, &[]), Direction::In);
+        let builder = ip(OTHER, CLIENT, 64).tcp(9000, 40000 + attempt, 0, 0);
+        let builder = builder.rst().ack(isn + 1);
+        lab.send(written(builder, &[]), Direction::Out);
+    });
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
+    let sentence = lab.sentence();
+    assert!(sentence.contains(REFUSED), "{sentence}");
+}
+
+#[test]
+fn the_backend_of_a_udp_service_is_named() {
+    let client = (CLIENT, 40000);
+    let signals = || translation(protocol::UDP, client, (SERVER, 7000), (OTHER, 9000));
+    let mut lab = Lab::new();
+    lab.signals(signals());
+    for second in 0..6 {
+        lab.count(vec![udp(40000, 0, [u64::from(second == 0), 2])]);
+    }
+    assert_eq!(lab.kinds(), ["one-way-udp"]);
+    let sentence = lab.sentence();
+    let name = "no answer from 10.0.0.2:7000 (translated to 10.0.0.3:9000) (UDP)";
+    assert!(sentence.contains(name), "{sentence}");
+
+    let mut lab = Lab::new();
+    lab.signals(signals());
+    for _ in 0..4 {
+        // What the client sent, quoted: its translation is undone on the way back.
+        let sent = ip(CLIENT, SERVER, 64).udp(40000, 7000);
+        let mut quoted = Vec::new();
+        sent.write(&mut quoted, b"hello").unwrap();
+        let error = etherparse::Icmpv4Type::DestinationUnreachable(
+            etherparse::icmpv4::DestUnreachableHeader::Port,
+        );
+        let error = ip(SERVER, CLIENT, 64).icmpv4(error);
+        let mut packet = Vec::new();
+        error.write(&mut packet, &quoted[14..]).unwrap();
+        lab.send(packet, Direction::In);
+        lab.pass(1);
+    }
+    assert_eq!(lab.kinds(), ["port-unreachable"]);
+    let finding = &lab.diagnosis.findings()[0];
+    let name = "behind UDP 10.0.0.2:7000 (translated to 10.0.0.3:9000)";
+    assert!(finding.sentence.contains(name), "{}", finding.sentence);
+    assert!(
+        finding.advice.starts_with("on 10.0.0.3: "),
+        "{}",
+        finding.advice
+    );
 }

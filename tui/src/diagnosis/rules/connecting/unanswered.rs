@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use probe_common::parse::number::ip;
+
 use super::{Attempt, SYNS, Service, Target, clients_of};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
@@ -65,7 +67,7 @@ pub(super) fn rule(
         plural(attempts.len() as u64, "attempt"),
     )];
     evidence.extend(path(view, attempts[0]));
-    let target = Target::of(view, server);
+    let target = Target::of(view, ip::TCP, server);
     let end = target.end();
     evidence.extend(target.evidence());
     let clients: BTreeSet<_> = attempts

@@ -109,6 +109,40 @@ fn a_scan_is_not_followed() {
     assert_eq!(suspects.chosen.len(), SERVICES);
     // Later there is room again.
     let flow = with(flow(9, 443, 4000), Direction::Out, SYN);
-    assert_eq!(suspects.of(&at(9, &[flow])).len(), 1);
+    assert_eq!(suspects.of(&at(19, &[flow])).len(), 1);
     assert_eq!(suspects.chosen.len(), 1);
+}
+
+/// UDP of these packets in and out.
+fn udp(server: u8, port: u16, packets: [u64; 2]) -> FlowCounts {
+    let mut flow = flow(server, port, 4000);
+    flow.key.protocol = 17;
+    flow.facts = None;
+    for (counters, packets) in flow.value.directions.iter_mut().zip(packets) {
+        counters.packets = packets;
+    }
+    flow
+}
+
+#[test]
+fn udp_without_an_answer_is_looked_up_behind_connections() {
+    let answered = udp(2, 53, [1, 1]);
+    let to_all = udp(0xff, 5353, [0, 3]);
+    let silent = udp(3, 514, [0, 3]);
+    let inward = udp(4, 9, [2, 0]);
+    let syn = with(flow(5, 443, 4000), Direction::Out, SYN);
+    let all = [
+        answered,
+        to_all,
+        silent.clone(),
+        inward.clone(),
+        syn.clone(),
+    ];
+    let mut suspects = Suspects::default();
+    let mut chosen = |seconds| suspects.of(&at(seconds, &all));
+    let of = |flow: &FlowCounts| (3, Tuple::sent(&flow.key));
+    assert_eq!(chosen(1), [of(&syn), of(&silent)]);
+    assert_eq!(chosen(2), [of(&inward)], "the others were just looked up");
+    assert_eq!(chosen(3), [of(&syn)]);
+    assert_eq!(chosen(11), [of(&syn), of(&silent)]);
 }
