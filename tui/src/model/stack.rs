@@ -20,8 +20,8 @@ pub struct Stack {
     /// The interface indices of the watched devices that lead to it, as the
     /// namespace of nkview knows them; empty for that one itself.
     pub devices: Vec<u32>,
-    /// The time since the last reading; nothing at the first one, when all
-    /// counters are 0.
+    /// The time since the last reading; nothing at the first one, and where nothing
+    /// happens and so it was not read again: all counters are 0 then.
     pub period: Option<Duration>,
     /// Counters of the protocols.
     pub counters: StackCounters,
@@ -38,8 +38,6 @@ pub struct Stack {
     pub conntrack: Option<Conntrack>,
     /// Listening TCP sockets.
     pub listeners: Vec<Listener>,
-    /// What is configured.
-    pub settings: Settings,
     /// What could not be read, and why.
     pub unknown: Vec<String>,
 }
@@ -369,21 +367,6 @@ pub struct Listener {
     pub uid: u32,
     /// Packets that it has dropped since it was opened, where the kernel reports it.
     pub drops: Option<u32>,
-}
-
-/// What is configured (sysctl(8)); nothing where it cannot be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Whether IPv4 packets are forwarded (`net.ipv4.ip_forward`).
-    pub forwards_ipv4: Option<bool>,
-    /// Whether IPv6 packets are forwarded (`net.ipv6.conf.all.forwarding`).
-    pub forwards_ipv6: Option<bool>,
-    /// Whether IPv6 is switched off (`net.ipv6.conf.all.disable_ipv6`).
-    pub disables_ipv6: Option<bool>,
-    /// The reverse path filter of each device by name, as it takes effect: the
-    /// larger of its own and that of `all` (`net.ipv4.conf.*.rp_filter`): 0 off,
-    /// 1 strict, 2 loose. Devices without one are left out.
-    pub reverse_path_filters: Vec<(String, u8)>,
 }
 
 /// A TCP or UDP socket, by an exact look-up of its flow (sock_diag(7)).

@@ -211,7 +211,14 @@ fn subscribe() -> io::Result<TokioSocket> {
 /// # Errors
 /// When the kernel does not answer.
 pub fn list() -> io::Result<Vec<Link>> {
-    let mut netlink = Netlink::open(libc::NETLINK_ROUTE as isize)?;
+    list_with(&mut Netlink::open(libc::NETLINK_ROUTE as isize)?)
+}
+
+/// Every device of the namespace that a socket for rtnetlink is of.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub fn list_with(netlink: &mut Netlink) -> io::Result<Vec<Link>> {
     let messages = netlink.dump(libc::RTM_GETLINK, &[0; HEADER])?;
     Ok(messages.iter().filter_map(link).collect())
 }

@@ -65,8 +65,8 @@ pub enum Comparison {
 }
 
 /// After so many intervals the far end of a pair is read in any case: what is given to
-/// it directly is counted nowhere else.
-const IDLE: u32 = 5;
+/// it directly is counted nowhere else. Once it is found to count, it is read in each.
+const IDLE: u32 = 30;
 
 /// The bookkeeping of all watched devices.
 #[derive(Debug, Default)]
@@ -85,7 +85,8 @@ struct FarEnd {
     is_due: bool,
     /// The intervals in which it was not read.
     idle: u32,
-    /// Whether the hooks have seen packets in the last interval.
+    /// Whether the hooks have seen packets in the last interval, or it has counted some
+    /// when it was read in it.
     is_active: bool,
     /// What the near end had counted, and it, when it was read last.
     near: Option<LinkCounters>,
@@ -119,6 +120,7 @@ impl FarEnd {
         if self.is_due {
             self.idle = 0;
             self.near = totals.counters;
+            self.is_active |= self.counters.is_some() && self.counters != totals.peer_counters;
             self.counters = totals.peer_counters;
         } else {
             self.idle += 1;
@@ -181,10 +183,20 @@ impl Fates {
         here.with_peers(self.due())
     }
 
-    /// Reads the same counters again.
+    /// Reads the same counters again. Those of the ends here only where something is
+    /// compared with them: with many devices that takes a while.
     #[must_use]
-    pub fn read_again(&self) -> Readings {
-        self.read_here().with_peers(self.due())
+    pub fn read_again(&self, before: &Readings) -> Readings {
+        let is_compared = |it: &Watched| {
+            let has_peer_here = it.peer.as_ref().is_some_and(|peer| peer.place.is_none());
+            it.comparison.contains(&Comparison::Packets)
+                || it.comparison.contains(&Comparison::Segments) && has_peer_here
+        };
+        let here = match self.devices.iter().any(is_compared) {
+            true => self.read_here(),
+            false => before.here(),
+        };
+        here.with_peers(self.due())
     }
 
     /// Reads the counters of all ends.
@@ -193,7 +205,7 @@ impl Fates {
         for far in self.far.values_mut() {
             far.is_due = true;
         }
-        self.read_again()
+        self.read_here().with_peers(self.due())
     }
 
     fn read_here(&self) -> Readings {

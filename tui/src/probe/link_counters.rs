@@ -62,6 +62,17 @@ impl Readings {
         }
     }
 
+    /// Of these, what was read of devices and peers here.
+    #[must_use]
+    pub fn here(&self) -> Self {
+        let near = self.peers.iter().filter(|(peer, _)| peer.place.is_none());
+        Self {
+            here: self.here.clone(),
+            peers: near.map(|(peer, it)| (peer.clone(), *it)).collect(),
+            blocked: HashMap::new(),
+        }
+    }
+
     /// Reads peers in other namespaces, too, each of which has to be entered.
     #[must_use]
     pub fn with_peers<'a>(mut self, peers: impl Iterator<Item = &'a PeerLocation>) -> Self {

@@ -1,5 +1,5 @@
 //! The clocks of the eBPF programs, `bpf_ktime_get_ns()` and
-//! `bpf_ktime_get_boot_ns()`.
+//! `bpf_ktime_get_boot_ns()`; and the CPU time of a thread.
 
 use std::time::Duration;
 
@@ -20,6 +20,11 @@ pub fn since(started: u64, time: u64) -> Moment {
 /// (`time_namespaces(7)`).
 pub fn monotonic_now() -> u64 {
     of_machine(ClockId::Monotonic, monotonic_offset)
+}
+
+/// The CPU time that this thread has used.
+pub fn thread_cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Nanoseconds in a second.

@@ -13,7 +13,7 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytemuck::Zeroable;
 use probe_common::signal::{SignalEvent, SignalKind};
@@ -23,7 +23,7 @@ use self::drops::{Drops, text, tuple};
 use self::layout::Kernel;
 use self::object::{LoadError, Programs};
 use self::owners::Owners;
-use super::monotonic::{monotonic_now, since};
+use super::monotonic::{monotonic_now, since, thread_cpu_time};
 use super::refusal::Limits;
 use crate::model::Signals;
 use crate::model::signal::{
@@ -33,6 +33,9 @@ use crate::sys;
 
 /// Events that one reading takes at most; what waits longer is taken by the next.
 const AT_ONCE: usize = 4096;
+/// The most of a CPU that looking for the owners of sockets may take: a look goes
+/// through the descriptors of all processes.
+const SHARE: f64 = 0.01;
 
 /// The tracing programs and what is known from earlier readings.
 pub struct Tracer {
@@ -40,6 +43,8 @@ pub struct Tracer {
     programs: Programs,
     drops: Drops,
     owners: Owners,
+    /// When owners may be looked for again.
+    not_before: Instant,
     period: u32,
     /// The kernel's clock at the source's start.
     started: u64,
@@ -64,6 +69,7 @@ impl Tracer {
             programs,
             drops: Drops::default(),
             owners: Owners::default(),
+            not_before: Instant::now(),
             period: 1,
             started,
         })
@@ -93,9 +99,12 @@ impl Tracer {
             ..Signals::default()
         };
         self.read_events(&mut signals);
-        if self.owners.is_due(period) {
+        if self.not_before <= Instant::now() && self.owners.is_due(period) {
+            let before = thread_cpu_time();
             let held = self.programs.sockets()?;
             self.owners.learn(held, period);
+            let cost = thread_cpu_time().saturating_sub(before);
+            self.not_before = Instant::now() + cost.div_f64(SHARE);
         }
         signals.owners = self.owners.answers();
         signals.trace = Some(Trace::On(self.status()?));

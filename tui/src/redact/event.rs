@@ -7,7 +7,7 @@ use crate::model::signal::{
     ContainerOf, DropCount, NeighbourFailed, Owner, Reset, Signals, SocketError, Trace, Where,
 };
 use crate::model::stack::{
-    Duplicate, FlowRoute, FlowState, LinkState, Listener, Neighbour, Route, Settings, Stack,
+    Duplicate, FlowRoute, FlowState, LinkState, Listener, Neighbour, Route, Stack,
 };
 use crate::model::{
     Block, Container, Device, EndReason, Envelope, Event, HookChain, HookProgram, Namespace,
@@ -313,7 +313,6 @@ impl Redaction {
             duplicates,
             conntrack: _,
             listeners,
-            settings,
             unknown,
         } = stack;
         for LinkState { name, .. } in links {
@@ -327,15 +326,6 @@ impl Redaction {
         }
         for Listener { address, .. } in listeners {
             self.socket(address);
-        }
-        let Settings {
-            forwards_ipv4: _,
-            forwards_ipv6: _,
-            disables_ipv6: _,
-            reverse_path_filters,
-        } = settings;
-        for (device, _) in reverse_path_filters {
-            self.device(device);
         }
         unknown.fill(REMOVED.to_owned());
     }

@@ -16,7 +16,7 @@ use crate::model::signal::{
 };
 use crate::model::stack::{
     Duplicate, FlowRoute, FlowState, LinkState, Listener, NatPair, Neighbour, NeighbourState,
-    Route, Settings, Stack,
+    Route, Stack,
 };
 use crate::model::{
     Block, BlockId, Container, Dropped, EndReason, Envelope, Event, Level, Notice, Packet, Pod,
@@ -487,10 +487,6 @@ fn everything() -> Vec<Envelope> {
                 uid: 0,
                 drops: None,
             }],
-            settings: Settings {
-                reverse_path_filters: vec![(name("payroll0"), 1)],
-                ..Settings::default()
-            },
             unknown: vec![name("hush: permission denied")],
             ..Stack::default()
         }],

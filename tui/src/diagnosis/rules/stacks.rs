@@ -241,12 +241,12 @@ const ROWS: &[Row] = &[
 ];
 
 fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
-    let name = stack_name(view, &stack.last);
     for row in ROWS {
         let (sum, since) = stack.sum(row.counter);
         if sum < row.least {
             continue;
         }
+        let name = stack_name(view, &stack.last);
         let slots = slots(view, stack);
         let mut about = troubled(view, |slot| slots.contains(&slot));
         let dropped = view.evidence.kernel.drops().filter(|(place, _)| {
@@ -277,11 +277,11 @@ fn counters(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
 }
 
 fn qdiscs(view: &View<'_>, stack: &StackHistory, claims: &mut Vec<Claim>) {
-    let name = stack_name(view, &stack.last);
     for ((device, _), (since, drops, qdisc)) in &stack.qdiscs {
         if *drops < QDISC_DROPS {
             continue;
         }
+        let name = stack_name(view, &stack.last);
         let link = stack.last.links.iter().find(|link| link.index == *device);
         let device = link.map_or_else(|| format!("device {device}"), |link| link.name.clone());
         // What does badly on the way through it.

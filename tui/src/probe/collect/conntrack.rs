@@ -28,8 +28,6 @@ const PROTOCOL: u16 = 2;
 pub fn counters() -> Option<Conntrack> {
     let text = fs::read_to_string("/proc/thread-self/net/stat/nf_conntrack").ok()?;
     let mut counters = parse(&text)?;
-    let capacity = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max");
-    counters.capacity = capacity.ok().and_then(|it| it.trim().parse().ok());
     // The table is there as soon as the module is, used or not.
     let Conntrack {
         capacity: _,
@@ -40,7 +38,12 @@ pub fn counters() -> Option<Conntrack> {
         invalid,
     } = counters;
     let is_used = entries + drops + early_drops + insert_failures + invalid > 0;
-    is_used.then_some(counters)
+    if !is_used {
+        return None;
+    }
+    let capacity = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max");
+    counters.capacity = capacity.ok().and_then(|it| it.trim().parse().ok());
+    Some(counters)
 }
 
 /// Reads the table: a line of names, and one of hexadecimal values for each CPU.

@@ -78,7 +78,7 @@ impl Collector for Intervals {
             .take()
             .unwrap_or_else(|| with_blocked(self.fates.read(), &tallies));
         let mut after = Readings::default();
-        let settled = || after = with_blocked(self.fates.read_again(), &tallies);
+        let settled = || after = with_blocked(self.fates.read_again(&before), &tallies);
         let mut interval = match self.counters.rotate_epoch(&slots, settled) {
             Ok(interval) => interval,
             Err(error) => {

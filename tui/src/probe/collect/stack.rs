@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 
 use crate::model::stack::{
-    Duplicate, LinkState, Neighbour, NeighbourState, Qdisc, Settings, Softnet, Stack, StackCounters,
+    Duplicate, LinkState, Neighbour, NeighbourState, Qdisc, Softnet, Stack, StackCounters,
 };
 use crate::probe::collect::{conntrack, sockets};
 use crate::probe::devices;
@@ -14,8 +14,6 @@ use crate::probe::netlink::{Message, Netlink, attributes, ip, text, uint};
 #[cfg(test)]
 mod tests;
 
-/// Devices whose settings are read, at most.
-const DEVICES: usize = 512;
 /// Neighbours, duplicates and listeners that are kept, at most: a scan of a
 /// network leaves an entry for each address of it.
 const ENTRIES: usize = 1024;
@@ -31,17 +29,8 @@ pub fn read() -> Stack {
         Ok(counters) => stack.counters = counters,
         Err(error) => failed("counters", error),
     }
-    match devices::list() {
-        Ok(links) => stack.links = links.iter().map(link_state).collect(),
-        Err(error) => failed("devices", error),
-    }
-    match lists() {
-        Ok((qdiscs, neighbours, duplicates)) => {
-            stack.qdiscs = qdiscs;
-            stack.neighbours = neighbours;
-            stack.duplicates = duplicates;
-        }
-        Err(error) => failed("queueing disciplines, neighbors and addresses", error),
+    if let Err(error) = lists(&mut stack) {
+        failed("devices, their queues, neighbors and addresses", error);
     }
     match sockets::listeners() {
         Ok(mut listeners) => {
@@ -51,7 +40,6 @@ pub fn read() -> Stack {
         Err(error) => failed("listening sockets", error),
     }
     stack.conntrack = conntrack::counters();
-    stack.settings = settings(&stack.links);
     stack.unknown = unknown;
     stack
 }
@@ -145,26 +133,20 @@ fn softnet_of(line: usize, text: &str) -> Option<Softnet> {
     })
 }
 
-type Lists = (Vec<Qdisc>, Vec<Neighbour>, Vec<Duplicate>);
-
-fn lists() -> io::Result<Lists> {
+/// What rtnetlink lists.
+fn lists(stack: &mut Stack) -> io::Result<()> {
     let mut netlink = Netlink::open(libc::NETLINK_ROUTE as isize)?;
+    let links = devices::list_with(&mut netlink)?;
+    stack.links = links.iter().map(link_state).collect();
     let qdiscs = netlink.dump(libc::RTM_GETQDISC, &[0; QDISC])?;
     let neighbours = netlink.dump(libc::RTM_GETNEIGH, &[0; NEIGHBOUR])?;
     let addresses = netlink.dump(libc::RTM_GETADDR, &[0; ADDRESS])?;
-    Ok((
-        qdiscs.iter().filter_map(qdisc).collect(),
-        neighbours
-            .iter()
-            .filter_map(neighbour)
-            .take(ENTRIES)
-            .collect(),
-        addresses
-            .iter()
-            .filter_map(duplicate)
-            .take(ENTRIES)
-            .collect(),
-    ))
+    stack.qdiscs = qdiscs.iter().filter_map(qdisc).collect();
+    let neighbours = neighbours.iter().filter_map(neighbour);
+    stack.neighbours = neighbours.take(ENTRIES).collect();
+    let duplicates = addresses.iter().filter_map(duplicate);
+    stack.duplicates = duplicates.take(ENTRIES).collect();
+    Ok(())
 }
 
 /// The lengths of `struct tcmsg`, `ndmsg` and `ifaddrmsg`.
@@ -240,28 +222,6 @@ fn duplicate(message: &Message) -> Option<Duplicate> {
         device: uint(message.body.get(4..)?)?,
         address: ip(address)?,
     })
-}
-
-/// What is configured for the devices.
-fn settings(links: &[LinkState]) -> Settings {
-    // These files are of the namespace of the thread that opens them.
-    let number = |path: &str| -> Option<u8> {
-        let text = fs::read_to_string(format!("/proc/sys/net/{path}")).ok()?;
-        text.trim().parse().ok()
-    };
-    let flag = |path| number(path).map(|it| it != 0);
-    let rp_filter = |device: &str| number(&format!("ipv4/conf/{device}/rp_filter"));
-    let all = rp_filter("all").unwrap_or(0);
-    let filters = links.iter().take(DEVICES).filter_map(|link| {
-        let filter = rp_filter(&link.name)?.max(all);
-        (filter != 0).then(|| (link.name.clone(), filter))
-    });
-    Settings {
-        forwards_ipv4: flag("ipv4/ip_forward"),
-        forwards_ipv6: flag("ipv6/conf/all/forwarding"),
-        disables_ipv6: flag("ipv6/conf/all/disable_ipv6"),
-        reverse_path_filters: filters.collect(),
-    }
 }
 
 /// Turns counters since the namespace was made into those since an earlier

@@ -1,8 +1,13 @@
 //! Reads the stacks of all namespaces with watched devices now and then, on a
 //! thread of its own: entering a namespace moves a thread, and nothing that
 //! counts packets waits for it.
+//!
+//! Where no hook has seen a packet since the last reading there is little to find:
+//! what happens there stays inside, or was dropped before the hook. Such a namespace is
+//! read less often, and its counters are since its own last reading, so that nothing
+//! is lost, only found later.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::net::IpAddr;
@@ -11,26 +16,30 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use super::route::Origin;
 use super::suspects::Suspects;
 use super::{Collector, conntrack, route, sockets, stack};
 use crate::model::signal::Signals;
 use crate::model::stack::{FlowRoute, FlowSocket, FlowState, Route, Softnet, Stack};
-use crate::model::{Command, Event, Moment};
+use crate::model::{Command, DeviceTotals, Event, Moment};
 use crate::model::{NamespaceInode, Tuple};
 use crate::probe::fate::Watched;
 use crate::probe::inventory::Place;
+use crate::probe::monotonic::thread_cpu_time;
 use crate::probe::netns;
+
+#[cfg(test)]
+mod tests;
 
 /// Between two readings.
 const PERIOD: Duration = Duration::from_secs(5);
 /// Until namespaces are read that are new: several come at once.
 const SOON: Duration = Duration::from_millis(300);
+/// A namespace where nothing happens is read in each of so many rounds.
+const IDLE: usize = 6;
 /// The most of a CPU that reading may take: where there are so many namespaces
 /// that it would take more, it is done less often.
-const SHARE: f64 = 0.01;
+const SHARE: f64 = 0.005;
 
 /// How often it is looked whether something was read.
 const TAKEN_EVERY: Duration = Duration::from_millis(250);
@@ -82,6 +91,8 @@ enum Message {
     },
     /// Looks up flows that seem to fail, by the slots of their devices.
     Suspect(Vec<(u32, Tuple)>),
+    /// Hooks of devices with these slots have seen packets.
+    Active(Vec<u32>),
 }
 
 /// Tells the thread what to read. It ends when all of these are gone; a reading
@@ -151,9 +162,16 @@ impl Collector for Stacks {
 
     fn observe(&mut self, event: &Event) {
         if let Event::Interval(interval) = event {
+            let has_packets =
+                |it: &&DeviceTotals| it.directions.iter().any(|totals| totals.packets > 0);
+            let active = interval.devices.iter().filter(has_packets);
+            let active: Vec<u32> = active.map(|it| it.slot).collect();
             let suspects = self.suspects.of(interval);
+            // It has gone only if it panicked, which was printed.
+            if !active.is_empty() {
+                let _ = self.handle.0.send(Message::Active(active));
+            }
             if !suspects.is_empty() {
-                // It has gone only if it panicked, which was printed.
                 let _ = self.handle.0.send(Message::Suspect(suspects));
             }
         }
@@ -194,6 +212,10 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
                 flows: reader.look_up_all(&flows),
                 ..Signals::default()
             },
+            Ok(Message::Active(slots)) => {
+                reader.mark_active(&slots);
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 let (signals, cost) = reader.read(start.elapsed());
@@ -217,48 +239,91 @@ fn run(start: Instant, messages: &mpsc::Receiver<Message>, reports: &SyncSender<
     }
 }
 
-/// The CPU time of this thread.
-fn cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-}
-
 /// What was read last, to subtract it from the next.
 #[derive(Debug, Default)]
 struct Reader {
     targets: Vec<Target>,
     slots: HashMap<u32, u32>,
-    last: HashMap<NamespaceInode, (Moment, Stack)>,
+    last: HashMap<NamespaceInode, Reading>,
+    /// The interface indices of the devices that have seen packets since the namespaces
+    /// behind them were read.
+    active: HashSet<u32>,
+    /// Rounds of reading so far.
+    rounds: usize,
     softnet: Vec<Softnet>,
 }
 
+/// A namespace as it was read last.
+#[derive(Debug)]
+struct Reading {
+    at: Moment,
+    /// Its counters are since the namespace was made.
+    stack: Stack,
+    /// Whether it is the first one, which shows no counter.
+    is_first: bool,
+}
+
 impl Reader {
-    /// Reads all of them, one after the other. Returns the CPU time that it took, too.
+    fn mark_active(&mut self, slots: &[u32]) {
+        let devices = slots.iter().filter_map(|slot| self.slots.get(slot));
+        self.active.extend(devices);
+    }
+
+    /// Reads those that are due, one after the other, and reports the others as they
+    /// were. Returns the CPU time that it took, too.
     fn read(&mut self, at: Moment) -> (Signals, Duration) {
-        let before = cpu_time();
+        let before = thread_cpu_time();
         let mut cost = Duration::ZERO;
         let mut last = HashMap::new();
         let mut stacks = Vec::new();
-        let read = self.read_all();
-        for (target, stack) in self.targets.iter().zip(read) {
+        let targets = self.targets.iter().enumerate();
+        let is_due: Vec<bool> = targets
+            .map(|(number, target)| self.is_due(number, target))
+            .collect();
+        let targets = || self.targets.iter().zip(&is_due);
+        let due = targets().filter(|(_, is_due)| **is_due);
+        let due: Vec<&Target> = due.map(|(target, _)| target).collect();
+        let mut read = read_each(due.into_iter()).into_iter();
+        for (target, is_due) in targets() {
+            if !is_due {
+                let namespace = target.place.as_ref().and_then(Place::inode);
+                let known = namespace.and_then(|inode| self.last.remove(&inode));
+                if let Some(known) = known {
+                    let mut stack = known.stack.clone();
+                    stack::clear(&mut stack);
+                    stack.devices.clone_from(&target.devices);
+                    last.insert(stack.namespace, known);
+                    stacks.push(stack);
+                }
+                continue;
+            }
             // One that cannot be entered is gone, or about to.
-            let Ok((mut stack, took)) = stack else {
+            let Some(Ok((mut stack, took))) = read.next() else {
                 continue;
             };
             cost += took;
             stack.is_own = target.place.is_none();
             stack.devices.clone_from(&target.devices);
             let now = stack.clone();
-            match self.last.get(&stack.namespace) {
-                Some((then, earlier)) => {
-                    stack::subtract(&mut stack, earlier);
-                    stack.period = Some(at.saturating_sub(*then));
+            let earlier = self.last.get(&stack.namespace);
+            match earlier {
+                Some(earlier) => {
+                    stack::subtract(&mut stack, &earlier.stack);
+                    stack.period = Some(at.saturating_sub(earlier.at));
                 }
                 None => stack::clear(&mut stack),
             }
-            last.insert(stack.namespace, (at, now));
+            let reading = Reading {
+                at,
+                stack: now,
+                is_first: earlier.is_none(),
+            };
+            last.insert(stack.namespace, reading);
             stacks.push(stack);
         }
         self.last = last;
+        self.active.clear();
+        self.rounds += 1;
         let softnet = stack::softnet();
         let behind = stack::softnet_since(&softnet, &self.softnet);
         self.softnet = softnet;
@@ -268,18 +333,19 @@ impl Reader {
             softnet: behind,
             ..Signals::default()
         };
-        (signals, cost + cpu_time().saturating_sub(before))
+        (signals, cost + thread_cpu_time().saturating_sub(before))
     }
 
-    /// The stacks, and the CPU time that each took: of the thread that enters their
-    /// namespaces.
-    fn read_all(&self) -> Vec<anyhow::Result<(Stack, Duration)>> {
-        within_each(self.targets.iter(), |_| {
-            let before = cpu_time();
-            let mut stack = stack::read();
-            stack.namespace = namespace()?;
-            Ok((stack, cpu_time().saturating_sub(before)))
-        })
+    /// Whether to read a namespace in this round, by its place among all.
+    fn is_due(&self, number: usize, target: &Target) -> bool {
+        let namespace = target.place.as_ref().and_then(Place::inode);
+        let Some(known) = namespace.and_then(|inode| self.last.get(&inode)) else {
+            // This one, or one that was not read yet.
+            return true;
+        };
+        known.is_first
+            || target.devices.iter().any(|it| self.active.contains(it))
+            || (self.rounds + number).is_multiple_of(IDLE)
     }
 
     fn look_up_all(&self, flows: &[(u32, Tuple)]) -> Vec<FlowState> {
@@ -324,6 +390,19 @@ impl Reader {
         flow.unknown.dedup();
         flow
     }
+}
+
+/// The stacks of these namespaces, and the CPU time that each took: of the thread that
+/// enters them.
+fn read_each<'a>(
+    targets: impl ExactSizeIterator<Item = &'a Target>,
+) -> Vec<anyhow::Result<(Stack, Duration)>> {
+    within_each(targets, |_| {
+        let before = thread_cpu_time();
+        let mut stack = stack::read();
+        stack.namespace = namespace()?;
+        Ok((stack, thread_cpu_time().saturating_sub(before)))
+    })
 }
 
 /// Looks for a flow's sockets, connection and route in the namespace that the thread

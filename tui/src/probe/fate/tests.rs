@@ -112,6 +112,7 @@ fn a_far_end_is_read_while_something_happens_and_else_now_and_then() {
     assert!(interval(0, 0).0, "it is its turn");
     assert!(!interval(0, 0).0);
     assert_eq!(interval(1, 0), (true, counters(101)));
+    assert!(interval(1, 0).0, "it has counted something");
     assert!(!interval(1, 0).0);
     assert!(!interval(1, 3).0, "it is not known before");
     assert!(interval(1, 0).0);

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use rustix::thread::{CapabilitySet, capabilities};
 
+use crate::model::NamespaceInode;
 use crate::probe::netlink::{Netlink, attribute, int};
 use crate::process;
 
@@ -40,6 +41,23 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place that does not exist.
+    #[cfg(test)]
+    pub fn sample(inode: u64) -> Self {
+        Self {
+            path: PathBuf::from(format!("/run/netns/sample{inode}")),
+            inode,
+            name: None,
+            pid: None,
+        }
+    }
+
+    /// The inode of the namespace.
+    #[must_use]
+    pub fn inode(&self) -> Option<NamespaceInode> {
+        self.inode.try_into().ok()
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! The tracer as a collector of the live source.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Tracer;
 use crate::model::signal::{Signals, Trace};
-use crate::model::{Event, Moment};
+use crate::model::{Event, KeyFields, Moment, Packet};
 use crate::probe::collect::Collector;
 use crate::probe::monotonic::{monotonic_now, since};
 
@@ -79,6 +80,13 @@ impl Tracing {
     }
 }
 
+/// The cookie of a packet's socket, unless that is one of the kernel's own: no process
+/// has it, and looking for it is dear. ICMP is sent by processes only to ask for echoes.
+fn of_a_process(packet: &Packet) -> Option<NonZeroU64> {
+    let is_of_kernel = packet.key.icmp().is_some_and(|it| it.id.is_none());
+    packet.cookie.filter(|_| !is_of_kernel)
+}
+
 impl Collector for Tracing {
     fn period(&self) -> Duration {
         match self.state {
@@ -116,7 +124,7 @@ impl Collector for Tracing {
                 }
             }
             Event::Packets(packets) => {
-                for cookie in packets.iter().filter_map(|packet| packet.cookie) {
+                for cookie in packets.iter().filter_map(of_a_process) {
                     tracer.ask(cookie.get());
                 }
             }

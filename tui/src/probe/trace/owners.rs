@@ -20,7 +20,7 @@ const PENDING: usize = 1 << 12;
 /// Looks for a socket before it is given up: the SYN-ACK of a connection has the
 /// cookie of a socket that was not accepted yet. Each waits twice as long.
 const TRIES: u32 = 6;
-/// Periods after which it is looked again whether sockets that were asked about have
+/// Periods after which it is looked again whether sockets that are asked about have
 /// changed hands: a child may inherit one, and execute something else.
 const REFRESH: u32 = 30;
 
@@ -36,13 +36,16 @@ pub struct Owners {
 
 struct Known {
     owner: Owner,
-    /// Whether anybody has asked: then changes are reported too.
-    asked: bool,
+    /// The period in which it was asked for last, if ever: then changes are reported,
+    /// too.
+    asked: Option<u32>,
     /// The last period in which a process held it.
     seen: u32,
 }
 
 struct Pending {
+    /// The period in which it was asked for.
+    asked: u32,
     tries: u32,
     /// The period of the next look.
     next: u32,
@@ -55,28 +58,29 @@ impl Owners {
             return;
         }
         if let Some(known) = self.known.get_mut(&cookie) {
-            if !known.asked {
-                known.asked = true;
+            if known.asked.replace(period).is_none() {
                 self.answers.push(cookie);
             }
         } else if self.pending.len() < PENDING {
             self.pending.entry(cookie).or_insert(Pending {
+                asked: period,
                 tries: 0,
                 next: period,
             });
         }
     }
 
-    /// Whether there is a socket to look for in this period.
+    /// Whether there is a socket to look for in this period. Those that nobody has used
+    /// since the last look are not looked at again.
     #[must_use]
     pub fn is_due(&self, period: u32) -> bool {
-        let is_reached = |pending: &Pending| period.wrapping_sub(pending.next) < u32::MAX / 2;
-        self.pending.values().any(is_reached)
-            || period.wrapping_sub(self.looked) >= REFRESH
-                && self
-                    .known
-                    .values()
-                    .any(|known| known.asked && known.seen == self.looked)
+        let is_used = |known: &Known| {
+            let asked = known.asked.is_some_and(|asked| reached(asked, self.looked));
+            asked && known.seen == self.looked
+        };
+        let mut pending = self.pending.values();
+        pending.any(|pending| reached(period, pending.next))
+            || period.wrapping_sub(self.looked) >= REFRESH && self.known.values().any(is_used)
     }
 
     /// Learns what processes hold now.
@@ -94,7 +98,7 @@ impl Owners {
             }
         }
         self.pending.retain(|_, pending| {
-            if period.wrapping_sub(pending.next) < u32::MAX / 2 {
+            if reached(period, pending.next) {
                 pending.tries += 1;
                 pending.next = period.wrapping_add(1 << pending.tries);
             }
@@ -106,7 +110,7 @@ impl Owners {
 
     fn learn_one(&mut self, socket: &HeldSocket, others: u32, period: u32) {
         let cookie = socket.cookie;
-        let was_pending = self.pending.remove(&cookie).is_some();
+        let pending = self.pending.remove(&cookie);
         let owner = Owner {
             cookie,
             namespace: socket.namespace,
@@ -118,7 +122,7 @@ impl Owners {
         };
         let known = self.known.entry(cookie).or_insert_with(|| Known {
             owner: owner.clone(),
-            asked: false,
+            asked: None,
             seen: period,
         });
         known.seen = period;
@@ -129,8 +133,10 @@ impl Owners {
         if changed {
             known.owner = owner;
         }
-        if was_pending || changed && known.asked {
-            known.asked = true;
+        if let Some(pending) = &pending {
+            known.asked = Some(pending.asked);
+        }
+        if pending.is_some() || changed && known.asked.is_some() {
             self.answers.push(cookie);
         }
     }
@@ -169,6 +175,11 @@ impl Owners {
         }
         owners
     }
+}
+
+/// Whether a period is that one or later.
+const fn reached(period: u32, wanted: u32) -> bool {
+    period.wrapping_sub(wanted) < u32::MAX / 2
 }
 
 /// The executable of a process, if it is still the one that started then: PIDs are

@@ -94,7 +94,7 @@ fn memory_is_bounded_and_keeps_what_is_still_held() {
 }
 
 #[test]
-fn sockets_that_were_asked_about_are_looked_at_again_while_they_are_held() {
+fn sockets_that_are_in_use_are_looked_at_again_while_they_are_held() {
     let mut owners = Owners::default();
     owners.ask(5, 1);
     owners.learn(vec![held(5, 100)], 1);
@@ -105,8 +105,13 @@ fn sockets_that_were_asked_about_are_looked_at_again_while_they_are_held() {
     changed.command[0] = b'W';
     owners.learn(vec![changed], 1 + REFRESH);
     assert_eq!(owners.answers()[0].command, "Web");
+    assert!(!owners.is_due(1 + 9 * REFRESH), "nobody has used it since");
+    owners.ask(5, 2 + REFRESH);
+    assert!(!owners.is_due(2 * REFRESH));
+    assert!(owners.is_due(1 + 2 * REFRESH));
     owners.learn(Vec::new(), 1 + 2 * REFRESH);
-    assert!(!owners.is_due(1 + 3 * REFRESH));
+    owners.ask(5, 1 + 2 * REFRESH);
+    assert!(!owners.is_due(1 + 3 * REFRESH), "nobody holds it");
 }
 
 #[test]
