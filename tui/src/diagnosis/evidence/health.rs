@@ -344,6 +344,8 @@ impl TcpHealth {
                 probing.packets += mine.packets;
                 probing.intervals += 1;
             }
+            // What is sent again has not been taken.
+            let waiting = theirs.bytes.saturating_sub(theirs.retransmitted_bytes);
             let window = window(&counts.value.directions[at]);
             if flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0 {
                 // What was closed is of a connection that is over, though its ports may
@@ -354,9 +356,9 @@ impl TcpHealth {
             } else {
                 match (&mut health.closed[at], window) {
                     (_, Some(false)) => health.closed[at] = None,
-                    (Some((_, bytes)), _) => *bytes += theirs.bytes,
+                    (Some((_, bytes)), _) => *bytes += waiting,
                     // It was closed before it was followed.
-                    (None, Some(true)) => health.closed[at] = Some((start, theirs.bytes)),
+                    (None, Some(true)) => health.closed[at] = Some((start, waiting)),
                     (None, None) => {}
                 }
             }

@@ -70,6 +70,15 @@ fn segments_that_are_asked_for_again_are_loss() {
     );
 }
 
+#[test]
+fn segments_are_lost_also_where_acknowledgments_are() {
+    let mut lab = Lab::new();
+    for _ in 0..5 {
+        lab.count(vec![again(5, 8)]);
+    }
+    assert_eq!(lab.kinds(), ["packet-loss"]);
+}
+
 /// A second in which the client probes a window that stays closed.
 fn probed() -> FlowCounts {
     let mut counts = second([1, 1], 66, TcpCounts::default(), 0);
@@ -89,6 +98,19 @@ fn a_window_that_was_closed_before_it_was_watched_is_closed() {
         sentence.contains("10.0.0.2:5432 does not read") && sentence.contains("10.0.0.1:40000"),
         "{sentence}"
     );
+}
+
+#[test]
+fn data_that_a_closed_window_does_not_take_is_not_data_that_gets_through() {
+    let mut lab = Lab::new();
+    for _ in 0..3 {
+        let mut counts = again(3, 0);
+        counts.value.directions[0].window = 0;
+        counts.value.directions[1].packets = 3;
+        counts.value.directions[1].bytes = 3 * 1514;
+        lab.count(vec![counts]);
+    }
+    assert_eq!(lab.kinds(), ["zero-window"]);
 }
 
 #[test]

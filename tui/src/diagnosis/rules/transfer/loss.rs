@@ -128,8 +128,10 @@ fn pairs_that_lose(view: &View<'_>, claims: &mut Vec<Claim>) {
         // A segment that is lost among others leaves a gap, or is asked for by
         // several acknowledgments (RFC 5681). What its sender repeats since the
         // answer was late has neither: once that is no more than what a machine that
-        // is busy does to its own timers, it says nothing about the network.
-        let asked_for = lost.sum.gaps * 2 + lost.asked_for >= again * 2;
+        // is busy does to its own timers, it says nothing about the network. Such a
+        // repetition is answered once (RFC 2883), by a duplicate; what is lost is asked
+        // for twice or more, where acknowledgments are not lost as well.
+        let asked_for = (lost.sum.gaps * 2 + lost.asked_for) * 2 >= again * 3;
         let is_heavy = share >= HEAVY_LOSS && again >= RETRANSMISSIONS * 2;
         if !asked_for && !is_heavy {
             continue;
