@@ -98,7 +98,12 @@ impl Lab {
     }
 
     fn send(&mut self, data: Vec<u8>, direction: Direction) {
-        let key = parse(data.as_slice(), LinkLayer::Ethernet, 0, direction).key;
+        self.send_on(0, data, direction);
+    }
+
+    /// A packet at the device of a slot.
+    fn send_on(&mut self, slot: u32, data: Vec<u8>, direction: Direction) {
+        let key = parse(data.as_slice(), LinkLayer::Ethernet, slot, direction).key;
         let packet = Packet {
             at: self.now,
             key,
@@ -170,6 +175,32 @@ fn a_port_that_refuses_again_and_again_is_a_finding_and_a_scan_is_none() {
         finding.filter().as_deref(),
         Some("tcp and host 10.0.0.2 and port 5432")
     );
+}
+
+#[test]
+fn a_firewall_refuses_in_the_name_of_a_host_whose_other_packets_are_those_of_the_same_device() {
+    let mut lab = Lab::new();
+    lab.diagnosis.ready.insert(1);
+    // Beyond the firewall, and before it: a hop less.
+    for (slot, ttl, port) in
+        std::iter::once((0, 63, 30_000)).chain((30_001..30_050).map(|port| (1, 64, port)))
+    {
+        let syn = ip(CLIENT, SERVER, 64).tcp(port, 8080, 7, 64240).syn();
+        let answer = ip(SERVER, CLIENT, ttl)
+            .tcp(8080, port, 9, 64240)
+            .syn()
+            .ack(8);
+        lab.send_on(slot, written(syn, &[]), Direction::Out);
+        lab.send_on(slot, written(answer, &[]), Direction::In);
+    }
+    for port in 40_000..40_003 {
+        lab.syn(port, 7);
+        refuse(&mut lab, port, 7, 64);
+    }
+    lab.pass(1);
+    assert_eq!(lab.kinds(), ["tcp-refused"]);
+    let sentence = lab.sentence();
+    assert!(sentence.contains("something between"), "{sentence}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections that are refused by RST.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -127,12 +127,15 @@ pub(super) fn rule(
         .iter()
         .flat_map(|it| it.at.iter().filter_map(|at| at.reset))
         .collect();
+    let of_attempts = attempts.iter().flat_map(|it| &it.at);
+    let devices: BTreeSet<u32> = of_attempts.map(|it| it.key.device).collect();
     // What else came from that host came another way if its TTL differs.
     let usual = view
         .evidence
         .connections
         .iter()
         .filter(|it| it.server.address == server.address)
+        .filter(|it| devices.contains(&it.key.device))
         .find_map(|it| it.syn_ack.map(|seen| (it.key.device, seen.ttl)));
     let forged = usual.filter(|(device, ttl)| {
         attempts
