@@ -82,7 +82,7 @@ pub struct Terms {
 pub mod spared {
     /// ARP.
     pub const ARP: u32 = 1;
-    /// IPv6 neighbour and router discovery (RFC 4861).
+    /// IPv6 neighbor and router discovery (RFC 4861).
     pub const DISCOVERY: u32 = 2;
 }
 

@@ -87,13 +87,13 @@ pub struct Layout {
     /// `sock.sk_err`.
     pub sock_error: u32,
     /// `neighbour.dev`.
-    pub neighbour_device: u32,
+    pub neighbor_device: u32,
     /// `neighbour.primary_key`, the address.
-    pub neighbour_key: u32,
+    pub neighbor_key: u32,
     /// `neighbour.nud_state`.
-    pub neighbour_state: u32,
+    pub neighbor_state: u32,
     /// `neighbour.tbl`.
-    pub neighbour_table: u32,
+    pub neighbor_table: u32,
     /// `neigh_table.family`.
     pub table_family: u32,
     /// `socket.sk`.
@@ -210,8 +210,8 @@ pub struct Tally {
 pub enum SignalKind {
     /// An error was reported to a socket.
     SocketError = 0,
-    /// A neighbour did not answer.
-    NeighbourFailed = 1,
+    /// A neighbor did not answer.
+    NeighborFailed = 1,
     /// A reset was sent.
     ResetSent = 2,
     /// A reset was received.
@@ -224,7 +224,7 @@ impl SignalKind {
     pub const fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             0 => Self::SocketError,
-            1 => Self::NeighbourFailed,
+            1 => Self::NeighborFailed,
             2 => Self::ResetSent,
             3 => Self::ResetReceived,
             _ => return None,
@@ -240,7 +240,7 @@ pub struct SignalEvent {
     pub time: u64,
     /// The socket's cookie, or 0.
     pub cookie: u64,
-    /// The socket's own end is the source; of a neighbour only the destination is
+    /// The socket's own end is the source; of a neighbor only the destination is
     /// set, an IPv4 address mapped.
     pub tuple: WireTuple,
     /// A [`SignalKind`] as a number.
@@ -252,11 +252,11 @@ pub struct SignalEvent {
     pub value: i32,
     /// The socket's state (`TCP_ESTABLISHED` is 1), or 0.
     pub state: u32,
-    /// A neighbour's device: its interface index.
+    /// A neighbor's device: its interface index.
     pub device: u32,
     /// 0.
     pub reserved: u32,
-    /// A neighbour's device: its name, padded with zeros.
+    /// A neighbor's device: its name, padded with zeros.
     pub device_name: [u8; NAME],
 }
 

@@ -1,6 +1,6 @@
 //! What each object has, whatever its programs do.
 
-/// The licence that the helpers ask for which the programs call.
+/// The license that the helpers ask for which the programs call.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -56,7 +56,7 @@ use state::State;
 use tab::Tab;
 use views::{View, Views};
 
-pub use preferences::{Appearance, Colours, Preferences};
+pub use preferences::{Appearance, Colors, Preferences};
 
 #[cfg(test)]
 mod tests;

@@ -51,7 +51,7 @@ mod tests;
 
 /// What a source reports within this time is drawn in one frame.
 const COALESCE: Duration = Duration::from_millis(50);
-/// How long the first frame waits for the terminal's background colour.
+/// How long the first frame waits for the terminal's background color.
 const BACKGROUND_DELAY: Duration = Duration::from_millis(100);
 
 /// How the user wants it.
@@ -204,7 +204,7 @@ fn text(buffer: &Buffer) -> String {
 pub struct Deps<'a, L> {
     /// Bytes per second that may be written for automatic updates.
     pub draw_rate: Option<NonZero<u32>>,
-    /// How long the first frame waits for the terminal's background colour.
+    /// How long the first frame waits for the terminal's background color.
     pub first_frame: Duration,
     /// How the names of hosts are found.
     pub lookup: L,

@@ -33,7 +33,7 @@ mod writer;
 /// not asked for: each would cross the line for nothing.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
-/// The question for the background colour.
+/// The question for the background color.
 const ASK_BACKGROUND: &str = "\x1b]11;?\x1b\\";
 
 /// The terminal's modes before it was set up.
@@ -45,7 +45,7 @@ pub struct Setup {
     /// Whether the mouse is nkview's. The terminal's own selection needs a
     /// modifier then.
     pub mouse: bool,
-    /// Whether the terminal is asked for its background colour.
+    /// Whether the terminal is asked for its background color.
     pub ask_background: bool,
 }
 

@@ -442,7 +442,7 @@ fn other_icmp_has_its_type_and_no_identifier() {
             Expected::new(ether::IPV4, ip::ICMP).ports([0, kind.into()]),
         );
     }
-    // Packet too big, and router and neighbour solicitation and advertisement.
+    // Packet too big, and router and neighbor solicitation and advertisement.
     for kind in [2, 133, 134, 135, 136] {
         let packet = ethernet(ether::IPV6, &ipv6(ip::ICMPV6, &[kind, 0, 0, 0, 9, 9, 9, 9]));
         check(

@@ -1,4 +1,4 @@
-//! Events: errors of sockets, neighbours that fail, resets.
+//! Events: errors of sockets, neighbors that fail, resets.
 
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
@@ -76,34 +76,34 @@ pub fn reset(kind: SignalKind, sock: Pointer, skb: Pointer, reason: i32) {
     send(event);
 }
 
-/// Sends an event for a neighbour that has just been given up.
+/// Sends an event for a neighbor that has just been given up.
 #[inline(always)]
-pub fn neighbour(neighbour: Pointer) {
-    if neighbour == 0 {
+pub fn neighbor(neighbor: Pointer) {
+    if neighbor == 0 {
         return;
     }
     let mut event = SignalEvent {
-        kind: SignalKind::NeighbourFailed as u32,
+        kind: SignalKind::NeighborFailed as u32,
         ..blank()
     };
     // SAFETY: the tracepoint's argument; each pointer is compared with 0.
     unsafe {
-        let state: u8 = load(neighbour, layout!(neighbour_state));
+        let state: u8 = load(neighbor, layout!(neighbor_state));
         if state & FAILED == 0 {
             return;
         }
-        let table: Pointer = load(neighbour, layout!(neighbour_table));
+        let table: Pointer = load(neighbor, layout!(neighbor_table));
         if table == 0 {
             return;
         }
         let family: u32 = load(table, layout!(table_family));
-        let key = neighbour + u64::from(layout!(neighbour_key));
+        let key = neighbor + u64::from(layout!(neighbor_key));
         event.tuple.destination = if family == u32::from(INET6) {
             kernel::probe(key).unwrap_or([0; 16])
         } else {
             mapped(kernel::probe(key).unwrap_or(0))
         };
-        let device: Pointer = load(neighbour, layout!(neighbour_device));
+        let device: Pointer = load(neighbor, layout!(neighbor_device));
         if device != 0 {
             event.device = load(device, layout!(device_index));
             event.device_name = kernel::name(device + u64::from(layout!(device_name)));

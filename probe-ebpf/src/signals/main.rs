@@ -1,4 +1,4 @@
-//! The tracing programs: drops, errors of sockets, neighbours that fail, resets,
+//! The tracing programs: drops, errors of sockets, neighbors that fail, resets,
 //! and the iterator that finds the processes of sockets.
 //!
 //! They read the kernel's structures at offsets that user space has looked up in
@@ -48,10 +48,10 @@ pub fn nkview_error(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// A neighbour's timer has run: `neigh_timer_handler(neigh, err)`.
+/// A neighbor's timer has run: `neigh_timer_handler(neigh, err)`.
 #[btf_tracepoint(function = "neigh_timer_handler")]
 pub fn nkview_neigh(ctx: BtfTracePointContext) -> i32 {
-    event::neighbour(ctx.arg(0));
+    event::neighbor(ctx.arg(0));
     0
 }
 

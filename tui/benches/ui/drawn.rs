@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use nkview::app::action::Action;
-use nkview::app::{App, Appearance, Colours};
+use nkview::app::{App, Appearance, Colors};
 use nkview::filter::Filter;
 use nkview::keys::Keymap;
 use nkview::model::{Event, Interval, Totals};
@@ -41,7 +41,7 @@ pub struct Drawn {
 impl Drawn {
     pub fn new() -> Self {
         let appearance = Appearance {
-            colours: Colours::True,
+            colors: Colors::True,
             ..Appearance::default()
         };
         let options = TerminalOptions {

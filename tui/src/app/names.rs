@@ -11,7 +11,7 @@ use crate::model::KeyFields;
 /// Words that are too long for a column.
 const SHORT: [(&str, &str); 5] = [
     ("multicast listener", "mld"),
-    ("neighbour", "neigh"),
+    ("neighbor", "neigh"),
     ("solicitation", "sol."),
     ("advertisement", "adv."),
     ("destination unreachable", "unreachable"),

@@ -15,8 +15,8 @@ pub struct Appearance {
     pub ascii: bool,
     /// The units of amounts.
     pub units: Units,
-    /// The colours that the terminal has.
-    pub colours: Colours,
+    /// The colors that the terminal has.
+    pub colors: Colors,
     /// Whether text is dark on a light background.
     pub light: bool,
 }
@@ -38,9 +38,9 @@ pub struct Preferences {
     pub filters: NamedFilters,
 }
 
-/// The colours that a terminal has.
+/// The colors that a terminal has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colours {
+pub enum Colors {
     /// None: bold, dim and reversed text only.
     #[default]
     None,

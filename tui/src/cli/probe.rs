@@ -96,7 +96,7 @@ pub struct PairArgs {
 /// Whether the ends of a pair have MAC addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PairMode {
-    /// With MAC addresses, ARP and neighbour discovery
+    /// With MAC addresses, ARP and neighbor discovery
     L2,
     /// Without, as most containers have it
     #[default]

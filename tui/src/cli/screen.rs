@@ -110,10 +110,10 @@ pub struct ScreenArgs {
     /// Use only ASCII characters
     #[arg(long)]
     pub ascii: bool,
-    /// Use colours for a light background
+    /// Use colors for a light background
     #[arg(long, overrides_with = "dark", action = ArgAction::SetTrue)]
     pub light: bool,
-    /// Use colours for a dark background
+    /// Use colors for a dark background
     #[arg(long, overrides_with = "light", action = ArgAction::SetTrue)]
     pub dark: bool,
     /// Bytes per second written to the terminal for automatic updates: on a slow

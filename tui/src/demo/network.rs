@@ -1,4 +1,4 @@
-//! Devices, addresses and neighbours, by netlink, in the namespace of the
+//! Devices, addresses and neighbors, by netlink, in the namespace of the
 //! thread that connects.
 
 use std::fs::File;
@@ -123,7 +123,7 @@ impl Network {
                 format!("cannot give the demo's {device} the address {address}")
             })?;
         }
-        // Later it would still come right, with a few neighbours not found.
+        // Later it would still come right, with a few neighbors not found.
         let ready = async {
             for address in addresses {
                 if let IpAddr::V6(address) = address {
@@ -157,12 +157,12 @@ impl Network {
         }
     }
 
-    /// Forgets the hardware address of a neighbour, so that it is asked for
+    /// Forgets the hardware address of a neighbor, so that it is asked for
     /// again. It is no error when it was not known.
-    pub async fn forget(&self, index: u32, neighbour: IpAddr) {
+    pub async fn forget(&self, index: u32, neighbor: IpAddr) {
         let mut message = NeighbourMessage::default();
         message.header.ifindex = index;
-        let destination = match neighbour {
+        let destination = match neighbor {
             IpAddr::V4(address) => {
                 message.header.family = AddressFamily::Inet;
                 NeighbourAddress::Inet(address)

@@ -31,7 +31,7 @@ pub async fn set(stage: &mut Stage) -> anyhow::Result<()> {
     let network = Network::connect()?;
     let addresses = stage.able(cast::outside());
     network.add_addresses(DEVICE, &addresses).await?;
-    forget_neighbours(stage, network)?;
+    forget_neighbors(stage, network)?;
     serve(stage).await?;
     visit(stage);
     operate(stage)?;
@@ -39,12 +39,12 @@ pub async fn set(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 /// So that ARP and NDP can be seen more often than in a life of minutes.
-fn forget_neighbours(stage: &mut Stage, network: Network) -> anyhow::Result<()> {
+fn forget_neighbors(stage: &mut Stage, network: Network) -> anyhow::Result<()> {
     let device = network::index(DEVICE)?;
-    let neighbours = stage.able(cast::container());
+    let neighbors = stage.able(cast::container());
     stage.repeat(3000..5000, async move || {
-        for &neighbour in &neighbours {
-            network.forget(device, neighbour).await;
+        for &neighbor in &neighbors {
+            network.forget(device, neighbor).await;
         }
         Ok(())
     });

@@ -1,4 +1,4 @@
-//! ICMPv6 (RFC 4443), neighbour discovery (RFC 4861) and multicast listener
+//! ICMPv6 (RFC 4443), neighbor discovery (RFC 4861) and multicast listener
 //! discovery (RFC 2710, 3810).
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -45,8 +45,8 @@ pub(super) fn message(cursor: &mut Cursor<'_>, header: &Header) -> Read {
             options(cursor)?;
         }
         134 => router_advertisement(cursor)?,
-        135 => neighbour_solicitation(cursor, header.source)?,
-        136 => neighbour_advertisement(cursor)?,
+        135 => neighbor_solicitation(cursor, header.source)?,
+        136 => neighbor_advertisement(cursor)?,
         137 => {
             cursor.skip("reserved", 4)?;
             let via = cursor.ipv6("better first hop")?;
@@ -89,7 +89,7 @@ fn router_advertisement(cursor: &mut Cursor<'_>) -> Read {
     options(cursor)
 }
 
-fn neighbour_solicitation(cursor: &mut Cursor<'_>, source: IpAddr) -> Read {
+fn neighbor_solicitation(cursor: &mut Cursor<'_>, source: IpAddr) -> Read {
     cursor.skip("reserved", 4)?;
     let target = cursor.ipv6("target")?;
     cursor.say(format!("who has {target}"));
@@ -100,7 +100,7 @@ fn neighbour_solicitation(cursor: &mut Cursor<'_>, source: IpAddr) -> Read {
     options(cursor)
 }
 
-fn neighbour_advertisement(cursor: &mut Cursor<'_>) -> Read {
+fn neighbor_advertisement(cursor: &mut Cursor<'_>) -> Read {
     let show = |[bits, ..]: [u8; 4]| {
         flags(
             bits,
@@ -116,7 +116,7 @@ fn neighbour_advertisement(cursor: &mut Cursor<'_>) -> Read {
     options(cursor)
 }
 
-/// Options of neighbour discovery: RFC 4861, 4.6; RFC 8106.
+/// Options of neighbor discovery: RFC 4861, 4.6; RFC 8106.
 fn options(cursor: &mut Cursor<'_>) -> Read {
     while cursor.remaining() > 0 {
         let start = cursor.offset();

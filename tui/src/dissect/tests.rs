@@ -413,16 +413,16 @@ fn icmp6_errors_in_a_line() {
 }
 
 #[test]
-fn neighbour_discovery_in_a_line() {
+fn neighbor_discovery_in_a_line() {
     let link_address = [&[1, 1], &MACS[0][..]].concat();
     let solicitation = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &link_local(1)].concat();
     assert_eq!(
         line(&icmp6(&[&solicitation[..], &link_address].concat())),
-        "ICMP6 neighbour solicitation, who has fe80::1, source link address 02:00:00:00:00:01"
+        "ICMP6 neighbor solicitation, who has fe80::1, source link address 02:00:00:00:00:01"
     );
     assert_eq!(
         line(&ip6([0; 16], 58, &solicitation)),
-        "ICMP6 neighbour solicitation, who has fe80::1, to see if it is free"
+        "ICMP6 neighbor solicitation, who has fe80::1, to see if it is free"
     );
     let advertisement = [
         &[136, 0, 0, 0, 0x60, 0, 0, 0][..],
@@ -432,7 +432,7 @@ fn neighbour_discovery_in_a_line() {
     ];
     assert_eq!(
         line(&icmp6(&advertisement.concat())),
-        "ICMP6 neighbour advertisement, target fe80::1, solicited override, \
+        "ICMP6 neighbor advertisement, target fe80::1, solicited override, \
          target link address 02:00:00:00:00:02"
     );
     let router = [

@@ -1,4 +1,4 @@
-//! UDP (RFC 768) and what is recognised by its port.
+//! UDP (RFC 768) and what is recognized by its port.
 
 use probe_common::parse::number::port;
 

@@ -176,7 +176,7 @@ fn weight(event: &Event) -> usize {
             size_of_val(signals.stacks.as_slice())
                 + size_of_val(signals.drops.as_slice())
                 + size_of_val(signals.socket_errors.as_slice())
-                + size_of_val(signals.neighbours.as_slice())
+                + size_of_val(signals.neighbors.as_slice())
                 + size_of_val(signals.resets.as_slice())
                 + size_of_val(signals.owners.as_slice())
         }

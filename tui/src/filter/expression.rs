@@ -72,7 +72,7 @@ pub(super) enum Term {
 /// Terms and what joins them.
 ///
 /// Invariants, held by the constructors: `All` and `Any` have two parts or
-/// more, none of their own kind; `Not` holds no `Not`; no two neighbours in
+/// more, none of their own kind; `Not` holds no `Not`; no two neighbors in
 /// `Any` could be one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {

@@ -18,7 +18,7 @@ pub(super) struct Order {
     ends: [Link; 2],
 }
 
-/// For an element its neighbours, for a queue its last and first.
+/// For an element its neighbors, for a queue its last and first.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     before: u32,

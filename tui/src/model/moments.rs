@@ -11,9 +11,9 @@ impl Event {
             Self::Signals(signals) => {
                 change(&mut signals.at);
                 let errors = signals.socket_errors.iter_mut().map(|it| &mut it.at);
-                let neighbours = signals.neighbours.iter_mut().map(|it| &mut it.at);
+                let neighbors = signals.neighbors.iter_mut().map(|it| &mut it.at);
                 let resets = signals.resets.iter_mut().map(|it| &mut it.at);
-                errors.chain(neighbours).chain(resets).for_each(change);
+                errors.chain(neighbors).chain(resets).for_each(change);
             }
             Self::Notice(notice) => change(&mut notice.at),
             Self::Blocks(blocks) => blocks.iter_mut().for_each(|it| change(&mut it.since)),

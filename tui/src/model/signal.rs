@@ -1,5 +1,5 @@
 //! What the kernel reports besides packets: drops, errors that sockets got,
-//! resets, neighbours that do not answer, and whose sockets are whose.
+//! resets, neighbors that do not answer, and whose sockets are whose.
 //!
 //! All of it is of the whole machine. A network namespace is given by the inode
 //! of its `/proc/PID/ns/net`, which may be used again once the namespace is gone.
@@ -22,8 +22,8 @@ pub struct Signals {
     pub drops: Vec<DropCount>,
     /// Errors that were reported to sockets, oldest first.
     pub socket_errors: Vec<SocketError>,
-    /// Neighbours that did not answer, oldest first.
-    pub neighbours: Vec<NeighbourFailed>,
+    /// Neighbors that did not answer, oldest first.
+    pub neighbors: Vec<NeighborFailed>,
     /// TCP resets, oldest first.
     pub resets: Vec<Reset>,
     /// Owners of sockets that were asked about.
@@ -99,9 +99,9 @@ pub struct SocketError {
     pub errno: i32,
 }
 
-/// A neighbour that did not answer ARP or neighbour solicitations.
+/// A neighbor that did not answer ARP or neighbor solicitations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NeighbourFailed {
+pub struct NeighborFailed {
     /// When it was given up.
     pub at: Moment,
     /// The device that leads to it.

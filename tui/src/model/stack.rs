@@ -1,5 +1,5 @@
 //! What the network stacks of the namespaces with watched devices report:
-//! counters, queues, neighbours, connection tracking, listeners, settings.
+//! counters, queues, neighbors, connection tracking, listeners, settings.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -29,8 +29,8 @@ pub struct Stack {
     pub links: Vec<LinkState>,
     /// Queueing disciplines, in the order of the kernel; `noqueue` is left out.
     pub qdiscs: Vec<Qdisc>,
-    /// Neighbours that do not answer.
-    pub neighbours: Vec<Neighbour>,
+    /// Neighbors that do not answer.
+    pub neighbors: Vec<Neighbor>,
     /// Addresses that another host has, too: duplicate address detection failed
     /// (`IFA_F_DADFAILED`).
     pub duplicates: Vec<Duplicate>,
@@ -303,24 +303,24 @@ pub struct Qdisc {
     pub backlog: u32,
 }
 
-/// Whether a neighbour answers.
+/// Whether a neighbor answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NeighbourState {
+pub enum NeighborState {
     /// It is being asked for its hardware address.
     Incomplete,
     /// It has not answered.
     Failed,
 }
 
-/// A neighbour that does not answer.
+/// A neighbor that does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// Interface index of the device that leads to it, in its namespace.
     pub device: u32,
     /// Its address.
     pub address: IpAddr,
     /// Whether it was given up already.
-    pub state: NeighbourState,
+    pub state: NeighborState,
 }
 
 /// An address that another host has, too.

@@ -1,7 +1,7 @@
 //! The netkit pair that nkview makes when there is none to watch, and its
 //! removal, however nkview ends.
 //!
-//! A pair that was left behind by a run that was killed is recognised by the
+//! A pair that was left behind by a run that was killed is recognized by the
 //! mark that it carries, and by its owner being gone.
 
 use std::fs::File;
@@ -39,7 +39,7 @@ const PEER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 /// How the ends of a pair hand over packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// With MAC addresses, ARP and neighbour discovery.
+    /// With MAC addresses, ARP and neighbor discovery.
     L2,
     /// Without, as most containers have it.
     #[default]

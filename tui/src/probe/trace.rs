@@ -1,4 +1,4 @@
-//! What the kernel reports besides packets: drops, errors of sockets, neighbours that
+//! What the kernel reports besides packets: drops, errors of sockets, neighbors that
 //! do not answer, resets, and whose sockets they are. Seen by programs on
 //! tracepoints, of the whole machine.
 
@@ -27,7 +27,7 @@ use super::monotonic::{monotonic_now, since, thread_cpu_time};
 use super::refusal::Limits;
 use crate::model::Signals;
 use crate::model::signal::{
-    NeighbourFailed, Reset, ResetBy, SocketError, Trace, TraceStatus, Where,
+    NeighborFailed, Reset, ResetBy, SocketError, Trace, TraceStatus, Where,
 };
 use crate::sys;
 
@@ -146,8 +146,8 @@ impl Tracer {
                     tuple: tuple(&event.tuple),
                     errno: event.value,
                 }),
-                Some(SignalKind::NeighbourFailed) => {
-                    signals.neighbours.push(neighbour(&event, at));
+                Some(SignalKind::NeighborFailed) => {
+                    signals.neighbors.push(neighbor(&event, at));
                 }
                 Some(SignalKind::ResetSent) => {
                     signals.resets.push(self.reset(&event, at, ResetBy::Sent));
@@ -175,9 +175,9 @@ impl Tracer {
     }
 }
 
-fn neighbour(event: &SignalEvent, at: Duration) -> NeighbourFailed {
+fn neighbor(event: &SignalEvent, at: Duration) -> NeighborFailed {
     let address = Ipv6Addr::from(event.tuple.destination);
-    NeighbourFailed {
+    NeighborFailed {
         at,
         device: Where {
             namespace: event.namespace,

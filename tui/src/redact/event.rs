@@ -4,10 +4,10 @@ use probe_common::FlowKey;
 
 use super::{REMOVED, Redaction};
 use crate::model::signal::{
-    ContainerOf, DropCount, NeighbourFailed, Owner, Reset, Signals, SocketError, Trace, Where,
+    ContainerOf, DropCount, NeighborFailed, Owner, Reset, Signals, SocketError, Trace, Where,
 };
 use crate::model::stack::{
-    Duplicate, FlowRoute, FlowState, LinkState, Listener, Neighbour, Route, Stack,
+    Duplicate, FlowRoute, FlowState, LinkState, Listener, Neighbor, Route, Stack,
 };
 use crate::model::{
     Block, Container, Device, EndReason, Envelope, Event, HookChain, HookProgram, Namespace,
@@ -222,7 +222,7 @@ impl Redaction {
             at: _,
             drops,
             socket_errors,
-            neighbours,
+            neighbors,
             resets,
             owners,
             containers,
@@ -246,11 +246,11 @@ impl Redaction {
         for SocketError { tuple, .. } in socket_errors {
             self.tuple(tuple);
         }
-        for NeighbourFailed {
+        for NeighborFailed {
             at: _,
             device,
             address,
-        } in neighbours
+        } in neighbors
         {
             self.place(device);
             self.ip(address);
@@ -309,7 +309,7 @@ impl Redaction {
             counters: _,
             links,
             qdiscs: _,
-            neighbours,
+            neighbors,
             duplicates,
             conntrack: _,
             listeners,
@@ -318,7 +318,7 @@ impl Redaction {
         for LinkState { name, .. } in links {
             self.device(name);
         }
-        for Neighbour { address, .. } in neighbours {
+        for Neighbor { address, .. } in neighbors {
             self.ip(address);
         }
         for Duplicate { address, .. } in duplicates {

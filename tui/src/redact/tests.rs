@@ -11,12 +11,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::signal::{
-    ContainerOf, DropCount, DroppedFlow, NeighbourFailed, Owner, Signals, SocketError, Sockets,
+    ContainerOf, DropCount, DroppedFlow, NeighborFailed, Owner, Signals, SocketError, Sockets,
     Trace, Where,
 };
 use crate::model::stack::{
-    Duplicate, FlowRoute, FlowState, LinkState, Listener, NatPair, Neighbour, NeighbourState,
-    Route, Stack,
+    Duplicate, FlowRoute, FlowState, LinkState, Listener, NatPair, Neighbor, NeighborState, Route,
+    Stack,
 };
 use crate::model::{
     Block, BlockId, Container, Dropped, EndReason, Envelope, Event, Level, Notice, Packet, Pod,
@@ -446,7 +446,7 @@ fn everything() -> Vec<Envelope> {
             tuple,
             errno: 111,
         }],
-        neighbours: vec![NeighbourFailed {
+        neighbors: vec![NeighborFailed {
             at: Duration::from_millis(1_200),
             device: at,
             address: IpAddr::from(FROM),
@@ -469,10 +469,10 @@ fn everything() -> Vec<Envelope> {
                 name: name("payroll0"),
                 ..LinkState::default()
             }],
-            neighbours: vec![Neighbour {
+            neighbors: vec![Neighbor {
                 device: 7,
                 address: IpAddr::from(FROM_6),
-                state: NeighbourState::Failed,
+                state: NeighborState::Failed,
             }],
             duplicates: vec![Duplicate {
                 device: 7,

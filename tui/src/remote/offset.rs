@@ -44,9 +44,9 @@ impl Offset {
             Event::Signals(signals) => {
                 let own = std::iter::once(&mut signals.at);
                 let errors = signals.socket_errors.iter_mut().map(|it| &mut it.at);
-                let neighbours = signals.neighbours.iter_mut().map(|it| &mut it.at);
+                let neighbors = signals.neighbors.iter_mut().map(|it| &mut it.at);
                 let resets = signals.resets.iter_mut().map(|it| &mut it.at);
-                for at in own.chain(errors).chain(neighbours).chain(resets) {
+                for at in own.chain(errors).chain(neighbors).chain(resets) {
                     *at = self.here(*at);
                 }
             }

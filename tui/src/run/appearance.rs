@@ -1,6 +1,6 @@
 //! The appearance of the screen, from the options and the environment.
 
-use crate::app::{Appearance, Colours};
+use crate::app::{Appearance, Colors};
 use crate::cli::ScreenArgs;
 use crate::config::{Background, Characters, Screen};
 use crate::text::Units;
@@ -9,14 +9,14 @@ use crate::text::Units;
 mod tests;
 
 /// The appearance that the options, the configuration and the environment ask
-/// for, and whether to query the terminal for its background colour: nothing else
-/// shows whether it is light, and it has colours.
+/// for, and whether to query the terminal for its background color: nothing else
+/// shows whether it is light, and it has colors.
 pub fn appearance(
     args: &ScreenArgs,
     config: Screen,
     variable: impl Fn(&str) -> Option<String>,
 ) -> (Appearance, bool) {
-    let colours = colours(&variable);
+    let colors = colors(&variable);
     let light = if args.light || args.dark {
         Some(args.light)
     } else if config.background != Background::Auto {
@@ -24,7 +24,7 @@ pub fn appearance(
     } else {
         has_light_background(variable("COLORFGBG").as_deref())
     };
-    let asks = light.is_none() && matches!(colours, Colours::Indexed | Colours::True);
+    let asks = light.is_none() && matches!(colors, Colors::Indexed | Colors::True);
     let appearance = Appearance {
         ascii: args.ascii
             || match config.characters {
@@ -33,33 +33,33 @@ pub fn appearance(
                 Characters::Ascii => true,
             },
         units: if args.bits { Units::Bits } else { config.units },
-        colours,
+        colors,
         light: light.unwrap_or(false),
     };
     (appearance, asks)
 }
 
-fn colours(variable: impl Fn(&str) -> Option<String>) -> Colours {
+fn colors(variable: impl Fn(&str) -> Option<String>) -> Colors {
     // https://no-color.org: set and not empty.
     if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-        return Colours::None;
+        return Colors::None;
     }
     if let Some("truecolor" | "24bit") = variable("COLORTERM").as_deref() {
-        return Colours::True;
+        return Colors::True;
     }
     match variable("TERM").as_deref() {
-        None | Some("dumb" | "") => Colours::None,
-        Some(term) if term.contains("direct") => Colours::True,
-        Some(term) if term.contains("256color") => Colours::Indexed,
-        Some(term) if term.contains("mono") || term.starts_with("vt1") => Colours::None,
-        Some(_) => Colours::Ansi,
+        None | Some("dumb" | "") => Colors::None,
+        Some(term) if term.contains("direct") => Colors::True,
+        Some(term) if term.contains("256color") => Colors::Indexed,
+        Some(term) if term.contains("mono") || term.starts_with("vt1") => Colors::None,
+        Some(_) => Colors::Ansi,
     }
 }
 
 /// rxvt, Konsole and others set `foreground;background` in ANSI's numbers, of
 /// which 7 and 9 to 15 are light.
-fn has_light_background(colours: Option<&str>) -> Option<bool> {
-    let background = colours?.rsplit(';').next()?.parse::<u8>().ok()?;
+fn has_light_background(colors: Option<&str>) -> Option<bool> {
+    let background = colors?.rsplit(';').next()?.parse::<u8>().ok()?;
     Some(matches!(background, 7 | 9..=15))
 }
 

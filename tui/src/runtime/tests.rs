@@ -23,18 +23,18 @@ async fn look() {
     let words = std::env::var("NKVIEW_LOOK").unwrap_or_default();
     let has = |word| words.split(' ').any(|w| w == word);
     let flows = words.split(' ').find_map(|w| w.parse().ok()).unwrap_or(80);
-    let colours = if has("ansi") {
-        crate::app::Colours::Ansi
+    let colors = if has("ansi") {
+        crate::app::Colors::Ansi
     } else if has("none") {
-        crate::app::Colours::None
+        crate::app::Colors::None
     } else {
-        crate::app::Colours::True
+        crate::app::Colors::True
     };
     let options = Options {
         appearance: Appearance {
             ascii: has("ascii"),
             light: has("light"),
-            colours,
+            colors,
             units: Units::Bytes,
         },
         ..Options::default()

@@ -51,7 +51,7 @@ pub fn load_program(
             load.log_buf = log.as_mut_ptr() as u64;
             load.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
         }
-        // SAFETY: the instructions, the licence and the log outlive the call, and
+        // SAFETY: the instructions, the license and the log outlive the call, and
         // their lengths are given; a log of no length is not given.
         unsafe { bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr) }
     };

@@ -171,12 +171,12 @@ fn way(from: Option<Position>, to: Position, line_feeds: bool) -> Vec<u8> {
 fn content(style: Style) -> ContentStyle {
     let mut content: ContentStyle = style.into_crossterm();
     // The reset has set these.
-    for colour in [
+    for color in [
         &mut content.foreground_color,
         &mut content.background_color,
         &mut content.underline_color,
     ] {
-        *colour = colour.filter(|colour| *colour != Color::Reset);
+        *color = color.filter(|color| *color != Color::Reset);
     }
     content
 }

@@ -59,7 +59,7 @@ fn addresses_lose_their_middle_and_keep_their_port() {
         assert!(shorten(v6, width, "…").width() <= width);
         assert!(truncate(v6, width, "…").width() <= width);
     }
-    assert_eq!(truncate("neighbour solicitation", 10, "…"), "neighbour…");
+    assert_eq!(truncate("neighbor solicitation", 9, "…"), "neighbor…");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::model::signal::{ContainerOf, Owner, Signals, Sockets, Trace};
-use crate::model::stack::{FlowState, Neighbour, Qdisc, Stack};
+use crate::model::stack::{FlowState, Neighbor, Qdisc, Stack};
 use crate::model::{Container, Device, Moment, Socket, Tuple};
 
 /// Owners that are remembered, also after they have gone: the latest.
@@ -32,7 +32,7 @@ pub struct Kernel {
     flows: VecDeque<FlowState>,
 }
 
-/// The queues and neighbours of the devices in one namespace, as they were read last.
+/// The queues and neighbors of the devices in one namespace, as they were read last.
 #[derive(Clone, Debug)]
 struct Links {
     is_own: bool,
@@ -40,7 +40,7 @@ struct Links {
     devices: Vec<u32>,
     period: Option<Duration>,
     qdiscs: Vec<Qdisc>,
-    neighbours: Vec<Neighbour>,
+    neighbors: Vec<Neighbor>,
 }
 
 /// An end of a pair of devices, or the only one.
@@ -153,14 +153,11 @@ impl Kernel {
         })
     }
 
-    /// The neighbours of both ends of a device that do not answer.
-    pub fn silent_neighbours(
-        &self,
-        device: &Device,
-    ) -> impl Iterator<Item = (LinkEnd, &Neighbour)> {
+    /// The neighbors of both ends of a device that do not answer.
+    pub fn silent_neighbors(&self, device: &Device) -> impl Iterator<Item = (LinkEnd, &Neighbor)> {
         self.links.iter().flat_map(move |links| {
-            let neighbours = links.neighbours.iter();
-            neighbours.filter_map(move |it| Some((links.end(device, it.device)?, it)))
+            let neighbors = links.neighbors.iter();
+            neighbors.filter_map(move |it| Some((links.end(device, it.device)?, it)))
         })
     }
 
@@ -214,7 +211,7 @@ impl From<&Stack> for Links {
             devices: stack.devices.clone(),
             period: stack.period,
             qdiscs: stack.qdiscs.clone(),
-            neighbours: stack.neighbours.clone(),
+            neighbors: stack.neighbors.clone(),
         }
     }
 }

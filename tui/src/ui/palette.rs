@@ -1,17 +1,17 @@
-//! Colours by the role that they play.
+//! Colors by the role that they play.
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::{Appearance, Colours};
+use crate::app::{Appearance, Colors};
 
 #[cfg(test)]
 mod tests;
 
 /// The styles of the screen. Each role differs from plain text by more than
-/// its colour alone, or is marked by a word or a sign too.
+/// its color alone, or is marked by a word or a sign too.
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
-    /// Whatever has no other role: the terminal's own colours.
+    /// Whatever has no other role: the terminal's own colors.
     pub text: Style,
     /// What may be overlooked: labels, units, what is over.
     pub dim: Style,
@@ -44,7 +44,7 @@ pub struct Palette {
     pub alarm: Style,
 }
 
-/// One role's colour: on dark and on light backgrounds as 0xRRGGBB, and of the
+/// One role's color: on dark and on light backgrounds as 0xRRGGBB, and of the
 /// 16 of ANSI on either. Those are dark in some palettes and bright in others, so few of
 /// them can be read everywhere.
 struct Shade(u32, u32, Color, Color);
@@ -64,16 +64,16 @@ impl Palette {
     /// The palette for a terminal.
     #[must_use]
     pub fn new(appearance: Appearance) -> Self {
-        let colour = |shade: &Shade| match appearance.colours {
-            Colours::None => Color::Reset,
-            Colours::Ansi if appearance.light => shade.3,
-            Colours::Ansi => shade.2,
-            Colours::Indexed => Color::Indexed(nearest(shade.rgb(appearance.light))),
-            Colours::True => Color::from_u32(shade.rgb(appearance.light)),
+        let color = |shade: &Shade| match appearance.colors {
+            Colors::None => Color::Reset,
+            Colors::Ansi if appearance.light => shade.3,
+            Colors::Ansi => shade.2,
+            Colors::Indexed => Color::Indexed(nearest(shade.rgb(appearance.light))),
+            Colors::True => Color::from_u32(shade.rgb(appearance.light)),
         };
-        let rich = matches!(appearance.colours, Colours::Indexed | Colours::True);
+        let rich = matches!(appearance.colors, Colors::Indexed | Colors::True);
         let plain = Style::new();
-        let fg = |shade: &Shade| plain.fg(colour(shade));
+        let fg = |shade: &Shade| plain.fg(color(shade));
         Self {
             text: plain,
             dim: if rich {
@@ -90,7 +90,7 @@ impl Palette {
             warn: fg(&WARN).add_modifier(Modifier::BOLD),
             bad: fg(&BAD).add_modifier(Modifier::BOLD),
             selected: if rich {
-                plain.bg(colour(&SELECTED)).add_modifier(Modifier::BOLD)
+                plain.bg(color(&SELECTED)).add_modifier(Modifier::BOLD)
             } else {
                 plain.add_modifier(Modifier::REVERSED)
             },
@@ -108,7 +108,7 @@ impl Palette {
                 plain.remove_modifier(Modifier::REVERSED)
             },
             part: if rich {
-                plain.bg(colour(&PART))
+                plain.bg(color(&PART))
             } else {
                 plain.add_modifier(Modifier::UNDERLINED)
             },
@@ -131,9 +131,9 @@ fn nearest(rgb: u32) -> u8 {
     let cube = cube.map(|(r, g, b)| (16 + 36 * r + 6 * g + b, [level(r), level(g), level(b)]));
     let greys = (0..24).map(|grey| (232 + grey, [8 + 10 * grey; 3]));
     cube.chain(greys)
-        .min_by_key(|(_, colour)| {
+        .min_by_key(|(_, color)| {
             let distance = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
-            distance(colour[0], r) + distance(colour[1], g) + distance(colour[2], b)
+            distance(color[0], r) + distance(color[1], g) + distance(color[2], b)
         })
         .map_or(7, |(index, _)| index)
 }

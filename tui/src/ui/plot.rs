@@ -89,7 +89,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &State, series: &Series, mut area: R
     }
 }
 
-/// The cursor in a line of bars: they stay as they are, in another colour.
+/// The cursor in a line of bars: they stay as they are, in another color.
 fn upright(canvas: &mut Canvas<'_>, bars: Rect, columns: std::ops::Range<u16>) {
     let (style, glyph) = (canvas.palette.accent, canvas.glyph("│", "|"));
     let middle = columns.start + (columns.end - columns.start) / 2;

@@ -277,7 +277,7 @@ pub fn signs<I: Copy + PartialEq>(
 }
 
 /// Marks the rows of a table that a problem concerns, at their left edge, by a
-/// sign and a colour. The selected row has its own mark there.
+/// sign and a color. The selected row has its own mark there.
 pub fn marks<I: Copy + PartialEq>(
     canvas: &mut Canvas<'_>,
     area: Rect,

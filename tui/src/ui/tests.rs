@@ -21,8 +21,8 @@ use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::signal::Signals;
 use crate::model::stack::{
-    FlowRoute, FlowSocket, FlowState, NatPair, Neighbour, NeighbourState, Qdisc, Route,
-    SocketState, Stack,
+    FlowRoute, FlowSocket, FlowState, NatPair, Neighbor, NeighborState, Qdisc, Route, SocketState,
+    Stack,
 };
 use crate::model::{Command, EndReason, Event, Level, Moment, Notice, Watch};
 use crate::synthetic::{self, Synthetic};
@@ -635,7 +635,7 @@ fn the_end_of_the_source_is_told() {
 }
 
 #[test]
-fn queues_and_silent_neighbours_of_a_device() {
+fn queues_and_silent_neighbors_of_a_device() {
     let mut app = busy(Appearance::default());
     let qdisc = |device, kind: &str, drops| Qdisc {
         device,
@@ -650,10 +650,10 @@ fn queues_and_silent_neighbours_of_a_device() {
         devices: devices.to_vec(),
         period: Some(Duration::from_secs(5)),
         qdiscs,
-        neighbours: vec![Neighbour {
+        neighbors: vec![Neighbor {
             device: 2,
             address: "10.0.0.9".parse().unwrap(),
-            state: NeighbourState::Failed,
+            state: NeighborState::Failed,
         }],
         ..Stack::default()
     };

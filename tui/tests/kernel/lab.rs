@@ -123,7 +123,7 @@ impl Lab {
         };
         let namespace = self.namespace(end);
         namespace.enter(|| {
-            // In seconds: whether a neighbour is still there is not asked meanwhile.
+            // In seconds: whether a neighbor is still there is not asked meanwhile.
             for version in ["ipv4", "ipv6"] {
                 let path = format!("/proc/sys/net/{version}/neigh/{device}/delay_first_probe_time");
                 fs::write(path, "3600").unwrap();

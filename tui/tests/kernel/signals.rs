@@ -53,7 +53,7 @@ pub fn tests() -> Vec<Test> {
             &[Need::Netkit],
             a_program_drops,
         ),
-        test("a_neighbour_does_not_answer", &[], a_neighbour_fails),
+        test("a_neighbor_does_not_answer", &[], a_neighbor_fails),
         test("a_connection_is_refused", &[], a_connection_is_refused),
         test("a_socket_has_its_owner", &[], a_socket_has_its_owner),
         test(
@@ -86,7 +86,7 @@ impl Observer {
         let new = self.tracer.read().unwrap();
         self.seen.drops.extend(new.drops);
         self.seen.socket_errors.extend(new.socket_errors);
-        self.seen.neighbours.extend(new.neighbours);
+        self.seen.neighbors.extend(new.neighbors);
         self.seen.resets.extend(new.resets);
         self.seen.owners.extend(new.owners);
         self.seen.trace = new.trace;
@@ -322,7 +322,7 @@ fn a_program_drops() {
     assert!(!drop.noise);
 }
 
-fn a_neighbour_fails() {
+fn a_neighbor_fails() {
     let lab = Lab::up(VETH);
     let near = lab.namespace(End::Near);
     // Sooner than in the three seconds of the default.
@@ -339,10 +339,10 @@ fn a_neighbour_fails() {
         let socket = near.enter(|| UdpSocket::bind(any).unwrap());
         socket.send_to(b"?", to).unwrap();
         let of = inode(near);
-        let failed = wait::until("the neighbour fails", || {
+        let failed = wait::until("the neighbor fails", || {
             observer.read();
-            let mut neighbours = observer.seen.neighbours.iter();
-            neighbours
+            let mut neighbors = observer.seen.neighbors.iter();
+            neighbors
                 .find(|failed| failed.device.namespace == of && failed.address == to.ip())
                 .cloned()
         });

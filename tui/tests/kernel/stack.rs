@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
 use nkview::model::Tuple;
-use nkview::model::stack::{NeighbourState, Route, Stack};
+use nkview::model::stack::{NeighborState, Route, Stack};
 use nkview::probe::collect::route::{self, Origin};
 use nkview::probe::collect::{conntrack, sockets, stack};
 
@@ -18,7 +18,7 @@ use crate::{Test, wait};
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn()| Test::new(format!("stack::{name}"), [], run);
     vec![
-        test("a_neighbour_that_does_not_answer", neighbour),
+        test("a_neighbor_that_does_not_answer", neighbor),
         test("a_queue_that_drops", queue),
         test("a_receive_buffer_that_is_full", receive_buffer),
         test("a_listener_that_is_full", listener),
@@ -49,7 +49,7 @@ fn udp(namespace: &Namespace) -> UdpSocket {
     namespace.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap())
 }
 
-fn neighbour() {
+fn neighbor() {
     let lab = lab();
     let near = lab.namespace(End::Near);
     let nobody = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 99));
@@ -57,14 +57,14 @@ fn neighbour() {
     let index = lab.index(End::Near);
     let state = |wanted| {
         read(near)
-            .neighbours
+            .neighbors
             .iter()
             .any(|it| it.address == nobody && it.device == index && it.state == wanted)
     };
-    wait::until_true("it is given up", || state(NeighbourState::Failed));
+    wait::until_true("it is given up", || state(NeighborState::Failed));
     let far = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 2));
     udp(near).send_to(b"hello", (far, 7)).unwrap();
-    assert!(read(near).neighbours.iter().all(|it| it.address != far));
+    assert!(read(near).neighbors.iter().all(|it| it.address != far));
 }
 
 fn queue() {
@@ -83,7 +83,7 @@ fn queue() {
     assert_eq!(before.device, lab.index(End::Far));
     let socket = udp(far);
     for _ in 0..5 {
-        // Where the neighbour is not known yet, it is asked for: dropped as well.
+        // Where the neighbor is not known yet, it is asked for: dropped as well.
         let _ = socket.send_to(b"hello", (Ipv4Addr::new(10, 9, 0, 1), 7));
     }
     wait::until_true("it has dropped", || {

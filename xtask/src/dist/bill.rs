@@ -1,5 +1,5 @@
 //! What the program is made of: a bill of materials (CycloneDX 1.5) and the
-//! licences of all that is linked in.
+//! licenses of all that is linked in.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ the command `cargo xtask dist` are what is needed to link it with another versio
 The standard library of Rust is linked in: MIT OR Apache-2.0, https://www.rust-lang.org.
 ";
 
-/// Writes the bill of materials next to the packages, and the licences there and into the tree.
+/// Writes the bill of materials next to the packages, and the licenses there and into the tree.
 ///
 /// # Errors
 /// cargo does not know the dependencies, or a file cannot be read or written.
@@ -38,14 +38,14 @@ pub fn write(release: &Release) -> anyhow::Result<()> {
         .context("writing the bill of materials")?;
     let name = format!("nkview-{}.cdx.json", release.version);
     write_file(&release.output.join(name), &bill)?;
-    let licences = licences(&packages)?;
+    let licenses = licenses(&packages)?;
     let tree = release
         .tree
         .join("usr/share/doc/nkview/THIRD-PARTY-LICENSES");
-    write_file(&tree, licences.as_bytes())?;
+    write_file(&tree, licenses.as_bytes())?;
     write_file(
         &release.output.join("THIRD-PARTY-LICENSES"),
-        licences.as_bytes(),
+        licenses.as_bytes(),
     )
 }
 
@@ -92,9 +92,9 @@ fn bill(release: &Release, packages: &[&Package]) -> Value {
                 "version": package.version.to_string(),
                 "purl": purl,
             });
-            if let Some(licence) = &package.license {
+            if let Some(license) = &package.license {
                 // Old manifests have a slash for OR.
-                let expression = licence.replace('/', " OR ").replace("  ", " ");
+                let expression = license.replace('/', " OR ").replace("  ", " ");
                 component["licenses"] = json!([{"expression": expression}]);
             }
             component
@@ -115,17 +115,17 @@ fn bill(release: &Release, packages: &[&Package]) -> Value {
     })
 }
 
-/// The licences of all packages: what each declares, and the texts that come with it.
-fn licences(packages: &[&Package]) -> anyhow::Result<String> {
+/// The licenses of all packages: what each declares, and the texts that come with it.
+fn licenses(packages: &[&Package]) -> anyhow::Result<String> {
     // Many packages have the very same text.
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut list = String::from(C_LIBRARY);
     list.push('\n');
     for package in packages {
         let name = format!("{} {}", package.name, package.version);
-        let licence = package.license.as_deref().unwrap_or("see its text");
+        let license = package.license.as_deref().unwrap_or("see its text");
         // Writing to a string cannot fail.
-        let _ = writeln!(list, "{name}: {licence}");
+        let _ = writeln!(list, "{name}: {license}");
         let directory = package.manifest_path.parent().context("no directory")?;
         for text in texts_in(directory.as_std_path())? {
             texts.entry(text).or_default().push(name.clone());
@@ -138,7 +138,7 @@ fn licences(packages: &[&Package]) -> anyhow::Result<String> {
     Ok(list)
 }
 
-/// The texts of licences in a package's directory.
+/// The texts of licenses in a package's directory.
 fn texts_in(directory: &Path) -> anyhow::Result<BTreeSet<String>> {
     let reading = || format!("reading {}", directory.display());
     let mut texts = BTreeSet::new();
@@ -146,10 +146,10 @@ fn texts_in(directory: &Path) -> anyhow::Result<BTreeSet<String>> {
         let path = entry.with_context(reading)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.to_uppercase();
-        let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE"]
+        let is_license = ["LICENSE", "LICENCE", "COPYING", "NOTICE"]
             .iter()
             .any(|start| name.starts_with(start));
-        if is_licence && path.is_file() {
+        if is_license && path.is_file() {
             texts.insert(fs::read_to_string(&path).with_context(reading)?);
         }
     }

@@ -25,7 +25,7 @@ pub struct Pty {
 
 impl Pty {
     /// Starts a program in a working directory and a terminal of this size with all
-    /// colours.
+    /// colors.
     ///
     /// # Errors
     /// There is no pseudo-terminal, or the program does not start.

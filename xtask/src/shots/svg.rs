@@ -68,12 +68,12 @@ fn run(svg: &mut String, style: Style, text: &str, (row, start, end): (u16, u16,
     let y = f32::from(row) * CELL.1 + MARGIN;
     let width = f32::from(end - start) * CELL.0;
     if style.background != BACKGROUND {
-        let (colour, height) = (style.background, CELL.1);
+        let (color, height) = (style.background, CELL.1);
         // Writing to a string cannot fail.
         let _ = writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" \
-             fill=\"#{colour:06x}\"/>"
+             fill=\"#{color:06x}\"/>"
         );
     }
     if text.trim().is_empty() {
@@ -129,8 +129,8 @@ fn style(cell: &Cell) -> Style {
     }
 }
 
-/// xterm's colours.
-fn rgb(colour: Color, default: u32) -> u32 {
+/// xterm's colors.
+fn rgb(color: Color, default: u32) -> u32 {
     const ANSI: [u32; 16] = [
         0x00_0000, 0xcd_3131, 0x0d_bc79, 0xe5_e510, 0x24_72c8, 0xbc_3fbc, 0x11_a8cd, 0xe5_e5e5,
         0x66_6666, 0xf1_4c4c, 0x23_d18b, 0xf5_f543, 0x3b_8eea, 0xd6_70d6, 0x29_b8db, 0xff_ffff,
@@ -142,7 +142,7 @@ fn rgb(colour: Color, default: u32) -> u32 {
             55 + 40 * u32::from(step)
         }
     };
-    match colour {
+    match color {
         Color::Default => default,
         Color::Idx(index @ ..16) => ANSI[usize::from(index)],
         Color::Idx(index @ 16..232) => {

@@ -124,7 +124,7 @@ fn show(from: impl Read, to: &mut impl Write) -> io::Result<String> {
 }
 
 /// The counts of a line such as `test result: ok. 3 passed; 0 failed; 1
-/// ignored; 0 measured; 0 filtered out; finished in 0.00s`, coloured or not.
+/// ignored; 0 measured; 0 filtered out; finished in 0.00s`, colored or not.
 fn summary(line: &str) -> Option<Count> {
     let line = strip_str(line).to_string();
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;

@@ -10,7 +10,7 @@ use vm_init::Size;
 pub const ESCAPE: u8 = 0x1d;
 
 /// What a program that was killed has not undone: synchronized output, bracketed
-/// paste, mouse reports, the alternate screen, a hidden cursor and colours.
+/// paste, mouse reports, the alternate screen, a hidden cursor and colors.
 const RESET: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\
                      \x1b[?1049l\x1b[?25h\x1b[0m\r\n";
 

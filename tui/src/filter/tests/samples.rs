@@ -49,7 +49,7 @@ pub(super) fn ping() -> FlowKey {
     flow(ip::ICMP, ("10.0.1.7", 443), ("10.0.9.9", 8))
 }
 
-/// A neighbour solicitation.
+/// A neighbor solicitation.
 pub(super) fn ndp() -> FlowKey {
     flow(ip::ICMPV6, ("fe80::1", 0), ("ff02::1:ff00:2", 135))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 
 use crate::model::stack::{
-    Duplicate, LinkState, Neighbour, NeighbourState, Qdisc, Softnet, Stack, StackCounters,
+    Duplicate, LinkState, Neighbor, NeighborState, Qdisc, Softnet, Stack, StackCounters,
 };
 use crate::probe::collect::{conntrack, sockets};
 use crate::probe::devices;
@@ -14,7 +14,7 @@ use crate::probe::netlink::{Message, Netlink, attributes, ip, text, uint};
 #[cfg(test)]
 mod tests;
 
-/// Neighbours, duplicates and listeners that are kept, at most: a scan of a
+/// Neighbors, duplicates and listeners that are kept, at most: a scan of a
 /// network leaves an entry for each address of it.
 const ENTRIES: usize = 1024;
 
@@ -139,11 +139,11 @@ fn lists(stack: &mut Stack) -> io::Result<()> {
     let links = devices::list_with(&mut netlink)?;
     stack.links = links.iter().map(link_state).collect();
     let qdiscs = netlink.dump(libc::RTM_GETQDISC, &[0; QDISC])?;
-    let neighbours = netlink.dump(libc::RTM_GETNEIGH, &[0; NEIGHBOUR])?;
+    let neighbors = netlink.dump(libc::RTM_GETNEIGH, &[0; NEIGHBOR])?;
     let addresses = netlink.dump(libc::RTM_GETADDR, &[0; ADDRESS])?;
     stack.qdiscs = qdiscs.iter().filter_map(qdisc).collect();
-    let neighbours = neighbours.iter().filter_map(neighbour);
-    stack.neighbours = neighbours.take(ENTRIES).collect();
+    let neighbors = neighbors.iter().filter_map(neighbor);
+    stack.neighbors = neighbors.take(ENTRIES).collect();
     let duplicates = addresses.iter().filter_map(duplicate);
     stack.duplicates = duplicates.take(ENTRIES).collect();
     Ok(())
@@ -151,7 +151,7 @@ fn lists(stack: &mut Stack) -> io::Result<()> {
 
 /// The lengths of `struct tcmsg`, `ndmsg` and `ifaddrmsg`.
 const QDISC: usize = 20;
-const NEIGHBOUR: usize = 12;
+const NEIGHBOR: usize = 12;
 const ADDRESS: usize = 8;
 
 /// The queueing discipline of a message, its counters since it was made.
@@ -189,20 +189,20 @@ fn qdisc(message: &Message) -> Option<Qdisc> {
     (qdisc.kind != "noqueue").then_some(qdisc)
 }
 
-/// The neighbour of a message, if it does not answer.
-fn neighbour(message: &Message) -> Option<Neighbour> {
+/// The neighbor of a message, if it does not answer.
+fn neighbor(message: &Message) -> Option<Neighbor> {
     /// `NUD_INCOMPLETE` and `NUD_FAILED` of `include/uapi/linux/neighbour.h`.
     const INCOMPLETE: u16 = 0x01;
     const FAILED: u16 = 0x20;
     let state = u16::from_ne_bytes(*message.body.get(8..)?.first_chunk()?);
     let state = match state {
-        INCOMPLETE => NeighbourState::Incomplete,
-        FAILED => NeighbourState::Failed,
+        INCOMPLETE => NeighborState::Incomplete,
+        FAILED => NeighborState::Failed,
         _ => return None,
     };
-    let mut addresses = message.attributes(NEIGHBOUR);
+    let mut addresses = message.attributes(NEIGHBOR);
     let (_, address) = addresses.find(|(attribute, _)| *attribute == libc::NDA_DST)?;
-    Some(Neighbour {
+    Some(Neighbor {
         device: uint(message.body.get(4..)?)?,
         address: ip(address)?,
         state,

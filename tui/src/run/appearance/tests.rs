@@ -37,26 +37,26 @@ fn the_terminal_is_asked_for_its_background_where_nothing_tells_it() {
 }
 
 #[test]
-fn colours_are_those_that_the_terminal_has() {
+fn colors_are_those_that_the_terminal_has() {
     for (variables, expected) in [
         (
             &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..],
-            Colours::True,
+            Colors::True,
         ),
-        (&[("TERM", "screen-256color")], Colours::Indexed),
-        (&[("TERM", "linux")], Colours::Ansi),
-        (&[("TERM", "dumb")], Colours::None),
-        (&[], Colours::None),
+        (&[("TERM", "screen-256color")], Colors::Indexed),
+        (&[("TERM", "linux")], Colors::Ansi),
+        (&[("TERM", "dumb")], Colors::None),
+        (&[], Colors::None),
         (
             &[("TERM", "xterm-256color"), ("NO_COLOR", "1")],
-            Colours::None,
+            Colors::None,
         ),
         (
             &[("TERM", "xterm-256color"), ("NO_COLOR", "")],
-            Colours::Indexed,
+            Colors::Indexed,
         ),
     ] {
-        assert_eq!(seen(variables).colours, expected, "{variables:?}");
+        assert_eq!(seen(variables).colors, expected, "{variables:?}");
     }
 }
 

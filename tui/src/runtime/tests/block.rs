@@ -1,7 +1,7 @@
 //! Dropping packets, by keys and through the requests of a source.
 
 use super::*;
-use crate::app::Colours;
+use crate::app::Colors;
 use crate::app::blocking::fixture::{self, session_of};
 use crate::model::{Block, BlockId};
 
@@ -190,7 +190,7 @@ async fn what_the_kernel_refuses_is_not_shown_as_done() {
     let refused = Err("it has no room".to_owned());
     session.app.update(Action::Replied(command, refused));
     session = session.presses(key(KeyCode::Esc));
-    session.app.state.appearance.colours = Colours::None;
+    session.app.state.appearance.colors = Colors::None;
     session.runs().await;
     let screen = session.screen();
     assert!(!screen.contains("BLOCKING"), "{screen}");

@@ -9,7 +9,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::app::action::Action;
-use crate::app::{App, Appearance, Colours};
+use crate::app::{App, Appearance, Colors};
 use crate::filter::Filter;
 use crate::keys::Keymap;
 use crate::model::{Event, Interval, Totals};
@@ -63,7 +63,7 @@ fn bytes_an_interval(
 
 fn app() -> (App, Synthetic) {
     let appearance = Appearance {
-        colours: Colours::True,
+        colors: Colors::True,
         ..Appearance::default()
     };
     let mut app = App::new(synthetic::session(), appearance, Filter::everything());

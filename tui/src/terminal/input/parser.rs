@@ -241,9 +241,9 @@ impl Parser {
     fn answer(&mut self, kind: u8, text: &[u8], out: &mut impl Extend<Input>) {
         self.expects_answer = false;
         if kind == b']'
-            && let Some(colour) = text.strip_prefix(b"11;")
+            && let Some(color) = text.strip_prefix(b"11;")
         {
-            emit(out, is_light(colour).map(Input::Background));
+            emit(out, is_light(color).map(Input::Background));
         }
     }
 }
@@ -414,10 +414,10 @@ fn mouse(button: u16, column: u16, row: u16, is_release: bool) -> Option<Input> 
     })))
 }
 
-/// Whether a colour as X11 writes it (`rgb:RRRR/GGGG/BBBB`, with one to four
+/// Whether a color as X11 writes it (`rgb:RRRR/GGGG/BBBB`, with one to four
 /// digits each) is light: whether black on it has more contrast than white.
-fn is_light(colour: &[u8]) -> Option<bool> {
-    let text = std::str::from_utf8(colour).ok()?;
+fn is_light(color: &[u8]) -> Option<bool> {
+    let text = std::str::from_utf8(color).ok()?;
     let channels = text
         .strip_prefix("rgba:")
         .or_else(|| text.strip_prefix("rgb:"))?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::signal::{DropCount, TraceStatus, Where};
-use crate::model::stack::NeighbourState;
+use crate::model::stack::NeighborState;
 use crate::model::{Namespace, Peer};
 
 fn owner(cookie: u64) -> Owner {
@@ -115,7 +115,7 @@ fn a_container_is_the_processes_or_else_the_cgroups() {
 }
 
 #[test]
-fn queues_and_neighbours_are_those_of_both_ends() {
+fn queues_and_neighbors_are_those_of_both_ends() {
     let qdisc = |device, kind: &str| Qdisc {
         device,
         kind: kind.to_owned(),
@@ -125,10 +125,10 @@ fn queues_and_neighbours_are_those_of_both_ends() {
         is_own,
         devices: devices.to_vec(),
         qdiscs: qdiscs.to_vec(),
-        neighbours: vec![Neighbour {
+        neighbors: vec![Neighbor {
             device: 2,
             address: "10.0.0.9".parse().unwrap(),
-            state: NeighbourState::Failed,
+            state: NeighborState::Failed,
         }],
         ..Stack::default()
     };
@@ -163,7 +163,7 @@ fn queues_and_neighbours_are_those_of_both_ends() {
     let (own, peer) = (LinkEnd::Own, LinkEnd::Peer);
     let expected = [(own, "fq".to_owned()), (peer, "netem".to_owned())];
     assert_eq!(kinds(&device), expected);
-    assert_eq!(kernel.silent_neighbours(&device).count(), 1);
+    assert_eq!(kernel.silent_neighbors(&device).count(), 1);
     // A peer in the same namespace.
     device.peer.as_mut().unwrap().namespace = None;
     let expected = [(own, "fq".to_owned()), (peer, "mq".to_owned())];

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn colours_go_to_the_nearest_of_256() {
+fn colors_go_to_the_nearest_of_256() {
     assert_eq!(nearest(0x000000), 16);
     assert_eq!(nearest(0xffffff), 231);
     assert_eq!(nearest(0xff0000), 196);
@@ -10,7 +10,7 @@ fn colours_go_to_the_nearest_of_256() {
 }
 
 #[test]
-fn without_colours_there_is_none() {
+fn without_colors_there_is_none() {
     let palette = Palette::new(Appearance::default());
     for style in [
         palette.dim,
@@ -26,9 +26,9 @@ fn without_colours_there_is_none() {
 }
 
 #[test]
-fn sixteen_colours_are_enough() {
+fn sixteen_colors_are_enough() {
     let appearance = Appearance {
-        colours: Colours::Ansi,
+        colors: Colors::Ansi,
         ..Appearance::default()
     };
     let palette = Palette::new(appearance);
@@ -40,7 +40,7 @@ fn sixteen_colours_are_enough() {
     }
 }
 
-/// The 16 colours of xterm, PuTTY and the Linux console, as 0xRRGGBB.
+/// The 16 colors of xterm, PuTTY and the Linux console, as 0xRRGGBB.
 const TERMINALS: [[u32; 16]; 3] = [
     [
         0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5, 0x7f7f7f,
@@ -56,10 +56,10 @@ const TERMINALS: [[u32; 16]; 3] = [
     ],
 ];
 
-/// The contrast of two colours (WCAG 2.2).
+/// The contrast of two colors (WCAG 2.2).
 fn contrast(a: u32, b: u32) -> f64 {
-    let luminance = |colour: u32| {
-        let [_, r, g, b] = colour.to_be_bytes().map(|value| {
+    let luminance = |color: u32| {
+        let [_, r, g, b] = color.to_be_bytes().map(|value| {
             let value = f64::from(value) / 255.0;
             if value <= 0.04045 {
                 value / 12.92
@@ -74,7 +74,7 @@ fn contrast(a: u32, b: u32) -> f64 {
 }
 
 #[test]
-fn sixteen_colours_can_be_read_on_every_palette() {
+fn sixteen_colors_can_be_read_on_every_palette() {
     const NUMBERS: [Color; 16] = [
         Color::Black,
         Color::Red,
@@ -95,7 +95,7 @@ fn sixteen_colours_can_be_read_on_every_palette() {
     ];
     for (light, background) in [(false, 0x000000), (true, 0xffffff)] {
         let palette = Palette::new(Appearance {
-            colours: Colours::Ansi,
+            colors: Colors::Ansi,
             light,
             ..Appearance::default()
         });
@@ -109,16 +109,16 @@ fn sixteen_colours_can_be_read_on_every_palette() {
             (palette.bad, 4.5),
             (palette.graph, 3.0),
         ] {
-            let colour = style.fg.unwrap();
-            let Some(number) = NUMBERS.iter().position(|it| *it == colour) else {
-                assert_eq!(colour, Color::Reset);
+            let color = style.fg.unwrap();
+            let Some(number) = NUMBERS.iter().position(|it| *it == color) else {
+                assert_eq!(color, Color::Reset);
                 continue;
             };
             for terminal in TERMINALS {
                 let contrast = contrast(terminal[number], background);
                 assert!(
                     contrast >= least,
-                    "{colour} on {background:06x}: {contrast:.2}"
+                    "{color} on {background:06x}: {contrast:.2}"
                 );
             }
         }

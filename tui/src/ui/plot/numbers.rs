@@ -75,7 +75,7 @@ impl Numbers<'_> {
         has_room
     }
 
-    /// A text for each direction, in its colour and with its arrow.
+    /// A text for each direction, in its color and with its arrow.
     fn each(self, canvas: &Canvas<'_>, text: impl Fn(&str, usize) -> String) -> Texts {
         let palette = canvas.palette;
         let sides = [

@@ -7,7 +7,7 @@ use crate::app::action::Action;
 use crate::app::columns::Column;
 use crate::app::list::Motion;
 use crate::app::tab::Tab;
-use crate::app::{App, Appearance, Colours};
+use crate::app::{App, Appearance, Colors};
 use crate::model::{EndReason, Event};
 
 /// Compares a picture of each view with the one that is kept.
@@ -151,16 +151,16 @@ fn ascii() {
 fn light() {
     let appearance = Appearance {
         light: true,
-        colours: Colours::True,
+        colors: Colors::True,
         ..Appearance::default()
     };
     each_view("light", || busy(appearance), |app| styled(app, 80, 24));
 }
 
 /// With a selected row, which has a style of its own.
-fn selected(colours: Colours) -> App {
+fn selected(colors: Colors) -> App {
     let mut app = busy(Appearance {
-        colours,
+        colors,
         ..Appearance::default()
     });
     for &view in Tab::ALL {
@@ -171,22 +171,22 @@ fn selected(colours: Colours) -> App {
 }
 
 #[test]
-fn sixteen_colours() {
+fn sixteen_colors() {
     for (state, width, height) in [("ansi", 140, 24), ("ansi_80", 80, 24), ("ansi_60", 60, 15)] {
-        let app = || selected(Colours::Ansi);
+        let app = || selected(Colors::Ansi);
         each_view(state, app, |app| styled(app, width, height));
     }
 }
 
 #[test]
-fn no_colour() {
+fn no_color() {
     let sizes = [
-        ("no_colour", 140, 24),
-        ("no_colour_80", 80, 24),
-        ("no_colour_60", 60, 15),
+        ("no_color", 140, 24),
+        ("no_color_80", 80, 24),
+        ("no_color_60", 60, 15),
     ];
     for (state, width, height) in sizes {
-        let app = || selected(Colours::None);
+        let app = || selected(Colors::None);
         each_view(state, app, |app| styled(app, width, height));
     }
 }

@@ -153,7 +153,7 @@ fn packet(random: &mut Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let ports = [*pick(random, &PORTS), *pick(random, &PORTS)].map(u16::to_be_bytes);
     let mut transport = [&ports.concat()[..], &[0x50; 36]].concat();
     if random.bool() {
-        // Types of ICMPv6 around those of neighbour discovery.
+        // Types of ICMPv6 around those of neighbor discovery.
         transport[0] = random.u8(131..140);
     }
     // One in eight is a later fragment.

@@ -103,7 +103,7 @@ impl Pairs {
     }
 }
 
-/// The neighbours are known, so that a datagram is not sent later.
+/// The neighbors are known, so that a datagram is not sent later.
 fn acquaint(lab: &Lab) {
     for family in [Family::V4, Family::V6] {
         traffic::ping(lab, End::Near, family, 1);

@@ -9,7 +9,7 @@ fn drawn(bytes: &str) -> String {
 }
 
 #[test]
-fn runs_have_the_colours_of_their_cells() {
+fn runs_have_the_colors_of_their_cells() {
     let svg = drawn("plain \x1b[38;2;1;2;3mrgb\x1b[0m \x1b[1;41mred\x1b[0m");
     assert!(svg.contains(">plain</text>"), "{svg}");
     assert!(svg.contains("fill=\"#010203\">rgb</text>"), "{svg}");

@@ -12,7 +12,7 @@ use crate::app::state::State;
 use crate::app::views::DevicesView;
 use crate::flow::Ledger;
 use crate::listing::{self, Fact};
-use crate::model::stack::{NeighbourState, Qdisc};
+use crate::model::stack::{NeighborState, Qdisc};
 use crate::model::{Device, DeviceKind, Fate, Watch};
 use crate::text::{clean, plural};
 use crate::traffic::{Kernel, LinkEnd};
@@ -159,11 +159,11 @@ fn facts(
         let style = if warns { palette.warn } else { palette.text };
         ("queue".to_owned(), text, style)
     });
-    let neighbours =
-        silent_neighbours(kernel, device).map(|text| ("neighbor".to_owned(), text, palette.warn));
+    let neighbors =
+        silent_neighbors(kernel, device).map(|text| ("neighbor".to_owned(), text, palette.warn));
     let mut lines = Vec::new();
     let all = remark.into_iter().chain(facts).chain(queues);
-    for (mut label, text, style) in all.chain(neighbours) {
+    for (mut label, text, style) in all.chain(neighbors) {
         for text in wrap(&text, width.saturating_sub(LABEL + 2)) {
             lines.push((std::mem::take(&mut label), text, style));
         }
@@ -218,16 +218,16 @@ fn queues(kernel: &Kernel, device: &Device) -> Vec<(String, bool)> {
     root.into_iter().chain(kinds).collect()
 }
 
-/// The neighbours of both ends that do not answer.
-fn silent_neighbours(kernel: &Kernel, device: &Device) -> impl Iterator<Item = String> {
-    kernel.silent_neighbours(device).map(|(end, it)| {
+/// The neighbors of both ends that do not answer.
+fn silent_neighbors(kernel: &Kernel, device: &Device) -> impl Iterator<Item = String> {
+    kernel.silent_neighbors(device).map(|(end, it)| {
         let whom = match end {
             LinkEnd::Own => "",
             LinkEnd::Peer => " the peer",
         };
         let since = match it.state {
-            NeighbourState::Incomplete => "has not answered",
-            NeighbourState::Failed => "does not answer",
+            NeighborState::Incomplete => "has not answered",
+            NeighborState::Failed => "does not answer",
         };
         format!("{} {since}{whom}", it.address)
     })
