@@ -45,7 +45,7 @@ kinds! {
     /// Two hardware addresses claim one address.
     DUPLICATE_ADDRESS = "duplicate-address", Error, ["mac-flapping", "packet-loss", "syn-unanswered", "syn-ack-lost", "reset-midstream", "syn-partly-unanswered", "neighbor-unreachable", "kernel-drop"];
     /// Nobody answers ARP or neighbor discovery for an address.
-    NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "syn-partly-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop"];
+    NEIGHBOR_UNREACHABLE = "neighbor-unreachable", Error, ["syn-unanswered", "syn-partly-unanswered", "host-unreachable", "dns-unanswered", "one-way-udp", "kernel-drop", "stalled", "connection-lost"];
     /// Packets are sent to a hardware address that nobody has.
     NEIGHBOR_STALE = "neighbor-stale", Error, ["syn-unanswered", "syn-partly-unanswered", "syn-ack-lost", "dns-unanswered", "one-way-udp", "kernel-drop", "stalled", "connection-lost", "keepalive-unanswered", "packet-loss", "neighbor-unreachable"];
     /// ARP works for a host and neighbor discovery does not, or the reverse.

@@ -16,6 +16,7 @@ mod blocks;
 mod causes;
 mod devices;
 mod joined;
+mod stalls;
 mod transfer;
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];

@@ -9,7 +9,7 @@ use hashbrown::hash_map::Entry;
 use probe_common::parse::number::{ip, tcp};
 use probe_common::{Counters, Direction, FlowKey};
 
-use crate::flow::FlowTable;
+use crate::flow::{Count, FlowTable};
 use crate::model::{FlowCounts, Interval, Moment, TcpSocket};
 
 /// Flows that are followed. What comes beyond is not.
@@ -73,6 +73,16 @@ pub struct Stall {
     /// The longest time without a packet of the flow between the last packet of the
     /// other direction and the first retransmission.
     pub idle_before: Duration,
+    /// What the direction had sent before, as long as its flow is known.
+    pub before: Count,
+}
+
+impl Stall {
+    /// The payload of a segment that is sent again, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.retransmitted_bytes / self.retransmitted.max(1)
+    }
 }
 
 /// Packets without data of an idle connection that nothing comes back for:
@@ -230,6 +240,12 @@ impl Health {
     }
 }
 
+/// What a direction of a flow had sent before these counts, which `flows` have already.
+fn sent_before(counts: &FlowCounts, direction: usize, flows: &FlowTable) -> Count {
+    let all = flows.get(&counts.key).map(|flow| flow.counts[direction]);
+    all.unwrap_or_default() - Count::from(&counts.value.directions[direction])
+}
+
 /// Whether the last window of an interval was closed, where it shows: that of a SYN is
 /// before scaling, and a reset has none.
 const fn window(side: &Counters) -> Option<bool> {
@@ -325,6 +341,7 @@ impl TcpHealth {
                     retransmitted: 0,
                     retransmitted_bytes: 0,
                     idle_before: health.idle[at],
+                    before: sent_before(counts, at, flows),
                 });
                 stall.retransmitted += mine.retransmitted;
                 stall.retransmitted_bytes += mine.retransmitted_bytes;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::diagnosis::decode::Endpoint;
 use crate::model::Moment;
 use crate::model::signal::{Owner, Signals};
 use crate::model::stack::{NicReceive, Qdisc, Softnet, Stack, StackCounters};
@@ -228,6 +229,16 @@ impl Kernel {
         self.drops.iter()
     }
 
+    /// The drops of flows with this end, in no order.
+    pub fn drops_of(
+        &self,
+        protocol: u8,
+        end: Endpoint,
+    ) -> impl Iterator<Item = (&Place, &Dropped)> {
+        self.drops()
+            .filter(move |(_, dropped)| dropped.flows.keys().any(|it| is_of(it, protocol, end)))
+    }
+
     /// What the CPUs did in the last period in which one could not keep up, and how
     /// long that was.
     #[must_use]
@@ -253,4 +264,13 @@ impl Kernel {
     pub fn owner(&self, cookie: u64) -> Option<&Owner> {
         self.owners.get(&cookie)
     }
+}
+
+/// Whether a flow has this end.
+fn is_of(tuple: &Tuple, protocol: u8, end: Endpoint) -> bool {
+    let ends = [
+        (tuple.source(), tuple.source_port),
+        (tuple.destination(), tuple.destination_port),
+    ];
+    tuple.protocol == protocol && ends.contains(&(end.address, end.port))
 }

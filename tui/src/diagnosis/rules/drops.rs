@@ -298,7 +298,7 @@ fn leaving(place: &Place, tuple: &Tuple) -> Option<(IpAddr, Endpoint)> {
 
 /// What TCP discards by its own rules, such as old data or segments of a connection
 /// that is closed: consequences of what is wrong, never its cause.
-fn is_of_tcp_itself(reason: &str) -> bool {
+pub(super) fn is_of_tcp_itself(reason: &str) -> bool {
     const CAUSES: [&str; 4] = ["TCP_CSUM", "TCP_LISTEN_OVERFLOW", "TCP_MD5", "TCP_AO"];
     reason.starts_with("TCP_") && !CAUSES.iter().any(|it| reason.starts_with(it))
 }
@@ -323,7 +323,7 @@ fn queue_name(view: &View<'_>, place: &Place, node: &str) -> String {
 }
 
 /// Whose namespace it is.
-fn place_name(view: &View<'_>, place: &Place) -> String {
+pub(super) fn place_name(view: &View<'_>, place: &Place) -> String {
     let Some(stack) = view.evidence.kernel.namespace(place.namespace) else {
         return "this machine".to_owned();
     };

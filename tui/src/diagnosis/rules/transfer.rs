@@ -33,7 +33,7 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
 }
 
 /// The client and the server of a flow: by its SYN, or else by the ports.
-fn roles(view: &View<'_>, key: &FlowKey) -> (Endpoint, Endpoint) {
+pub(super) fn roles(view: &View<'_>, key: &FlowKey) -> (Endpoint, Endpoint) {
     if let Some(connection) = view.evidence.connections.get(key) {
         return (connection.client, connection.server);
     }

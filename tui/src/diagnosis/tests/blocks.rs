@@ -106,7 +106,7 @@ fn what_nkview_itself_drops_is_no_fault_of_the_network() {
 }
 
 #[test]
-fn a_connection_that_waits_after_a_block_is_in_no_mtu_black_hole() {
+fn a_connection_that_waits_after_a_block_is_due_to_it() {
     let mut lab = lab();
     blocked(&mut lab, 5432);
     // TCP waits for longer each time.
@@ -126,23 +126,19 @@ fn a_connection_that_waits_after_a_block_is_in_no_mtu_black_hole() {
 fn what_the_rule_does_not_match_or_began_otherwise_is_reported() {
     let mut other_port = lab();
     blocked(&mut other_port, 80);
-    assert_eq!(other_port.kinds(), ["mtu-black-hole"]);
+    assert_eq!(other_port.kinds(), ["stalled"]);
     let mut before = lab();
     before.count(vec![second(5432, [10, 10], 0)]);
     stalls(&mut before, 5432, 8);
     let (since, flows) = (before.now, &before.flows);
     before.diagnosis.observe(&block(since, 1, None), flows);
     stalls(&mut before, 5432, 2);
-    assert_eq!(before.kinds(), ["mtu-black-hole"]);
+    assert_eq!(before.kinds(), ["stalled"]);
     let mut after = lab();
     blocked(&mut after, 5432);
     for _ in 0..10 {
         after.count(vec![second(5432, [10, 10], 0)]);
     }
     stalls(&mut after, 5432, 6);
-    assert!(
-        after.kinds().contains(&"mtu-black-hole"),
-        "{:?}",
-        after.kinds()
-    );
+    assert!(after.kinds().contains(&"stalled"), "{:?}", after.kinds());
 }

@@ -12,7 +12,7 @@ use crate::model::{
     Block, DeviceKind, Dropped as BlockDropped, Hooks, NamespaceInode, Peer, PeerDevice, Tuple,
 };
 
-const POD: NamespaceInode = 9;
+pub(super) const POD: NamespaceInode = 9;
 const OTHER: [u8; 4] = [10, 0, 0, 3];
 const NODE_MAC: [u8; 6] = [1, 1, 1, 1, 1, 1];
 const POD_MAC: [u8; 6] = [2, 2, 2, 2, 2, 2];
@@ -49,7 +49,7 @@ fn device() -> Device {
 }
 
 /// The stack of the pod behind the device.
-fn stack() -> Stack {
+pub(super) fn stack() -> Stack {
     Stack {
         namespace: POD,
         devices: vec![3],
@@ -58,12 +58,12 @@ fn stack() -> Stack {
     }
 }
 
-fn tuple(from: ([u8; 4], u16), to: ([u8; 4], u16), protocol: u8) -> Tuple {
+pub(super) fn tuple(from: ([u8; 4], u16), to: ([u8; 4], u16), protocol: u8) -> Tuple {
     Tuple::between(SocketAddr::from(from), SocketAddr::from(to), protocol)
 }
 
 /// Packets that a firewall of the pod drops, seen at a device or before any.
-fn dropped(device: &str, packets: u64, tuple: Tuple) -> DropCount {
+pub(super) fn dropped(device: &str, packets: u64, tuple: Tuple) -> DropCount {
     DropCount {
         at: Where {
             namespace: POD,
@@ -79,7 +79,7 @@ fn dropped(device: &str, packets: u64, tuple: Tuple) -> DropCount {
 }
 
 impl Lab {
-    fn signals(&mut self, signals: Signals) {
+    pub(super) fn signals(&mut self, signals: Signals) {
         let signals = Signals {
             at: self.now,
             ..signals

@@ -11,6 +11,7 @@ use crate::diagnosis::decode::Endpoint;
 use crate::diagnosis::evidence::datagrams::ends;
 use crate::diagnosis::evidence::kernel::Dropped;
 use crate::diagnosis::rules::one_way;
+use crate::diagnosis::rules::transfer::roles;
 use crate::diagnosis::view::View;
 use crate::model::{Moment, Tuple};
 
@@ -79,17 +80,14 @@ impl Failing {
             let again = health.troubled(0) + health.troubled(1);
             let is_stalled = health.stalls.iter().any(Option::is_some);
             if again > 1 || is_stalled {
-                let [local, remote] = ends(key);
-                let flows = [
-                    (ip::TCP, local.address, remote),
-                    (ip::TCP, remote.address, local),
-                ];
+                let (client, server) = roles(view, key);
+                let flow = (ip::TCP, client.address, server);
                 if is_stalled {
                     let stalls = health.stalls.iter().flatten();
                     let since = stalls.map(|it| it.since).min().unwrap_or_default();
-                    flows.into_iter().for_each(|flow| fails(flow, since));
+                    fails(flow, since);
                 } else {
-                    losing.extend(flows);
+                    losing.insert(flow);
                 }
             }
         }
