@@ -2,8 +2,9 @@
 //!
 //! A record is a flow and an interval, both directions in one (biflow, RFC 5103).
 //! The end with the lower port is taken for the server, so that a flow is the same
-//! way around in each interval. Counts are those of the interval; octets are as the
-//! device counts them, with the link header. What is not IP has no record.
+//! way around in each interval. Counts are those of the interval; octets are those of the
+//! IP packets (`octetDeltaCount`, RFC 7012), without the link header that a device
+//! counts. What is not IP has no record.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use super::Sink;
-use crate::model::{Envelope, Event, FlowCounts, HostId, Interval};
+use crate::model::{Device, Envelope, Event, FlowCounts, HostId, Interval};
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// one, up to the most.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MOST: Duration = Duration::from_secs(60);
+
+/// Bytes of the header of Ethernet, which a device counts. VLAN tags are not counted: the
+/// kernel has taken them off.
+const ETHERNET: u64 = 14;
 
 /// Numbers of information elements, as IANA has registered them.
 mod element {
@@ -110,6 +115,8 @@ pub struct Ipfix<C> {
     collector: C,
     /// An observation domain for each host, in which interfaces have their numbers.
     domains: BTreeMap<HostId, Domain>,
+    /// Bytes of the link header that is counted of each packet, by device.
+    link_headers: BTreeMap<(HostId, u32), u64>,
     /// Records that there was no collector for since it was there last.
     lost: u64,
 }
@@ -129,6 +136,7 @@ impl<C: Collector> Ipfix<C> {
         Self {
             collector,
             domains: BTreeMap::new(),
+            link_headers: BTreeMap::new(),
             lost: 0,
         }
     }
@@ -186,7 +194,8 @@ impl<C: Collector> Ipfix<C> {
                     continue;
                 }
                 let before = set.len();
-                record(&mut set, flow, interval);
+                let header = self.link_headers.get(&(host, flow.key.device));
+                record(&mut set, flow, header.copied().unwrap_or(0), interval);
                 records += 1;
                 let length = set.len() - before;
                 if HEADER + SET + set.len() + length > MESSAGE {
@@ -278,7 +287,14 @@ fn templates() -> Vec<u8> {
     set
 }
 
-fn record(set: &mut Vec<u8>, flow: &FlowCounts, interval: &Interval) {
+/// The bytes of the link header that are counted of each packet of a device. On the
+/// loopback device bytes are counted from the network header on.
+fn link_header(device: &Device) -> u64 {
+    let is_ethernet = device.mac.len() == 6 && device.kind.name() != "loopback";
+    if is_ethernet { ETHERNET } else { 0 }
+}
+
+fn record(set: &mut Vec<u8>, flow: &FlowCounts, link_header: u64, interval: &Interval) {
     let key = &flow.key;
     let of = |direction: Direction| &flow.value.directions[direction as usize];
     let (inward, outward) = (of(Direction::In), of(Direction::Out));
@@ -318,7 +334,10 @@ fn record(set: &mut Vec<u8>, flow: &FlowCounts, interval: &Interval) {
     set.extend(end.to_be_bytes());
     let counts = |set: &mut Vec<u8>, counters: &Counters| {
         set.extend(counters.packets.to_be_bytes());
-        set.extend(counters.bytes.to_be_bytes());
+        let octets = counters
+            .bytes
+            .saturating_sub(link_header * counters.packets);
+        set.extend(octets.to_be_bytes());
         set.push(counters.tcp_flags);
     };
     counts(set, forward);
@@ -328,8 +347,16 @@ fn record(set: &mut Vec<u8>, flow: &FlowCounts, interval: &Interval) {
 
 impl<C: Collector> Sink for Ipfix<C> {
     fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
-        if let Event::Interval(interval) = &envelope.event {
-            self.interval(envelope.host, interval);
+        let host = envelope.host;
+        match &envelope.event {
+            Event::Devices(devices) => {
+                let watched = devices
+                    .iter()
+                    .filter_map(|device| Some(((host, device.watch.slot()?), link_header(device))));
+                self.link_headers.extend(watched);
+            }
+            Event::Interval(interval) => self.interval(host, interval),
+            _ => {}
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `nkview serve`: counters and findings for Prometheus, over HTTP.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::cli::ServeArgs;
 use crate::diagnosis::Diagnoses;
 use crate::export::openmetrics::classic;
 use crate::export::{Ipfix, Metrics, Output, Queue, Sink, Tcp, Udp};
-use crate::model::{Envelope, Event};
+use crate::model::{Envelope, Event, HostId};
 use crate::probe::live::Options;
 use crate::replay::Recording;
 use crate::source::Source;
@@ -137,6 +138,9 @@ pub async fn serve(
 struct Records {
     queue: Queue,
     output: Output,
+    /// Lists of devices that are still to be handed over, by host: without them octets
+    /// would be wrong.
+    devices: BTreeMap<HostId, Envelope>,
     /// Intervals that found no room, because the collector is slow.
     dropped: u64,
 }
@@ -154,36 +158,59 @@ impl Records {
         Ok(Self {
             queue,
             output,
+            devices: BTreeMap::new(),
             dropped: 0,
         })
     }
 
-    /// Hands over an interval. Where that is counted live, nothing waits for the
-    /// collector.
+    /// Hands over an interval, and the devices before it. Where that is counted live,
+    /// nothing waits for the collector.
     async fn send(&mut self, envelope: &Envelope, is_live: bool) {
-        if !matches!(envelope.event, Event::Interval(_)) {
-            return;
-        }
-        let sent = self.queue.send(envelope.clone());
-        // The sink does not end before its queue.
-        let has_room = if is_live {
-            sent.now_or_never().is_some()
-        } else {
-            sent.await.is_ok()
-        };
-        if !has_room {
-            if self.dropped == 0 {
-                eprintln!("nkview: the IPFIX collector is too slow; flow records are missing");
+        match &envelope.event {
+            Event::Devices(_) => {
+                self.devices.insert(envelope.host, envelope.clone());
             }
-            self.dropped += 1;
-            tracing::warn!(self.dropped, "the collector is too slow");
+            Event::Interval(_) => {
+                let is_taken = self.hand_over(envelope, is_live).await;
+                if !is_taken {
+                    if self.dropped == 0 {
+                        eprintln!(
+                            "nkview: the IPFIX collector is too slow; flow records are missing"
+                        );
+                    }
+                    self.dropped += 1;
+                    tracing::warn!(self.dropped, "the collector is too slow");
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Returns whether there was room for all of it.
+    async fn hand_over(&mut self, interval: &Envelope, is_live: bool) -> bool {
+        if let Some(devices) = self.devices.get(&interval.host) {
+            if !has_room(self.queue.send(devices.clone()), is_live).await {
+                return false;
+            }
+            self.devices.remove(&interval.host);
+        }
+        has_room(self.queue.send(interval.clone()), is_live).await
     }
 
     /// Sends what is waiting, unless the collector is stuck.
     async fn end(mut self) {
         drop(self.queue);
         let _ = timeout(PATIENCE, self.output.ended()).await;
+    }
+}
+
+/// Whether something was taken: at once where it is live. The sink does not end before
+/// its queue.
+async fn has_room<E>(sent: impl Future<Output = Result<(), E>>, is_live: bool) -> bool {
+    if is_live {
+        sent.now_or_never().is_some()
+    } else {
+        sent.await.is_ok()
     }
 }
 

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use probe_common::FlowKey;
+
 use super::*;
-use crate::synthetic::Synthetic;
+use crate::synthetic::{self, Synthetic};
 
 /// A collector that keeps what it gets, and is there or not.
 #[derive(Clone, Default)]
@@ -127,6 +129,50 @@ fn every_packet_is_in_a_record_and_the_templates_tell_how_to_read_it() {
             !record.contains_key(&(27, false))
         );
     }
+}
+
+/// RFC 7012: octets begin with the IP header, where a device of Ethernet counts 14 bytes
+/// more of each packet.
+#[test]
+fn octets_are_those_of_ip_packets() {
+    let mut source = Synthetic::new(3, 300);
+    let kept = Kept::default();
+    let mut sink = Ipfix::new(kept.clone());
+    let devices = synthetic::devices();
+    let header = |key: &FlowKey| {
+        let mut devices = devices.iter();
+        let device = devices.find(|it| it.watch.slot() == Some(key.device));
+        device.map_or(0, |device| 14 * u64::from(!device.mac.is_empty()))
+    };
+    sink.event(&Event::Devices(devices.clone()).into()).unwrap();
+    let interval = source.interval();
+    let flows = interval.flows.iter();
+    let counted = flows.filter(|flow| template(flow).is_some()).map(|flow| {
+        let sides = flow.value.directions.iter();
+        let octets = sides.map(|side| side.bytes - header(&flow.key) * side.packets);
+        octets.sum::<u64>()
+    });
+    let octets: u64 = counted.sum();
+    let [packets, bytes] = ip_packets(std::slice::from_ref(&interval));
+    assert!(
+        octets < bytes && octets >= bytes - 14 * packets,
+        "{octets} of {bytes}"
+    );
+    sink.event(&Event::Interval(interval).into()).unwrap();
+    assert_eq!(
+        sums(&read(&kept.messages.lock().unwrap())),
+        [packets, octets]
+    );
+}
+
+#[test]
+fn the_loopback_device_counts_no_link_header() {
+    let devices = synthetic::devices();
+    let of = |name: &str| {
+        let device = devices.iter().find(|device| device.name == name).unwrap();
+        link_header(device)
+    };
+    assert_eq!(["lo", "eth0", "wg0"].map(of), [0, 14, 0]);
 }
 
 #[test]

@@ -18,8 +18,8 @@ const PORT: u16 = 4739;
 const SENT: [(u64, u64); 2] = [(37, 100), (11, 300)];
 /// The server's port: lower than that of any client, which nkview tells them by.
 const SERVER: u16 = 7001;
-/// Bytes of the headers of Ethernet and UDP.
-const HEADERS: u64 = 14 + 8;
+/// Bytes of the header of UDP.
+const HEADER: u64 = 8;
 
 /// A flow as its records have it in sum.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn converse(lab: &Lab, family: Family, header: u64) -> Flow {
             traffic::uninterrupted(|| to.recv(&mut datagram)).unwrap();
         }
     }
-    let sent = SENT.map(|(count, bytes)| (count, count * (HEADERS + header + bytes)));
+    let sent = SENT.map(|(count, bytes)| (count, count * (HEADER + header + bytes)));
     Flow { ends, sent }
 }
 

@@ -65,9 +65,10 @@ pub fn over_tcp(layout: Layout) {
     }
 }
 
-/// Packets and bytes of both directions.
+/// Packets of both directions, and their bytes without the header of Ethernet.
 fn totals(Counters { received, sent }: Counters) -> [u64; 2] {
-    [received.packets + sent.packets, received.bytes + sent.bytes]
+    let packets = received.packets + sent.packets;
+    [packets, received.bytes + sent.bytes - 14 * packets]
 }
 
 fn tshark(capture: &Path, args: &[&str]) -> String {
