@@ -59,7 +59,7 @@ enum Domain {
 
 impl Redaction {
     /// Under this key.
-    fn new(key: [u8; 16]) -> Self {
+    pub fn new(key: [u8; 16]) -> Self {
         Self {
             key,
             addresses: HashMap::default(),

@@ -9,12 +9,13 @@ use super::selection::{Selection, Selector};
 use super::slots::Slots;
 use crate::diagnosis::Policy;
 use crate::filter::Filter;
+use crate::model::stack::FlowState;
 use crate::model::{Envelope, Event, HostId, Interval, Packet};
 
 #[cfg(test)]
 mod tests;
 
-/// A format that gets the flows and packets that match a filter. What others had
+/// A format that gets the flows, packets and look-ups that match a filter. What others had
 /// counts as filtered, so that the sums hold; all else comes through.
 pub struct Narrowed<S> {
     sink: S,
@@ -94,6 +95,13 @@ impl<S: Sink> Sink for Narrowed<S> {
                     return Ok(());
                 }
                 Event::Packets(packets)
+            }
+            Event::Signals(signals) if !signals.flows.is_empty() => {
+                let mut signals = signals.clone();
+                let (selector, slots) = (&self.selector, &mut self.slots);
+                let takes = |it: &FlowState| selector.takes_lookup(host, it, slots).is_some();
+                signals.flows.retain(takes);
+                Event::Signals(signals)
             }
             other => {
                 if let Event::Devices(devices) = other {

@@ -12,6 +12,7 @@
 //! | `flow` | each interval, for each flow that had a packet in it | see below |
 //! | `fate` | each interval, for each device of which packets were not delivered, came past a hook, or were blocked | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`?, `blocked`? |
 //! | `packet` | with `--packets`, for each captured packet | see below |
+//! | `lookup` | when a flow was looked up: each that gets no answer, within bounds | see below |
 //! | `lost` | the reader was too slow: packet lines are missing here | `time`, `packets` |
 //! | `notice` | something that the user should know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | counting has ended by itself | `time`, `text` |
@@ -51,6 +52,21 @@
 //! is why it was captured (`first` of its flow, its `first-data`, TCP `flags`, a
 //! `zero-window`, the end of a `handshake`, `control`, `dns`, or a `sample`), and `summary`, the packet as text.
 //!
+//! A `lookup` line has `time`, `device`, `container`?, `pod`?, `netns`? and what a `flow`
+//! line has from `protocol` to `malformed`, and what the kernel knew of the flow, in the
+//! namespace of nkview and in the one that the device leads to (`netns_inode` says in
+//! which, as lsns(8) does):
+//! - `sockets`, of the `end` (`local`, `remote`): with `state`? as ss(8) has it, of TCP;
+//!   the bytes that are `unread` by the application and `unacked` by the other end, left
+//!   out of a listener; and `drops`?, packets that the socket dropped;
+//! - `connections`, as conntrack(8) has them: `original` and `reply`, each with `source`
+//!   and `destination`, and `nat`, which of these are translated. The backend behind a
+//!   service address is `reply.source`;
+//! - `routes` of what the local end sends, `forwarded` or sent from there: `gateway`?,
+//!   `device`, its `mtu` and the `path_mtu`? of the route, or the `error` why it goes
+//!   nowhere;
+//! - `unknown`?: what could not be looked up, and why.
+//!
 //! A `sum` line has what the `totals` lines come to with packets that passed several
 //! of the devices counted once; `repeated` is what these come to further times.
 //!
@@ -68,6 +84,7 @@
 //! kind can hide as many of the other.
 
 mod line;
+mod lookup;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -80,10 +97,11 @@ use super::slots::Slots;
 use super::{Selection, Sink};
 use crate::diagnosis::Diagnosis;
 use crate::model::{
-    Device, Envelope, Event, FlowCounts, HostId, Interval, Moment, Packet, Session, Totals,
-    WallClock, Watch,
+    Device, Envelope, Event, FlowCounts, HostId, Interval, Moment, Packet, Session, Signals,
+    Totals, WallClock, Watch,
 };
 use line::Line;
+use lookup::Lookup;
 
 /// The version of the schema.
 const SCHEMA: u32 = 1;
@@ -129,8 +147,8 @@ impl<W: Write + Send> Sink for Ndjson<W> {
                 let time = self.time(notice.at);
                 self.write(&Line::Notice(line::Notice::new(time, notice)))?;
             }
+            Event::Signals(signals) => self.lookups(envelope.host, signals)?,
             Event::Reply(_)
-            | Event::Signals(_)
             | Event::Blocks(_)
             | Event::Playback(_)
             | Event::Reach(_)
@@ -339,6 +357,20 @@ impl<W: Write> Ndjson<W> {
         let known = self.selector.flow(host, key);
         let line = line::Flow::new(time, seconds, device, counts, known, self.now);
         write_line(&mut self.writer, &Line::Flow(line))
+    }
+
+    fn lookups(&mut self, host: HostId, signals: &Signals) -> io::Result<()> {
+        for found in &signals.flows {
+            let taken = self.selector.takes_lookup(host, found, &mut self.slots);
+            let Some((key, place)) = taken else {
+                continue;
+            };
+            self.start(HostId::default(), &[])?;
+            let time = self.time(signals.at);
+            let line = Lookup::new(time, &self.slots.devices()[place], &key, found);
+            write_line(&mut self.writer, &Line::Lookup(line))?;
+        }
+        Ok(())
     }
 
     fn packets(&mut self, host: HostId, packets: &[Packet]) -> io::Result<()> {

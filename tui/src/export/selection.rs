@@ -5,12 +5,14 @@ use std::num::NonZeroU64;
 
 use probe_common::{Direction, FlowKey};
 
+use super::slots::Slots;
 use crate::about::Known;
 use crate::diagnosis::{Concerns, Diagnosis, Policy};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowTable};
 use crate::model::signal::Owner;
-use crate::model::{Container, DeviceName, Envelope, Event, HostId, Packet, Socket};
+use crate::model::stack::FlowState;
+use crate::model::{Container, DeviceName, Envelope, Event, HostId, Packet, Socket, Tuple};
 use crate::traffic::Traffic;
 
 #[cfg(test)]
@@ -176,6 +178,36 @@ impl Selector {
             self.count();
         }
         takes
+    }
+
+    /// The flow that was looked up and the place of its device, if it is written.
+    pub fn takes_lookup(
+        &self,
+        host: HostId,
+        found: &FlowState,
+        slots: &mut Slots,
+    ) -> Option<(FlowKey, usize)> {
+        let slot = slots.slot(host, found.device)?;
+        let key = self.key(host, slot, &found.tuple);
+        let place = slots.place(host, slot);
+        let device = slots.devices()[place].as_name();
+        let takes = !self.is_complete()
+            && Direction::BOTH
+                .into_iter()
+                .any(|direction| self.matches(host, &key, device, direction));
+        takes.then_some((key, place))
+    }
+
+    /// The flow whose local end sends this, with its VLAN tags where it is known.
+    fn key(&self, host: HostId, slot: u32, tuple: &Tuple) -> FlowKey {
+        let untagged = tuple.key(slot);
+        let flows = &self.traffic.host(host).flows;
+        if flows.get(&untagged).is_some() {
+            return untagged;
+        }
+        let mut keys = flows.iter().map(|flow| flow.key);
+        keys.find(|key| key.device == slot && Tuple::sent(key) == *tuple)
+            .unwrap_or(untagged)
     }
 
     /// Whether as much was written as was asked for.

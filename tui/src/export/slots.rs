@@ -13,6 +13,8 @@ pub struct Slots {
     devices: Vec<Watched>,
     /// The place in `devices` of the device that a slot stands for now.
     places: BTreeMap<(HostId, u32), usize>,
+    /// The slots of the devices with these interface indices.
+    indices: BTreeMap<(HostId, u32), u32>,
 }
 
 /// A device that is or was watched.
@@ -75,8 +77,18 @@ impl Slots {
                 watched.netns = device.namespace().and_then(|it| it.name.clone());
                 watched.leads_to = device.leads_to().map(ToOwned::to_owned);
                 self.places.insert((host, slot), place);
+                // Another device may have had the slot.
+                self.indices
+                    .retain(|(of, _), known| (*of, *known) != (host, slot));
+                self.indices.insert((host, device.index), slot);
             }
         }
+    }
+
+    /// The slot of the device with this interface index; nothing where none was
+    /// watched.
+    pub fn slot(&self, host: HostId, index: u32) -> Option<u32> {
+        self.indices.get(&(host, index)).copied()
     }
 
     /// The place in [`Self::devices`] of a slot's device. A slot that no list has

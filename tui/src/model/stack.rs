@@ -393,6 +393,15 @@ pub struct SocketState {
     pub tcp: Option<TcpState>,
 }
 
+impl SocketState {
+    /// Whether it is a listener: the kernel names it where there is no connection yet,
+    /// and its queues are those of connections, not of bytes.
+    #[must_use]
+    pub const fn is_listening(&self) -> bool {
+        self.state == 10
+    }
+}
+
 /// Members of `struct tcp_info`. Nothing where the kernel is too old for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpState {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use probe_common::FlowKey;
-use probe_common::parse::number::ip;
+use probe_common::parse::number::{ether, ip};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -40,6 +40,25 @@ impl Tuple {
             source_port: key.local_port,
             destination_port: key.remote_port,
             protocol: key.protocol,
+        }
+    }
+
+    /// The flow whose local end sends it, at the device in this slot: without VLAN tags,
+    /// which a tuple does not have.
+    #[must_use]
+    pub fn key(&self, slot: u32) -> FlowKey {
+        FlowKey {
+            local: self.source,
+            remote: self.destination,
+            device: slot,
+            ether_type: match self.source() {
+                IpAddr::V4(_) => ether::IPV4,
+                IpAddr::V6(_) => ether::IPV6,
+            },
+            local_port: self.source_port,
+            remote_port: self.destination_port,
+            protocol: self.protocol,
+            ..FlowKey::default()
         }
     }
 

@@ -724,15 +724,19 @@ fn the_detail_of_a_flow_has_what_was_looked_up() {
     let state = FlowState {
         device,
         tuple,
-        sockets: vec![FlowSocket {
-            namespace: 1,
-            is_local: true,
-            state: SocketState {
-                receive_queue: 1234,
-                send_queue: 5678,
-                ..SocketState::default()
-            },
-        }],
+        sockets: [(10, 3, 128), (1, 1234, 5678)]
+            .map(|(state, receive_queue, send_queue)| FlowSocket {
+                namespace: 1,
+                is_local: true,
+                state: SocketState {
+                    // A listener's queues are no bytes.
+                    state,
+                    receive_queue,
+                    send_queue,
+                    ..SocketState::default()
+                },
+            })
+            .into(),
         connections: vec![(1, pair), (2, pair)],
         routes: vec![
             route(
@@ -744,7 +748,7 @@ fn the_detail_of_a_flow_has_what_was_looked_up() {
                     path_mtu: None,
                 }),
             ),
-            route(false, Err("none: forwarding is off".to_owned())),
+            route(false, Err("forwarding is off".to_owned())),
         ],
         unknown: Vec::new(),
     };

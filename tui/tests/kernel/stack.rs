@@ -353,7 +353,7 @@ fn routes() {
     }
     routed.client().ip("route delete default\n");
     let said = find(tuple).unwrap_err();
-    assert_eq!(said, "none: no route to it");
+    assert_eq!(said, "no route to it");
 }
 
 fn forwarding() {
@@ -370,9 +370,9 @@ fn forwarding() {
         .enter(|| route::find(&tuple, tuple.destination(), input));
     assert_eq!(own.unwrap(), None);
     let said = routed.forwarded("192.0.2.1:80").unwrap_err();
-    assert_eq!(said, "none: no route to it");
+    assert_eq!(said, "no route to it");
     routed.set("ipv4/ip_forward", "0");
-    assert_eq!(routed.forwarded(to).unwrap_err(), "none: forwarding is off");
+    assert_eq!(routed.forwarded(to).unwrap_err(), "forwarding is off");
     routed.set("ipv4/ip_forward", "1");
     // The way back to the client is another one now.
     routed.router().ip("route add 10.9.0.2/32 via 10.8.0.2\n");

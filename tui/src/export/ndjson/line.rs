@@ -1,11 +1,16 @@
 //! The lines, member by member in the order in which they are written.
 
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use jiff::Timestamp;
 use probe_common::{Counters, Direction, FlowKey};
 use serde::{Serialize, Serializer};
 
+use super::lookup::Lookup;
 use crate::{
     dissect::{icmp_type_name, protocol_name, summary},
     export::distinct::FlowsSeen,
@@ -54,6 +59,7 @@ pub(super) enum Line<'a> {
     },
     Flow(Flow<'a>),
     Packet(Packet<'a>),
+    Lookup(Lookup<'a>),
     Lost {
         time: Time,
         packets: u64,
@@ -147,22 +153,8 @@ pub(super) struct Flow<'a> {
     device: &'a str,
     #[serde(flatten)]
     behind: Behind<'a>,
-    protocol: Cow<'static, str>,
-    ether_type: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip_protocol: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vlan: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inner_vlan: Option<u16>,
-    local: End,
-    remote: End,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    icmp: Option<Icmp>,
-    #[serde(skip_serializing_if = "is_false")]
-    fragments: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    malformed: bool,
+    #[serde(flatten)]
+    key: Key,
     r#in: Count,
     out: Count,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,16 +185,7 @@ impl<'a> Flow<'a> {
             seconds,
             device: &device.name,
             behind: device.into(),
-            protocol: protocol_name(key.ether_type, key.protocol),
-            ether_type: key.ether_type,
-            ip_protocol: key.is_ip().then_some(key.protocol),
-            vlan: (key.vlan != 0).then_some(key.vlan),
-            inner_vlan: (key.inner_vlan != 0).then_some(key.inner_vlan),
-            local: End::new(key, Side::Local),
-            remote: End::new(key, Side::Remote),
-            icmp: Icmp::new(key),
-            fragments: key.is_fragment(),
-            malformed: key.is_malformed(),
+            key: key.into(),
             r#in,
             out,
             state: known.and_then(|flow| flow.tcp).map(flow::TcpState::label),
@@ -213,9 +196,47 @@ impl<'a> Flow<'a> {
     }
 }
 
+/// Which flow it is.
+#[derive(Serialize)]
+pub(super) struct Key {
+    protocol: Cow<'static, str>,
+    ether_type: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_protocol: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner_vlan: Option<u16>,
+    local: End,
+    remote: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp: Option<Icmp>,
+    #[serde(skip_serializing_if = "is_false")]
+    fragments: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    malformed: bool,
+}
+
+impl From<&FlowKey> for Key {
+    fn from(key: &FlowKey) -> Self {
+        Self {
+            protocol: protocol_name(key.ether_type, key.protocol),
+            ether_type: key.ether_type,
+            ip_protocol: key.is_ip().then_some(key.protocol),
+            vlan: (key.vlan != 0).then_some(key.vlan),
+            inner_vlan: (key.inner_vlan != 0).then_some(key.inner_vlan),
+            local: End::new(key, Side::Local),
+            remote: End::new(key, Side::Remote),
+            icmp: Icmp::new(key),
+            fragments: key.is_fragment(),
+            malformed: key.is_malformed(),
+        }
+    }
+}
+
 /// What a device leads to.
 #[derive(Serialize)]
-struct Behind<'a> {
+pub(super) struct Behind<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,7 +257,7 @@ impl<'a> From<&'a Watched> for Behind<'a> {
 
 /// One end of a flow.
 #[derive(Serialize)]
-struct End {
+pub(super) struct End {
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,6 +269,15 @@ impl End {
         Self {
             address: key.address(side),
             port: key.port(side),
+        }
+    }
+}
+
+impl From<SocketAddr> for End {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            address: Some(address.ip()),
+            port: Some(address.port()),
         }
     }
 }
@@ -333,6 +363,7 @@ impl From<&[Totals; 2]> for Fates {
 impl fmt::Display for Fates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = [
+            (&self.blocked, "blocked by rules"),
             (
                 &self.dropped_or_redirected,
                 "dropped or redirected by programs behind nkview's",
@@ -479,6 +510,6 @@ impl From<&Totals> for Count {
     }
 }
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }

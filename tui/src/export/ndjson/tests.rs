@@ -22,6 +22,7 @@ use crate::model::{
 };
 use crate::synthetic::Synthetic;
 
+mod lookups;
 mod schema;
 
 fn session() -> Session {
@@ -495,6 +496,12 @@ fn fates_are_told_in_words() {
     assert_eq!(
         fates([(None, 2), (None, 3)]),
         "2 packets in and 3 packets out came past the hook of nkview"
+    );
+    let mut blocked = [Totals::default(); 2];
+    blocked[1].blocked_packets = 4;
+    assert_eq!(
+        line::Fates::from(&blocked).to_string(),
+        "4 packets out blocked by rules"
     );
 }
 

@@ -24,6 +24,9 @@ const DESTINATION_PORT: u16 = 29;
 /// `RTN_LOCAL` in `rtm_type`.
 const LOCAL: u8 = 2;
 
+/// Why a packet is not forwarded at all.
+const FORWARDING_OFF: &str = "forwarding is off";
+
 /// Where the packets are that are to be routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -87,11 +90,11 @@ pub fn find(
                 .as_ref()
                 .is_none_or(|input| forwards(destination, &input.name));
             let reason = if is_forwarding {
-                format!("none: {}", refusal(&error))
+                refusal(&error)
             } else {
-                "none: forwarding is off".to_owned()
+                FORWARDING_OFF
             };
-            return Ok(Some(Err(reason)));
+            return Ok(Some(Err(reason.to_owned())));
         }
         // Which of the two it is depends on the kernel's version.
         (Err(error), Some(input))
@@ -101,7 +104,7 @@ pub fn find(
         }
         // `fib_props` again: the source was one of the own addresses.
         (Err(error), None) if error.raw_os_error() == Some(libc::EINVAL) => {
-            return Ok(Some(Err("none: the route says blackhole".to_owned())));
+            return Ok(Some(Err("the route says blackhole".to_owned())));
         }
         (Err(error), _) => return Err(error),
     };
@@ -112,7 +115,7 @@ pub fn find(
         }
         // Of IPv6 the kernel asks this only when a packet comes.
         if !forwards(destination, &input.name) {
-            return Ok(Some(Err("none: forwarding is off".to_owned())));
+            return Ok(Some(Err(FORWARDING_OFF.to_owned())));
         }
     }
     let (mut route, output) =
@@ -154,9 +157,9 @@ fn forwards(destination: IpAddr, device: &str) -> bool {
 fn refused_source(device: &str) -> String {
     let of = |device: &str| setting(&format!("ipv4/conf/{device}/rp_filter")).unwrap_or(0);
     match of(device).max(of("all")) {
-        0 => "none: the kernel refuses the source address as martian".to_owned(),
-        1 => format!("none: the way back is not by {device}, and its rp_filter is strict (1)"),
-        mode => format!("none: there is no way back, and rp_filter of {device} is loose ({mode})"),
+        0 => "the kernel refuses the source address as martian".to_owned(),
+        1 => format!("the way back is not by {device}, and its rp_filter is strict (1)"),
+        mode => format!("there is no way back, and rp_filter of {device} is loose ({mode})"),
     }
 }
 

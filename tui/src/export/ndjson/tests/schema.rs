@@ -110,6 +110,14 @@ fn every_line_is_as_the_schema_says() {
             text: "a program came in front".to_owned(),
         }),
     );
+    let index = match &events[0] {
+        Event::Devices(devices) => {
+            let is_watched = |it: &&Device| matches!(it.watch, Watch::Yes { .. });
+            devices.iter().find(is_watched).unwrap().index
+        }
+        other => panic!("the story begins with {other:?}"),
+    };
+    events.push(lookups::of_all_kinds(index));
     let failed = Watch::Failed(WatchFailure::Other("no hook".to_owned()));
     events.push(Event::Devices(vec![
         device("tun0", 9, failed),
@@ -131,11 +139,14 @@ fn every_line_is_as_the_schema_says() {
     let (summary, time) = (Summary::default(), jiff::Timestamp::UNIX_EPOCH);
     write_json(&mut output, &[], &summary, time, time).unwrap();
     let mut kinds = std::collections::BTreeSet::new();
+    let mut lookups = 0;
     for line in String::from_utf8(output).unwrap().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         schema.check(&line).unwrap();
+        lookups += usize::from(line["type"] == "lookup");
         kinds.insert(line["type"].as_str().unwrap().to_owned());
     }
+    assert_eq!(lookups, 3);
     let all = schema.0["oneOf"].as_array().unwrap().len();
     assert_eq!(kinds.len(), all, "only {kinds:?} were tried");
 }

@@ -44,7 +44,7 @@ pub fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
         let label = if *is_local { "route" } else { "forwarded" };
         let text = match route {
             Ok(route) => way(route),
-            Err(reason) => reason.clone(),
+            Err(reason) => format!("none: {reason}"),
         };
         facts.extend(both(label, &clean(&text)));
     }
@@ -55,8 +55,9 @@ pub fn facts(state: &State, flow: &Flow) -> Vec<Fact> {
 /// that are not acknowledged in the sender's.
 fn queues(found: &FlowState) -> Vec<Fact> {
     let socket = |is_local| {
-        let mut sockets = found.sockets.iter();
-        let socket = sockets.find(|socket| socket.is_local == is_local)?;
+        let sockets = found.sockets.iter();
+        let mut ends = sockets.filter(|socket| !socket.state.is_listening());
+        let socket = ends.find(|socket| socket.is_local == is_local)?;
         Some(&socket.state)
     };
     let bytes = |socket: Option<&SocketState>, of: fn(&SocketState) -> u32| {
@@ -65,7 +66,11 @@ fn queues(found: &FlowState) -> Vec<Fact> {
     let row = |label: &str, value: &dyn Fn(Direction) -> Option<String>| {
         (label.to_owned(), Values::Each(Direction::BOTH.map(value)))
     };
-    if found.sockets.is_empty() {
+    if found
+        .sockets
+        .iter()
+        .all(|socket| socket.state.is_listening())
+    {
         return Vec::new();
     }
     vec![
