@@ -81,11 +81,8 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
     let rate_width = format::rate_width(app.state.appearance.units);
     let labels = (sides[0].width() + sides[1].width()) as u16;
     // Of how much, beside what is shown.
-    let of = if narrowed.is_some() {
-        rate_width + 4
-    } else {
-        0
-    };
+    let is_part = narrowed.is_some() && !app.views.flows.is_turned();
+    let of = if is_part { rate_width + 4 } else { 0 };
     let packets = if narrowed.is_some() { 0 } else { packets };
     let texts = window.len() as u16 + labels + 2 * (rate_width + 3 + packets + of) + 4;
     let room = place.width.saturating_sub(texts + wanted as u16) / 2;
@@ -119,7 +116,9 @@ fn rates(canvas: &mut Canvas<'_>, app: &App, place: Rect, wanted: usize) -> Rect
         let width = usize::from(rate_width);
         let rate = match narrowed {
             Some(shown) => {
-                rest = canvas.right(rest, &format!(" of {rate:<width$}"), palette.dim);
+                if is_part {
+                    rest = canvas.right(rest, &format!(" of {rate:<width$}"), palette.dim);
+                }
                 let shown = shown[direction as usize];
                 format::some_amount(shown, app.state.measure(), app.state.appearance.units)
             }

@@ -49,6 +49,8 @@ pub struct FlowsView {
     shown: Count,
     /// What the flows that are shown come to, each packet once, while others are not.
     narrowed: Option<[f64; 2]>,
+    /// Whether that is no part of all traffic, direction by direction.
+    is_turned: bool,
     /// When the rows were sorted, and up to when all flows have one: those of
     /// the interval that begins then have none yet.
     sorted: Moment,
@@ -83,6 +85,7 @@ impl Default for FlowsView {
         Self {
             shown: Count::default(),
             narrowed: None,
+            is_turned: false,
             sorted: Moment::ZERO,
             known: Moment::ZERO,
             kept: None,
@@ -263,6 +266,15 @@ impl FlowsView {
     #[must_use]
     pub const fn narrowed(&self) -> Option<[f64; 2]> {
         self.narrowed
+    }
+
+    /// Whether what is shown is no part of all traffic, direction by direction. Between
+    /// two watched devices, what one counts as out is in for the other. The sums of all
+    /// traffic have it once, as the first device counts it; a filter may show only the
+    /// second.
+    #[must_use]
+    pub const fn is_turned(&self) -> bool {
+        self.is_turned
     }
 
     /// The column of the chosen cell of the selected flow.

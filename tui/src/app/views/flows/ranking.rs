@@ -24,6 +24,7 @@ impl FlowsView {
     ) -> Vec<(u128, FlowKey)> {
         self.shown = Count::default();
         self.narrowed = criteria.is_narrowed().then_some([0.0; 2]);
+        self.is_turned = false;
         let mut ranked = Vec::new();
         for flow in flows.iter() {
             let shows = criteria.shows(flow);
@@ -32,6 +33,8 @@ impl FlowsView {
                 && shows != [false; 2]
                 && !criteria.is_copy(flow)
             {
+                let original = flows.original(&flow.key);
+                self.is_turned |= original.is_some_and(|it| it.key.local != flow.key.local);
                 for direction in Direction::BOTH.into_iter().filter(|d| shows[*d as usize]) {
                     sums[direction as usize] += measure.of_flow(flow, direction, flows.clock());
                 }

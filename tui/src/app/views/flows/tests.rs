@@ -1,7 +1,11 @@
+use probe_common::parse::number::{ether, ip};
+use probe_common::{Counters, FlowValue};
+
 use super::*;
+use crate::app::filtering::Filtering;
 use crate::app::item::Item;
 use crate::app::{App, Appearance};
-use crate::model::Event;
+use crate::model::{DeviceTotals, Event, FlowCounts, Interval, Totals};
 use crate::synthetic::{self, Synthetic};
 
 fn app() -> App {
@@ -24,10 +28,10 @@ fn busy() -> App {
 fn idle(app: &mut App, seconds: u64) {
     let now = app.state.picture().flows.now();
     for second in 1..=seconds {
-        let interval = crate::model::Interval {
+        let interval = Interval {
             at: now + Moment::from_secs(second),
             length: Moment::from_secs(1),
-            ..crate::model::Interval::default()
+            ..Interval::default()
         };
         app.update(Action::Source(Event::Interval(interval).into()));
     }
@@ -112,4 +116,76 @@ fn only_a_selected_flow_can_be_marked() {
     let mut app = busy();
     app.update(Action::MarkFlow);
     assert!(!app.views.flows.has_marks());
+}
+
+/// From one pod to another, both of which are watched: packets out and in of the first
+/// are in and out of the second.
+fn between_pods() -> App {
+    let mut app = app();
+    app.update(Action::Source(Event::Devices(synthetic::devices()).into()));
+    let key = |device, local: u8, remote: u8| FlowKey {
+        local: [local; 16],
+        remote: [remote; 16],
+        local_port: local.into(),
+        remote_port: remote.into(),
+        device,
+        ether_type: ether::IPV6,
+        protocol: ip::TCP,
+        ..FlowKey::default()
+    };
+    let counters = |packets| Counters {
+        packets,
+        bytes: packets * 100,
+        ..Counters::default()
+    };
+    let totals = |packets| Totals {
+        packets,
+        bytes: packets * 100,
+        ..Totals::default()
+    };
+    let both = [(key(0, 1, 2), [8, 10]), (key(1, 2, 1), [10, 8])];
+    for second in 1..=5 {
+        let interval = Interval {
+            at: Moment::from_secs(second),
+            length: Moment::from_secs(1),
+            devices: both
+                .map(|(key, packets)| DeviceTotals {
+                    slot: key.device,
+                    directions: packets.map(totals),
+                    ..DeviceTotals::default()
+                })
+                .to_vec(),
+            flows: both
+                .map(|(key, packets)| FlowCounts {
+                    key,
+                    value: FlowValue {
+                        directions: packets.map(counters),
+                    },
+                    facts: None,
+                })
+                .to_vec(),
+            ..Interval::default()
+        };
+        app.update(Action::Source(Event::Interval(interval).into()));
+    }
+    app
+}
+
+/// All traffic has these packets once, as the first device counts them; what the second
+/// receives must not be shown as a part of what comes in there.
+#[test]
+fn the_other_end_alone_is_no_part_of_all_traffic() {
+    let mut app = between_pods();
+    let name = |app: &App, slot| app.state.picture().devices.names().get(slot).to_owned();
+    for (filter, is_turned) in [
+        ("tcp".to_owned(), false),
+        (format!("dev {}", name(&app, 0)), false),
+        (format!("dev {}", name(&app, 1)), true),
+    ] {
+        app.state.filtering = Filtering::new(Filter::parse(&filter).unwrap());
+        app.views.flows.refresh(&app.state);
+        assert_eq!(app.views.flows.is_turned(), is_turned, "{filter}");
+        let [inward, outward] = app.views.flows.narrowed().unwrap();
+        assert_eq!(inward > outward, is_turned, "{filter}");
+    }
 }
