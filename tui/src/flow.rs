@@ -21,6 +21,7 @@ mod tcp;
 
 use std::time::Duration;
 
+use probe_common::parse::number::tcp::RST;
 use probe_common::{Direction, FlowKey};
 
 pub use clock::{Block, Clock, SLOTS};
@@ -52,7 +53,8 @@ pub struct Flow {
     pub counts: [Count; 2],
     /// The largest packet, in bytes as the device counts them.
     pub largest: [u32; 2],
-    /// TTL or hop limit of the last packet that had one, or 0.
+    /// TTL or hop limit of the last packet that had one, or 0. Intervals with a reset do
+    /// not change what is known.
     pub hop_limit: [u8; 2],
     /// All TCP flags of the current connection, or-ed.
     pub tcp_flags: [u8; 2],
@@ -145,8 +147,10 @@ impl Flow {
             self.counts[side] += Count::from(counters);
             self.largest[side] = self.largest[side].max(counters.largest);
             self.tcp_flags[side] |= flags[side];
-            // The field is 0 where the packets of the interval had none.
-            if counters.hop_limit != 0 {
+            // The field is 0 where the packets of the interval had none. A reset may be by
+            // somebody else, which its hop limit shows beside that of the others.
+            let is_reset = flags[side] & RST != 0 && self.hop_limit[side] != 0;
+            if counters.hop_limit != 0 && !is_reset {
                 self.hop_limit[side] = counters.hop_limit;
             }
         }

@@ -213,8 +213,8 @@ fn is_same_cause(claim: &Claim, entry: &Entry) -> bool {
         .about
         .first()
         .is_some_and(|it| claim.about.contains(it));
-    let ports = (port(&claim.subjects), port(&entry.finding.subjects));
-    is_about && !matches!(ports, (Some(mine), Some(other)) if mine != other)
+    let [mine, others] = [&claim.subjects, &entry.finding.subjects].map(|it| ports(it));
+    is_about && (mine.is_empty() || others.is_empty() || !mine.is_disjoint(&others))
 }
 
 /// Whether an entry knows the port of what a claim knows the address of only.

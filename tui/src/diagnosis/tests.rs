@@ -16,6 +16,7 @@ mod blocks;
 mod causes;
 mod devices;
 mod joined;
+mod resets;
 mod stalls;
 mod transfer;
 

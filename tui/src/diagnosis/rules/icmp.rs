@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hashbrown::HashSet;
 use probe_common::parse::number::{ip, port};
 
 use super::list;
@@ -28,10 +29,17 @@ const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
 /// the protocol and destination of the packets that they speak of.
 type Group = (IcmpKind, IpAddr, u8, Endpoint);
 
+/// What is reported about which destination of which protocol.
+type Matter = (IcmpKind, u8, Endpoint);
+
 pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
+    let behind = behind_services(view);
     // One cause: the same error by the same host about the same destination.
     let mut groups: BTreeMap<Group, Vec<(&About, &Reported)>> = BTreeMap::new();
     for (about, reported) in view.evidence.icmp.iter() {
+        if behind.contains(&(about.kind, about.protocol, about.destination)) {
+            continue;
+        }
         let mut destination = about.destination;
         if about.kind != IcmpKind::PortUnreachable && about.kind != IcmpKind::Prohibited {
             // It is about the address; the ports of attempts differ.
@@ -43,14 +51,38 @@ pub fn rule(view: &View<'_>, claims: &mut Vec<Claim>) {
             .push((about, reported));
     }
     for ((kind, from, protocol, destination), of) in groups {
-        error(view, (kind, from, protocol, destination), &of, claims);
+        error(
+            view,
+            (kind, from, protocol, destination),
+            &of,
+            &behind,
+            claims,
+        );
     }
+}
+
+/// Errors about backends that are also reported about the service whose address is
+/// translated to them: between its client and the translation.
+fn behind_services(view: &View<'_>) -> HashSet<Matter> {
+    let errors = || view.evidence.icmp.iter().map(|(about, _)| about);
+    let all: HashSet<Matter> = errors()
+        .map(|it| (it.kind, it.protocol, it.destination))
+        .collect();
+    let backends = errors().flat_map(|it| {
+        let backends = view
+            .evidence
+            .translations
+            .backends(it.protocol, it.destination);
+        backends.map(|backend| (it.kind, it.protocol, backend))
+    });
+    backends.filter(|it| all.contains(it)).collect()
 }
 
 fn error(
     view: &View<'_>,
     (error, from, protocol, destination): (IcmpKind, IpAddr, u8, Endpoint),
     of: &[(&About, &Reported)],
+    behind: &HashSet<Matter>,
     claims: &mut Vec<Claim>,
 ) {
     let times: u32 = of.iter().map(|(_, reported)| reported.count).sum();
@@ -64,7 +96,22 @@ fn error(
     {
         destination.port = **port;
     }
-    let target = Target::of(view, protocol, destination);
+    // Backends that report nothing themselves are not those that fail.
+    let failing: BTreeSet<Endpoint> = view
+        .evidence
+        .translations
+        .backends(protocol, destination)
+        .filter(|backend| behind.contains(&(error, protocol, *backend)))
+        .collect();
+    let target = match failing.is_empty() {
+        true => Target::of(view, protocol, destination),
+        false => Target::new(destination, failing, |backends| {
+            format!(
+                "connection tracking translates {destination} to {backends}, about which the same \
+                 is reported"
+            )
+        }),
+    };
     let firewall = firewall(view, protocol, &sources, destination);
     let last = of.iter().map(|(_, it)| it.last).max().unwrap_or(view.now);
     let first = of.iter().map(|(_, it)| it.first).min().unwrap_or(view.now);
@@ -215,16 +262,17 @@ fn error(
     if times < enough {
         return;
     }
-    let subject = if destination.port == 0 {
-        Subject::Host {
-            address: destination.address,
-        }
-    } else if protocol == ip::UDP {
-        Subject::udp(destination)
-    } else {
-        Subject::tcp(destination)
+    let subject = |end: Endpoint| match protocol {
+        _ if end.port == 0 => Subject::Host {
+            address: end.address,
+        },
+        ip::UDP => Subject::udp(end),
+        _ => Subject::tcp(end),
     };
-    let mut subjects = vec![subject];
+    let mut subjects = vec![subject(destination)];
+    if target.end() != destination {
+        subjects.push(subject(target.end()));
+    }
     if from != destination.address {
         subjects.push(Subject::Host { address: from });
     }

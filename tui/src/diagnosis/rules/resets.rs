@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use probe_common::parse::number::ip;
+
+use super::drops::place_name;
 use super::{list, span};
 use crate::diagnosis::claims::Claim;
 use crate::diagnosis::decode::Endpoint;
@@ -15,6 +18,8 @@ use crate::text::plural;
 
 /// A flow that was idle for this long was not reset by its own traffic.
 const IDLE: Duration = Duration::from_secs(3);
+/// Drops are reported no later than this.
+const REPORTED: Duration = Duration::from_secs(3);
 /// How long ago a reset may have been.
 const RECENT: Duration = Duration::from_secs(30);
 
@@ -74,18 +79,30 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
                 .to_owned(),
         )
     } else {
+        let firewall = resets.iter().find_map(|it| firewall(view, server, it));
+        let (by, advice) = match firewall {
+            Some(node) => (
+                format!("a firewall of {node}, which rejects their packets"),
+                "`nft list ruleset` or `iptables-save -c` there: rules that reject with a TCP reset"
+                    .to_owned(),
+            ),
+            None => (
+                "something on the path between them".to_owned(),
+                format!(
+                    "check the firewalls, proxies and intrusion prevention on the way to {}",
+                    server.address
+                ),
+            ),
+        };
         (
             Kind::RESET_MIDSTREAM,
             format!(
-                "{} from {} to {server} {} reset by something on the path between them",
+                "{} from {} to {server} {} reset by {by}",
                 plural(flows.len() as u64, "connection"),
                 list(&clients),
                 if flows.len() == 1 { "was" } else { "were" },
             ),
-            format!(
-                "check the firewalls, proxies and intrusion prevention on the way to {}",
-                server.address
-            ),
+            advice,
         )
     };
     Claim {
@@ -106,4 +123,21 @@ fn claim(view: &View<'_>, server: Endpoint, resets: &[&MidReset]) -> Claim {
         not_looked_at: Vec::new(),
         advice,
     }
+}
+
+/// Whose firewall dropped a packet of a connection at about the time of its reset, where
+/// the kernel shows it: to reject is to drop and to answer.
+fn firewall(view: &View<'_>, server: Endpoint, reset: &MidReset) -> Option<String> {
+    let client = if reset.from == server {
+        reset.to
+    } else {
+        reset.from
+    };
+    let mut drops = view.evidence.kernel.drops_of(ip::TCP, client);
+    let (place, _) = drops.find(|(place, dropped)| {
+        place.reason == "NETFILTER_DROP"
+            && (dropped.first.saturating_sub(REPORTED)..=dropped.last).contains(&reset.at)
+            && view.evidence.kernel.namespace(place.namespace).is_some()
+    })?;
+    Some(place_name(view, place))
 }

@@ -589,6 +589,49 @@ fn the_backend_that_refuses_is_known_by_its_syn_and_is_no_further_problem() {
     assert!(sentence.contains(REFUSED), "{sentence}");
 }
 
+/// An ICMP error at the device of a slot, about what the client sent to a host that
+/// does not listen.
+fn port_unreachable(lab: &mut Lab, slot: u32, (host, port): ([u8; 4], u16)) {
+    let sent = ip(CLIENT, host, 64).udp(40000, port);
+    let mut quoted = Vec::new();
+    sent.write(&mut quoted, b"hello").unwrap();
+    let error = etherparse::Icmpv4Type::DestinationUnreachable(
+        etherparse::icmpv4::DestUnreachableHeader::Port,
+    );
+    let error = ip(host, CLIENT, 64).icmpv4(error);
+    let mut packet = Vec::new();
+    error.write(&mut packet, &quoted[14..]).unwrap();
+    lab.send_on(slot, packet, Direction::In);
+}
+
+#[test]
+fn a_service_and_its_backend_that_are_both_watched_are_one_problem() {
+    let mut lab = Lab::new();
+    lab.diagnosis.ready.insert(1);
+    for _ in 0..4 {
+        port_unreachable(&mut lab, 0, (SERVER, 7000));
+        port_unreachable(&mut lab, 1, (OTHER, 9000));
+        lab.pass(1);
+    }
+    // Not before it is known that they are the same.
+    assert_eq!(lab.kinds(), ["port-unreachable"; 2]);
+    for backend in [OTHER, [10, 0, 0, 4]] {
+        let client = (CLIENT, 40000);
+        lab.signals(translation(
+            protocol::UDP,
+            client,
+            (SERVER, 7000),
+            (backend, 9000),
+        ));
+        lab.pass(1);
+        assert_eq!(lab.kinds(), ["port-unreachable"]);
+        let sentence = lab.sentence();
+        let name = "behind UDP 10.0.0.2:7000 (translated to 10.0.0.3:9000)";
+        assert!(sentence.contains(name), "{sentence}");
+    }
+    assert_eq!(lab.diagnosis.findings().len(), 1);
+}
+
 #[test]
 fn the_backend_of_a_udp_service_is_named() {
     let client = (CLIENT, 40000);
@@ -606,17 +649,8 @@ fn the_backend_of_a_udp_service_is_named() {
     let mut lab = Lab::new();
     lab.signals(signals());
     for _ in 0..4 {
-        // What the client sent, quoted: its translation is undone on the way back.
-        let sent = ip(CLIENT, SERVER, 64).udp(40000, 7000);
-        let mut quoted = Vec::new();
-        sent.write(&mut quoted, b"hello").unwrap();
-        let error = etherparse::Icmpv4Type::DestinationUnreachable(
-            etherparse::icmpv4::DestUnreachableHeader::Port,
-        );
-        let error = ip(SERVER, CLIENT, 64).icmpv4(error);
-        let mut packet = Vec::new();
-        error.write(&mut packet, &quoted[14..]).unwrap();
-        lab.send(packet, Direction::In);
+        // Its translation is undone on the way back.
+        port_unreachable(&mut lab, 0, (SERVER, 7000));
         lab.pass(1);
     }
     assert_eq!(lab.kinds(), ["port-unreachable"]);

@@ -9,12 +9,12 @@ use super::*;
 use crate::model::signal::Signals;
 use crate::model::{FlowFacts, TcpCounts};
 
-const PORT: u16 = 40_000;
-const FULL: u64 = 1448;
+pub(super) const PORT: u16 = 40_000;
+pub(super) const FULL: u64 = 1448;
 
 /// A second of the connection, of the client at the local end: packets in and out of
 /// this payload, and how many of those that go out were sent before.
-fn second(packets: [u64; 2], payload: u64, again: u32) -> FlowCounts {
+pub(super) fn second(packets: [u64; 2], payload: u64, again: u32) -> FlowCounts {
     let address = |it: [u8; 4]| std::net::Ipv4Addr::from(it).to_ipv6_mapped().octets();
     let mut value = FlowValue::default();
     let sizes = [66, payload + 66];
@@ -49,7 +49,7 @@ fn second(packets: [u64; 2], payload: u64, again: u32) -> FlowCounts {
 }
 
 /// The connection or another one begins: its handshake.
-fn begins(lab: &mut Lab, port: u16, to: u16) {
+pub(super) fn begins(lab: &mut Lab, port: u16, to: u16) {
     let syn = ip(CLIENT, SERVER, 64).tcp(port, to, 7, 64240).syn();
     let answer = ip(SERVER, CLIENT, 64).tcp(to, port, 9, 64240).syn().ack(8);
     let last = ip(CLIENT, SERVER, 64).tcp(port, to, 8, 64240).ack(10);

@@ -136,6 +136,19 @@ fn a_hop_limit_stays_when_there_is_no_newer_one() {
 }
 
 #[test]
+fn a_hop_limit_is_not_that_of_a_reset_where_another_is_known() {
+    let mut table = FlowTable::default();
+    let mut reset = flow(1, [1, 0], [0, 0]);
+    reset.value.directions[0].tcp_flags = 4;
+    reset.value.directions[0].hop_limit = 63;
+    table.ingest(&interval(1, vec![reset.clone()]));
+    assert_eq!(table.get(&key(0, 1)).unwrap().hop_limit[0], 63);
+    table.ingest(&interval(2, vec![flow(1, [1, 0], [0, 0])]));
+    table.ingest(&interval(3, vec![reset]));
+    assert_eq!(table.get(&key(0, 1)).unwrap().hop_limit[0], 64);
+}
+
+#[test]
 fn idle_flows_leave_and_their_counts_stay() {
     let mut table = FlowTable::default();
     table.ingest(&interval(1, vec![flow(1, [5, 5], [ACK, ACK])]));
