@@ -61,8 +61,8 @@ pub struct OutputArgs {
     /// Also write flows, with --text
     #[arg(long, conflicts_with = "pcapng")]
     pub flows: bool,
-    /// Write only matching flows and packets, e.g. "10.0.0.0/8 and not port 22";
-    /// totals still cover everything
+    /// Write only matching flows, packets and look-ups, e.g. "10.0.0.0/8 and not
+    /// port 22"; problems and totals still cover everything
     #[arg(
         long,
         value_name = "FILTER",

@@ -13,6 +13,7 @@
 //! | `fate` | each interval, for each device of which packets were not delivered, came past a hook, or were blocked | `time`, `seconds`, `device`, `dropped_or_redirected`?, `past_the_hook`?, `blocked`? |
 //! | `packet` | with `--packets`, for each captured packet | see below |
 //! | `lookup` | when a flow was looked up: each that gets no answer, within bounds | see below |
+//! | `problem` | when something goes wrong and when it is over, in all traffic whatever the filter | as `nkview diagnose --json` has it |
 //! | `lost` | the reader was too slow: packet lines are missing here | `time`, `packets` |
 //! | `notice` | something that the user should know | `time`, `level` (`info`, `warning`), `text` |
 //! | `ended` | counting has ended by itself | `time`, `text` |
