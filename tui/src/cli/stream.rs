@@ -58,7 +58,7 @@ pub struct OutputArgs {
     /// Also write packets, with JSON
     #[arg(long, conflicts_with = "top")]
     pub packets: bool,
-    /// Also write flows, with --text
+    /// Write flows, too, with --text; JSON has them anyway
     #[arg(long, conflicts_with = "pcapng")]
     pub flows: bool,
     /// Write only matching flows, packets and look-ups, e.g. "10.0.0.0/8 and not
