@@ -79,31 +79,29 @@ impl DevicesView {
     #[must_use]
     pub fn rate(&self, device: &Device, direction: Direction, state: &State) -> Option<f64> {
         let ledger = state.ledger(device)?;
-        Some(match &self.narrowed {
-            Some(sums) => device
-                .watch
-                .slot()
-                .and_then(|slot| sums.get(&slot))
-                .map_or(0.0, |sums| sums.rates[direction as usize]),
-            None => {
-                let clock = state.picture().flows.clock();
-                state.measure().of_ledger(ledger, direction, clock)
-            }
-        })
+        if let Some(sums) = self.passing(device) {
+            return Some(sums.rates[direction as usize]);
+        }
+        let clock = state.picture().flows.clock();
+        Some(state.measure().of_ledger(ledger, direction, clock))
     }
 
     /// Packets so far on a device that is or was watched: of what passes the filter.
     #[must_use]
     pub fn packets(&self, device: &Device, state: &State) -> Option<u64> {
         let ledger = state.ledger(device)?;
-        Some(match &self.narrowed {
-            Some(sums) => device
-                .watch
-                .slot()
-                .and_then(|slot| sums.get(&slot))
-                .map_or(0, |sums| sums.counts.packets),
-            None => ledger.packets(),
-        })
+        let passing = self.passing(device);
+        Some(passing.map_or_else(|| ledger.packets(), |sums| sums.counts.packets))
+    }
+
+    /// What the flows of a device come to that pass the filter; nothing while all do.
+    fn passing(&self, device: &Device) -> Option<Sums> {
+        let sums = self.narrowed.as_ref()?;
+        let slot = device.watch.slot();
+        Some(
+            slot.and_then(|slot| sums.get(&slot).copied())
+                .unwrap_or_default(),
+        )
     }
 
     /// Adds up what passes the filter, by device.
